@@ -1,0 +1,151 @@
+"""The only place where a step of a model is defined: one signature per operation, and the choice of who computes it.
+
+Three backends: `cpu`, the native kernel (float32 on a CPU, the same bits everywhere); `torch`, torch.nn's own fused layers
+(GPUs, float64, no compiler); `reference`, plain loops that define what the other two must compute. The first that can
+serve a call does; ELMAN_BACKEND or `use` forces one.
+
+Shapes, last axis fastest: T steps, B batch, V vocabulary, I input, H hidden, G gates (RNN 1, GRU 3, LSTM 4).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from . import reference, torchnn
+from .reference import State, Weights
+
+try:
+    from . import cpu
+except ImportError as error:  # built without a C++ compiler
+    cpu, _why_not = None, f"the native kernel is not built ({error})"
+else:
+    _available, _why_not = cpu.available()
+    if not _available:
+        cpu = None
+
+CELLS = {"rnn_relu": 1, "rnn_tanh": 1, "gru": 3, "lstm": 4}
+"""Gates per cell."""
+
+_BACKENDS: dict[str, ModuleType | None] = {"cpu": cpu, "torch": torchnn, "reference": reference}
+_forced: str | None = None
+
+
+@contextlib.contextmanager
+def use(backend: str) -> Iterator[None]:
+    """Serve every call inside the `with` from `backend`: "cpu", "torch" or "reference"."""
+    global _forced
+    _backend(backend)
+    before, _forced = _forced, backend
+    try:
+        yield
+    finally:
+        _forced = before
+
+
+def serving(like: Tensor) -> tuple[str, str]:
+    """Which backend serves tensors such as `like`, and why.
+
+    Returns:
+        (name, reason), for example ("torch", "float64; the native kernel computes in float32").
+    """
+    forced = _forced or os.environ.get("ELMAN_BACKEND")
+    if forced:
+        _backend(forced)
+        return forced, "forced by ELMAN_BACKEND" if _forced is None else "forced by kernels.use"
+    if like.device.type != "cpu":
+        return "torch", f"device {like.device.type}; the native kernel runs on the CPU"
+    if like.dtype != torch.float32:
+        return "torch", f"{str(like.dtype).removeprefix('torch.')}; the native kernel computes in float32"
+    if cpu is None:
+        return "torch", _why_not
+    return "cpu", "float32 on the CPU"
+
+
+def _backend(name: str) -> ModuleType:
+    if name not in _BACKENDS:
+        raise ValueError(f"unknown backend {name!r} (ELMAN_BACKEND, kernels.use); expected one of {', '.join(_BACKENDS)}")
+    module = _BACKENDS[name]
+    if module is None:
+        raise ValueError(f"backend {name!r} cannot serve here: {_why_not}")
+    return module
+
+
+def _serve(like: Tensor) -> ModuleType:
+    return _backend(serving(like)[0])
+
+
+def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
+    """One recurrent layer, one direction, over T steps.
+
+    Args:
+        cell: a key of `CELLS`.
+        x: token ids, int64 (T, B), values in 0..I-1, for which the product with w_ih is a look-up of its columns; or
+            real-valued input (T, B, I).
+        state: (h,), or (h, c) for "lstm", each (B, H).
+        weights: w_ih (GH, I), w_hh (GH, H), and b_ih, b_hh (GH) or None, in torch's gate order.
+    Returns:
+        output: (T, B, H), h after every step.
+        state: after the last step, as `state`.
+    """
+    return _serve(weights[1]).recurrent(cell, x, state, weights)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x (..., K) times weight (N, K) transposed, plus bias (N): (..., N)."""
+    return _serve(weight).linear(x, weight, bias)
+
+
+def cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Dense output, softmax and cross-entropy in one operation.
+
+    Args:
+        hidden: (..., H). weight: (V, H). bias: (V) or None. targets: int64 (...), values in 0..V-1.
+    Returns:
+        mean: 0-d, the mean over all targets, in nats; differentiable.
+        nats: (...), the loss of each target, detached.
+    """
+    return _serve(weight).cross_entropy(hidden, weight, bias, targets)
+
+
+def dropout(x: Tensor, p: float, seed: int, offset: int) -> Tensor:
+    """Zero a share p of x and scale the rest by 1/(1-p). Element i is kept iff word offset+i of Philox4x32-10 under the
+    64-bit key `seed` is at least p 2^32: the mask depends on nothing else, so it is the same on every backend."""
+    return _serve(x).dropout(x, p, seed, offset)
+
+
+def grad_norm(grads: list[Tensor]) -> float:
+    """The Euclidean norm of all gradients together."""
+    return _serve(grads[0]).grad_norm(grads)
+
+
+def sgd_(params: list[Tensor], grads: list[Tensor], lr: float, scale: float = 1.0) -> None:
+    """p -= (g * scale) * lr, in place. `scale` is the clipping's factor."""
+    _serve(params[0]).sgd_(params, grads, lr, scale)
+
+
+def adamw_(
+    params: list[Tensor],
+    grads: list[Tensor],
+    exp_avg: list[Tensor],
+    exp_avg_sq: list[Tensor],
+    step: int,
+    lr: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    scale: float = 1.0,
+) -> None:
+    """AdamW in place, with decoupled weight decay; 0 makes it Adam. `step` counts from 1; `scale` as in `sgd_`.
+
+    Source: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
+    """
+    _serve(params[0]).adamw_(
+        params, grads, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, scale
+    )
