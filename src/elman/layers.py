@@ -1,0 +1,218 @@
+"""RNN, GRU and LSTM: drop-in for torch.nn's, with `begin_state`, computed by `elman.kernels`.
+
+They take torch's arguments, hold torch's parameters under torch's names, and load its state_dict. Beyond torch they take
+token ids in place of one-hot vectors. The GRU applies its reset gate after the matrix product, as torch and cuDNN do.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from . import kernels
+
+
+class _Recurrent(nn.Module):
+    """What the three layers share. Shapes: T steps, B batch, I input, H hidden, L layers, D directions (1 or 2)."""
+
+    cell: str
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        for name, value in (
+            ("input_size", input_size),
+            ("hidden_size", hidden_size),
+            ("num_layers", num_layers),
+        ):
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        if not 0.0 <= dropout < 1.0:
+            raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
+        self.dropout_seed: int | None = None  # None: each call draws one from torch's generator
+        self.dropout_offset = 0  # words of that seed's stream already used
+        directions, rows = 2 if bidirectional else 1, kernels.CELLS[self.cell] * hidden_size
+        for name in self._suffixes():
+            width = input_size if name in ("_l0", "_l0_reverse") else hidden_size * directions
+            shapes = {"weight_ih": (rows, width), "weight_hh": (rows, hidden_size)}
+            if bias:
+                shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+            for part, shape in shapes.items():
+                self.register_parameter(part + name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        self.reset_parameters()
+
+    def _suffixes(self) -> list[str]:
+        """Of the parameters' names, in the order in which layers and directions run."""
+        ends = ("", "_reverse") if self.bidirectional else ("",)
+        return [f"_l{layer}{end}" for layer in range(self.num_layers) for end in ends]
+
+    def weights(self) -> list[kernels.Weights]:
+        """(w_ih, w_hh, b_ih, b_hh) of every layer and direction, in the order in which they run."""
+        parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        return [
+            tuple(getattr(self, part + name, None) for part in parts)  # type: ignore[misc]
+            for name in self._suffixes()
+        ]
+
+    def reset_parameters(self) -> None:
+        """As torch: uniform in +-1/sqrt(H), from torch's generator. For exact seeds see LanguageModel.initialise."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def begin_state(self, batch_size: int) -> Tensor | tuple[Tensor, Tensor]:
+        """Zeros for the start of a text: h (L*D, B, H), or (h, c) for the LSTM."""
+        like = next(self.parameters())
+        layers = self.num_layers * (2 if self.bidirectional else 1)
+        h = torch.zeros((layers, batch_size, self.hidden_size), device=like.device, dtype=like.dtype)
+        return (h, torch.zeros_like(h)) if self.cell == "lstm" else h
+
+    def forward(
+        self, input: Tensor, hx: Tensor | tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor | tuple[Tensor, Tensor]]:
+        """Run the layers over a sequence.
+
+        Args:
+            input: (T, B, I), or token ids, int64 (T, B), values in 0..I-1. (B, T, ...) with batch_first. Without the
+                batch's axis, one sequence.
+            hx: h (L*D, B, H), or (h, c) for the LSTM; zeros if None.
+        Returns:
+            output: (T, B, D*H), h of the last layer at every step.
+            state: as `hx`, after the last step.
+        Raises:
+            ValueError: a shape that does not fit; says which was expected.
+        """
+        token_ids = not input.is_floating_point()
+        unbatched = input.dim() == (1 if token_ids else 2)
+        x = input.unsqueeze(0 if self.batch_first else 1) if unbatched else input
+        if x.dim() != (2 if token_ids else 3) or (not token_ids and x.shape[-1] != self.input_size):
+            raise ValueError(
+                f"input is {tuple(input.shape)} of {input.dtype}; expected (T, B, {self.input_size}) real numbers, or "
+                "(T, B) token ids" + (", with B first" if self.batch_first else "")
+            )
+        if self.batch_first:
+            x = x.transpose(0, 1)
+        states = self._unpack_state(hx, x.shape[1], unbatched)
+        weights, last = self.weights(), []
+        for layer in range(self.num_layers):
+            if layer and self.dropout and self.training:
+                x = self._drop(x)
+            if not self.bidirectional:
+                x, state = kernels.recurrent(self.cell, x, states[layer], weights[layer])
+                last.append(state)
+                continue
+            ahead, state_ahead = kernels.recurrent(self.cell, x, states[2 * layer], weights[2 * layer])
+            back, state_back = kernels.recurrent(
+                self.cell, x.flip(0), states[2 * layer + 1], weights[2 * layer + 1]
+            )
+            x = torch.cat((ahead, back.flip(0)), -1)
+            last += [state_ahead, state_back]
+        packed = tuple(torch.stack(part) for part in zip(*last, strict=True))
+        if self.batch_first:
+            x = x.transpose(0, 1)
+        if unbatched:
+            x = x.squeeze(0 if self.batch_first else 1)
+            packed = tuple(part.squeeze(1) for part in packed)
+        return x, packed if self.cell == "lstm" else packed[0]  # type: ignore[return-value]
+
+    def _unpack_state(
+        self, hx: Tensor | tuple[Tensor, Tensor] | None, batch_size: int, unbatched: bool
+    ) -> list[kernels.State]:
+        """Per layer and direction, (h,) or (h, c), each (B, H)."""
+        if hx is None:
+            hx = self.begin_state(batch_size)
+        elif isinstance(hx, Tensor) == (self.cell == "lstm"):
+            raise ValueError(f"the state of {type(self).__name__} is {'(h, c)' if self.cell == 'lstm' else 'one tensor'}")
+        elif unbatched:
+            hx = hx.unsqueeze(1) if isinstance(hx, Tensor) else (hx[0].unsqueeze(1), hx[1].unsqueeze(1))
+        parts = (hx,) if isinstance(hx, Tensor) else hx
+        expected = (self.num_layers * (2 if self.bidirectional else 1), batch_size, self.hidden_size)
+        for part in parts:
+            if tuple(part.shape) != expected:
+                raise ValueError(
+                    f"state is {tuple(part.shape)} but this input needs {expected}; "
+                    f"call begin_state({batch_size}) or pass None"
+                )
+        return list(zip(*(part.unbind(0) for part in parts), strict=True))
+
+    def _drop(self, x: Tensor) -> Tensor:
+        if self.dropout_seed is None:
+            return kernels.dropout(x, self.dropout, int(torch.randint(2**62, ())), 0)
+        offset, self.dropout_offset = self.dropout_offset, self.dropout_offset + x.numel()
+        return kernels.dropout(x, self.dropout, self.dropout_seed, offset)
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
+
+
+class RNN(_Recurrent):
+    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or ReLU.
+
+    Args: as torch.nn.RNN. `nonlinearity` is "tanh", as in torch, or "relu", the default of Gluon and so of the book.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+        self.nonlinearity, self.cell = nonlinearity, f"rnn_{nonlinearity}"
+        super().__init__(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype
+        )
+
+
+class GRU(_Recurrent):
+    """Gates r, z, n: n = tanh(x_n + r * (W_hn h + b_hn)), h' = n + z * (h - n).
+
+    Args: as torch.nn.GRU. Source: Cho et al. (2014), in cuDNN's variant.
+    """
+
+    cell = "gru"
+
+
+class LSTM(_Recurrent):
+    """Gates i, f, g, o: c' = f * c + i * g, h' = o * tanh(c').
+
+    Args: as torch.nn.LSTM, without proj_size. Source: Hochreiter and Schmidhuber (1997); Gers et al. (2000).
+    """
+
+    cell = "lstm"
+
+
+def make_layer(cell: str, input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0) -> _Recurrent:
+    """The layer of a cell named as in `elman.kernels.CELLS`.
+
+    Raises:
+        ValueError: an unknown cell; lists the known ones.
+    """
+    if cell in ("rnn_relu", "rnn_tanh"):
+        return RNN(input_size, hidden_size, num_layers, cell.removeprefix("rnn_"), dropout=dropout)
+    for layer in (GRU, LSTM):
+        if layer.cell == cell:
+            return layer(input_size, hidden_size, num_layers, dropout=dropout)
+    raise ValueError(f"unknown cell {cell!r}; expected one of {', '.join(kernels.CELLS)}")

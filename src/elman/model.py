@@ -1,0 +1,106 @@
+"""LanguageModel: token ids and a state in, logits and a state out. A recurrent layer and a dense output, as in the book."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import torch
+from torch import Tensor, nn
+
+from . import initial, kernels
+from .layers import _Recurrent
+from .text import Vocabulary
+
+ModelState = Tensor | tuple[Tensor, Tensor]  # h (L, B, H), or (h, c)
+
+
+class LanguageModel(nn.Module):
+    """A language model over the tokens of a vocabulary.
+
+    Args:
+        layer: RNN, GRU or LSTM with input_size V, time-major, one direction.
+        vocab_size: V.
+        vocabulary: what the ids mean. `fit` sets it from the corpus if it is None.
+        normalisation: what was done to the text before it was encoded ("book" or "none"); `generate` and `score` do the
+            same to theirs.
+    Raises:
+        ValueError: the layer's or the vocabulary's size is not V, or the layer is bidirectional or batch_first.
+    """
+
+    def __init__(
+        self,
+        layer: _Recurrent,
+        vocab_size: int,
+        vocabulary: Vocabulary | None = None,
+        normalisation: str = "none",
+    ) -> None:
+        super().__init__()
+        if layer.input_size != vocab_size:
+            raise ValueError(f"the layer's input_size is {layer.input_size} but vocab_size is {vocab_size}; make them equal")
+        if layer.bidirectional:
+            raise ValueError("a bidirectional layer sees the characters that it should predict; use bidirectional=False")
+        if layer.batch_first:
+            raise ValueError("LanguageModel is time-major, (T, B); use a layer with batch_first=False")
+        if vocabulary is not None and len(vocabulary) != vocab_size:
+            raise ValueError(f"the vocabulary has {len(vocabulary)} entries but vocab_size is {vocab_size}")
+        self.layer = layer
+        weight = next(layer.parameters())
+        self.output = nn.Linear(layer.hidden_size, vocab_size, device=weight.device, dtype=weight.dtype)
+        self.vocab_size, self.vocabulary, self.normalisation = vocab_size, vocabulary, normalisation
+
+    def begin_state(self, batch_size: int) -> ModelState:
+        """Zeros for the start of a text: h (L, B, H), or (h, c) for the LSTM."""
+        return self.layer.begin_state(batch_size)
+
+    def forward(self, ids: Tensor, state: ModelState | None = None) -> tuple[Tensor, ModelState]:
+        """Args: ids int64 (T, B); state from an earlier call, zeros if None. Returns: logits (T, B, V), state."""
+        hidden, state = self.layer(ids, state)
+        return kernels.linear(hidden, self.output.weight, self.output.bias), state
+
+    def loss(self, ids: Tensor, targets: Tensor, state: ModelState | None = None) -> tuple[Tensor, Tensor, ModelState]:
+        """The cross-entropy of `targets` after `ids`, both int64 (T, B).
+
+        Returns:
+            mean: 0-d, nats, differentiable.
+            nats: (T, B), the loss of each target, detached.
+            state: after ids[-1].
+        """
+        hidden, state = self.layer(ids, state)
+        mean, nats = kernels.cross_entropy(hidden, self.output.weight, self.output.bias, targets)
+        return mean, nats, state
+
+    @torch.no_grad()
+    def initialise(self, seed: int, std: float | None = 0.01) -> LanguageModel:
+        """Set every parameter from `seed` alone, the same bits on any machine.
+
+        Args:
+            seed: 0 .. 2^64-1.
+            std: weights from N(0, std) and biases zero, as in the book; None: all uniform in +-1/sqrt(H), as in torch.
+        Returns:
+            self
+        """
+        bound = 1.0 / math.sqrt(self.layer.hidden_size)
+        for stream, (name, parameter) in enumerate(self.named_parameters()):
+            if std is None:
+                values = (initial.uniform(seed, stream, parameter.numel()) * 2.0 - 1.0) * bound
+            elif "bias" in name:
+                parameter.zero_()
+                continue
+            else:
+                values = initial.normal(seed, stream, parameter.numel()) * std
+            parameter.copy_(torch.from_numpy(values).view(parameter.shape))
+        return self
+
+    def digest(self) -> str:
+        """SHA-256 over names, shapes and the float32 bits of all parameters: equal digests, equal models."""
+        digest = hashlib.sha256()
+        for name, parameter in self.named_parameters():
+            values = parameter.detach().to("cpu", torch.float32).contiguous().numpy()
+            digest.update(f"{name} {values.shape}\n".encode() + values.astype("<f4").tobytes())
+        return digest.hexdigest()
+
+
+def detach(state: ModelState) -> ModelState:
+    """The state's values without the graph that made them: where truncated back-propagation is cut."""
+    return state.detach() if isinstance(state, Tensor) else (state[0].detach(), state[1].detach())

@@ -1,0 +1,318 @@
+"""fit(): truncated back-propagation through time with a carried state, clipping by the global norm, and the log.
+
+On the CPU with the native kernel a run is a function of (corpus, recipe, seed) alone: the same bits on any processor.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import batches, kernels
+from .corpora import Corpus
+from .generation import generate
+from .model import LanguageModel, detach
+from .modelfile import save
+from .recipe import Recipe
+from .scoring import stream_nats
+
+_PARTITIONS = {"sequential": batches.sequential_batches, "random": batches.random_batches}
+_SAVE_SECONDS = 30.0  # a run that is killed loses at most this much
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss or the gradient is no longer finite. The parameters are those before the step that failed."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of log.jsonl. Perplexity is exp of the mean nats per character over the epoch, as in the book."""
+
+    epoch: int
+    train_perplexity: float
+    train_bits_per_char: float
+    val_perplexity: float | None
+    val_bits_per_char: float | None
+    grad_norm: float
+    """Mean over the epoch's steps, before clipping."""
+    seconds: float
+    """Since training began."""
+    chars_per_second: float
+    """Of this epoch's training, without its evaluation."""
+    samples: dict[str, str] = field(default_factory=dict)
+    """Prompt -> its greedy continuation, on the epochs that have them."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where training stands, for a progress bar."""
+
+    epoch: int
+    epochs: int
+    fraction: float
+    """Of all the work, 0..1."""
+    perplexity: float
+    """Of this epoch so far."""
+    chars_per_second: float
+
+
+@dataclass
+class Run:
+    """What `fit` returns."""
+
+    model: LanguageModel
+    recipe: Recipe
+    corpus: dict[str, Any]
+    log: list[Epoch] = field(default_factory=list)
+    interrupted: bool = False
+    path: Path | None = None
+
+    @property
+    def perplexity(self) -> float:
+        """Of the training text, in the last epoch."""
+        return self.log[-1].train_perplexity if self.log else math.inf
+
+    def summary(self) -> dict[str, Any]:
+        """For the model file: a function of corpus, recipe and seed, so without times."""
+        recipe = asdict(self.recipe) | {"prompts": list(self.recipe.prompts)}
+        last = self.log[-1] if self.log else None
+        return {
+            "corpus": self.corpus,
+            "recipe": recipe,
+            "epochs_done": len(self.log),
+            "train_perplexity": last.train_perplexity if last else None,
+            "val_perplexity": last.val_perplexity if last else None,
+        }
+
+
+def fit(
+    model: LanguageModel,
+    corpus: Corpus | str,
+    recipe: Recipe | None = None,
+    *,
+    output: str | Path | None = None,
+    on_step: Callable[[Step], None] | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    **settings: Any,
+) -> Run:
+    """Train `model` on `corpus`, in place.
+
+    Args:
+        model: its parameters are where training starts from; see LanguageModel.initialise and build_model.
+        corpus: from load_corpus, or a str. A model without a vocabulary gets the corpus's.
+        recipe: the settings; the book's if None. Those that describe a model (cell, sizes) are not used here.
+        output: a folder for model.safetensors and log.jsonl; made if missing. None: nothing is written.
+        on_step: called after each step. on_epoch: called after each epoch.
+        settings: changes to the recipe, for example epochs=100, lr=0.5.
+    Returns:
+        a Run: the model, the log, and whether Ctrl-C ended it early (after which the model is saved all the same).
+    Raises:
+        ValueError: the corpus is too short for one batch, does not fit the vocabulary, or a setting is out of range.
+        TrainingDiverged: the loss or gradient is infinite or not a number; says where and what to change.
+    Source: Zhang et al., Dive into Deep Learning, "Concise Implementation of Recurrent Neural Networks".
+    """
+    recipe = (recipe or Recipe()).replace(**settings)
+    if isinstance(corpus, str):
+        corpus = Corpus(name="text", text=corpus, normalisation="none", source="a string")
+    train_ids, val_ids = _encode(model, corpus, recipe)
+    batches.check_fits(len(train_ids), recipe.batch_size, recipe.seq_length)
+    unknown = model.vocabulary.unknown(train_ids)  # type: ignore[union-attr]
+    run = Run(
+        model,
+        recipe,
+        {"name": corpus.name, "source": corpus.source, "characters": len(train_ids) + len(val_ids), "unknown": unknown},
+    )
+    if output is not None:
+        run.path = Path(output)
+        run.path.mkdir(parents=True, exist_ok=True)
+        (run.path / "log.jsonl").write_text("")
+    optimizer = _Optimizer(model, recipe)
+    model.layer.dropout_seed, model.layer.dropout_offset = _dropout_seed(recipe.seed), 0
+    start = saved = time.perf_counter()
+    with _interrupts() as interrupted:
+        for epoch in range(1, recipe.epochs + 1):
+            try:
+                record = _train_epoch(model, train_ids, recipe, epoch, optimizer, on_step, interrupted)
+            except TrainingDiverged:
+                _save(run)
+                raise
+            if record is None:
+                run.interrupted = True
+                break
+            val_nats = stream_nats(model, val_ids).mean() if len(val_ids) else None
+            samples = {}
+            if recipe.sample_every and (epoch % recipe.sample_every == 0 or epoch == recipe.epochs):
+                for prompt in recipe.prompts:
+                    samples[prompt] = generate(model, prompt, recipe.sample_length, temperature=0)
+            nats, grad_norm, rate = record
+            run.log.append(
+                Epoch(
+                    epoch,
+                    _exp(nats),
+                    nats / math.log(2),
+                    None if val_nats is None else _exp(val_nats),
+                    None if val_nats is None else val_nats / math.log(2),
+                    grad_norm,
+                    round(time.perf_counter() - start, 3),
+                    round(rate, 1),
+                    samples,
+                )
+            )
+            if run.path:
+                with (run.path / "log.jsonl").open("a", encoding="utf-8") as log:
+                    log.write(json.dumps(asdict(run.log[-1]), ensure_ascii=False) + "\n")
+            if on_epoch:
+                on_epoch(run.log[-1])
+            if time.perf_counter() - saved > _SAVE_SECONDS:
+                _save(run)
+                saved = time.perf_counter()
+            if interrupted.is_set():
+                run.interrupted = epoch < recipe.epochs
+                break
+    _save(run)
+    model.eval()
+    return run
+
+
+def _encode(model: LanguageModel, corpus: Corpus, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
+    """ids to train on and ids held out: the end of the text, cut off before there are windows."""
+    if model.vocabulary is None:
+        vocabulary = corpus.vocabulary()
+        if len(vocabulary) != model.vocab_size:
+            raise ValueError(
+                f"the corpus has a vocabulary of {len(vocabulary)} but the model's vocab_size is {model.vocab_size}; "
+                f"build the model with vocab_size={len(vocabulary)}"
+            )
+        model.vocabulary, model.normalisation = vocabulary, corpus.normalisation
+    text = corpus.text[: recipe.max_chars] if recipe.max_chars else corpus.text
+    ids = model.vocabulary.encode(text)
+    cut = len(ids) - int(len(ids) * recipe.val_fraction)
+    return ids[:cut], ids[cut:]
+
+
+def _train_epoch(
+    model: LanguageModel,
+    ids: np.ndarray,
+    recipe: Recipe,
+    epoch: int,
+    optimizer: _Optimizer,
+    on_step: Callable[[Step], None] | None,
+    interrupted: threading.Event,
+) -> tuple[float, float, float] | None:
+    """Mean nats, mean gradient norm and characters per second of one epoch; None if it was interrupted."""
+    model.train()
+    start, total, count, norms, state = time.perf_counter(), 0.0, 0, 0.0, None
+    steps = batches.num_batches(len(ids), recipe.batch_size, recipe.seq_length)
+    done = 0
+    for inputs, targets in _PARTITIONS[recipe.partition](
+        ids, recipe.batch_size, recipe.seq_length, recipe.seed, epoch
+    ):
+        if state is None or recipe.partition == "random":
+            state = model.begin_state(recipe.batch_size)
+        mean, nats, state = model.loss(inputs.t().contiguous(), targets.t().contiguous(), detach(state))
+        optimizer.zero_grad()
+        mean.backward()
+        loss, norm = mean.item(), optimizer.grad_norm()
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            clip = "none" if recipe.clip is None else f"{recipe.clip:g}"
+            raise TrainingDiverged(
+                f"training diverged at epoch {epoch}, step {done + 1}: loss {loss:g}, gradient norm {norm:g}; "
+                f"use a lower learning rate (now {recipe.lr:g}) or clip more (now {clip})"
+            )
+        optimizer.step(norm)
+        total, count, norms, done = total + loss * nats.numel(), count + nats.numel(), norms + norm, done + 1
+        if on_step:
+            rate = count / (time.perf_counter() - start)
+            fraction = (epoch - 1 + min(done / steps, 1.0)) / recipe.epochs
+            on_step(Step(epoch, recipe.epochs, fraction, _exp(total / count), rate))
+        if interrupted.is_set():
+            break
+    if interrupted.is_set() and done < steps:
+        return None
+    return total / count, norms / done, count / (time.perf_counter() - start)
+
+
+class _Optimizer:
+    """SGD, Adam or AdamW on the model's parameters, through `kernels`, so that an update has the same bits everywhere."""
+
+    def __init__(self, model: LanguageModel, recipe: Recipe) -> None:
+        self.params = list(model.parameters())
+        self.recipe, self.steps = recipe, 0
+        if recipe.optimizer != "sgd":
+            self.exp_avg = [torch.zeros_like(p) for p in self.params]
+            self.exp_avg_sq = [torch.zeros_like(p) for p in self.params]
+
+    def zero_grad(self) -> None:
+        for p in self.params:
+            p.grad = None
+
+    def _grads(self) -> list[torch.Tensor]:
+        return [p.grad for p in self.params if p.grad is not None]
+
+    def grad_norm(self) -> float:
+        return kernels.grad_norm(self._grads())
+
+    @torch.no_grad()
+    def step(self, norm: float) -> None:
+        """Update, with the gradients scaled down to the clipping norm if `norm` is above it."""
+        clip = self.recipe.clip
+        scale = clip / norm if clip is not None and norm > clip else 1.0
+        self.steps += 1
+        if self.recipe.optimizer == "sgd":
+            kernels.sgd_(self.params, self._grads(), self.recipe.lr, scale)
+            return
+        decay = self.recipe.weight_decay if self.recipe.optimizer == "adamw" else 0.0
+        kernels.adamw_(
+            self.params,
+            self._grads(),
+            self.exp_avg,
+            self.exp_avg_sq,
+            self.steps,
+            self.recipe.lr,
+            weight_decay=decay,
+            scale=scale,
+        )
+
+
+def _save(run: Run) -> None:
+    if run.path:
+        save(run.model, run.path / "model.safetensors", run.summary())
+
+
+def _exp(nats: float) -> float:
+    return math.exp(nats) if nats < 700 else math.inf
+
+
+def _dropout_seed(seed: int) -> int:
+    return (seed ^ 0xD809_0047_D809_0047) & (2**64 - 1)  # a key of its own, away from those of the initial weights
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Turn Ctrl-C into an event that is looked at between steps; a second Ctrl-C interrupts at once."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def on_signal(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        event.set()
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
