@@ -1,0 +1,83 @@
+"""One long sequence of ids -> minibatches, as the book cuts them: sequential, whose state is carried, and random.
+
+What is random comes from the raw stream of NumPy's Philox, which NumPy guarantees never to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Batch = tuple[Tensor, Tensor]  # inputs, targets: int64 (B, T); targets are one step ahead
+
+
+def sequential_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: int, epoch: int) -> Iterator[Batch]:
+    """Minibatches whose rows go on where the rows of the one before ended, so that the state can be carried.
+
+    Args:
+        ids: (N,) of any integer type; it is sliced, never copied whole.
+        seed, epoch: decide the offset in [0, seq_length) at which the text is begun.
+    Yields:
+        inputs, targets: int64 (B, T).
+    Raises:
+        ValueError: the text is too short for one batch; says how short, and what would fit.
+    """
+    check_fits(len(ids), batch_size, seq_length)
+    offset = int(_raw(seed, epoch, 1)[0] % np.uint64(seq_length))
+    per_row = (len(ids) - offset - 1) // batch_size
+    rows = ids[offset : offset + per_row * batch_size].reshape(batch_size, per_row)
+    ahead = ids[offset + 1 : offset + 1 + per_row * batch_size].reshape(batch_size, per_row)
+    for start in range(0, per_row - seq_length + 1, seq_length):
+        yield _tensor(rows[:, start : start + seq_length]), _tensor(ahead[:, start : start + seq_length])
+
+
+def random_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: int, epoch: int) -> Iterator[Batch]:
+    """Minibatches of windows in random order, each to be begun from a zero state. Arguments as `sequential_batches`."""
+    check_fits(len(ids), batch_size, seq_length)
+    count = (len(ids) - seq_length) // seq_length  # as if the offset were the largest, so that an epoch has one length
+    raw = _raw(seed, epoch, 1 + count)
+    offset = int(raw[0] % np.uint64(seq_length))
+    starts = offset + np.argsort(raw[1:], kind="stable") * seq_length
+    steps = np.arange(seq_length)
+    for first in range(0, count - batch_size + 1, batch_size):
+        windows = starts[first : first + batch_size, None] + steps
+        yield _tensor(ids[windows]), _tensor(ids[windows + 1])
+
+
+def num_batches(n_ids: int, batch_size: int, seq_length: int) -> int:
+    """Batches that every epoch has, whatever its offset."""
+    return max(0, (n_ids - seq_length) // batch_size // seq_length)
+
+
+def check_fits(n_ids: int, batch_size: int, seq_length: int) -> None:
+    """Raises ValueError if `n_ids` are too few for one batch at every offset; says how short, and what would fit."""
+    if num_batches(n_ids, batch_size, seq_length):
+        return
+    needed = (batch_size + 1) * seq_length
+    fits = max(0, n_ids // seq_length - 1)
+    shorter = n_ids // (batch_size + 1)
+    if fits:
+        advice = f"batch_size {fits} would fit with this seq_length"
+    elif n_ids >= 2:
+        advice = f"batch_size 1 with seq_length {n_ids // 2} would fit"
+    else:
+        advice = "more text is needed"
+    if fits and shorter:
+        advice += f", or seq_length {shorter} with this batch_size"
+    raise ValueError(
+        f"the text is too short: {n_ids:,} characters to train on, but batch_size {batch_size} x seq_length {seq_length} "
+        f"needs {needed:,}; {advice}"
+    )
+
+
+def _raw(seed: int, epoch: int, count: int) -> np.ndarray:
+    """uint64 (count,). The second word of the key keeps away from those of the initial weights, which count from 0."""
+    key = np.array([seed, 2**32 + epoch], dtype=np.uint64)
+    return np.random.Philox(key=key).random_raw(count)
+
+
+def _tensor(ids: np.ndarray) -> Tensor:
+    return torch.from_numpy(ids.astype(np.int64))
