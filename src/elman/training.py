@@ -23,6 +23,7 @@ import torch
 from . import batches, kernels
 from .corpora import Corpus
 from .generation import generate
+from .layers import make_layer
 from .model import LanguageModel, detach
 from .modelfile import save
 from .recipe import Recipe
@@ -316,3 +317,16 @@ def _interrupts() -> Iterator[threading.Event]:
         yield event
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def build_model(corpus: Corpus, recipe: Recipe | None = None, **settings: Any) -> LanguageModel:
+    """The model that a recipe describes, for the corpus's vocabulary, with the initial weights of the recipe's seed.
+
+    Args:
+        settings: changes to the recipe, for example hidden_size=512, cell="lstm".
+    """
+    recipe = (recipe or Recipe()).replace(**settings)
+    vocabulary = corpus.vocabulary()
+    layer = make_layer(recipe.cell, len(vocabulary), recipe.hidden_size, recipe.num_layers, recipe.dropout)
+    model = LanguageModel(layer, len(vocabulary), vocabulary, corpus.normalisation)
+    return model.initialise(recipe.seed, recipe.init_std)

@@ -1,0 +1,46 @@
+"""Elman: recurrent language models, concise, fast, exact. This list is the whole public API.
+
+Names are imported when they are first used, so that `elman --help` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .corpora import Corpus, CorpusError, load_corpus
+    from .generation import Sampling, generate
+    from .layers import GRU, LSTM, RNN
+    from .model import LanguageModel
+    from .modelfile import ModelFileError, load, save
+    from .recipe import Recipe, load_recipe
+    from .scoring import Score, score
+    from .text import Vocabulary, normalise
+    from .training import Run, TrainingDiverged, build_model, fit
+
+_HOME = {
+    "corpora": ("Corpus", "CorpusError", "load_corpus"),
+    "text": ("Vocabulary", "normalise"),
+    "layers": ("GRU", "LSTM", "RNN"),
+    "model": ("LanguageModel",),
+    "modelfile": ("ModelFileError", "load", "save"),
+    "recipe": ("Recipe", "load_recipe"),
+    "training": ("Run", "TrainingDiverged", "build_model", "fit"),
+    "generation": ("Sampling", "generate"),
+    "scoring": ("Score", "score"),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [*sorted(_MODULE)]  # pyright: ignore[reportUnsupportedDunderAll]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module 'elman' has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

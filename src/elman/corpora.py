@@ -1,0 +1,316 @@
+"""Corpora: named ones, files, folders, URLs and standard input -> text. It does not import torch.
+
+*The Time Machine* is checked against the book's own file. Project Gutenberg's #35 is the same novel in another wrapping,
+with a licence around it, so it can never have that digest: it is a corpus of its own, `timemachine-gutenberg`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+import gzip
+import hashlib
+import io
+import os
+import re
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from .text import NORMALISATIONS, Vocabulary, normalise
+
+Progress = Callable[[int, int | None, str], None]
+"""Called with bytes so far, bytes in all if known, and the address."""
+
+_TIMEOUT = 20.0  # seconds without an answer
+_TRIES = 2  # per source
+_BLOCK = 1 << 16
+
+
+class CorpusError(ValueError):
+    """The text could not be had; one line says what was expected, what came, and what to do."""
+
+
+@dataclass(frozen=True)
+class _Named:
+    what: str
+    file: str
+    sources: tuple[str, ...]
+    algorithm: str = ""
+    digest: str = ""
+
+
+_NAMED = {
+    "timemachine": _Named(
+        "H. G. Wells, The Time Machine, the book's file",
+        "timemachine.txt",
+        (
+            "https://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt",
+            "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt",
+            "https://d2l-data.s3.amazonaws.com/timemachine.txt",
+        ),
+        "sha1",
+        "090b5e7e70c295757f55df93cb0a180b9691891a",
+    ),
+    "timemachine-gutenberg": _Named(
+        "The Time Machine, Project Gutenberg #35, without its licence",
+        "timemachine-gutenberg.txt",
+        ("https://www.gutenberg.org/cache/epub/35/pg35.txt", "https://www.gutenberg.org/files/35/35-0.txt"),
+    ),
+    "shakespeare": _Named(
+        "tiny Shakespeare: 40,000 lines of the plays",
+        "tinyshakespeare.txt",
+        (
+            "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+            "https://cdn.jsdelivr.net/gh/karpathy/char-rnn@master/data/tinyshakespeare/input.txt",
+        ),
+        "sha256",
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text to train on."""
+
+    name: str
+    text: str | bytes
+    normalisation: str
+    """What was done to the text: "book" or "none"."""
+    source: str
+    """A path, an address, "bundled" or "standard input"."""
+
+    def vocabulary(self) -> Vocabulary:
+        """Of this text's characters; of bytes if the text is bytes."""
+        return Vocabulary.from_text(self.text) if isinstance(self.text, str) else Vocabulary.bytes()
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+
+def corpora() -> list[dict[str, Any]]:
+    """The named corpora: name, what it is, and where it is now ("bundled", a path, or None: to be downloaded)."""
+    rows: list[dict[str, Any]] = [
+        {"name": "traveller", "what": "a short story written for Elman; needs no network", "where": "bundled"}
+    ]
+    for name, entry in _NAMED.items():
+        here = [str(path) for path in _places(entry) if path.is_file()]
+        rows.append(
+            {
+                "name": name,
+                "what": entry.what,
+                "where": here[0] if here else None,
+                "sources": list(entry.sources),
+                "digest": f"{entry.algorithm}:{entry.digest}" if entry.digest else None,
+            }
+        )
+    return rows
+
+
+def load_corpus(
+    name_or_path: str | Path,
+    max_chars: int | None = None,
+    *,
+    normalisation: str = "book",
+    as_bytes: bool = False,
+    encoding_errors: str = "strict",
+    progress: Progress | None = None,
+) -> Corpus:
+    """Text from a named corpus, a file, a .gz, a folder of text files, an http(s) address, or "-" for standard input.
+
+    Args:
+        max_chars: keep the first so many characters, counted after normalisation. None: all.
+        normalisation: "book" (lower-case, white space collapsed) or "none" (the text as it is, line ends included).
+        as_bytes: take any file as bytes, with a vocabulary of 256; nothing is decoded or normalised.
+        encoding_errors: "strict", or "replace" to read what is not UTF-8 as U+FFFD.
+        progress: called while downloading.
+    Raises:
+        CorpusError: missing, unreadable, empty, not UTF-8, or not to be downloaded; one line.
+    """
+    if normalisation not in NORMALISATIONS:
+        raise CorpusError(f"normalisation must be one of {', '.join(NORMALISATIONS)}; got {normalisation!r}")
+    if encoding_errors not in ("strict", "replace"):
+        raise CorpusError(f"encoding_errors must be strict or replace; got {encoding_errors!r}")
+    if max_chars is not None and max_chars < 1:
+        raise CorpusError(f"max_chars must be at least 1, got {max_chars}")
+    name, source, data = _read(str(name_or_path), progress)
+    text: str | bytes
+    if as_bytes:
+        text, normalisation = data[:max_chars], "none"
+    else:
+        decoded = _decode(data, source, encoding_errors)
+        del data
+        if name == "timemachine-gutenberg":
+            decoded = _without_licence(decoded)
+        text = _first(decoded, normalisation, max_chars)
+    if len(text) < 2:
+        found = "is empty" if not text else "has one character"
+        raise CorpusError(f"{source} {found}; there is nothing to learn from: give a text of at least two characters")
+    return Corpus(name, text, normalisation, source)
+
+
+def _first(text: str, normalisation: str, max_chars: int | None) -> str:
+    """The first `max_chars` characters of the normalised text, normalising no more of it than that takes."""
+    if max_chars is None:
+        return normalise(text, normalisation)
+    take = max_chars
+    while True:
+        result = normalise(text[:take], normalisation)
+        # One more than asked for, so that a run of white space cut at the end cannot matter.
+        if len(result) > max_chars or take >= len(text):
+            return result[:max_chars]
+        take = take * 2 + 1024
+
+
+def _read(name: str, progress: Progress | None) -> tuple[str, str, bytes]:
+    """(name, source, raw bytes)."""
+    if name == "traveller":
+        return name, "bundled", (resources.files("elman") / "data" / "traveller.txt").read_bytes()
+    if name in _NAMED:
+        return (name, *_read_named(name, _NAMED[name], progress))
+    if name == "-":
+        return "stdin", "standard input", sys.stdin.buffer.read()
+    if name.startswith(("http://", "https://")):
+        last = name.rstrip("/").rsplit("/", 1)[-1] or "download"
+        return last, name, _gunzip(_download([name], None, progress), name)
+    path = Path(name)
+    try:
+        if path.is_dir():
+            return path.resolve().name, name, _read_folder(path)
+        return path.name, name, _gunzip(path.read_bytes(), name)
+    except FileNotFoundError:
+        known = ["traveller", *_NAMED]
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known corpora: {', '.join(known)}"
+        raise CorpusError(f"{name}: no such file, folder or corpus; {hint}") from None
+    except OSError as error:
+        raise CorpusError(f"{name}: {error.strerror}") from None
+
+
+def _read_folder(path: Path) -> bytes:
+    """All regular files below `path` that are not hidden, in order of their paths, with a newline between."""
+    files = sorted(
+        f for f in path.rglob("*") if f.is_file() and not any(p.startswith(".") for p in f.relative_to(path).parts)
+    )
+    if not files:
+        raise CorpusError(f"{path} is a folder with no files in it; give one with text files")
+    return b"\n".join(_gunzip(f.read_bytes(), str(f)) for f in files)
+
+
+def _gunzip(data: bytes, source: str) -> bytes:
+    if not data.startswith(b"\x1f\x8b") or not source.endswith(".gz"):
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise CorpusError(f"{source}: not a whole gzip file ({error})") from None
+
+
+def _decode(data: bytes, source: str, errors: str) -> str:
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return data.decode("utf-8", errors)
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"{source}: not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start} ({error.reason}); use "
+            "--encoding-errors replace to read it as U+FFFD, or --bytes to train on any file as bytes"
+        ) from None
+
+
+def _without_licence(text: str) -> str:
+    """What stands between Project Gutenberg's START and END lines."""
+    found = re.search(r"\*\*\* ?START OF.*?\*\*\*(.*?)\*\*\* ?END OF", text, re.DOTALL)
+    return found[1].strip() if found else text
+
+
+def _cache() -> Path:
+    return Path(platformdirs.user_cache_dir("elman"))
+
+
+def _places(entry: _Named) -> list[Path]:
+    """Where a named corpus may already be: $ELMAN_DATA, then the cache."""
+    data = os.environ.get("ELMAN_DATA")
+    return [*([Path(data) / entry.file] if data else []), _cache() / entry.file]
+
+
+def _read_named(name: str, entry: _Named, progress: Progress | None) -> tuple[str, bytes]:
+    """(where it was found, raw bytes), with the right digest."""
+    cached = _cache() / entry.file
+    for path in _places(entry):
+        try:
+            data = path.read_bytes()
+        except OSError:
+            continue
+        if not (wrong := _wrong_digest(data, entry)):
+            return str(path), data
+        if path != cached:
+            raise CorpusError(f"{path}: {wrong}; replace the file, or unset ELMAN_DATA to download it")
+    try:
+        data = _download(list(entry.sources), entry, progress)
+    except CorpusError as error:
+        raise CorpusError(
+            f"could not get {name!r}: {error}; without network, put the file at {cached}, or set ELMAN_DATA to the "
+            f"folder that holds {entry.file}"
+        ) from None
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=cached.parent, delete=False) as file:
+            file.write(data)
+        os.replace(file.name, cached)
+    except OSError:
+        return entry.sources[0], data  # a cache that cannot be written costs the next run a download, no more
+    return str(cached), data
+
+
+def _wrong_digest(data: bytes, entry: _Named) -> str:
+    """What is wrong with the digest of `data`; empty if nothing is."""
+    if not entry.digest:
+        return ""
+    got = hashlib.new(entry.algorithm, data).hexdigest()
+    return "" if got == entry.digest else f"expected {entry.algorithm} {entry.digest}, got {got} ({len(data):,} bytes)"
+
+
+def _download(sources: list[str], entry: _Named | None, progress: Progress | None) -> bytes:
+    """The first source that answers with the right bytes."""
+    failures = []
+    for url in sources:
+        reason = ""
+        for _ in range(_TRIES):
+            try:
+                data = _fetch(url, progress)
+            except (OSError, ValueError) as error:  # URLError, time-outs and cut connections are OSErrors
+                reason = str(getattr(error, "reason", None) or error)
+                if isinstance(error, urllib.error.HTTPError) and error.code < 500:
+                    reason = f"HTTP {error.code} {error.reason}"
+                    break
+                continue
+            reason = _wrong_digest(data, entry) if entry else ""
+            if not reason:
+                return data
+        failures.append(f"{url} ({reason})")
+    raise CorpusError("tried " + ", ".join(failures))
+
+
+def _fetch(url: str, progress: Progress | None) -> bytes:
+    request = urllib.request.Request(url, headers={"User-Agent": "elman"})
+    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+        length = answer.headers.get("Content-Length")
+        total = int(length) if length else None
+        data = io.BytesIO()
+        while block := answer.read(_BLOCK):
+            data.write(block)
+            if progress:
+                progress(data.tell(), total, url)
+    if total is not None and data.tell() != total:
+        raise OSError(f"the connection ended after {data.tell():,} of {total:,} bytes")
+    return data.getvalue()
