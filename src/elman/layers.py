@@ -42,7 +42,12 @@ class _Recurrent(nn.Module):
         if not 0.0 <= dropout < 1.0:
             raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
+        self.bias, self.batch_first, self.dropout, self.bidirectional = (
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+        )
         self.dropout_seed: int | None = None  # None: each call draws one from torch's generator
         self.dropout_offset = 0  # words of that seed's stream already used
         directions, rows = 2 if bidirectional else 1, kernels.CELLS[self.cell] * hidden_size
@@ -52,7 +57,9 @@ class _Recurrent(nn.Module):
             if bias:
                 shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
             for part, shape in shapes.items():
-                self.register_parameter(part + name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+                self.register_parameter(
+                    part + name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+                )
         self.reset_parameters()
 
     def _suffixes(self) -> list[str]:
@@ -136,7 +143,9 @@ class _Recurrent(nn.Module):
         if hx is None:
             hx = self.begin_state(batch_size)
         elif isinstance(hx, Tensor) == (self.cell == "lstm"):
-            raise ValueError(f"the state of {type(self).__name__} is {'(h, c)' if self.cell == 'lstm' else 'one tensor'}")
+            raise ValueError(
+                f"the state of {type(self).__name__} is {'(h, c)' if self.cell == 'lstm' else 'one tensor'}"
+            )
         elif unbatched:
             hx = hx.unsqueeze(1) if isinstance(hx, Tensor) else (hx[0].unsqueeze(1), hx[1].unsqueeze(1))
         parts = (hx,) if isinstance(hx, Tensor) else hx
@@ -204,7 +213,9 @@ class LSTM(_Recurrent):
     cell = "lstm"
 
 
-def make_layer(cell: str, input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0) -> _Recurrent:
+def make_layer(
+    cell: str, input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0
+) -> _Recurrent:
     """The layer of a cell named as in `elman.kernels.CELLS`.
 
     Raises:

@@ -37,9 +37,13 @@ class LanguageModel(nn.Module):
     ) -> None:
         super().__init__()
         if layer.input_size != vocab_size:
-            raise ValueError(f"the layer's input_size is {layer.input_size} but vocab_size is {vocab_size}; make them equal")
+            raise ValueError(
+                f"the layer's input_size is {layer.input_size} but vocab_size is {vocab_size}; make them equal"
+            )
         if layer.bidirectional:
-            raise ValueError("a bidirectional layer sees the characters that it should predict; use bidirectional=False")
+            raise ValueError(
+                "a bidirectional layer sees the characters that it should predict; use bidirectional=False"
+            )
         if layer.batch_first:
             raise ValueError("LanguageModel is time-major, (T, B); use a layer with batch_first=False")
         if vocabulary is not None and len(vocabulary) != vocab_size:
@@ -58,7 +62,9 @@ class LanguageModel(nn.Module):
         hidden, state = self.layer(ids, state)
         return kernels.linear(hidden, self.output.weight, self.output.bias), state
 
-    def loss(self, ids: Tensor, targets: Tensor, state: ModelState | None = None) -> tuple[Tensor, Tensor, ModelState]:
+    def loss(
+        self, ids: Tensor, targets: Tensor, state: ModelState | None = None
+    ) -> tuple[Tensor, Tensor, ModelState]:
         """The cross-entropy of `targets` after `ids`, both int64 (T, B).
 
         Returns:

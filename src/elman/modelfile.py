@@ -51,7 +51,9 @@ def save(model: LanguageModel, path: str | Path, run: dict[str, Any] | None = No
         "run": run or {},
     }
     config = json.dumps(header, ensure_ascii=False, sort_keys=True)
-    whole = json.dumps({"format": FORMAT, "digest": _digest(config, tensors), "config": config}, ensure_ascii=False)
+    whole = json.dumps(
+        {"format": FORMAT, "digest": _digest(config, tensors), "config": config}, ensure_ascii=False
+    )
     write_atomically(path, to_safetensors(tensors, metadata={"elman": whole}))
 
 
@@ -66,12 +68,21 @@ def load(path: str | Path) -> LanguageModel:
     header, tensors = _read(path)
     try:
         layer = make_layer(
-            header["cell"], header["vocab_size"], header["hidden_size"], header["num_layers"], header["dropout"]
+            header["cell"],
+            header["vocab_size"],
+            header["hidden_size"],
+            header["num_layers"],
+            header["dropout"],
         )
         if not header["bias"]:
             kind = {"nonlinearity": layer.nonlinearity} if isinstance(layer, RNN) else {}
             layer = type(layer)(
-                layer.input_size, layer.hidden_size, layer.num_layers, bias=False, dropout=layer.dropout, **kind
+                layer.input_size,
+                layer.hidden_size,
+                layer.num_layers,
+                bias=False,
+                dropout=layer.dropout,
+                **kind,
             )
         if header["normalisation"] not in NORMALISATIONS:
             raise ValueError(f"unknown normalisation {header['normalisation']!r}")
@@ -107,7 +118,9 @@ def _read(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     except (ValueError, KeyError, TypeError):
         raise ModelFileError(f"{path}: damaged: its header is not readable") from None
     if not isinstance(version, int) or version > FORMAT:
-        raise ModelFileError(f"{path}: format {version!r}, but this version of Elman reads up to {FORMAT}; upgrade Elman")
+        raise ModelFileError(
+            f"{path}: format {version!r}, but this version of Elman reads up to {FORMAT}; upgrade Elman"
+        )
     if not isinstance(config, str) or digest != _digest(config, tensors):
         raise ModelFileError(f"{path}: damaged: its content does not have the digest that was stored with it")
     return json.loads(config), tensors

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import signal
 import threading
 import time
@@ -133,7 +132,12 @@ def fit(
     run = Run(
         model,
         recipe,
-        {"name": corpus.name, "source": corpus.source, "characters": len(train_ids) + len(val_ids), "unknown": unknown},
+        {
+            "name": corpus.name,
+            "source": corpus.source,
+            "characters": len(train_ids) + len(val_ids),
+            "unknown": unknown,
+        },
     )
     if output is not None:
         run.path = Path(output)
@@ -297,7 +301,9 @@ def _exp(nats: float) -> float:
 
 
 def _dropout_seed(seed: int) -> int:
-    return (seed ^ 0xD809_0047_D809_0047) & (2**64 - 1)  # a key of its own, away from those of the initial weights
+    return (seed ^ 0xD809_0047_D809_0047) & (
+        2**64 - 1
+    )  # a key of its own, away from those of the initial weights
 
 
 @contextmanager

@@ -69,7 +69,9 @@ def serving(like: Tensor) -> tuple[str, str]:
 
 def _backend(name: str) -> ModuleType:
     if name not in _BACKENDS:
-        raise ValueError(f"unknown backend {name!r} (ELMAN_BACKEND, kernels.use); expected one of {', '.join(_BACKENDS)}")
+        raise ValueError(
+            f"unknown backend {name!r} (ELMAN_BACKEND, kernels.use); expected one of {', '.join(_BACKENDS)}"
+        )
     module = _BACKENDS[name]
     if module is None:
         raise ValueError(f"backend {name!r} cannot serve here: {_why_not}")
@@ -101,7 +103,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return _serve(weight).linear(x, weight, bias)
 
 
-def cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> tuple[Tensor, Tensor]:
+def cross_entropy(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
+) -> tuple[Tensor, Tensor]:
     """Dense output, softmax and cross-entropy in one operation.
 
     Args:
