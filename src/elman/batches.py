@@ -14,9 +14,7 @@ from torch import Tensor
 Batch = tuple[Tensor, Tensor]  # inputs, targets: int64 (B, T); targets are one step ahead
 
 
-def sequential_batches(
-    ids: np.ndarray, batch_size: int, seq_length: int, seed: int, epoch: int
-) -> Iterator[Batch]:
+def sequential_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: int, epoch: int) -> Iterator[Batch]:
     """Minibatches whose rows go on where the rows of the one before ended, so that the state can be carried.
 
     Args:
@@ -36,14 +34,10 @@ def sequential_batches(
         yield _tensor(rows[:, start : start + seq_length]), _tensor(ahead[:, start : start + seq_length])
 
 
-def random_batches(
-    ids: np.ndarray, batch_size: int, seq_length: int, seed: int, epoch: int
-) -> Iterator[Batch]:
+def random_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: int, epoch: int) -> Iterator[Batch]:
     """Minibatches of windows in random order, each to be begun from a zero state. Arguments as `sequential_batches`."""
     check_fits(len(ids), batch_size, seq_length)
-    count = (
-        len(ids) - seq_length
-    ) // seq_length  # as if the offset were the largest, so that an epoch has one length
+    count = (len(ids) - seq_length) // seq_length  # as if the offset were the largest, so that an epoch has one length
     raw = _raw(seed, epoch, 1 + count)
     offset = int(raw[0] % np.uint64(seq_length))
     starts = offset + np.argsort(raw[1:], kind="stable") * seq_length

@@ -59,9 +59,7 @@ def _fail(error: Exception) -> None:
     if isinstance(error, BrokenPipeError):  # the reader went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
-    text = (
-        f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
-    )
+    text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
     print("elman: " + " ".join(text.split()), file=sys.stderr)
     sys.exit(2)
 
@@ -74,9 +72,7 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
 ) -> None: ...
 
 
@@ -86,9 +82,7 @@ def train(
         str,
         typer.Argument(help="A named corpus, a file, a folder, a .gz, an http(s) address, or - for stdin."),
     ] = "traveller",
-    recipe: Annotated[
-        str, typer.Option(help="A packaged recipe or a TOML file; `elman recipes` lists them.")
-    ] = "book",
+    recipe: Annotated[str, typer.Option(help="A packaged recipe or a TOML file; `elman recipes` lists them.")] = "book",
     output: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Folder to write; runs/CORPUS if left out.")
     ] = None,
@@ -103,18 +97,12 @@ def train(
     optimizer: Annotated[str | None, typer.Option(help="sgd, adam or adamw.")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="For adamw.")] = None,
-    clip: Annotated[
-        float | None, typer.Option(help="Largest norm of the whole gradient; 0: no clipping.")
-    ] = None,
+    clip: Annotated[float | None, typer.Option(help="Largest norm of the whole gradient; 0: no clipping.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the text.")] = None,
-    val_fraction: Annotated[
-        float | None, typer.Option(help="Share of the text, its end, to hold out.")
-    ] = None,
+    val_fraction: Annotated[float | None, typer.Option(help="Share of the text, its end, to hold out.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides all that is random.")] = None,
     max_chars: Annotated[int | None, typer.Option(help="Train on the first so many characters.")] = None,
-    normalisation: Annotated[
-        str | None, typer.Option(help="book (lower-case, white space collapsed) or none.")
-    ] = None,
+    normalisation: Annotated[str | None, typer.Option(help="book (lower-case, white space collapsed) or none.")] = None,
     prompt: Annotated[
         list[str] | None, typer.Option(help="Prompt to continue while training; may be repeated.")
     ] = None,
@@ -195,16 +183,13 @@ def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bo
             for prompt, continuation in record.samples.items():
                 above(f"  - {prompt}{continuation}")
 
-        run = fit(
-            model, text, settings, output=folder, on_step=on_step, on_epoch=None if as_json else on_epoch
-        )
+        run = fit(model, text, settings, output=folder, on_step=on_step, on_epoch=None if as_json else on_epoch)
     if run.log:
         save_curve(run.log, folder / "curve.svg", f"{text.name}, {settings.cell} {settings.hidden_size}")
     if as_json:
         print(
             json.dumps(
-                run.summary()
-                | {"output": str(folder), "interrupted": run.interrupted, "digest": model.digest()}
+                run.summary() | {"output": str(folder), "interrupted": run.interrupted, "digest": model.digest()}
             )
         )
         return
@@ -222,9 +207,7 @@ def generate(
     temperature: Annotated[float, typer.Option(help="Divides the logits; 0 is greedy.")] = 1.0,
     alpha: Annotated[float, typer.Option(help="The book's p^alpha, renormalised.")] = 1.0,
     top_k: Annotated[int | None, typer.Option(help="Keep the k likeliest characters.")] = None,
-    top_p: Annotated[
-        float | None, typer.Option(help="Keep the likeliest characters up to this probability.")
-    ] = None,
+    top_p: Annotated[float | None, typer.Option(help="Keep the likeliest characters up to this probability.")] = None,
     seed: Annotated[int, typer.Option(help="Decides the draws.")] = 0,
     json_: Json = False,
 ) -> None:
@@ -249,9 +232,7 @@ def generate(
 @app.command()
 def score(
     model: ModelPath,
-    files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE]...", help="Files; - or none: stdin.")
-    ] = None,
+    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Files; - or none: stdin.")] = None,
     chars: Annotated[bool, typer.Option("--chars", help="Also the surprisal of every character.")] = False,
     encoding_errors: EncodingErrors = "strict",
     json_: Json = False,
@@ -261,14 +242,10 @@ def score(
     from .scoring import score as cost
 
     loaded = _load(model)
-    table = Table(
-        "file", "characters", "bits", "bits/char", "perplexity", "unknown", box=None, pad_edge=False
-    )
+    table = Table("file", "characters", "bits", "bits/char", "perplexity", "unknown", box=None, pad_edge=False)
     as_bytes = loaded.vocabulary is not None and loaded.vocabulary.kind == "bytes"
     for file in files or ["-"]:
-        text = load_corpus(
-            file, normalisation="none", as_bytes=as_bytes, encoding_errors=encoding_errors
-        ).text
+        text = load_corpus(file, normalisation="none", as_bytes=as_bytes, encoding_errors=encoding_errors).text
         result = cost(loaded, text)
         row = {
             "file": file,
@@ -313,9 +290,7 @@ def info(model: ModelPath, json_: Json = False) -> None:
         "backend": f"{backend} ({why})",
     }
     if json_:
-        print(
-            json.dumps(facts | {"symbols": vocabulary["symbols"], "run": header["run"]}, ensure_ascii=False)
-        )
+        print(json.dumps(facts | {"symbols": vocabulary["symbols"], "run": header["run"]}, ensure_ascii=False))
         return
     for name, value in [*facts.items(), *((f"run.{k}", v) for k, v in header["run"].items())]:
         out.print(f"{name:<22} {value}", markup=False)

@@ -155,9 +155,7 @@ def load_corpus(
         text = _first(decoded, normalisation, max_chars)
     if len(text) < 2:
         found = "is empty" if not text else "has one character"
-        raise CorpusError(
-            f"{source} {found}; there is nothing to learn from: give a text of at least two characters"
-        )
+        raise CorpusError(f"{source} {found}; there is nothing to learn from: give a text of at least two characters")
     return Corpus(name, text, normalisation, source)
 
 
@@ -202,9 +200,7 @@ def _read(name: str, progress: Progress | None) -> tuple[str, str, bytes]:
 def _read_folder(path: Path) -> bytes:
     """All regular files below `path` that are not hidden, in order of their paths, with a newline between."""
     files = sorted(
-        f
-        for f in path.rglob("*")
-        if f.is_file() and not any(p.startswith(".") for p in f.relative_to(path).parts)
+        f for f in path.rglob("*") if f.is_file() and not any(p.startswith(".") for p in f.relative_to(path).parts)
     )
     if not files:
         raise CorpusError(f"{path} is a folder with no files in it; give one with text files")
@@ -281,11 +277,7 @@ def _wrong_digest(data: bytes, entry: _Named) -> str:
     if not entry.digest:
         return ""
     got = hashlib.new(entry.algorithm, data).hexdigest()
-    return (
-        ""
-        if got == entry.digest
-        else f"expected {entry.algorithm} {entry.digest}, got {got} ({len(data):,} bytes)"
-    )
+    return "" if got == entry.digest else f"expected {entry.algorithm} {entry.digest}, got {got} ({len(data):,} bytes)"
 
 
 def _download(sources: list[str], entry: _Named | None, progress: Progress | None) -> bytes:

@@ -57,9 +57,7 @@ class _Recurrent(nn.Module):
             if bias:
                 shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
             for part, shape in shapes.items():
-                self.register_parameter(
-                    part + name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
-                )
+                self.register_parameter(part + name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
         self.reset_parameters()
 
     def _suffixes(self) -> list[str]:
@@ -123,9 +121,7 @@ class _Recurrent(nn.Module):
                 last.append(state)
                 continue
             ahead, state_ahead = kernels.recurrent(self.cell, x, states[2 * layer], weights[2 * layer])
-            back, state_back = kernels.recurrent(
-                self.cell, x.flip(0), states[2 * layer + 1], weights[2 * layer + 1]
-            )
+            back, state_back = kernels.recurrent(self.cell, x.flip(0), states[2 * layer + 1], weights[2 * layer + 1])
             x = torch.cat((ahead, back.flip(0)), -1)
             last += [state_ahead, state_back]
         packed = tuple(torch.stack(part) for part in zip(*last, strict=True))
@@ -190,9 +186,7 @@ class RNN(_Recurrent):
         if nonlinearity not in ("tanh", "relu"):
             raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
         self.nonlinearity, self.cell = nonlinearity, f"rnn_{nonlinearity}"
-        super().__init__(
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype
-        )
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
 
 
 class GRU(_Recurrent):
@@ -213,9 +207,7 @@ class LSTM(_Recurrent):
     cell = "lstm"
 
 
-def make_layer(
-    cell: str, input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0
-) -> _Recurrent:
+def make_layer(cell: str, input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0) -> _Recurrent:
     """The layer of a cell named as in `elman.kernels.CELLS`.
 
     Raises:

@@ -62,9 +62,7 @@ class LanguageModel(nn.Module):
         hidden, state = self.layer(ids, state)
         return kernels.linear(hidden, self.output.weight, self.output.bias), state
 
-    def loss(
-        self, ids: Tensor, targets: Tensor, state: ModelState | None = None
-    ) -> tuple[Tensor, Tensor, ModelState]:
+    def loss(self, ids: Tensor, targets: Tensor, state: ModelState | None = None) -> tuple[Tensor, Tensor, ModelState]:
         """The cross-entropy of `targets` after `ids`, both int64 (T, B).
 
         Returns:

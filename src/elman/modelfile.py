@@ -51,9 +51,7 @@ def save(model: LanguageModel, path: str | Path, run: dict[str, Any] | None = No
         "run": run or {},
     }
     config = json.dumps(header, ensure_ascii=False, sort_keys=True)
-    whole = json.dumps(
-        {"format": FORMAT, "digest": _digest(config, tensors), "config": config}, ensure_ascii=False
-    )
+    whole = json.dumps({"format": FORMAT, "digest": _digest(config, tensors), "config": config}, ensure_ascii=False)
     write_atomically(path, to_safetensors(tensors, metadata={"elman": whole}))
 
 

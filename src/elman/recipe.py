@@ -80,14 +80,11 @@ class Recipe:
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
         for field in dataclasses.fields(self):
-            name, value = field.name, getattr(self, field.name)
+            name: str = field.name
+            value: Any = getattr(self, name)
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name} must be finite, got {value}")
-            if (
-                name in (*_AT_LEAST_ONE, "max_chars")
-                and value is not None
-                and (not _whole(value) or value < 1)
-            ):
+            if name in (*_AT_LEAST_ONE, "max_chars") and value is not None and (not _whole(value) or value < 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
             if name in _POSITIVE and value is not None and not value > 0:
                 raise ValueError(f"{name} must be above 0, got {value!r}")
@@ -150,9 +147,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         default = getattr(Recipe(), key, None)
         if isinstance(default, float) and _whole(value):
             settings[key] = float(value)
-        elif default is not None and not isinstance(
-            value, list if isinstance(default, tuple) else type(default)
-        ):
+        elif default is not None and not isinstance(value, list if isinstance(default, tuple) else type(default)):
             raise ValueError(f"recipe {name}: {key} must be {type(default).__name__}, got {value!r}")
     try:
         return Recipe().replace(**settings)

@@ -107,9 +107,7 @@ class Vocabulary:
             data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
             return np.frombuffer(data, dtype=np.uint8)
         if not isinstance(text, str):
-            raise TypeError(
-                "a vocabulary of characters encodes str, got bytes; decode it, or train with bytes"
-            )
+            raise TypeError("a vocabulary of characters encodes str, got bytes; decode it, or train with bytes")
         ids = np.empty(len(text), dtype=self._dtype)
         start = 0
         for points in _code_points(text):

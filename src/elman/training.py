@@ -221,9 +221,7 @@ def _train_epoch(
     start, total, count, norms, state = time.perf_counter(), 0.0, 0, 0.0, None
     steps = batches.num_batches(len(ids), recipe.batch_size, recipe.seq_length)
     done = 0
-    for inputs, targets in _PARTITIONS[recipe.partition](
-        ids, recipe.batch_size, recipe.seq_length, recipe.seed, epoch
-    ):
+    for inputs, targets in _PARTITIONS[recipe.partition](ids, recipe.batch_size, recipe.seq_length, recipe.seed, epoch):
         if state is None or recipe.partition == "random":
             state = model.begin_state(recipe.batch_size)
         mean, nats, state = model.loss(inputs.t().contiguous(), targets.t().contiguous(), detach(state))
@@ -301,9 +299,7 @@ def _exp(nats: float) -> float:
 
 
 def _dropout_seed(seed: int) -> int:
-    return (seed ^ 0xD809_0047_D809_0047) & (
-        2**64 - 1
-    )  # a key of its own, away from those of the initial weights
+    return (seed ^ 0xD809_0047_D809_0047) & (2**64 - 1)  # a key of its own, away from those of the initial weights
 
 
 @contextmanager

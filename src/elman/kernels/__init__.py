@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 import torch
@@ -103,9 +103,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return _serve(weight).linear(x, weight, bias)
 
 
-def cross_entropy(
-    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
-) -> tuple[Tensor, Tensor]:
+def cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Dense output, softmax and cross-entropy in one operation.
 
     Args:
@@ -123,21 +121,21 @@ def dropout(x: Tensor, p: float, seed: int, offset: int) -> Tensor:
     return _serve(x).dropout(x, p, seed, offset)
 
 
-def grad_norm(grads: list[Tensor]) -> float:
+def grad_norm(grads: Sequence[Tensor]) -> float:
     """The Euclidean norm of all gradients together."""
     return _serve(grads[0]).grad_norm(grads)
 
 
-def sgd_(params: list[Tensor], grads: list[Tensor], lr: float, scale: float = 1.0) -> None:
+def sgd_(params: Sequence[Tensor], grads: Sequence[Tensor], lr: float, scale: float = 1.0) -> None:
     """p -= (g * scale) * lr, in place. `scale` is the clipping's factor."""
     _serve(params[0]).sgd_(params, grads, lr, scale)
 
 
 def adamw_(
-    params: list[Tensor],
-    grads: list[Tensor],
-    exp_avg: list[Tensor],
-    exp_avg_sq: list[Tensor],
+    params: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    exp_avg: Sequence[Tensor],
+    exp_avg_sq: Sequence[Tensor],
     step: int,
     lr: float,
     beta1: float = 0.9,
@@ -150,6 +148,4 @@ def adamw_(
 
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
     """
-    _serve(params[0]).adamw_(
-        params, grads, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, scale
-    )
+    _serve(params[0]).adamw_(params, grads, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, scale)

@@ -7,14 +7,14 @@ torch and cuDNN; LSTM (i, f, g, o).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 State = tuple[Tensor, ...]  # (h,) or (h, c), each (B, H)
-Weights = tuple[
-    Tensor, Tensor, Tensor | None, Tensor | None
-]  # w_ih (GH, I), w_hh (GH, H), b_ih (GH), b_hh (GH)
+Weights = tuple[Tensor, Tensor, Tensor | None, Tensor | None]  # w_ih (GH, I), w_hh (GH, H), b_ih (GH), b_hh (GH)
 
 
 def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
@@ -62,9 +62,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return F.linear(x, weight, bias)
 
 
-def cross_entropy(
-    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
-) -> tuple[Tensor, Tensor]:
+def cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> tuple[Tensor, Tensor]:
     logits = F.linear(hidden, weight, bias)
     nats = -F.log_softmax(logits, -1).gather(-1, targets.unsqueeze(-1)).squeeze(-1)
     return nats.mean(), nats.detach()
@@ -75,9 +73,7 @@ def dropout(x: Tensor, p: float, seed: int, offset: int) -> Tensor:
     blocks = (skip + x.numel() + 3) // 4
     words = philox(seed, first, blocks, x.device).reshape(-1)[skip : skip + x.numel()]
     keep = words >= round(p * 2**32)
-    return torch.where(
-        keep.view(x.shape), x * (1.0 / (1.0 - p)), torch.zeros((), dtype=x.dtype, device=x.device)
-    )
+    return torch.where(keep.view(x.shape), x * (1.0 / (1.0 - p)), torch.zeros((), dtype=x.dtype, device=x.device))
 
 
 def philox(seed: int, first: int, blocks: int, device: torch.device | str = "cpu") -> Tensor:
@@ -97,20 +93,20 @@ def philox(seed: int, first: int, blocks: int, device: torch.device | str = "cpu
     return torch.stack((a, b, c, d), -1)
 
 
-def grad_norm(grads: list[Tensor]) -> float:
+def grad_norm(grads: Sequence[Tensor]) -> float:
     return sum(g.double().square().sum().item() for g in grads) ** 0.5
 
 
-def sgd_(params: list[Tensor], grads: list[Tensor], lr: float, scale: float) -> None:
+def sgd_(params: Sequence[Tensor], grads: Sequence[Tensor], lr: float, scale: float) -> None:
     for p, g in zip(params, grads, strict=True):
         p.sub_((g * scale) * lr)
 
 
 def adamw_(
-    params: list[Tensor],
-    grads: list[Tensor],
-    exp_avg: list[Tensor],
-    exp_avg_sq: list[Tensor],
+    params: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    exp_avg: Sequence[Tensor],
+    exp_avg_sq: Sequence[Tensor],
     step: int,
     lr: float,
     beta1: float,
