@@ -68,8 +68,8 @@ def check_fits(n_ids: int, batch_size: int, seq_length: int) -> None:
     if fits and shorter:
         advice += f", or seq_length {shorter} with this batch_size"
     raise ValueError(
-        f"the text is too short: {n_ids:,} characters to train on, but batch_size {batch_size} x seq_length {seq_length} "
-        f"needs {needed:,}; {advice}"
+        f"the text is too short: {n_ids:,} characters to train on, but batch_size {batch_size} x seq_length "
+        f"{seq_length} needs {needed:,}; {advice}"
     )
 
 
