@@ -187,11 +187,8 @@ def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bo
     if run.log:
         save_curve(run.log, folder / "curve.svg", f"{text.name}, {settings.cell} {settings.hidden_size}")
     if as_json:
-        print(
-            json.dumps(
-                run.summary() | {"output": str(folder), "interrupted": run.interrupted, "digest": model.digest()}
-            )
-        )
+        ending = {"output": str(folder), "interrupted": run.interrupted, "digest": model.digest()}
+        print(json.dumps(run.summary() | ending, ensure_ascii=False))
         return
     if run.interrupted:
         out.print(f"stopped by Ctrl-C after {len(run.log)} of {settings.epochs} epochs; the model is saved")

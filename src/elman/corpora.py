@@ -1,7 +1,8 @@
 """Corpora: named ones, files, folders, URLs and standard input -> text. It does not import torch.
 
-*The Time Machine* is checked against the book's own file. Project Gutenberg's #35 is the same novel in another wrapping,
-with a licence around it, so it can never have that digest: it is a corpus of its own, `timemachine-gutenberg`.
+*The Time Machine* is checked against the book's own file. Project Gutenberg's #35 is the same novel in another
+wrapping, with a licence around it, so it can never have that digest: it is a corpus of its own,
+`timemachine-gutenberg`.
 """
 
 from __future__ import annotations

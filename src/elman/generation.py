@@ -1,4 +1,4 @@
-"""Text from a model: greedy, or sampled with temperature, the book's alpha, top-k and top-p. One loop over strategies."""
+"""Text from a model: greedy, or sampled with temperature, the book's alpha, top-k and top-p; one loop."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Sampling:
             raise ValueError(f"top_p must be in (0, 1], got {self.top_p}")
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """float64 (V,): what is drawn from, after alpha, temperature, top-k and top-p. Logits of -inf stay impossible."""
+        """float64 (V,): what is drawn from, after alpha, temperature, top-k and top-p. -inf stays impossible."""
         likeliest = np.argsort(-logits, kind="stable")  # ties: lowest id first
         p = np.zeros(len(logits))
         if self.temperature == 0:

@@ -58,7 +58,7 @@ def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: np.ndar
 
 
 def _log(x: np.ndarray) -> np.ndarray:
-    """Natural logarithm of normal float64 > 0: x = m 2^e with m in [1/sqrt 2, sqrt 2), log m = 2 artanh((m-1)/(m+1))."""
+    """Natural logarithm of normal float64 > 0: x = m 2^e, m in [1/sqrt 2, sqrt 2), log m = 2 artanh((m-1)/(m+1))."""
     m, e = np.frexp(x)
     small = m < 0.70710678118654752
     m, e = np.where(small, m * 2.0, m), e - small

@@ -1,7 +1,7 @@
 """RNN, GRU and LSTM: drop-in for torch.nn's, with `begin_state`, computed by `elman.kernels`.
 
-They take torch's arguments, hold torch's parameters under torch's names, and load its state_dict. Beyond torch they take
-token ids in place of one-hot vectors. The GRU applies its reset gate after the matrix product, as torch and cuDNN do.
+They take torch's arguments, hold torch's parameters under torch's names, and load its state_dict. Beyond torch they
+take token ids in place of one-hot vectors. The GRU applies its reset gate after the matrix product, as torch and cuDNN do.
 """
 
 from __future__ import annotations
@@ -207,15 +207,17 @@ class LSTM(_Recurrent):
     cell = "lstm"
 
 
-def make_layer(cell: str, input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0) -> _Recurrent:
+def make_layer(
+    cell: str, input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0, bias: bool = True
+) -> _Recurrent:
     """The layer of a cell named as in `elman.kernels.CELLS`.
 
     Raises:
         ValueError: an unknown cell; lists the known ones.
     """
     if cell in ("rnn_relu", "rnn_tanh"):
-        return RNN(input_size, hidden_size, num_layers, cell.removeprefix("rnn_"), dropout=dropout)
+        return RNN(input_size, hidden_size, num_layers, cell.removeprefix("rnn_"), bias, dropout=dropout)
     for layer in (GRU, LSTM):
         if layer.cell == cell:
-            return layer(input_size, hidden_size, num_layers, dropout=dropout)
+            return layer(input_size, hidden_size, num_layers, bias, dropout=dropout)
     raise ValueError(f"unknown cell {cell!r}; expected one of {', '.join(kernels.CELLS)}")

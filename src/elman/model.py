@@ -1,4 +1,4 @@
-"""LanguageModel: token ids and a state in, logits and a state out. A recurrent layer and a dense output, as in the book."""
+"""LanguageModel: token ids and a state in, logits and a state out; a recurrent layer and a dense output."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class LanguageModel(nn.Module):
 
     def forward(self, ids: Tensor, state: ModelState | None = None) -> tuple[Tensor, ModelState]:
         """Args: ids int64 (T, B); state from an earlier call, zeros if None. Returns: logits (T, B, V), state."""
-        hidden, state = self.layer(ids, state)
-        return kernels.linear(hidden, self.output.weight, self.output.bias), state
+        hidden, last = self.layer(ids, state)
+        return kernels.linear(hidden, self.output.weight, self.output.bias), last
 
     def loss(self, ids: Tensor, targets: Tensor, state: ModelState | None = None) -> tuple[Tensor, Tensor, ModelState]:
         """The cross-entropy of `targets` after `ids`, both int64 (T, B).
@@ -70,9 +70,9 @@ class LanguageModel(nn.Module):
             nats: (T, B), the loss of each target, detached.
             state: after ids[-1].
         """
-        hidden, state = self.layer(ids, state)
+        hidden, last = self.layer(ids, state)
         mean, nats = kernels.cross_entropy(hidden, self.output.weight, self.output.bias, targets)
-        return mean, nats, state
+        return mean, nats, last
 
     @torch.no_grad()
     def initialise(self, seed: int, std: float | None = 0.01) -> LanguageModel:

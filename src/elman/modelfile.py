@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
 
-from .layers import RNN, make_layer
+from .layers import make_layer
 from .model import LanguageModel
 from .text import NORMALISATIONS, Vocabulary
 
@@ -65,23 +65,8 @@ def load(path: str | Path) -> LanguageModel:
     """
     header, tensors = _read(path)
     try:
-        layer = make_layer(
-            header["cell"],
-            header["vocab_size"],
-            header["hidden_size"],
-            header["num_layers"],
-            header["dropout"],
-        )
-        if not header["bias"]:
-            kind = {"nonlinearity": layer.nonlinearity} if isinstance(layer, RNN) else {}
-            layer = type(layer)(
-                layer.input_size,
-                layer.hidden_size,
-                layer.num_layers,
-                bias=False,
-                dropout=layer.dropout,
-                **kind,
-            )
+        shape = (header[key] for key in ("vocab_size", "hidden_size", "num_layers", "dropout", "bias"))
+        layer = make_layer(header["cell"], *shape)
         if header["normalisation"] not in NORMALISATIONS:
             raise ValueError(f"unknown normalisation {header['normalisation']!r}")
         vocabulary = Vocabulary.from_dict(header["vocabulary"])

@@ -13,7 +13,7 @@ from .training import Epoch
 
 
 def curve(log: Sequence[Epoch], title: str = "") -> Figure:
-    """Perplexity against epoch, on a logarithmic axis, of the training text and, if it was measured, the held-out one."""
+    """Perplexity against epoch, on a logarithmic axis, of the training text and, if measured, the held-out one."""
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
     epochs = [e.epoch for e in log]

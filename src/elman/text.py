@@ -1,4 +1,4 @@
-"""Text to ids and back: normalisation, and the Vocabulary of characters or bytes. Vectorised; it does not import torch."""
+"""Text to ids and back: normalisation, and the Vocabulary of characters or bytes. Vectorised, without torch."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def _code_points(text: str) -> Iterator[np.ndarray]:
 class Vocabulary:
     """The tokens of a model: characters, or bytes.
 
-    `characters`: id 0 is <unk>, which stands for every character that the vocabulary lacks. `bytes`: the 256 bytes, so that
-    nothing is unknown.
+    `chars`: id 0 is <unk>, which stands for every character that the vocabulary lacks. `bytes`: the 256 bytes, so
+    that nothing is unknown.
     """
 
     def __init__(self, kind: str, symbols: tuple[str, ...] = ()) -> None:

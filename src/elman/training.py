@@ -248,7 +248,7 @@ def _train_epoch(
 
 
 class _Optimizer:
-    """SGD, Adam or AdamW on the model's parameters, through `kernels`, so that an update has the same bits everywhere."""
+    """SGD, Adam or AdamW through `kernels`, so that an update has the same bits everywhere."""
 
     def __init__(self, model: LanguageModel, recipe: Recipe) -> None:
         self.params = list(model.parameters())

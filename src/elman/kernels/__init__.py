@@ -1,8 +1,8 @@
 """The only place where a step of a model is defined: one signature per operation, and the choice of who computes it.
 
-Three backends: `cpu`, the native kernel (float32 on a CPU, the same bits everywhere); `torch`, torch.nn's own fused layers
-(GPUs, float64, no compiler); `reference`, plain loops that define what the other two must compute. The first that can
-serve a call does; ELMAN_BACKEND or `use` forces one.
+Three backends: `cpu`, the native kernel (float32 on a CPU, the same bits everywhere); `torch`, torch.nn's own fused
+layers (GPUs, float64, no compiler); `reference`, plain loops that define what the other two must compute. The first
+that can serve a call does; ELMAN_BACKEND or `use` forces one.
 
 Shapes, last axis fastest: T steps, B batch, V vocabulary, I input, H hidden, G gates (RNN 1, GRU 3, LSTM 4).
 """
@@ -20,19 +20,20 @@ from torch import Tensor
 from . import reference, torchnn
 from .reference import State, Weights
 
+_why_not = ""
+_native: ModuleType | None = None
 try:
-    from . import cpu
+    from . import cpu  # pyright: ignore[reportAttributeAccessIssue]
 except ImportError as error:  # built without a C++ compiler
-    cpu, _why_not = None, f"the native kernel is not built ({error})"
+    _why_not = f"the native kernel is not built ({error})"
 else:
     _available, _why_not = cpu.available()
-    if not _available:
-        cpu = None
+    _native = cpu if _available else None
 
 CELLS = {"rnn_relu": 1, "rnn_tanh": 1, "gru": 3, "lstm": 4}
 """Gates per cell."""
 
-_BACKENDS: dict[str, ModuleType | None] = {"cpu": cpu, "torch": torchnn, "reference": reference}
+_BACKENDS: dict[str, ModuleType | None] = {"cpu": _native, "torch": torchnn, "reference": reference}
 _forced: str | None = None
 
 
@@ -62,7 +63,7 @@ def serving(like: Tensor) -> tuple[str, str]:
         return "torch", f"device {like.device.type}; the native kernel runs on the CPU"
     if like.dtype != torch.float32:
         return "torch", f"{str(like.dtype).removeprefix('torch.')}; the native kernel computes in float32"
-    if cpu is None:
+    if _native is None:
         return "torch", _why_not
     return "cpu", "float32 on the CPU"
 
