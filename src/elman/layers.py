@@ -1,7 +1,8 @@
 """RNN, GRU and LSTM: drop-in for torch.nn's, with `begin_state`, computed by `elman.kernels`.
 
 They take torch's arguments, hold torch's parameters under torch's names, and load its state_dict. Beyond torch they
-take token ids in place of one-hot vectors. The GRU applies its reset gate after the matrix product, as torch and cuDNN do.
+take token ids in place of one-hot vectors. The GRU applies its reset gate after the matrix product, as torch and cuDNN
+do.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ try:
 except ImportError as error:  # built without a C++ compiler
     _why_not = f"the native kernel is not built ({error})"
 else:
-    _available, _why_not = cpu.available()
+    _available, _why_not = cpu.available()  # pyright: ignore[reportAttributeAccessIssue]
     _native = cpu if _available else None
 
 CELLS = {"rnn_relu": 1, "rnn_tanh": 1, "gru": 3, "lstm": 4}
