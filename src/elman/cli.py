@@ -167,7 +167,8 @@ def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bo
     backend, why = serving(model.output.weight)
     say = err if as_json else out
     say.print(
-        f"{text.name}: {len(text):,} characters, {model.vocab_size} in the vocabulary, normalisation {text.normalisation}\n"
+        f"{text.name}: {len(text):,} characters, {model.vocab_size} in the vocabulary, "
+        f"normalisation {text.normalisation}\n"
         f"{settings.cell} {settings.num_layers} x {settings.hidden_size}, "
         f"{sum(p.numel() for p in model.parameters()):,} parameters; backend {backend} ({why})"
     )

@@ -79,8 +79,8 @@ class Recipe:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
-        values: dict[str, Any] = vars(self)
-        for name, value in values.items():
+        for name in vars(self):
+            value: Any = getattr(self, name)
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name} must be finite, got {value}")
             if name in (*_AT_LEAST_ONE, "max_chars") and value is not None and (not _whole(value) or value < 1):

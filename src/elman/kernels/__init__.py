@@ -24,8 +24,8 @@ _why_not = ""
 _native: ModuleType | None = None
 try:
     from . import cpu  # pyright: ignore[reportAttributeAccessIssue]
-except ImportError as error:  # built without a C++ compiler
-    _why_not = f"the native kernel is not built ({error})"
+except ImportError:  # built without a C++ compiler
+    _why_not = "the native kernel is not built"
 else:
     _available, _why_not = cpu.available()  # pyright: ignore[reportAttributeAccessIssue]
     _native = cpu if _available else None
