@@ -79,13 +79,14 @@ class Recipe:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
-        for name in vars(self):
-            value: Any = getattr(self, name)
+        for name, value in dataclasses.asdict(self).items():
+            if value is None:  # where the type allows it, it means "off"
+                continue
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name} must be finite, got {value}")
-            if name in (*_AT_LEAST_ONE, "max_chars") and value is not None and (not _whole(value) or value < 1):
+            if name in (*_AT_LEAST_ONE, "max_chars") and (not _whole(value) or value < 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-            if name in _POSITIVE and value is not None and not value > 0:
+            if name in _POSITIVE and not value > 0:
                 raise ValueError(f"{name} must be above 0, got {value!r}")
             if name in _NOT_NEGATIVE and not value >= 0:
                 raise ValueError(f"{name} must be at least 0, got {value!r}")
