@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -42,7 +43,11 @@ EncodingErrors = Annotated[str, typer.Option(help="What to do with what is not U
 def main() -> None:
     """Run the command. Whatever a user can cause is one line on stderr and exit status 2."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        _fail(ValueError(error.format_message() + " (see --help)"))
     except (ValueError, OSError) as error:
         _fail(error)
     except RuntimeError as error:

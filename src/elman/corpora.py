@@ -154,9 +154,8 @@ def load_corpus(
         if name == "timemachine-gutenberg":
             decoded = _without_licence(decoded)
         text = _first(decoded, normalisation, max_chars)
-    if len(text) < 2:
-        found = "is empty" if not text else "has one character"
-        raise CorpusError(f"{source} {found}; there is nothing to learn from: give a text of at least two characters")
+    if not text:
+        raise CorpusError(f"{source} is empty; expected a text")
     return Corpus(name, text, normalisation, source)
 
 

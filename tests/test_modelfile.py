@@ -1,0 +1,94 @@
+"""The model file: whole, or refused in one line."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import elman
+from elman.modelfile import read_header
+
+CORPUS = elman.Corpus("t", "some text, and ünicode 日本", "none", "here")
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = elman.build_model(CORPUS, cell="lstm", hidden_size=5, num_layers=2)
+    elman.save(model, tmp_path / "m.safetensors", {"epochs_done": 3})
+    return tmp_path / "m.safetensors", model
+
+
+@pytest.mark.parametrize("cell", ["rnn_relu", "rnn_tanh", "gru", "lstm"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_round_trip(tmp_path, cell, bias):
+    from elman.layers import make_layer
+
+    vocabulary = CORPUS.vocabulary()
+    layer = make_layer(cell, len(vocabulary), 5, 2, 0.25, bias)
+    model = elman.LanguageModel(layer, len(vocabulary), vocabulary, "book").initialise(7, None)
+    elman.save(model, tmp_path / "m")
+    loaded = elman.load(tmp_path / "m")
+    assert (loaded.digest(), loaded.vocabulary, loaded.normalisation) == (model.digest(), vocabulary, "book")
+    assert (loaded.layer.cell, loaded.layer.dropout, loaded.layer.bias) == (cell, 0.25, bias)
+    assert not loaded.training
+
+
+def test_loads_in_a_fresh_process_with_no_other_file(saved):
+    path, model = saved
+    code = f"import elman; m = elman.load({str(path)!r}); print(m.digest(), repr(elman.generate(m, 'so', 5, seed=1)))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert printed == f"{model.digest()} {elman.generate(model, 'so', 5, seed=1)!r}"
+
+
+def test_every_truncation_and_flipped_byte_is_refused_or_harmless(saved):
+    path, model = saved
+    whole = path.read_bytes()
+    rng = random.Random(1)
+    for length in [0, 1, 7, 8, 9, *rng.sample(range(len(whole)), 60), len(whole) - 1]:
+        path.write_bytes(whole[:length])
+        with pytest.raises(elman.ModelFileError) as caught:
+            elman.load(path)
+        assert "\n" not in str(caught.value)
+    for _ in range(400):
+        damaged = bytearray(whole)
+        # Half of the flips in the header, where a parser could be fooled.
+        damaged[rng.randrange(len(whole) if rng.random() < 0.5 else 700)] ^= 1 << rng.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            loaded = elman.load(path)
+        except elman.ModelFileError as error:
+            assert "\n" not in str(error)
+        else:  # white space or a spelling that means the same
+            assert loaded.digest() == model.digest()
+            assert loaded.vocabulary == model.vocabulary
+
+
+def test_foreign_newer_and_missing(tmp_path, saved):
+    with pytest.raises(elman.ModelFileError, match="no such file"):
+        elman.load(tmp_path / "none")
+    save_file({"w": torch.zeros(2)}, tmp_path / "foreign")
+    with pytest.raises(elman.ModelFileError, match="not a model saved by Elman"):
+        elman.load(tmp_path / "foreign")
+    header = json.dumps({"format": 2, "digest": "", "config": ""})
+    save_file({"w": torch.zeros(2)}, tmp_path / "newer", metadata={"elman": header})
+    with pytest.raises(elman.ModelFileError, match="format 2, but this version of Elman reads up to 1; upgrade"):
+        elman.load(tmp_path / "newer")
+    with pytest.raises(elman.ModelFileError, match="not a .safetensors file"):
+        elman.load(tmp_path)
+
+
+def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
+    path, model = saved
+    before = path.read_bytes()
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        elman.save(model.initialise(9), path)
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert read_header(path)["run"] == {"epochs_done": 3}
