@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ def test_sequential_rows_go_on_where_they_ended():
     for inputs, targets in batches:
         assert inputs.shape == targets.shape == (4, 7)
         assert (targets == inputs + 1).all()
-    for (before, _), (after, _) in zip(batches, batches[1:], strict=False):
+    for (before, _), (after, _) in itertools.pairwise(batches):
         assert (after[:, 0] == before[:, -1] + 1).all()
 
 

@@ -23,11 +23,11 @@ from .reference import State, Weights
 _why_not = ""
 _native: ModuleType | None = None
 try:
-    from . import cpu  # pyright: ignore[reportAttributeAccessIssue]
+    from . import _cpu, cpu  # noqa: F401  # pyright: ignore
 except ImportError:  # built without a C++ compiler
     _why_not = "the native kernel is not built"
 else:
-    _available, _why_not = cpu.available()  # pyright: ignore[reportAttributeAccessIssue]
+    _available, _why_not = cpu.available()  # pyright: ignore
     _native = cpu if _available else None
 
 CELLS = {"rnn_relu": 1, "rnn_tanh": 1, "gru": 3, "lstm": 4}
