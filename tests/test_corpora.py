@@ -57,7 +57,7 @@ def test_the_bundled_story():
     corpus = load_corpus("traveller", normalisation="none")
     assert 12_000 <= len(corpus) <= 15_000
     assert corpus.text.isascii()
-    assert corpus.text[:10_000].count("traveller") > 30
+    assert str(corpus.text)[:10_000].count("traveller") > 30
 
 
 def test_file_folder_gz_and_standard_input(tmp_path, monkeypatch):
@@ -66,7 +66,7 @@ def test_file_folder_gz_and_standard_input(tmp_path, monkeypatch):
     (tmp_path / "d" / ".hidden").write_bytes(b"\xff")
     (tmp_path / "d" / "sub" / "c.txt.gz").write_bytes(gzip.compress("Thïrd".encode()))
     assert load_corpus(tmp_path / "d" / "b.txt", normalisation="none").text == "Second\r\n"
-    assert load_corpus(tmp_path / "d", normalisation="book").text.endswith("second thïrd")
+    assert load_corpus(tmp_path / "d", normalisation="book").text == "second thïrd"
     assert load_corpus(tmp_path / "d" / "sub" / "c.txt.gz", normalisation="none").text == "Thïrd"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"From  a pipe")))
     assert load_corpus("-", max_chars=6).text == "from a"
@@ -93,7 +93,7 @@ def test_a_bad_file_is_one_line(tmp_path, data, message):
     assert "\n" not in str(caught.value)
     if data:
         assert load_corpus(tmp_path / "f", as_bytes=True).text == data
-        assert "\ufffd" in load_corpus(tmp_path / "f", encoding_errors="replace").text
+        assert "\ufffd" in str(load_corpus(tmp_path / "f", encoding_errors="replace").text)
 
 
 def test_missing_empty_folder_and_damaged_gz(tmp_path):

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -44,9 +43,9 @@ def main() -> None:
     """Run the command. Whatever a user can cause is one line on stderr and exit status 2."""
     try:
         sys.exit(app(standalone_mode=False))
-    except click.exceptions.Abort:
+    except typer.Abort:
         sys.exit(130)
-    except click.ClickException as error:
+    except typer.TyperException as error:
         _fail(ValueError(error.format_message() + " (see --help)"))
     except (ValueError, OSError) as error:
         _fail(error)
