@@ -46,7 +46,9 @@ def main() -> None:
     except typer.Abort:
         sys.exit(130)
     except typer.TyperException as error:
-        _fail(ValueError(error.format_message() + " (see --help)"))
+        if error.format_message():
+            _fail(ValueError(error.format_message() + " (see --help)"))
+        sys.exit(2)  # no command: the help is printed already
     except (ValueError, OSError) as error:
         _fail(error)
     except RuntimeError as error:
