@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .beam import Beam, beam_search
     from .corpora import Corpus, CorpusError, load_corpus
-    from .generation import Sampling, generate
+    from .generation import Sampling, generate, stream
     from .layers import GRU, LSTM, RNN
     from .model import LanguageModel
     from .modelfile import ModelFileError, load, save
@@ -27,7 +28,8 @@ _HOME = {
     "modelfile": ("ModelFileError", "load", "save"),
     "recipe": ("Recipe", "load_recipe"),
     "training": ("Run", "TrainingDiverged", "build_model", "fit"),
-    "generation": ("Sampling", "generate"),
+    "generation": ("Sampling", "generate", "stream"),
+    "beam": ("Beam", "beam_search"),
     "scoring": ("Score", "score"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}

@@ -24,6 +24,8 @@ class LanguageModel(nn.Module):
         vocabulary: what the ids mean. `fit` sets it from the corpus if it is None.
         normalisation: what was done to the text before it was encoded ("book" or "none"); `generate` and `score` do the
             same to theirs.
+        records: trained on records: a text is a sequence of lines, the state is reset at each, and a line is primed by
+            the line end before it.
     Raises:
         ValueError: the layer's or the vocabulary's size is not V, or the layer is bidirectional or batch_first.
     """
@@ -34,6 +36,7 @@ class LanguageModel(nn.Module):
         vocab_size: int,
         vocabulary: Vocabulary | None = None,
         normalisation: str = "none",
+        records: bool = False,
     ) -> None:
         super().__init__()
         if layer.input_size != vocab_size:
@@ -52,6 +55,7 @@ class LanguageModel(nn.Module):
         weight = next(layer.parameters())
         self.output = nn.Linear(layer.hidden_size, vocab_size, device=weight.device, dtype=weight.dtype)
         self.vocab_size, self.vocabulary, self.normalisation = vocab_size, vocabulary, normalisation
+        self.records = records
 
     def begin_state(self, batch_size: int) -> ModelState:
         """Zeros for the start of a text: h (L, B, H), or (h, c) for the LSTM."""

@@ -48,6 +48,7 @@ def save(model: LanguageModel, path: str | Path, run: dict[str, Any] | None = No
         "bias": model.layer.bias,
         "vocabulary": model.vocabulary.to_dict(),
         "normalisation": model.normalisation,
+        "records": model.records,
         "run": run or {},
     }
     config = json.dumps(header, ensure_ascii=False, sort_keys=True)
@@ -70,7 +71,9 @@ def load(path: str | Path) -> LanguageModel:
         if header["normalisation"] not in NORMALISATIONS:
             raise ValueError(f"unknown normalisation {header['normalisation']!r}")
         vocabulary = Vocabulary.from_dict(header["vocabulary"])
-        model = LanguageModel(layer, header["vocab_size"], vocabulary, header["normalisation"])
+        model = LanguageModel(
+            layer, header["vocab_size"], vocabulary, header["normalisation"], header.get("records") is True
+        )
         model.to(next(iter(tensors.values())).dtype).load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, StopIteration) as error:
         reason = " ".join(str(error).split())

@@ -1,0 +1,99 @@
+"""Beam search: the likeliest strings of a length, found by keeping the best few of every length before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .generation import Sampling, prompt_ids
+from .model import LanguageModel, ModelState
+
+
+@dataclass(frozen=True)
+class Beam:
+    """One string that a beam search found."""
+
+    text: str
+    bits: float
+    """-log2 of its probability after the prompt, the end of the record included if it has one."""
+
+
+@torch.no_grad()
+def beam_search(model: LanguageModel, prompt: str = "", length: int = 50, width: int = 10) -> list[Beam]:
+    """The likeliest continuations of `prompt` by `length` characters, as far as `width` can see.
+
+    A width of V^(length-1) misses nothing; a width of 1 is greedy decoding. A model of records may end sooner, with its
+    record, and such a string competes with its end's cost counted.
+
+    Args:
+        prompt: as in `generate`.
+        length: characters (bytes, for a model of bytes), at least 0.
+        width: strings kept after each step, at least 1; of equals, those whose ids come first.
+    Returns:
+        up to `width` of them, likeliest first. <unk> is never written, and its probability is given to no other.
+    Raises:
+        ValueError: a width or length out of range, or a model without a vocabulary.
+    """
+    if width < 1:
+        raise ValueError(f"width must be at least 1, got {width}")
+    if length < 0:
+        raise ValueError(f"length must be at least 0, got {length}")
+    ids = prompt_ids(model, prompt)
+    vocabulary, training = model.vocabulary, model.training
+    assert vocabulary is not None
+    end = int(vocabulary.encode("\n")[0]) if model.records else -1
+    bias = Sampling().bias(vocabulary, model.vocab_size)
+    device = next(model.parameters()).device
+    model.eval()
+    # W strings: their nats (W,), ids (t, W), and the state after them (L, W, H).
+    nats, strings, state = np.zeros(1), np.empty((0, 1), dtype=np.int64), None
+    logp = np.full((1, model.vocab_size), -np.log(model.vocab_size))
+    if len(ids):
+        logp, state = _read(model, ids[:, None], state, device)
+    ended: list[tuple[float, tuple[int, ...]]] = []
+    for step in range(length):
+        cost = nats[:, None] - (logp if bias is None else logp + bias)
+        order = np.argsort(cost, axis=None, kind="stable")[: 2 * width]  # at most one end for each string
+        order = order[np.isfinite(cost.ravel()[order])]
+        rows, chosen = np.divmod(order, model.vocab_size)
+        grown, costs = np.vstack((strings[:, rows], chosen)), cost.ravel()[order]
+        over = chosen == end
+        ended += [(c, tuple(s)) for c, s in zip(costs[over], grown[:, over].T, strict=True)]
+        ended = sorted(ended)[:width]
+        # An open string only gets dearer: it is dropped where `width` ended ones are cheaper already.
+        keep = np.flatnonzero(~over)[:width]
+        if len(ended) == width:
+            keep = keep[costs[keep] < ended[-1][0]]
+        rows, nats, strings = rows[keep], costs[keep], grown[:, keep]
+        if not len(keep):
+            break
+        if step + 1 < length:
+            logp, state = _read(model, strings[-1:], _take(state, rows), device)
+    model.train(training)
+    best = sorted([*ended, *((c, tuple(s)) for c, s in zip(nats, strings.T, strict=True))], key=lambda b: b[0])[:width]
+    return [
+        Beam(
+            vocabulary.decode(np.array(s, dtype=np.int64)).removesuffix("\n" if model.records else ""),
+            float(c / np.log(2)),
+        )
+        for c, s in best
+    ]
+
+
+def _read(
+    model: LanguageModel, ids: np.ndarray, state: ModelState | None, device: torch.device
+) -> tuple[np.ndarray, ModelState]:
+    """float64 (W, V) log-probabilities after ids (T, W), and the state."""
+    logits, state = model(torch.from_numpy(ids).to(device), state)
+    return torch.log_softmax(logits[-1].double(), -1).cpu().numpy(), state
+
+
+def _take(state: ModelState | None, rows: np.ndarray) -> ModelState | None:
+    """The state of these rows of the batch."""
+    if state is None:
+        return None
+    if isinstance(state, tuple):
+        return state[0][:, rows].contiguous(), state[1][:, rows].contiguous()
+    return state[:, rows].contiguous()
