@@ -1,0 +1,86 @@
+// Which instruction set serves: the best that the processor has, or the one that ELMAN_ISA names.
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "kernels.h"
+
+namespace elman {
+
+#if defined(ELMAN_X86)
+namespace avx512 { extern const Table table; }
+namespace avx2 { extern const Table table; }
+#elif defined(ELMAN_ARM)
+namespace neon { extern const Table table; }
+#endif
+namespace portable { extern const Table table; }
+
+namespace {
+
+struct Choice {
+  const Table* table;
+  bool runs;
+  bool serves;  // chosen without being named
+};
+
+// Best first.
+const Choice* choices(int& count) {
+  static const Choice all[] = {
+#if defined(ELMAN_X86)
+      {&avx512::table, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") != 0,
+       __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")},
+      {&avx2::table, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") != 0,
+       __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
+      {&portable::table, true, false},  // exact, but each fused multiply-add is a call into libm
+#elif defined(ELMAN_ARM)
+      {&neon::table, true, true},
+      {&portable::table, true, true},
+#else
+      {&portable::table, true, true},
+#endif
+  };
+  count = int(sizeof all / sizeof *all);
+  return all;
+}
+
+std::atomic<const Table*> chosen{nullptr};
+
+}  // namespace
+
+const char* best_isa() {
+  int count;
+  const Choice* all = choices(count);
+  for (int i = 0; i < count; ++i)
+    if (all[i].runs && all[i].serves) return all[i].table->isa;
+  return nullptr;
+}
+
+void set_isa(const char* name) {
+  int count;
+  const Choice* all = choices(count);
+  std::string names;
+  for (int i = 0; i < count; ++i) {
+    if (!all[i].runs) continue;
+    if (!std::strcmp(all[i].table->isa, name)) {
+      chosen.store(all[i].table);
+      return;
+    }
+    names += std::string(names.empty() ? "" : ", ") + all[i].table->isa;
+  }
+  throw std::runtime_error("ELMAN_ISA is '" + std::string(name) + "'; this machine can run " + names);
+}
+
+const Table& kernels() {
+  const Table* table = chosen.load(std::memory_order_acquire);
+  if (!table) {
+    const char* name = std::getenv("ELMAN_ISA");
+    if (!name || !*name) name = best_isa();
+    set_isa(name ? name : "portable");
+    table = chosen.load();
+  }
+  return *table;
+}
+
+}  // namespace elman

@@ -1,0 +1,36 @@
+// The whole kernel, for one instruction set. CMake compiles this file once for each, with ELMAN_ISA_NAME and one of
+// ELMAN_AVX512, ELMAN_AVX2, ELMAN_NEON or ELMAN_PORTABLE defined, always with -ffp-contract=off: every fused
+// multiply-add is written out. It instantiates nothing of the standard library, whose copies the linker could then share
+// with code for older processors.
+#include "kernels.h"
+#include "pool.h"
+
+#include <cstring>
+
+#if defined(ELMAN_AVX512) || defined(ELMAN_AVX2)
+#include <immintrin.h>
+#elif defined(ELMAN_NEON)
+#include <arm_neon.h>
+#endif
+
+namespace elman {
+namespace ELMAN_ISA_NAME {
+namespace {
+#include "simd.h"
+#include "math.h"
+#include "gemm.h"
+#include "recurrent.h"
+#include "output.h"
+#include "update.h"
+}  // namespace
+
+#define ELMAN_STRING_(x) #x
+#define ELMAN_STRING(x) ELMAN_STRING_(x)
+extern const Table table;
+const Table table = {
+    ELMAN_STRING(ELMAN_ISA_NAME), forward, backward, linear, linear_backward, loss,        loss_backward, norm,
+    sgd,                          adamw,   dropout,  philox, math,            log_softmax, fma_peak,
+};
+
+}  // namespace ELMAN_ISA_NAME
+}  // namespace elman

@@ -1,0 +1,122 @@
+// The operations of the native kernel: their arguments, and the table of functions that each instruction set fills in.
+//
+// Shapes, last axis fastest: T steps, B batch, V vocabulary, I input, H hidden, G gates (RNN 1, GRU 3, LSTM 4).
+// All buffers are contiguous float32 (ids: int64), owned by the caller, and none aliases another unless said.
+// Pointers marked "or null" are optional. Sizes and ids were checked at the border (cpu.py, bindings.cpp).
+#pragma once
+#include <cstdint>
+
+namespace elman {
+
+enum Cell : int { RNN_RELU, RNN_TANH, GRU, LSTM };
+
+constexpr int gates_of(int cell) { return cell == LSTM ? 4 : cell == GRU ? 3 : 1; }
+// Floats per row and unit that the forward pass saves: LSTM i f g o; GRU r z n and W_hn h + b_hn; RNN nothing.
+constexpr int saved_of(int cell) { return cell == LSTM || cell == GRU ? 4 : 0; }
+
+struct Forward {
+  int cell;
+  int64_t T, B, I, H;
+  const int64_t* ids;              // (T, B), or null when x is given
+  const float* x;                  // (T, B, I), or null when ids are given
+  const float *h0, *c0;            // (B, H); c0 null unless LSTM
+  const float *w_ih, *w_hh;        // (GH, I), (GH, H)
+  const float *b_ih, *b_hh;        // (GH), or null
+  float* out;                      // (T, B, H)
+  float *hn, *cn;                  // (B, H); cn null unless LSTM
+  float* gates;                    // (T, B, saved * H), or null: nothing is saved
+  float* cells;                    // (T, B, H) of c after each step, for LSTM when saving; else null
+};
+
+struct Backward {
+  int cell;
+  int64_t T, B, I, H;
+  const int64_t* ids;              // as in Forward, and so to `cells`
+  const float* x;
+  const float *h0, *c0, *w_ih, *w_hh, *out, *gates, *cells;
+  const float *d_out;              // (T, B, H), or null: zeros
+  const float *d_hn, *d_cn;        // (B, H), or null: zeros
+  float* d_x;                      // (T, B, I), or null: not wanted
+  float *d_h0, *d_c0;              // (B, H), or null: not wanted; d_c0 null unless LSTM
+  float *d_w_ih, *d_w_hh;          // (GH, I), (GH, H), or null: not wanted
+  float *d_b_ih, *d_b_hh;          // (GH), or null: not wanted
+  bool accumulate;                 // the sums of the four weight gradients start from what the buffers hold
+};
+
+struct Linear {
+  int64_t rows, K, N;
+  const float *x, *w, *b;          // (rows, K), (N, K), (N) or null
+  float* y;                        // (rows, N)
+};
+
+// Rows are (T, B); the weight gradients sum over t decreasing, then b increasing.
+struct LinearBackward {
+  int64_t T, B, K, N;
+  const float *x, *w, *d_y;        // (T, B, K), (N, K), (T, B, N)
+  float *d_x, *d_w, *d_b;          // each or null: not wanted
+  bool accumulate;
+};
+
+struct Loss {
+  int64_t rows, H, V;
+  const float *hidden, *w, *b;     // (rows, H), (V, H), (V) or null
+  const int64_t* targets;          // (rows)
+  float* nats;                     // (rows)
+  float* mean;                     // (1)
+  float* saved;                    // (rows, V): softmax minus one-hot, or null: backward computes it again
+};
+
+struct LossBackward {
+  int64_t T, B, H, V;
+  const float *hidden, *w, *b;
+  const int64_t* targets;
+  const float* saved;              // or null, as in Loss
+  float d_mean;
+  float *d_hidden, *d_w, *d_b;     // each or null: not wanted
+  bool accumulate;
+};
+
+// A list of tensors, flattened; for updates in place.
+struct Tensors {
+  int64_t count;
+  const int64_t* sizes;            // (count)
+  float* const* p;                 // (count) parameters; also the operand of the norm
+  float* const* g;                 // (count) gradients
+  float *const *m, *const *v;      // (count) Adam's averages, or null
+};
+
+struct Adam {
+  float beta1, one_minus_beta1, beta2, one_minus_beta2, eps, decay, correction2, step_size, scale;
+};
+
+struct Table {
+  const char* isa;
+  void (*forward)(const Forward&);
+  void (*backward)(const Backward&);
+  void (*linear)(const Linear&);
+  void (*linear_backward)(const LinearBackward&);
+  void (*loss)(const Loss&);
+  void (*loss_backward)(const LossBackward&);
+  double (*norm)(const Tensors&);
+  void (*sgd)(const Tensors&, float lr, float scale);
+  void (*adamw)(const Tensors&, const Adam&);
+  // keep element i iff its Philox word is at least `threshold` (0 .. 2^32)
+  void (*dropout)(const float* x, float* y, int64_t n, uint64_t seed, uint64_t offset, uint64_t threshold, float scale);
+  void (*philox)(uint32_t* words, int64_t n, uint64_t seed, uint64_t offset);
+  // f: 0 exp, 1 log, 2 tanh, 3 sigmoid
+  void (*math)(int f, const float* x, float* y, int64_t n);
+  void (*log_softmax)(const float* x, float* y, int64_t rows, int64_t n);
+  double (*fma_peak)(int64_t rounds);  // floating-point operations done by all threads
+};
+
+// Floats in the packed form of a matrix of N columns and K rows.
+constexpr int64_t packed_size(int64_t N, int64_t K) { return (N + 31) / 32 * 32 * K; }
+
+// The table in use; chosen on first use from ELMAN_ISA or the processor. Throws std::runtime_error.
+const Table& kernels();
+// Choose by name; throws std::runtime_error that lists what this machine can run.
+void set_isa(const char* name);
+// The best instruction set of this processor; null where only `portable` runs and would be slower than torch.
+const char* best_isa();
+
+}  // namespace elman

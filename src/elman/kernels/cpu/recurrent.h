@@ -1,0 +1,346 @@
+// The recurrent layers, forward and backward. Batch rows are divided between the threads, which then run the whole
+// sequence without meeting; the weight gradients come after, divided by columns.
+//
+// A cell differs from another in `gates_of`, in its step and in its step backward, and in nothing else.
+#pragma once
+
+// Rows for each thread: whole tiles where the batch has them.
+inline int64_t row_unit(int64_t B) {
+  int n = get_threads();
+  return B >= 8 * n ? 8 : B >= 4 * n ? 4 : 1;
+}
+inline int row_threads(int64_t B) {
+  int64_t unit = row_unit(B);
+  return B < 2 ? 1 : int(least(get_threads(), (B + unit - 1) / unit));
+}
+
+// The bias that a pre-activation starts from: b_ih + b_hh, rounded once; b_ih alone for the GRU's n, whose b_hh belongs
+// to the product that the reset gate scales.
+inline float start_bias(int cell, int64_t H, const float* b_ih, const float* b_hh, int64_t j) {
+  if (!b_ih) return 0.0f;
+  return cell == GRU && j >= 2 * H ? b_ih[j] : b_ih[j] + b_hh[j];
+}
+
+// to (count, N): the pre-activation that each token id gives, column ids[r] of W_ih (N, I) plus the bias. ids null: r.
+inline void build_table(int cell, int64_t I, int64_t H, const float* w_ih, const float* b_ih, const float* b_hh,
+                        const int64_t* ids, int64_t count, float* to, Range columns) {
+  int64_t N = gates_of(cell) * H;
+  for (int64_t j0 = columns.begin; j0 < columns.end; j0 += 16) {
+    int64_t j1 = least(j0 + 16, columns.end);
+    float bias[16];
+    for (int64_t j = j0; j < j1; ++j) bias[j - j0] = start_bias(cell, H, b_ih, b_hh, j);
+    for (int64_t r = 0; r < count; ++r)
+      for (int64_t j = j0; j < j1; ++j) to[r * N + j] = bias[j - j0] + w_ih[j * I + (ids ? ids[r] : r)];
+  }
+}
+
+// Packed W_hh (GH, H): for the GRU, r and z together and n apart, because they start from different biases.
+inline int64_t packed_hh_size(int cell, int64_t H) {
+  return cell == GRU ? packed_size(2 * H, H) + packed_size(H, H) : packed_size(gates_of(cell) * H, H);
+}
+inline void pack_hh(int cell, int64_t H, const float* w_hh, float* packed, int id, int n) {
+  int64_t N = cell == GRU ? 2 * H : gates_of(cell) * H;
+  pack_transposed(w_hh, N, H, H, packed, share(panels(N), 1, id, n));
+  if (cell == GRU) pack_transposed(w_hh + 2 * H * H, H, H, H, packed + packed_size(2 * H, H), share(panels(H), 1, id, n));
+}
+
+// One step of `rows` rows. start: their pre-activations from the input, bias included, (rows, GH).
+struct Step {
+  int cell;
+  int64_t rows, H;
+  const float* packed;             // pack_hh
+  const float* b_hn;               // (H) the GRU's b_hh of n, or null
+  Start start;
+  const float* h;                  // (rows, H) before
+  const float* c;                  // (rows, H) before, LSTM
+  float* out;                      // (rows, H) after; not h
+  float* c_out;                    // (rows, H) after, LSTM; may be c
+  float* gates;                    // (rows, saved * H): activations; left as Forward::gates says; null for RNN
+};
+
+inline void rnn_pointwise(const Step& s) {
+  for (int64_t r = 0; r < s.rows; ++r)
+    for (int64_t j = 0; j < s.H; j += 16) {
+      float* h = s.out + r * s.H + j;
+      v16 x = load_n(h, s.H - j);
+      x = s.cell == RNN_RELU ? select(lt(x, set1(0.0f)), set1(0.0f), x) : tanh(x);  // a NaN stays one
+      store_n(h, x, s.H - j);
+    }
+}
+
+inline void gru_pointwise(const Step& s) {
+  int64_t H = s.H;
+  for (int64_t row = 0; row < s.rows; ++row) {
+    float* gates = s.gates + row * 4 * H;
+    const float* from_x = s.start.row(row) + 2 * H;
+    for (int64_t j = 0; j < H; j += 16) {
+      int64_t n = H - j;
+      v16 r = sigmoid(load_n(gates + j, n)), z = sigmoid(load_n(gates + H + j, n));
+      v16 candidate = tanh(fma(r, load_n(gates + 3 * H + j, n), load_n(from_x + j, n)));
+      store_n(gates + j, r, n);
+      store_n(gates + H + j, z, n);
+      store_n(gates + 2 * H + j, candidate, n);
+      store_n(s.out + row * H + j, fma(z, sub(load_n(s.h + row * H + j, n), candidate), candidate), n);
+    }
+  }
+}
+
+inline void lstm_pointwise(const Step& s) {
+  int64_t H = s.H;
+  for (int64_t row = 0; row < s.rows; ++row) {
+    float* gates = s.gates + row * 4 * H;
+    for (int64_t j = 0; j < H; j += 16) {
+      int64_t n = H - j;
+      v16 i = sigmoid(load_n(gates + j, n)), f = sigmoid(load_n(gates + H + j, n));
+      v16 g = tanh(load_n(gates + 2 * H + j, n)), o = sigmoid(load_n(gates + 3 * H + j, n));
+      v16 c = fma(f, load_n(s.c + row * H + j, n), mul(i, g));
+      store_n(gates + j, i, n);
+      store_n(gates + H + j, f, n);
+      store_n(gates + 2 * H + j, g, n);
+      store_n(gates + 3 * H + j, o, n);
+      store_n(s.c_out + row * H + j, c, n);
+      store_n(s.out + row * H + j, mul(o, tanh(c)), n);
+    }
+  }
+}
+
+inline void step(const Step& s) {
+  int64_t H = s.H;
+  switch (s.cell) {
+    case GRU:
+      multiply({s.rows, 2 * H, H, s.h, H, s.packed, s.start, s.gates, 4 * H});
+      multiply({s.rows, H, H, s.h, H, s.packed + packed_size(2 * H, H), {s.b_hn, 0}, s.gates + 3 * H, 4 * H});
+      return gru_pointwise(s);
+    case LSTM:
+      multiply({s.rows, 4 * H, H, s.h, H, s.packed, s.start, s.gates, 4 * H});
+      return lstm_pointwise(s);
+    default:
+      multiply({s.rows, H, H, s.h, H, s.packed, s.start, s.out, H});
+      return rnn_pointwise(s);
+  }
+}
+
+inline void copy_floats(float* to, const float* from, int64_t n) {
+  if (n) __builtin_memcpy(to, from, size_t(n) * 4);
+}
+
+void forward(const Forward& f) {
+  int64_t T = f.T, B = f.B, H = f.H, N = gates_of(f.cell) * H, S = saved_of(f.cell) * H;
+  if (T == 0 || B == 0) {
+    copy_floats(f.hn, f.h0, B * H);
+    if (f.cell == LSTM) copy_floats(f.cn, f.c0, B * H);
+    return;
+  }
+  // Token input: a table of the pre-activation of each id, or of each position where ids outnumber positions.
+  bool by_position = f.ids && f.I > T * B;
+  int64_t entries = by_position ? T * B : f.I;
+  float* packed = scratch(WEIGHTS, packed_hh_size(f.cell, H));
+  float* packed_ih = f.ids ? nullptr : scratch(WEIGHTS2, packed_size(N, f.I));
+  float* table = scratch(TABLE, f.ids ? entries * N : N);  // or the bias alone
+  const float* b_hn = f.cell == GRU && f.b_hh ? f.b_hh + 2 * H : nullptr;
+  int64_t unit = row_unit(B);
+  parallel(row_threads(B), [&](const Team& team) {
+    pack_hh(f.cell, H, f.w_hh, packed, team.id, team.n);
+    Range columns = share(N, 16, team.id, team.n);
+    if (f.ids) {
+      build_table(f.cell, f.I, H, f.w_ih, f.b_ih, f.b_hh, by_position ? f.ids : nullptr, entries, table, columns);
+    } else {
+      pack_transposed(f.w_ih, N, f.I, f.I, packed_ih, share(panels(N), 1, team.id, team.n));
+      for (int64_t j = columns.begin; j < columns.end; ++j) table[j] = start_bias(f.cell, H, f.b_ih, f.b_hh, j);
+    }
+    team.barrier();
+    Range mine = share(B, unit, team.id, team.n);
+    int64_t b0 = mine.begin, rows = mine.end - b0;
+    if (rows == 0) return;
+    // Real input: a few steps' pre-activations at a time, so that W_ih is read once for all of them.
+    int64_t ahead = f.ids ? 1 : most(1, least(T, (int64_t(1) << 18) / (rows * N)));
+    float* pre = f.ids ? nullptr : scratch(PRE, ahead * rows * N);
+    float* one_step = f.gates || !S ? nullptr : scratch(ROWS, rows * S);
+    for (int64_t t = 0; t < T; ++t) {
+      Start start;
+      if (by_position) {
+        start = {table + (t * B + b0) * N, N};
+      } else if (f.ids) {
+        start = {table, N, f.ids + t * B + b0};
+      } else {
+        if (t % ahead == 0)
+          multiply({rows, N, f.I, f.x + (t * B + b0) * f.I, f.I, packed_ih, {table, 0}, pre, N, least(ahead, T - t),
+                    B * f.I, rows * N});
+        start = {pre + t % ahead * rows * N, N};
+      }
+      const float* c = nullptr;
+      float* c_out = nullptr;
+      if (f.cell == LSTM) {
+        c = t == 0 ? f.c0 + b0 * H : f.cells ? f.cells + ((t - 1) * B + b0) * H : f.cn + b0 * H;
+        c_out = f.cells ? f.cells + (t * B + b0) * H : f.cn + b0 * H;
+      }
+      step({f.cell, rows, H, packed, b_hn, start, t ? f.out + ((t - 1) * B + b0) * H : f.h0 + b0 * H, c,
+            f.out + (t * B + b0) * H, c_out, f.gates ? f.gates + (t * B + b0) * S : one_step});
+    }
+    copy_floats(f.hn + b0 * H, f.out + ((T - 1) * B + b0) * H, rows * H);
+    if (f.cell == LSTM && f.cells) copy_floats(f.cn + b0 * H, f.cells + ((T - 1) * B + b0) * H, rows * H);
+  });
+}
+
+// One row of one step backward: from dh (H), the gradient of h, to d, the gradients of the pre-activations; for the LSTM
+// also dc (H), the gradient of c, in and out. d has GH floats; for the GRU 4H: r, z, n behind the reset gate, n.
+// On return dh holds the part of the gradient of the h before that does not go through W_hh.
+inline void rnn_backward(int cell, int64_t H, const float* h, float* dh, float* d) {
+  for (int64_t j = 0; j < H; j += 16) {
+    int64_t n = H - j;
+    v16 y = load_n(h + j, n), g = load_n(dh + j, n), zero = set1(0.0f);
+    g = cell == RNN_RELU ? select(lt(zero, y), g, zero) : mul(g, fnma(y, y, set1(1.0f)));
+    store_n(d + j, g, n);
+    store_n(dh + j, zero, n);
+  }
+}
+
+inline void gru_backward(int64_t H, const float* h, const float* gates, float* dh, float* d) {
+  v16 one = set1(1.0f);
+  for (int64_t j = 0; j < H; j += 16) {
+    int64_t n = H - j;
+    v16 r = load_n(gates + j, n), z = load_n(gates + H + j, n), candidate = load_n(gates + 2 * H + j, n);
+    v16 g = load_n(dh + j, n);
+    v16 dz = mul(mul(g, sub(load_n(h + j, n), candidate)), mul(z, sub(one, z)));
+    v16 dn = mul(mul(g, sub(one, z)), fnma(candidate, candidate, one));
+    v16 dr = mul(mul(dn, load_n(gates + 3 * H + j, n)), mul(r, sub(one, r)));
+    store_n(d + j, dr, n);
+    store_n(d + H + j, dz, n);
+    store_n(d + 2 * H + j, mul(dn, r), n);
+    store_n(d + 3 * H + j, dn, n);
+    store_n(dh + j, mul(g, z), n);
+  }
+}
+
+inline void lstm_backward(int64_t H, const float* c, const float* c_before, const float* gates, float* dh, float* dc,
+                          float* d) {
+  v16 one = set1(1.0f);
+  for (int64_t j = 0; j < H; j += 16) {
+    int64_t n = H - j;
+    v16 i = load_n(gates + j, n), f = load_n(gates + H + j, n);
+    v16 g = load_n(gates + 2 * H + j, n), o = load_n(gates + 3 * H + j, n);
+    v16 squashed = tanh(load_n(c + j, n)), gh = load_n(dh + j, n);
+    v16 gc = fma(mul(gh, o), fnma(squashed, squashed, one), load_n(dc + j, n));
+    store_n(d + j, mul(mul(gc, g), mul(i, sub(one, i))), n);
+    store_n(d + H + j, mul(mul(gc, load_n(c_before + j, n)), mul(f, sub(one, f))), n);
+    store_n(d + 2 * H + j, mul(mul(gc, i), fnma(g, g, one)), n);
+    store_n(d + 3 * H + j, mul(mul(gh, squashed), mul(o, sub(one, o))), n);
+    store_n(dc + j, mul(gc, f), n);
+    store_n(dh + j, set1(0.0f), n);
+  }
+}
+
+// [to] + the sum of all rows of d, columns first .. last-1.
+inline void sum_rows(Rows d, Range columns, float* to, bool accumulate) {
+  for (int64_t j = columns.begin; j < columns.end; j += 64) {
+    int64_t width = least(64, columns.end - j);
+    v16 sum[4];
+    for (int v = 0; v < 4; ++v)
+      sum[v] = accumulate && width > 16 * v ? load_n(to + j + 16 * v, width - 16 * v) : set1(0.0f);
+    for (int64_t r = 0; r < d.T * d.B; ++r) {
+      const float* from = d.row(r) + j;
+      if (width == 64)
+        for (int v = 0; v < 4; ++v) sum[v] = add(sum[v], load(from + 16 * v));
+      else
+        for (int v = 0; 16 * v < width; ++v) sum[v] = add(sum[v], load_n(from + 16 * v, width - 16 * v));
+    }
+    for (int v = 0; 16 * v < width; ++v) store_n(to + j + 16 * v, sum[v], width - 16 * v);
+  }
+}
+
+// The gradient of W_ih (N, I) under token input: each row of d is added to the column of its id. Columns `columns` of d
+// are these rows of the gradient; table (I, N) is scratch.
+inline void scatter(const Backward& k, Rows d, Range columns, float* table, int64_t N) {
+  int64_t width = columns.end - columns.begin;
+  for (int64_t v = 0; v < k.I; ++v)
+    for (int64_t j = columns.begin; j < columns.end; ++j)
+      table[v * N + j] = k.accumulate ? k.d_w_ih[j * k.I + v] : 0.0f;
+  for (int64_t r = 0; r < d.T * d.B; ++r) {
+    int64_t t = d.T - 1 - r / d.B, b = r % d.B;
+    float* to = table + k.ids[t * d.B + b] * N + columns.begin;
+    const float* from = d.row(r) + columns.begin;
+    for (int64_t j = 0; j < width; j += 16) {
+      int64_t n = width - j;
+      store_n(to + j, add(load_n(to + j, n), load_n(from + j, n)), n);
+    }
+  }
+  for (int64_t j0 = columns.begin; j0 < columns.end; j0 += 16)
+    for (int64_t v = 0; v < k.I; ++v)
+      for (int64_t j = j0; j < least(j0 + 16, columns.end); ++j)
+        k.d_w_ih[j * k.I + v] = table[v * N + j];
+}
+
+void backward(const Backward& k) {
+  int64_t T = k.T, B = k.B, H = k.H, N = gates_of(k.cell) * H, S = saved_of(k.cell) * H;
+  int64_t D = k.cell == GRU ? 4 * H : N;  // floats of d per row
+  float* packed = scratch(WEIGHTS, packed_size(H, N));
+  float* packed_ih = k.d_x ? scratch(WEIGHTS2, packed_size(k.I, N)) : nullptr;
+  float* d = scratch(PRE, T * B * D);
+  float* table = k.ids && k.d_w_ih ? scratch(TABLE, k.I * N) : nullptr;
+  int64_t unit = row_unit(B);
+  parallel(get_threads(), [&](const Team& team) {
+    pack_plain(k.w_hh, H, N, packed, share(panels(H), 1, team.id, team.n));
+    if (k.d_x) pack_plain(k.w_ih, k.I, N, packed_ih, share(panels(k.I), 1, team.id, team.n));
+    team.barrier();
+    Range mine = share(B, unit, team.id, team.n);
+    int64_t b0 = mine.begin, rows = mine.end - b0;
+    if (rows) {
+      float* dh = scratch(CARRY, rows * H);
+      float* dc = k.cell == LSTM ? scratch(CARRY2, rows * H) : nullptr;
+      for (int64_t i = 0; i < rows * H; ++i) dh[i] = k.d_hn ? k.d_hn[b0 * H + i] : 0.0f;
+      if (dc)
+        for (int64_t i = 0; i < rows * H; ++i) dc[i] = k.d_cn ? k.d_cn[b0 * H + i] : 0.0f;
+      for (int64_t t = T - 1; t >= 0; --t) {
+        float* step_d = d + (t * B + b0) * D;
+        for (int64_t r = 0; r < rows; ++r) {
+          int64_t at = (t * B + b0 + r) * H, at_before = at - B * H;
+          float* row = dh + r * H;
+          if (k.d_out)
+            for (int64_t j = 0; j < H; j += 16)
+              store_n(row + j, add(load_n(row + j, H - j), load_n(k.d_out + at + j, H - j)), H - j);
+          const float* gates = k.gates + (t * B + b0 + r) * S;
+          const float* first_c = k.cell == LSTM ? k.c0 + (b0 + r) * H : nullptr;
+          if (k.cell == GRU) gru_backward(H, t ? k.out + at_before : k.h0 + (b0 + r) * H, gates, row, step_d + r * D);
+          else if (k.cell == LSTM)
+            lstm_backward(H, k.cells + at, t ? k.cells + at_before : first_c, gates, row, dc + r * H, step_d + r * D);
+          else rnn_backward(k.cell, H, k.out + at, row, step_d + r * D);
+        }
+        if (t || k.d_h0) multiply({rows, H, N, step_d, D, packed, {dh, H}, dh, H});
+      }
+      if (k.d_h0) copy_floats(k.d_h0 + b0 * H, dh, rows * H);
+      if (k.d_c0) copy_floats(k.d_c0 + b0 * H, dc, rows * H);
+      if (k.d_x && T) {
+        Product p{rows, k.I, N, d + b0 * D, D, packed_ih, {}, k.d_x + b0 * k.I, k.I, T, B * D, B * k.I};
+        p.depth = N;
+        if (k.cell == GRU) p.K = 2 * H;  // r and z; n follows, behind a gap in d
+        multiply(p);
+        if (k.cell == GRU) {
+          p.K = H, p.a += 3 * H, p.b += 2 * H * kPanel, p.resume = true;
+          multiply(p);
+        }
+      }
+    }
+    team.barrier();
+    Rows inner{d, D, T, B};              // r, z and n behind the reset gate: what multiplied W_hh
+    Rows n_gate{d + H, D, T, B};         // column j >= 2H of the gradients of the input's side is column j + H of d
+    int64_t plain = k.cell == GRU ? 2 * H : N;
+    if (k.d_w_hh) outer(team, N, H, inner, {k.out, H, T, B, k.h0}, k.d_w_hh, H, k.accumulate);
+    if (k.d_w_ih && !k.ids) {
+      Rows x{k.x, k.I, T, B};
+      outer(team, plain, k.I, inner, x, k.d_w_ih, k.I, k.accumulate);
+      if (plain < N)
+        outer(team, H, k.I, {d + 3 * H, D, T, B}, x, k.d_w_ih + plain * k.I, k.I, k.accumulate);
+    }
+    const Range both[] = {{0, plain}, {plain, N}};
+    for (Range all : both) {
+      Range part = share(all.end - all.begin, 16, team.id, team.n);
+      Range columns{all.begin + part.begin, all.begin + part.end};
+      if (columns.begin == columns.end) continue;
+      Rows from = all.begin ? n_gate : inner;
+      if (k.d_b_ih) sum_rows(from, columns, k.d_b_ih, k.accumulate);
+      if (k.d_b_hh && (all.begin || k.accumulate || !k.d_b_ih)) sum_rows(inner, columns, k.d_b_hh, k.accumulate);
+      else if (k.d_b_hh) copy_floats(k.d_b_hh + columns.begin, k.d_b_ih + columns.begin, columns.end - columns.begin);
+      if (k.d_w_ih && k.ids) scatter(k, from, columns, table, N);
+    }
+  });
+}

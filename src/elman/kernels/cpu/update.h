@@ -1,0 +1,137 @@
+// What happens to parameters between two steps, and random bits: the gradient's norm, SGD, AdamW, Philox, dropout.
+#pragma once
+
+constexpr int64_t kChunk = 8192;  // elements; a chunk of a tensor is one thread's
+
+inline int64_t chunks_of(const Tensors& tensors) {
+  int64_t chunks = 0;
+  for (int64_t i = 0; i < tensors.count; ++i) chunks += (tensors.sizes[i] + kChunk - 1) / kChunk;
+  return chunks;
+}
+
+// body(tensor, first, count, chunk) for every chunk, divided between the threads.
+template <class F>
+inline void for_chunks(const Tensors& tensors, F&& body) {
+  int64_t chunks = chunks_of(tensors);
+  parallel(chunks >= 8 ? get_threads() : 1, [&](const Team& team) {
+    Range mine = share(chunks, 1, team.id, team.n);
+    int64_t chunk = 0;
+    for (int64_t i = 0; i < tensors.count; ++i)
+      for (int64_t at = 0; at < tensors.sizes[i]; at += kChunk, ++chunk)
+        if (mine.begin <= chunk && chunk < mine.end) body(i, at, least(kChunk, tensors.sizes[i] - at), chunk);
+  });
+}
+
+// In float64, where the square of a float32 is exact: sixteen partial sums for each chunk and their tree, then the chunks
+// in order.
+double norm(const Tensors& tensors) {
+  auto* sums = reinterpret_cast<double*>(scratch(ORDER, 2 * chunks_of(tensors)));
+  for_chunks(tensors, [&](int64_t i, int64_t at, int64_t count, int64_t chunk) {
+    const float* x = tensors.p[i] + at;
+    double lanes[16] = {};
+    int64_t j = 0;
+    for (; j + 16 <= count; j += 16)
+      for (int l = 0; l < 16; ++l) lanes[l] += double(x[j + l]) * double(x[j + l]);
+    for (; j < count; ++j) lanes[j % 16] += double(x[j]) * double(x[j]);
+    for (int half = 8; half; half /= 2)
+      for (int l = 0; l < half; ++l) lanes[l] += lanes[l + half];
+    sums[chunk] = lanes[0];
+  });
+  double sum = 0.0;
+  for (int64_t c = 0; c < chunks_of(tensors); ++c) sum += sums[c];
+  return __builtin_sqrt(sum);
+}
+
+void sgd(const Tensors& tensors, float lr, float scale) {
+  v16 rate = set1(lr), factor = set1(scale);
+  for_chunks(tensors, [&](int64_t i, int64_t at, int64_t count, int64_t) {
+    float* p = tensors.p[i] + at;
+    const float* g = tensors.g[i] + at;
+    for (int64_t j = 0; j < count; j += 16) {
+      int64_t n = count - j;
+      store_n(p + j, sub(load_n(p + j, n), mul(mul(load_n(g + j, n), factor), rate)), n);
+    }
+  });
+}
+
+void adamw(const Tensors& tensors, const Adam& a) {
+  for_chunks(tensors, [&](int64_t i, int64_t at, int64_t count, int64_t) {
+    float *p = tensors.p[i] + at, *m = tensors.m[i] + at, *v = tensors.v[i] + at;
+    const float* g = tensors.g[i] + at;
+    for (int64_t j = 0; j < count; j += 16) {
+      int64_t n = count - j;
+      v16 x = mul(load_n(g + j, n), set1(a.scale));
+      v16 mean = add(mul(load_n(m + j, n), set1(a.beta1)), mul(x, set1(a.one_minus_beta1)));
+      v16 square = add(mul(load_n(v + j, n), set1(a.beta2)), mul(mul(x, x), set1(a.one_minus_beta2)));
+      v16 below = add(div(sqrt(square), set1(a.correction2)), set1(a.eps));
+      v16 decayed = mul(load_n(p + j, n), set1(a.decay));
+      store_n(m + j, mean, n);
+      store_n(v + j, square, n);
+      store_n(p + j, sub(decayed, mul(div(mean, below), set1(a.step_size))), n);
+    }
+  });
+}
+
+// Philox4x32-10: the four words of one counter under a 64-bit key.
+// Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
+inline void philox_block(uint64_t counter, uint64_t seed, uint32_t words[4]) {
+  uint32_t a = uint32_t(counter), b = uint32_t(counter >> 32), c = 0, d = 0;
+  uint32_t k0 = uint32_t(seed), k1 = uint32_t(seed >> 32);
+  for (int round = 0; round < 10; ++round) {
+    uint64_t p0 = uint64_t(a) * 0xD2511F53u, p1 = uint64_t(c) * 0xCD9E8D57u;
+    a = uint32_t(p1 >> 32) ^ b ^ k0, b = uint32_t(p1);
+    c = uint32_t(p0 >> 32) ^ d ^ k1, d = uint32_t(p0);
+    k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
+  }
+  words[0] = a, words[1] = b, words[2] = c, words[3] = d;
+}
+
+// body(i, word) for the words offset .. offset+n-1 of the stream, i from 0.
+template <class F>
+inline void for_words(int64_t n, uint64_t seed, uint64_t offset, F&& body) {
+  parallel(n >= (1 << 14) ? get_threads() : 1, [&](const Team& team) {
+    Range mine = share(n, 1024, team.id, team.n);
+    uint32_t words[4];
+    for (int64_t i = mine.begin; i < mine.end; ++i) {
+      uint64_t at = offset + uint64_t(i);
+      if (i == mine.begin || at % 4 == 0) philox_block(at / 4, seed, words);
+      body(i, words[at % 4]);
+    }
+  });
+}
+
+void philox(uint32_t* to, int64_t n, uint64_t seed, uint64_t offset) {
+  for_words(n, seed, offset, [&](int64_t i, uint32_t word) { to[i] = word; });
+}
+
+void dropout(const float* x, float* y, int64_t n, uint64_t seed, uint64_t offset, uint64_t threshold, float scale) {
+  for_words(n, seed, offset, [&](int64_t i, uint32_t word) { y[i] = word >= threshold ? x[i] * scale : 0.0f; });
+}
+
+// The named function of math.h on n floats; see Table.
+void math(int f, const float* x, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16) {
+    v16 a = load_n(x + i, n - i);
+    if (f == 1)
+      for (int64_t j = i; j < least(i + 16, n); ++j) y[j] = log(x[j]);
+    else
+      store_n(y + i, f == 0 ? exp(a) : f == 2 ? tanh(a) : sigmoid(a), n - i);
+  }
+}
+
+// The floor that benchmarks compare with: independent FMAs in registers, on all threads.
+double fma_peak(int64_t rounds) {
+  double operations = 0.0;
+  parallel(get_threads(), [&](const Team& team) {
+    v16 sums[kRows * kVectors];
+    for (auto& s : sums) s = set1(float(team.id));
+    v16 x = set1(0.999f), y = set1(0.001f);
+    for (int64_t r = 0; r < rounds; ++r) {
+#pragma GCC unroll 16
+      for (auto& s : sums) s = fma(s, x, y);
+    }
+    for (auto& s : sums) scratch(ROWS, 16)[0] = sum_lanes(s);
+    if (team.id == 0) operations = 2.0 * 16 * kRows * kVectors * double(rounds) * team.n;
+  });
+  return operations;
+}
