@@ -8,6 +8,8 @@ do.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -155,11 +157,18 @@ class _Recurrent(nn.Module):
                 )
         return list(zip(*(part.unbind(0) for part in parts), strict=True))
 
-    def _drop(self, x: Tensor) -> Tensor:
+    def draw_dropout(self, sizes: Sequence[int]) -> tuple[float, int, list[int]]:
+        """p, the seed, and the offset of one mask of each of these sizes: the next ones of the seed's stream."""
         if self.dropout_seed is None:
-            return kernels.dropout(x, self.dropout, int(torch.randint(2**62, ())), 0)
-        offset, self.dropout_offset = self.dropout_offset, self.dropout_offset + x.numel()
-        return kernels.dropout(x, self.dropout, self.dropout_seed, offset)
+            seed, first = int(torch.randint(2**62, ())), 0
+        else:
+            seed, first = self.dropout_seed, self.dropout_offset
+            self.dropout_offset += sum(sizes)
+        return self.dropout, seed, list(accumulate(sizes[:-1], initial=first))
+
+    def _drop(self, x: Tensor) -> Tensor:
+        p, seed, offsets = self.draw_dropout([x.numel()])
+        return kernels.dropout(x, p, seed, offsets[0])
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"

@@ -78,6 +78,32 @@ class LanguageModel(nn.Module):
         mean, nats = kernels.cross_entropy(hidden, self.output.weight, self.output.bias, targets)
         return mean, nats, last
 
+    def loss_and_grads(self, ids: Tensor, targets: Tensor, state: ModelState) -> tuple[float, ModelState, list[Tensor]]:
+        """A step of training without the update: faster than `loss` and `backward`, and the same bits.
+
+        Args:
+            ids, targets: int64 (T, B); a target of -1 does not count.
+        Returns:
+            mean: nats.
+            state: after ids[-1]; no gradient flows through it.
+            grads: of `parameters()`, in that order.
+        """
+        layer, drop = self.layer, None
+        parts = (state,) if isinstance(state, Tensor) else state
+        if layer.dropout and layer.training:
+            drop = layer.draw_dropout([0] + [ids.numel() * layer.hidden_size] * (layer.num_layers - 1))
+        mean, last, grads = kernels.loss_and_grads(
+            layer.cell,
+            ids,
+            targets,
+            list(zip(*(part.unbind(0) for part in parts), strict=True)),
+            layer.weights(),
+            (self.output.weight, self.output.bias),
+            drop,
+        )
+        packed = tuple(torch.stack(part) for part in zip(*last, strict=True))
+        return mean, packed if layer.cell == "lstm" else packed[0], grads  # type: ignore[return-value]
+
     @torch.no_grad()
     def initialise(self, seed: int, std: float | None = 0.01) -> LanguageModel:
         """Set every parameter from `seed` alone, the same bits on any machine.

@@ -20,14 +20,14 @@ from torch import Tensor
 from . import reference, torchnn
 from .reference import State, Weights
 
-_why_not = ""
+_about = ""
 _native: ModuleType | None = None
 try:
-    from . import _cpu, cpu  # noqa: F401  # pyright: ignore
+    from . import cpu
 except ImportError:  # built without a C++ compiler
-    _why_not = "the native kernel is not built"
+    _about = "the native kernel is not built"
 else:
-    _available, _why_not = cpu.available()  # pyright: ignore
+    _available, _about = cpu.available()
     _native = cpu if _available else None
 
 CELLS = {"rnn_relu": 1, "rnn_tanh": 1, "gru": 3, "lstm": 4}
@@ -64,8 +64,8 @@ def serving(like: Tensor) -> tuple[str, str]:
     if like.dtype != torch.float32:
         return "torch", f"{str(like.dtype).removeprefix('torch.')}; the native kernel computes in float32"
     if _native is None:
-        return "torch", _why_not
-    return "cpu", "float32 on the CPU"
+        return "torch", _about
+    return "cpu", _about
 
 
 def _backend(name: str) -> ModuleType:
@@ -75,7 +75,7 @@ def _backend(name: str) -> ModuleType:
         )
     module = _BACKENDS[name]
     if module is None:
-        raise ValueError(f"backend {name!r} cannot serve here: {_why_not}")
+        raise ValueError(f"backend {name!r} cannot serve here: {_about}")
     return module
 
 
@@ -108,12 +108,48 @@ def cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: 
     """Dense output, softmax and cross-entropy in one operation.
 
     Args:
-        hidden: (..., H). weight: (V, H). bias: (V) or None. targets: int64 (...), values in 0..V-1.
+        hidden: (..., H). weight: (V, H). bias: (V) or None.
+        targets: int64 (...), values in 0..V-1; -1: not counted.
     Returns:
-        mean: 0-d, the mean over all targets, in nats; differentiable.
-        nats: (...), the loss of each target, detached.
+        mean: 0-d, the mean over the targets that count, in nats; differentiable.
+        nats: (...), the loss of each target, 0 where it does not count; detached.
     """
     return _serve(weight).cross_entropy(hidden, weight, bias, targets)
+
+
+def loss_and_grads(
+    cell: str,
+    ids: Tensor,
+    targets: Tensor,
+    states: Sequence[State],
+    layers: Sequence[Weights],
+    output: tuple[Tensor, Tensor | None],
+    drop: tuple[float, int, Sequence[int]] | None = None,
+) -> tuple[float, list[State], list[Tensor]]:
+    """Forward and backward through a whole model: a step of training, without the update.
+
+    Args:
+        ids, targets: int64 (T, B); a target of -1 does not count.
+        states, layers: of every layer, as `recurrent` takes them; no gradient goes to the states.
+        output: weight (V, H) and bias (V) or None of the dense layer.
+        drop: dropout between layers: p, the seed, and for each layer the offset of its input's mask.
+    Returns:
+        mean: in nats; what `cross_entropy` gives, to the bit.
+        states: after the last step.
+        grads: of all weights, layer by layer, then of the dense layer: those of an autograd pass, to the bit.
+    """
+    module = _serve(output[0])
+    if module is _native:
+        return module.loss_and_grads(cell, ids, targets, states, layers, output, drop)
+    x, last = ids, []
+    for i, (state, weights) in enumerate(zip(states, layers, strict=True)):
+        if i and drop:
+            x = module.dropout(x, drop[0], drop[1], drop[2][i])
+        x, after = module.recurrent(cell, x, state, weights)
+        last.append(tuple(s.detach() for s in after))
+    mean, _ = module.cross_entropy(x, *output, targets)
+    wanted = [w for group in (*layers, output) for w in group if w is not None]
+    return mean.item(), last, list(torch.autograd.grad(mean, wanted))
 
 
 def dropout(x: Tensor, p: float, seed: int, offset: int) -> Tensor:

@@ -3,6 +3,7 @@
 Operators: torch.ops.elman.{recurrent, linear, cross_entropy, dropout} and the backward ones that they call. This file
 checks shapes and lays out buffers; the arithmetic is in cpu/, its contract in docs/arithmetic.md.
 """
+# ruff: noqa: E741 (I is the input's size, as in the legend of shapes)
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import _cpu  # pyright: ignore
+from . import _cpu
 from .reference import State, Weights
 
 _CELLS = {"rnn_relu": 0, "rnn_tanh": 1, "gru": 2, "lstm": 3}
@@ -63,8 +64,8 @@ def _expect(name: str, x: Tensor | None, shape: tuple[int, ...]) -> Tensor | Non
 
 _library = torch.library.Library("elman", "DEF")
 _library.define(
-    "recurrent(int cell, Tensor x, Tensor h0, Tensor? c0, Tensor w_ih, Tensor w_hh, Tensor? b_ih, Tensor? b_hh, bool save)"
-    " -> (Tensor, Tensor, Tensor, Tensor, Tensor)"
+    "recurrent(int cell, Tensor x, Tensor h0, Tensor? c0, Tensor w_ih, Tensor w_hh, Tensor? b_ih, Tensor? b_hh,"
+    " bool save) -> (Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
 _library.define(
     "recurrent_backward(int cell, Tensor x, Tensor h0, Tensor? c0, Tensor w_ih, Tensor w_hh, bool bias, Tensor out,"
@@ -139,7 +140,7 @@ def _recurrent_backward(
 def _recurrent_gradients(
     cell: int, x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, bias: bool, want: list[bool]
 ) -> tuple[Tensor, ...]:
-    """Of x, h0, c0, w_ih, w_hh, b_ih, b_hh; without elements where there is none. want: x, the state, w_ih, w_hh, biases."""
+    """Of x, h0, c0, w_ih, w_hh, b_ih, b_hh; empty where not wanted. want: x, the state, w_ih, w_hh, biases."""
     new, none = w_hh.new_empty, (0,)
     return (
         new(x.shape if want[0] and x.is_floating_point() else none),
@@ -241,7 +242,7 @@ def _cross_entropy(
     mean, nats, saved = _cross_entropy_outputs(hidden, w, targets, save)
     if targets.numel():
         _cpu.loss(
-            targets.numel(), H, V, _address(hidden), _address(w), _address(b), _address(targets), _address(nats),
+            *_rows(hidden), H, V, _address(hidden), _address(w), _address(b), _address(targets), _address(nats),
             _address(mean), _address(saved),
         )  # fmt: skip
     else:
@@ -257,7 +258,13 @@ def _cross_entropy_outputs(hidden: Tensor, w: Tensor, targets: Tensor, save: boo
 
 
 def _cross_entropy_backward(
-    hidden: Tensor, w: Tensor, b: Tensor | None, targets: Tensor, saved: Tensor, d_mean: Tensor, want: list[bool]
+    hidden: Tensor,
+    w: Tensor,
+    b: Tensor | None,
+    targets: Tensor,
+    saved: Tensor,
+    d_mean: Tensor | float,
+    want: list[bool],
 ) -> tuple[Tensor, Tensor, Tensor]:
     V, H = w.shape
     hidden, w, targets = hidden.contiguous(), w.contiguous(), targets.to(torch.int64).contiguous()
@@ -313,6 +320,41 @@ def _dropout_grad(ctx: Any, d_y: Tensor) -> tuple[Tensor, None, None, None]:
 
 def dropout(x: Tensor, p: float, seed: int, offset: int) -> Tensor:
     return torch.ops.elman.dropout(x, p, seed - 2**64 if seed >= 2**63 else seed, offset)
+
+
+# --- a step of training, all of it at once: the same operations without autograd's bookkeeping ---
+
+
+def loss_and_grads(
+    cell: str,
+    ids: Tensor,
+    targets: Tensor,
+    states: Sequence[State],
+    layers: Sequence[Weights],
+    output: tuple[Tensor, Tensor | None],
+    drop: tuple[float, int, Sequence[int]] | None,
+) -> tuple[float, list[State], list[Tensor]]:
+    """See `elman.kernels.loss_and_grads`."""
+    ran: list[tuple[Any, ...]] = []
+    last: list[State] = []
+    kind, x = _CELLS[cell], ids
+    for i, (state, weights) in enumerate(zip(states, layers, strict=True)):
+        if i and drop:
+            x = _dropout(x, drop[0], drop[1], drop[2][i])
+        c0 = state[1] if kind == _LSTM else None
+        out, hn, cn, gates, cells = _recurrent(kind, x, state[0], c0, *weights, True)
+        ran.append((kind, x, state[0], c0, weights[0], weights[1], weights[2] is not None, out, gates, cells))
+        last.append((hn, cn) if kind == _LSTM else (hn,))
+        x = out
+    mean, _, saved = _cross_entropy(x, *output, targets, True)
+    d_x, d_w, d_b = _cross_entropy_backward(x, *output, targets, saved, 1.0, [True, True, output[1] is not None])
+    grads = [d_w] if output[1] is None else [d_w, d_b]
+    for i, arguments in reversed(list(enumerate(ran))):
+        d_x, _, _, *of_weights = _recurrent_backward(*arguments, d_x, None, None, [i > 0, False, True, True, True])
+        grads = of_weights[: 4 if arguments[6] else 2] + grads
+        if i and drop:
+            d_x = _dropout(d_x, drop[0], drop[1], drop[2][i])
+    return mean.item(), last, grads
 
 
 # --- registration: the implementation, the shapes alone, the derivative ---

@@ -63,9 +63,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> tuple[Tensor, Tensor]:
-    logits = F.linear(hidden, weight, bias)
-    nats = -F.log_softmax(logits, -1).gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-    return nats.mean(), nats.detach()
+    logits, flat = F.linear(hidden, weight, bias).flatten(0, -2), targets.reshape(-1)
+    nats = F.cross_entropy(logits, flat, ignore_index=-1, reduction="none")
+    return nats.sum() / (flat >= 0).sum(), nats.detach().view(targets.shape)
 
 
 def dropout(x: Tensor, p: float, seed: int, offset: int) -> Tensor:

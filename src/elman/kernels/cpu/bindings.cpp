@@ -21,17 +21,18 @@ using Address = std::uintptr_t;
 float* floats(Address a) { return reinterpret_cast<float*>(a); }
 const int64_t* ids_at(Address a) { return reinterpret_cast<const int64_t*>(a); }
 
-void check_ids(const int64_t* ids, int64_t count, int64_t V, const char* what) {
+void check_ids(const int64_t* ids, int64_t count, int64_t first, int64_t V, const char* what) {
   for (int64_t i = 0; i < count; ++i)
-    if (ids[i] < 0 || ids[i] >= V)
-      throw std::out_of_range(std::string(what) + " must be in 0.." + std::to_string(V - 1) + ", got " +
+    if (ids[i] < first || ids[i] >= V)
+      throw std::out_of_range(std::string(what) + " must be in " + std::to_string(first) + ".." +
+                              std::to_string(V - 1) + ", got " +
                               std::to_string(ids[i]) + " at position " + std::to_string(i));
 }
 
 void py_forward(int cell, int64_t T, int64_t B, int64_t I, int64_t H, Address ids, Address x, Address h0, Address c0,
                 Address w_ih, Address w_hh, Address b_ih, Address b_hh, Address out, Address hn, Address cn, Address gates,
                 Address cells) {
-  if (ids) check_ids(ids_at(ids), T * B, I, "token ids");
+  if (ids) check_ids(ids_at(ids), T * B, 0, I, "token ids");
   kernels().forward({cell, T, B, I, H, ids_at(ids), floats(x), floats(h0), floats(c0), floats(w_ih), floats(w_hh),
                      floats(b_ih), floats(b_hh), floats(out), floats(hn), floats(cn), floats(gates), floats(cells)});
 }
@@ -40,7 +41,7 @@ void py_backward(int cell, int64_t T, int64_t B, int64_t I, int64_t H, Address i
                  Address w_ih, Address w_hh, Address out, Address gates, Address cells, Address d_out, Address d_hn,
                  Address d_cn, Address d_x, Address d_h0, Address d_c0, Address d_w_ih, Address d_w_hh, Address d_b_ih,
                  Address d_b_hh, bool accumulate) {
-  if (ids) check_ids(ids_at(ids), T * B, I, "token ids");
+  if (ids) check_ids(ids_at(ids), T * B, 0, I, "token ids");
   kernels().backward({cell, T, B, I, H, ids_at(ids), floats(x), floats(h0), floats(c0), floats(w_ih), floats(w_hh),
                       floats(out), floats(gates), floats(cells), floats(d_out), floats(d_hn), floats(d_cn), floats(d_x),
                       floats(d_h0), floats(d_c0), floats(d_w_ih), floats(d_w_hh), floats(d_b_ih), floats(d_b_hh),
@@ -57,16 +58,16 @@ void py_linear_backward(int64_t T, int64_t B, int64_t K, int64_t N, Address x, A
       {T, B, K, N, floats(x), floats(w), floats(d_y), floats(d_x), floats(d_w), floats(d_b), accumulate});
 }
 
-void py_loss(int64_t rows, int64_t H, int64_t V, Address hidden, Address w, Address b, Address targets, Address nats,
-             Address mean, Address saved) {
-  check_ids(ids_at(targets), rows, V, "targets");
-  kernels().loss({rows, H, V, floats(hidden), floats(w), floats(b), ids_at(targets), floats(nats), floats(mean),
+void py_loss(int64_t T, int64_t B, int64_t H, int64_t V, Address hidden, Address w, Address b, Address targets,
+             Address nats, Address mean, Address saved) {
+  check_ids(ids_at(targets), T * B, -1, V, "targets");
+  kernels().loss({T, B, H, V, floats(hidden), floats(w), floats(b), ids_at(targets), floats(nats), floats(mean),
                   floats(saved)});
 }
 
 void py_loss_backward(int64_t T, int64_t B, int64_t H, int64_t V, Address hidden, Address w, Address b, Address targets,
                       Address saved, float d_mean, Address d_hidden, Address d_w, Address d_b, bool accumulate) {
-  check_ids(ids_at(targets), T * B, V, "targets");
+  check_ids(ids_at(targets), T * B, -1, V, "targets");
   kernels().loss_backward({T, B, H, V, floats(hidden), floats(w), floats(b), ids_at(targets), floats(saved), d_mean,
                            floats(d_hidden), floats(d_w), floats(d_b), accumulate});
 }

@@ -186,7 +186,8 @@ struct Rows {
 // C (M, N) = [C] + sum over rows r of a.row(r)[m] * b.row(r)[n]: a weight gradient. Every thread of the team calls it and
 // computes its share of the panels or of the rows of C, whichever divides better.
 inline void outer(const Team& team, int64_t M, int64_t N, Rows a, Rows b, float* c, int64_t ldc, bool accumulate) {
-  constexpr int64_t kTiles = 256 / kRows;  // of A in one packed block: 256 KiB
+  constexpr int64_t kTiles = 256 / kRows;                 // of A in one packed block: 256 KiB
+  constexpr int64_t kTileSize = kRows * kBlock + 16;      // a cache line more, so that tiles do not share its sets
   int64_t total = a.T * a.B, n_panels = panels(N), n_tiles = (M + kRows - 1) / kRows;
   Range columns{0, n_panels}, tiles{0, n_tiles};
   if ((n_panels + team.n - 1) / team.n * n_tiles <= n_panels * ((n_tiles + team.n - 1) / team.n))
@@ -194,7 +195,7 @@ inline void outer(const Team& team, int64_t M, int64_t N, Rows a, Rows b, float*
   else
     tiles = share(n_tiles, 1, team.id, team.n);
   if (columns.begin == columns.end || tiles.begin == tiles.end) return;
-  float* packed_a = scratch(PACK_A, kTiles * kRows * kBlock);
+  float* packed_a = scratch(PACK_A, kTiles * kTileSize);
   float* packed_b = scratch(PACK_B, (columns.end - columns.begin) * kPanel * kBlock);
   if (total == 0 && !accumulate)
     for (int64_t m = tiles.begin * kRows; m < least(M, tiles.end * kRows); ++m)
@@ -215,10 +216,10 @@ inline void outer(const Team& team, int64_t M, int64_t N, Rows a, Rows b, float*
       for (int64_t k = 0; k < depth; ++k) {
         const float* from = a.row(k0 + k);
         float* to = packed_a + k * kRows;
-        for (int64_t t = t0; t < full; ++t) __builtin_memcpy(to + (t - t0) * kRows * depth, from + t * kRows, 4 * kRows);
+        for (int64_t t = t0; t < full; ++t) __builtin_memcpy(to + (t - t0) * kTileSize, from + t * kRows, 4 * kRows);
         if (full < t1)
           for (int64_t i = 0; i < kRows; ++i)
-            to[(full - t0) * kRows * depth + i] = full * kRows + i < M ? from[full * kRows + i] : 0.0f;
+            to[(full - t0) * kTileSize + i] = full * kRows + i < M ? from[full * kRows + i] : 0.0f;
       }
       for (int64_t p = columns.begin; p < columns.end; ++p)
         for (int64_t t = t0; t < t1; ++t) {
@@ -226,7 +227,7 @@ inline void outer(const Team& team, int64_t M, int64_t N, Rows a, Rows b, float*
           float* to = c + t * kRows * ldc + p * kPanel;
           const float* start[kRows];
           for (int i = 0; i < rows; ++i) start[i] = k0 || accumulate ? to + i * ldc : nullptr;
-          tile_panel<true>(rows, depth, packed_a + (t - t0) * kRows * depth, 0, packed_b + (p - columns.begin) * kPanel * depth,
+          tile_panel<true>(rows, depth, packed_a + (t - t0) * kTileSize, 0, packed_b + (p - columns.begin) * kPanel * depth,
                            start, to, ldc, least(kPanel, N - p * kPanel));
         }
     }

@@ -58,12 +58,12 @@ struct LinearBackward {
 };
 
 struct Loss {
-  int64_t rows, H, V;
-  const float *hidden, *w, *b;     // (rows, H), (V, H), (V) or null
-  const int64_t* targets;          // (rows)
-  float* nats;                     // (rows)
+  int64_t T, B, H, V;
+  const float *hidden, *w, *b;     // (T, B, H), (V, H), (V) or null
+  const int64_t* targets;          // (T, B); negative: not counted
+  float* nats;                     // (T, B)
   float* mean;                     // (1)
-  float* saved;                    // (rows, V): softmax minus one-hot, or null: backward computes it again
+  float* saved;                    // (T, B, V): softmax minus one-hot, or null: backward computes it again
 };
 
 struct LossBackward {

@@ -54,13 +54,29 @@ void linear_backward(const LinearBackward& l) {
   });
 }
 
-// Logits of `rows` rows, then softmax minus one-hot of the target in their place, where it is wanted.
-inline void loss_rows(int64_t rows, int64_t H, int64_t V, const float* hidden, const float* packed, const float* b,
-                      const int64_t* targets, float* logits, float* nats, bool gradient) {
-  multiply({rows, V, H, hidden, H, packed, {b, 0}, logits, V});
+// The rows of a (T, B) batch that a thread serves: the same sequences as in the recurrence, whose output lies in this
+// core's cache; or, where there are fewer sequences than threads, a share of all rows.
+struct Part {
+  int64_t T, B, b0, rows;
+};
+inline Part part_of(int64_t T, int64_t B, const Team& team) {
+  if (row_threads(B) < team.n) B *= T, T = 1;
+  Range mine = share(B, row_unit(B), team.id, team.n);
+  return {T, B, mine.begin, mine.end - mine.begin};
+}
+
+// Softmax in place of logits, minus one at the target, for `rows` rows; and the loss of each row where it is wanted. A
+// row whose target is negative counts for nothing.
+inline void loss_rows(int64_t rows, int64_t V, const int64_t* targets, float* logits, float* nats, bool gradient) {
   float* e = scratch(LOGITS, V);
   for (int64_t r = 0; r < rows; ++r) {
-    float *x = logits + r * V, top, sum = softmax_sum(x, V, e, top);
+    float *x = logits + r * V, top;
+    if (targets[r] < 0) {
+      if (nats) nats[r] = 0.0f;
+      for (int64_t j = 0; j < V && gradient; ++j) x[j] = 0.0f;
+      continue;
+    }
+    float sum = softmax_sum(x, V, e, top);
     if (nats) nats[r] = log(sum) - (x[targets[r]] - top);
     if (!gradient) continue;
     for (int64_t j = 0; j < V; j += 16) store_n(x + j, div(load_n(e + j, V - j), set1(sum)), V - j);
@@ -68,21 +84,36 @@ inline void loss_rows(int64_t rows, int64_t H, int64_t V, const float* hidden, c
   }
 }
 
+inline float counted(const int64_t* targets, int64_t rows) {
+  int64_t count = 0;
+  for (int64_t r = 0; r < rows; ++r) count += targets[r] >= 0;
+  return float(count);
+}
+
 void loss(const Loss& l) {
   float* packed = scratch(WEIGHTS, packed_size(l.V, l.H));
-  parallel(l.rows * l.H * l.V > (1 << 16) ? get_threads() : 1, [&](const Team& team) {
+  parallel(l.T * l.B * l.H * l.V > (1 << 16) ? get_threads() : 1, [&](const Team& team) {
     pack_transposed(l.w, l.V, l.H, l.H, packed, share(panels(l.V), 1, team.id, team.n));
     team.barrier();
-    Range mine = share(l.rows, row_unit(l.rows), team.id, team.n);
-    int64_t block = most(8, least(128, (int64_t(1) << 18) / l.V));
-    float* logits = l.saved ? nullptr : scratch(ROWS, block * l.V);
-    for (int64_t r = mine.begin; r < mine.end; r += block)
-      loss_rows(least(block, mine.end - r), l.H, l.V, l.hidden + r * l.H, packed, l.b, l.targets + r,
-                l.saved ? l.saved + r * l.V : logits, l.nats + r, l.saved != nullptr);
+    Part p = part_of(l.T, l.B, team);
+    if (p.rows == 0) return;
+    // Several steps at a time, as many as keep their logits in the cache; or a part of the rows of one.
+    int64_t block = most(8, least(128, (int64_t(1) << 18) / l.V)), rows = least(p.rows, block);
+    int64_t steps = most(1, block / p.rows);
+    float* logits = l.saved ? nullptr : scratch(ROWS, steps * rows * l.V);
+    for (int64_t t = 0; t < p.T; t += steps)
+      for (int64_t b = p.b0; b < p.b0 + p.rows; b += rows) {
+        int64_t at = t * p.B + b, count = least(rows, p.b0 + p.rows - b), groups = least(steps, p.T - t);
+        float* to = l.saved ? l.saved + at * l.V : logits;
+        int64_t group = l.saved ? p.B * l.V : count * l.V;
+        multiply({count, l.V, l.H, l.hidden + at * l.H, l.H, packed, {l.b, 0}, to, l.V, groups, p.B * l.H, group});
+        for (int64_t g = 0; g < groups; ++g)
+          loss_rows(count, l.V, l.targets + at + g * p.B, to + g * group, l.nats + at + g * p.B, l.saved != nullptr);
+      }
   });
   double sum = 0.0;
-  for (int64_t r = 0; r < l.rows; ++r) sum += double(l.nats[r]);
-  *l.mean = float(sum / double(l.rows));
+  for (int64_t r = 0; r < l.T * l.B; ++r) sum += double(l.nats[r]);
+  *l.mean = float(sum / double(counted(l.targets, l.T * l.B)));
 }
 
 void loss_backward(const LossBackward& l) {
@@ -91,25 +122,29 @@ void loss_backward(const LossBackward& l) {
   float* packed = l.d_hidden ? scratch(WEIGHTS, packed_size(l.H, l.V)) : nullptr;
   float* packed_out = l.saved ? nullptr : scratch(WEIGHTS2, packed_size(l.V, l.H));
   float* d = scratch(PRE, steps * l.B * l.V);
-  v16 scale = set1(l.d_mean / float(l.T * l.B));
+  v16 scale = set1(l.d_mean / counted(l.targets, l.T * l.B));
   parallel(get_threads(), [&](const Team& team) {
     if (l.d_hidden) pack_plain(l.w, l.H, l.V, packed, share(panels(l.H), 1, team.id, team.n));
     if (!l.saved) pack_transposed(l.w, l.V, l.H, l.H, packed_out, share(panels(l.V), 1, team.id, team.n));
     for (int64_t end = l.T; end > 0; end -= steps) {
-      int64_t first = most(0, end - steps), rows = (end - first) * l.B;
-      const float* hidden = l.hidden + first * l.B * l.H;
+      int64_t first = most(0, end - steps), offset = first * l.B;
+      const float* hidden = l.hidden + offset * l.H;
       team.barrier();  // after the packing, and before d is written over
-      Range mine = share(rows, row_unit(rows), team.id, team.n);
-      for (int64_t r = mine.begin; r < mine.end; r += 64) {
-        int64_t count = least(64, mine.end - r), at = first * l.B + r;
-        const float* from = l.saved ? l.saved + at * l.V : d + r * l.V;
-        if (!l.saved)
-          loss_rows(count, l.H, l.V, hidden + r * l.H, packed_out, l.b, l.targets + at, d + r * l.V, nullptr, true);
-        for (int64_t j = 0; j < count * l.V; j += 16)
-          store_n(d + r * l.V + j, mul(load_n(from + j, count * l.V - j), scale), count * l.V - j);
-        if (l.d_hidden)
-          multiply({count, l.H, l.V, d + r * l.V, l.V, packed, {}, l.d_hidden + at * l.H, l.H});
+      Part p = part_of(end - first, l.B, team);
+      for (int64_t t = 0; t < p.T && p.rows; ++t) {
+        int64_t at = t * p.B + p.b0;
+        float* to = d + at * l.V;
+        const float* from = l.saved ? l.saved + (offset + at) * l.V : to;
+        if (!l.saved) {
+          multiply({p.rows, l.V, l.H, hidden + at * l.H, l.H, packed_out, {l.b, 0}, to, l.V});
+          loss_rows(p.rows, l.V, l.targets + offset + at, to, nullptr, true);
+        }
+        for (int64_t j = 0; j < p.rows * l.V; j += 16)
+          store_n(to + j, mul(load_n(from + j, p.rows * l.V - j), scale), p.rows * l.V - j);
       }
+      if (l.d_hidden && p.rows)
+        multiply({p.rows, l.H, l.V, d + p.b0 * l.V, l.V, packed, {}, l.d_hidden + (offset + p.b0) * l.H, l.H, p.T,
+                  p.B * l.V, p.B * l.H});
       team.barrier();
       bool accumulate = l.accumulate || end < l.T;
       Rows logits{d, l.V, end - first, l.B};

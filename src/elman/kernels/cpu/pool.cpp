@@ -26,7 +26,7 @@
 namespace elman {
 namespace {
 
-constexpr auto kSpin = std::chrono::microseconds(40);
+constexpr auto kSpin = std::chrono::microseconds(100);
 
 void relax() {
 #if defined(__x86_64__)
