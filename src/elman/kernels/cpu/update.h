@@ -110,6 +110,7 @@ void dropout(const float* x, float* y, int64_t n, uint64_t seed, uint64_t offset
 
 // The named function of math.h on n floats; see Table.
 void math(int f, const float* x, float* y, int64_t n) {
+  FloatEnvironment environment;  // here and in log_softmax no team sets it
   for (int64_t i = 0; i < n; i += 16) {
     v16 a = load_n(x + i, n - i);
     if (f == 1)
