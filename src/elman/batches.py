@@ -1,4 +1,4 @@
-"""One long sequence of ids -> minibatches, as the book cuts them: sequential, whose state is carried, and random.
+"""ids -> minibatches. One long sequence as the book cuts it: sequential (the state is carried), random; or records.
 
 What is random comes from the raw stream of NumPy's Philox, which NumPy guarantees never to change.
 """
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+_POOL = 32  # batches of records sorted together: enough that little is padding, few enough that an epoch is shuffled
 Batch = tuple[Tensor, Tensor]  # inputs, targets: int64 (B, T); targets are one step ahead
 
 
@@ -45,6 +46,49 @@ def random_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: int,
     for first in range(0, count - batch_size + 1, batch_size):
         windows = starts[first : first + batch_size, None] + steps
         yield _tensor(ids[windows]), _tensor(ids[windows + 1])
+
+
+def record_batches(
+    ids: np.ndarray,
+    starts: np.ndarray,
+    lengths: np.ndarray,
+    batch_size: int,
+    seq_length: int,
+    seed: int,
+    epoch: int,
+) -> Iterator[tuple[Tensor, Tensor, bool]]:
+    """Minibatches whose rows are records, every record once, in an order shuffled by the seed.
+
+    Records of about one length go together: pools of `_POOL` shuffled batches are sorted by length and cut, and
+    the batches shuffled again. A batch longer than `seq_length` is cut into steps of that length, through which the
+    state is carried; its rows are sorted by length, longest first, and those that have ended are left out.
+
+    Args:
+        ids: (N,) of any integer type. starts, lengths: int64 (R,), from `records.record_spans`.
+    Yields:
+        inputs, targets: int64 (b, T); a target of -1 stands beyond the end of its record and is not to be counted.
+        fresh: whether these are the first characters of the batch's records. If not, the rows are the first b of the
+            minibatch before, and go on from its state.
+    """
+    raw = _raw(seed, epoch, 2 * len(starts))
+    shuffled = np.argsort(raw[: len(starts)], kind="stable")
+    pools = [shuffled[i : i + _POOL * batch_size] for i in range(0, len(shuffled), _POOL * batch_size)]
+    ordered = np.concatenate([pool[np.argsort(-lengths[pool], kind="stable")] for pool in pools])
+    cut = [ordered[i : i + batch_size] for i in range(0, len(ordered), batch_size)]
+    for index in np.argsort(raw[len(starts) : len(starts) + len(cut)], kind="stable"):
+        rows = cut[index][np.argsort(-lengths[cut[index]], kind="stable")]
+        for first in range(0, int(lengths[rows[0]]), seq_length):
+            rows = rows[lengths[rows] > first]
+            steps = np.arange(first, min(first + seq_length, int(lengths[rows[0]])))
+            positions = np.minimum(starts[rows, None] + steps, len(ids) - 2)
+            inputs, targets = _tensor(ids[positions]), _tensor(ids[positions + 1])
+            targets[torch.from_numpy(steps >= lengths[rows, None])] = -1
+            yield inputs, targets, first == 0
+
+
+def shuffled(count: int, seed: int) -> np.ndarray:
+    """0 .. count-1 in an order that the seed decides."""
+    return np.argsort(_raw(seed, 0, count), kind="stable")  # epochs count from 1
 
 
 def num_batches(n_ids: int, batch_size: int, seq_length: int) -> int:

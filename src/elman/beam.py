@@ -86,8 +86,8 @@ def _read(
     model: LanguageModel, ids: np.ndarray, state: ModelState | None, device: torch.device
 ) -> tuple[np.ndarray, ModelState]:
     """float64 (W, V) log-probabilities after ids (T, W), and the state."""
-    logits, state = model(torch.from_numpy(ids).to(device), state)
-    return torch.log_softmax(logits[-1].double(), -1).cpu().numpy(), state
+    logits, after = model(torch.from_numpy(ids).to(device), state)
+    return torch.log_softmax(logits[-1].double(), -1).cpu().numpy(), after
 
 
 def _take(state: ModelState | None, rows: np.ndarray) -> ModelState | None:

@@ -27,6 +27,7 @@ from typing import Any
 
 import platformdirs
 
+from .records import json_field, record_lines, without_blank_lines
 from .text import NORMALISATIONS, Vocabulary, normalise
 
 Progress = Callable[[int, int | None, str], None]
@@ -90,6 +91,8 @@ class Corpus:
     """What was done to the text: "book" or "none"."""
     source: str
     """A path, an address, "bundled" or "standard input"."""
+    records: bool = False
+    """The text is lines that stand for themselves, each with its line end; see `records`."""
 
     def vocabulary(self) -> Vocabulary:
         """Of this text's characters; of bytes if the text is bytes."""
@@ -125,6 +128,8 @@ def load_corpus(
     normalisation: str = "book",
     as_bytes: bool = False,
     encoding_errors: str = "strict",
+    records: bool = False,
+    field: str | None = None,
     progress: Progress | None = None,
 ) -> Corpus:
     """Text from a named corpus, a file, a .gz, a folder of text files, an http(s) address, or "-" for standard input.
@@ -134,6 +139,8 @@ def load_corpus(
         normalisation: "book" (lower-case, white space collapsed) or "none" (the text as it is, line ends included).
         as_bytes: take any file as bytes, with a vocabulary of 256; nothing is decoded or normalised.
         encoding_errors: "strict", or "replace" to read what is not UTF-8 as U+FFFD.
+        records: the text is records, one a line; blank lines are dropped, and `max_chars` keeps whole records only.
+        field: the file is JSON lines, and the records are the strings in this field of its objects.
         progress: called while downloading.
     Raises:
         CorpusError: missing, unreadable, empty, not UTF-8, or not to be downloaded; one line.
@@ -147,16 +154,35 @@ def load_corpus(
     name, source, data = _read(str(name_or_path), progress)
     text: str | bytes
     if as_bytes:
-        text, normalisation = data[:max_chars], "none"
+        if field:
+            raise CorpusError("a field of JSON is text; leave out --bytes, or --field")
+        text, normalisation = data, "none"
+        if records:
+            text = without_blank_lines(record_lines(text, "none"))
+        text = text[:max_chars]
     else:
         decoded = _decode(data, source, encoding_errors)
         del data
         if name == "timemachine-gutenberg":
             decoded = _without_licence(decoded)
-        text = _first(decoded, normalisation, max_chars)
+        if field is not None:
+            decoded, records = _field(decoded, field, source), True
+        if records:
+            text = without_blank_lines(record_lines(decoded, normalisation))[:max_chars]
+        else:
+            text = _first(decoded, normalisation, max_chars)
+    if records:
+        text = text[: text.rfind(b"\n" if isinstance(text, bytes) else "\n") + 1]  # type: ignore[operator]
     if not text:
         raise CorpusError(f"{source} is empty; expected a text")
-    return Corpus(name, text, normalisation, source)
+    return Corpus(name, text, normalisation, source, records)
+
+
+def _field(text: str, field: str, source: str) -> str:
+    try:
+        return json_field(text, field, source)
+    except ValueError as error:
+        raise CorpusError(str(error)) from None
 
 
 def _first(text: str, normalisation: str, max_chars: int | None) -> str:

@@ -245,10 +245,8 @@ def generate(
     Raises:
         ValueError: a setting out of range, or a model without a vocabulary.
     """
-    if num_samples is not None and num_samples < 1:
-        raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-    texts = [""] * (num_samples or 1)
-    for index, piece in stream(model, prompt, length, num_samples=num_samples or 1, stop=stop, **settings):
+    texts = [""] * (1 if num_samples is None else num_samples)
+    for index, piece in _stream(model, prompt, length, len(texts), stop, settings):
         texts[index] += piece
     return texts[0] if num_samples is None else texts
 
@@ -283,19 +281,26 @@ def stream(
     Raises:
         ValueError: as `generate`, before the first piece is asked for.
     """
-    sampling = Sampling(**settings)
-    ids = prompt_ids(model, prompt)
+    if num_samples is not None:
+        return _stream(model, prompt, length, num_samples, stop, settings)
+    return (piece for _, piece in _stream(model, prompt, length, 1, stop, settings))
+
+
+def _stream(
+    model: LanguageModel, prompt: str, length: int, count: int, stop: str | Sequence[str], settings: dict[str, Any]
+) -> Iterator[tuple[int, str]]:
+    sampling, ids = Sampling(**settings), prompt_ids(model, prompt)
     if length < 0:
         raise ValueError(f"length must be at least 0, got {length}")
+    if count < 1:
+        raise ValueError(f"num_samples must be at least 1, got {count}")
     stops = (stop,) if isinstance(stop, str) else tuple(stop)
     if "" in stops:
         raise ValueError("a stop string is empty; leave it out")
     if model.records:
         stops = (*stops, "\n")
-    count = num_samples or 1
     streams = Streams(model, np.repeat(ids[:, None], count, axis=1), sampling)
-    pieces = _pieces(model, streams, length, stops, count)
-    return pieces if num_samples is not None else (piece for _, piece in pieces)
+    return _pieces(model, streams, length, stops, count)
 
 
 def prompt_ids(model: LanguageModel, prompt: str) -> np.ndarray:

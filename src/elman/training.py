@@ -19,16 +19,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import batches, kernels
+from . import kernels
 from .corpora import Corpus
+from .epochs import Records, Text
 from .generation import generate
 from .layers import make_layer
-from .model import LanguageModel, detach
+from .model import LanguageModel, ModelState
 from .modelfile import save
 from .recipe import Recipe
-from .scoring import stream_nats
+from .scoring import first_rows, perplexity
 
-_PARTITIONS = {"sequential": batches.sequential_batches, "random": batches.random_batches}
 _SAVE_SECONDS = 30.0  # a run that is killed loses at most this much
 
 
@@ -38,7 +38,10 @@ class TrainingDiverged(RuntimeError):
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of log.jsonl. Perplexity is exp of the mean nats per character over the epoch, as in the book."""
+    """One line of log.jsonl. Perplexity is exp of the mean nats per character over the epoch, as in the book.
+
+    That of the held-out text is what `score` finds for it, its first character included.
+    """
 
     epoch: int
     train_perplexity: float
@@ -126,16 +129,16 @@ def fit(
     recipe = (recipe or Recipe()).replace(**settings)
     if isinstance(corpus, str):
         corpus = Corpus(name="text", text=corpus, normalisation="none", source="a string")
-    train_ids, val_ids = _encode(model, corpus, recipe)
-    batches.check_fits(len(train_ids), recipe.batch_size, recipe.seq_length)
-    unknown = model.vocabulary.unknown(train_ids)  # type: ignore[union-attr]
+    ids = _encode(model, corpus, recipe)
+    data = (Records if corpus.records else Text)(model, ids, recipe)
+    unknown = model.vocabulary.unknown(ids)  # type: ignore[union-attr]
     run = Run(
         model,
         recipe,
         {
             "name": corpus.name,
             "source": corpus.source,
-            "characters": len(train_ids) + len(val_ids),
+            "characters": len(ids),
             "unknown": unknown,
         },
     )
@@ -149,14 +152,14 @@ def fit(
     with _interrupts() as interrupted:
         for epoch in range(1, recipe.epochs + 1):
             try:
-                record = _train_epoch(model, train_ids, recipe, epoch, optimizer, on_step, interrupted)
+                record = _train_epoch(model, data, recipe, epoch, optimizer, on_step, interrupted)
             except TrainingDiverged:
                 _save(run)
                 raise
             if record is None:
                 run.interrupted = True
                 break
-            val_nats = stream_nats(model, val_ids).mean() if len(val_ids) else None
+            val_bits = data.held_out_bits(model)
             samples = {}
             if recipe.sample_every and (epoch % recipe.sample_every == 0 or epoch == recipe.epochs):
                 for prompt in recipe.prompts:
@@ -167,8 +170,8 @@ def fit(
                     epoch,
                     _exp(nats),
                     nats / math.log(2),
-                    None if val_nats is None else _exp(val_nats),
-                    None if val_nats is None else val_nats / math.log(2),
+                    None if val_bits is None else perplexity(val_bits),
+                    val_bits,
                     grad_norm,
                     round(time.perf_counter() - start, 3),
                     round(rate, 1),
@@ -191,8 +194,8 @@ def fit(
     return run
 
 
-def _encode(model: LanguageModel, corpus: Corpus, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
-    """ids to train on and ids held out: the end of the text, cut off before there are windows."""
+def _encode(model: LanguageModel, corpus: Corpus, recipe: Recipe) -> np.ndarray:
+    """The ids of the corpus, whose vocabulary a model without one gets."""
     if model.vocabulary is None:
         vocabulary = corpus.vocabulary()
         if len(vocabulary) != model.vocab_size:
@@ -201,15 +204,14 @@ def _encode(model: LanguageModel, corpus: Corpus, recipe: Recipe) -> tuple[np.nd
                 f"build the model with vocab_size={len(vocabulary)}"
             )
         model.vocabulary, model.normalisation = vocabulary, corpus.normalisation
+    model.records = corpus.records
     text = corpus.text[: recipe.max_chars] if recipe.max_chars else corpus.text
-    ids = model.vocabulary.encode(text)
-    cut = len(ids) - int(len(ids) * recipe.val_fraction)
-    return ids[:cut], ids[cut:]
+    return model.vocabulary.encode(text)
 
 
 def _train_epoch(
     model: LanguageModel,
-    ids: np.ndarray,
+    data: Text | Records,
     recipe: Recipe,
     epoch: int,
     optimizer: _Optimizer,
@@ -218,31 +220,30 @@ def _train_epoch(
 ) -> tuple[float, float, float] | None:
     """Mean nats, mean gradient norm and characters per second of one epoch; None if it was interrupted."""
     model.train()
-    start, total, count, norms, state = time.perf_counter(), 0.0, 0, 0.0, None
-    steps = batches.num_batches(len(ids), recipe.batch_size, recipe.seq_length)
-    done = 0
-    for inputs, targets in _PARTITIONS[recipe.partition](ids, recipe.batch_size, recipe.seq_length, recipe.seed, epoch):
-        if state is None or recipe.partition == "random":
-            state = model.begin_state(recipe.batch_size)
-        mean, nats, state = model.loss(inputs.t().contiguous(), targets.t().contiguous(), detach(state))
-        optimizer.zero_grad()
-        mean.backward()
-        loss, norm = mean.item(), optimizer.grad_norm()
+    start, total, count, norms, done = time.perf_counter(), 0.0, 0, 0.0, 0
+    state: ModelState | None = None
+    for inputs, targets, fresh in data.batches(epoch):
+        rows = len(inputs)
+        before = first_rows(state, rows) if state is not None and not fresh else model.begin_state(rows)
+        assert before is not None
+        counted = int((targets >= 0).sum())
+        loss, state, grads = model.loss_and_grads(inputs.t().contiguous(), targets.t().contiguous(), before)
+        norm = kernels.grad_norm(grads)
         if not (math.isfinite(loss) and math.isfinite(norm)):
             clip = "none" if recipe.clip is None else f"{recipe.clip:g}"
             raise TrainingDiverged(
                 f"training diverged at epoch {epoch}, step {done + 1}: loss {loss:g}, gradient norm {norm:g}; "
                 f"use a lower learning rate (now {recipe.lr:g}) or clip more (now {clip})"
             )
-        optimizer.step(norm)
-        total, count, norms, done = total + loss * nats.numel(), count + nats.numel(), norms + norm, done + 1
+        optimizer.step(grads, norm)
+        total, count, norms, done = total + loss * counted, count + counted, norms + norm, done + 1
         if on_step:
             rate = count / (time.perf_counter() - start)
-            fraction = (epoch - 1 + min(done / steps, 1.0)) / recipe.epochs
+            fraction = (epoch - 1 + min(count / data.size, 1.0)) / recipe.epochs
             on_step(Step(epoch, recipe.epochs, fraction, _exp(total / count), rate))
         if interrupted.is_set():
             break
-    if interrupted.is_set() and done < steps:
+    if interrupted.is_set() and count < data.size:
         return None
     return total / count, norms / done, count / (time.perf_counter() - start)
 
@@ -257,29 +258,19 @@ class _Optimizer:
             self.exp_avg = [torch.zeros_like(p) for p in self.params]
             self.exp_avg_sq = [torch.zeros_like(p) for p in self.params]
 
-    def zero_grad(self) -> None:
-        for p in self.params:
-            p.grad = None
-
-    def _grads(self) -> list[torch.Tensor]:
-        return [p.grad for p in self.params if p.grad is not None]
-
-    def grad_norm(self) -> float:
-        return kernels.grad_norm(self._grads())
-
     @torch.no_grad()
-    def step(self, norm: float) -> None:
-        """Update, with the gradients scaled down to the clipping norm if `norm` is above it."""
+    def step(self, grads: list[torch.Tensor], norm: float) -> None:
+        """Update, with the gradients scaled down to the clipping norm if `norm`, which is theirs, is above it."""
         clip = self.recipe.clip
         scale = clip / norm if clip is not None and norm > clip else 1.0
         self.steps += 1
         if self.recipe.optimizer == "sgd":
-            kernels.sgd_(self.params, self._grads(), self.recipe.lr, scale)
+            kernels.sgd_(self.params, grads, self.recipe.lr, scale)
             return
         decay = self.recipe.weight_decay if self.recipe.optimizer == "adamw" else 0.0
         kernels.adamw_(
             self.params,
-            self._grads(),
+            grads,
             self.exp_avg,
             self.exp_avg_sq,
             self.steps,
@@ -330,5 +321,5 @@ def build_model(corpus: Corpus, recipe: Recipe | None = None, **settings: Any) -
     recipe = (recipe or Recipe()).replace(**settings)
     vocabulary = corpus.vocabulary()
     layer = make_layer(recipe.cell, len(vocabulary), recipe.hidden_size, recipe.num_layers, recipe.dropout)
-    model = LanguageModel(layer, len(vocabulary), vocabulary, corpus.normalisation)
+    model = LanguageModel(layer, len(vocabulary), vocabulary, corpus.normalisation, corpus.records)
     return model.initialise(recipe.seed, recipe.init_std)

@@ -4,6 +4,7 @@ Inputs come from NumPy's raw Philox words, so they are the same on every machine
 vectors have edges, and large enough that several threads have work.
 """
 
+# ruff: noqa: E741 (I is the size of the input)
 from __future__ import annotations
 
 import hashlib
@@ -73,7 +74,7 @@ def layer_inputs(
     *,
     ids: bool = False,
     bias: bool = True,
-    seed: int = 1,  # noqa: E741
+    seed: int = 1,
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, Tensor, Tensor | None, Tensor | None], list[Tensor]]:
     """x, state, weights, and cotangents of (output, *state)."""
     rows, states = kernels.CELLS[cell] * H, 2 if cell == "lstm" else 1

@@ -78,8 +78,8 @@ _library.define(
     "cross_entropy(Tensor hidden, Tensor w, Tensor? b, Tensor targets, bool save) -> (Tensor, Tensor, Tensor)"
 )
 _library.define(
-    "cross_entropy_backward(Tensor hidden, Tensor w, Tensor? b, Tensor targets, Tensor saved, Tensor d_mean, bool[3] want)"
-    " -> (Tensor, Tensor, Tensor)"
+    "cross_entropy_backward(Tensor hidden, Tensor w, Tensor? b, Tensor targets, Tensor saved, Tensor d_mean,"
+    " bool[3] want) -> (Tensor, Tensor, Tensor)"
 )
 _library.define("dropout(Tensor x, float p, SymInt seed, SymInt offset) -> Tensor")
 
@@ -335,7 +335,7 @@ def loss_and_grads(
     drop: tuple[float, int, Sequence[int]] | None,
 ) -> tuple[float, list[State], list[Tensor]]:
     """See `elman.kernels.loss_and_grads`."""
-    ran: list[tuple[Any, ...]] = []
+    ran: list[Any] = []
     last: list[State] = []
     kind, x = _CELLS[cell], ids
     for i, (state, weights) in enumerate(zip(states, layers, strict=True)):

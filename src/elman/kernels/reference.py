@@ -26,7 +26,7 @@ def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Ten
         state = step(cell, projected[t], state, w_hh, b_hh)
         output.append(state[0])
     if not output:
-        return projected.new_zeros((0, *state[0].shape)), state
+        return projected[..., : w_hh.shape[1]], state
     return torch.stack(output), state
 
 

@@ -20,6 +20,7 @@ inline float softmax_sum(const float* x, int64_t n, float* e, float& top) {
 }
 
 void log_softmax(const float* x, float* y, int64_t rows, int64_t n) {
+  FloatEnvironment environment;
   for (int64_t r = 0; r < rows; ++r) {
     float top, constant = log(softmax_sum(x + r * n, n, y + r * n, top));
     for (int64_t j = 0; j < n; ++j) y[r * n + j] = (x[r * n + j] - top) - constant;
@@ -117,6 +118,11 @@ void loss(const Loss& l) {
 }
 
 void loss_backward(const LossBackward& l) {
+  if (l.T * l.B == 0) {
+    for (int64_t i = 0; i < l.V * l.H && l.d_w && !l.accumulate; ++i) l.d_w[i] = 0.0f;
+    for (int64_t i = 0; i < l.V && l.d_b && !l.accumulate; ++i) l.d_b[i] = 0.0f;
+    return;
+  }
   // Some steps at a time, the last ones first: the order of the weight gradients' sums.
   int64_t steps = most(1, least(l.T, (int64_t(1) << 22) / (l.B * l.V)));
   float* packed = l.d_hidden ? scratch(WEIGHTS, packed_size(l.H, l.V)) : nullptr;

@@ -1,0 +1,66 @@
+"""What an epoch trains on and what is held out of it: a text, whose end is, or records, of which some are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from . import batches
+from .model import LanguageModel
+from .recipe import Recipe
+from .records import line_end, record_spans
+from .scoring import sequence_nats, text_bits
+
+_PARTITIONS = {"sequential": batches.sequential_batches, "random": batches.random_batches}
+
+
+class Text:
+    """A text to train on; its end is held out, cut off before there are windows."""
+
+    def __init__(self, model: LanguageModel, ids: np.ndarray, recipe: Recipe) -> None:
+        cut = len(ids) - int(len(ids) * recipe.val_fraction)
+        self.recipe, self._train, self._val = recipe, ids[:cut], ids[cut:]
+        batches.check_fits(cut, recipe.batch_size, recipe.seq_length)
+        steps = batches.num_batches(cut, recipe.batch_size, recipe.seq_length)
+        self.size = steps * recipe.batch_size * recipe.seq_length
+        """Characters that every epoch trains on at least."""
+
+    def batches(self, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, bool]]:
+        """As `record_batches`."""
+        r, fresh = self.recipe, True
+        for inputs, targets in _PARTITIONS[r.partition](self._train, r.batch_size, r.seq_length, r.seed, epoch):
+            yield inputs, targets, fresh
+            fresh = r.partition == "random"
+
+    def held_out_bits(self, model: LanguageModel) -> float | None:
+        """Bits per character; None if nothing is held out."""
+        return math.fsum(text_bits(model, [self._val])[0]) / len(self._val) if len(self._val) else None
+
+
+class Records:
+    """Records to train on; those held out are drawn by the seed, since a file of lines is often sorted."""
+
+    def __init__(self, model: LanguageModel, ids: np.ndarray, recipe: Recipe) -> None:
+        assert model.vocabulary is not None
+        end = line_end(model.vocabulary)
+        if len(ids) and ids[-1] != end:  # cut by max_chars
+            ids = ids[: len(ids) - int(np.argmax(ids[::-1] == end))] if end in ids else ids[:0]
+        if not len(ids):
+            raise ValueError("the text is too short: not one whole record to train on")
+        self.recipe, self._ids = recipe, np.concatenate([np.array([end], dtype=ids.dtype), ids])
+        starts, lengths = record_spans(self._ids, end)
+        order = batches.shuffled(len(starts), recipe.seed)
+        cut = len(order) - int(len(order) * recipe.val_fraction)
+        self._train, self._val = ((starts[rows], lengths[rows]) for rows in (order[:cut], order[cut:]))
+        self.size = int(self._train[1].sum())
+
+    def batches(self, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, bool]]:
+        r = self.recipe
+        return batches.record_batches(self._ids, *self._train, r.batch_size, r.seq_length, r.seed, epoch)
+
+    def held_out_bits(self, model: LanguageModel) -> float | None:
+        nats = sequence_nats(model, self._ids, *self._val)
+        return math.fsum(nats / math.log(2)) / len(nats) if len(nats) else None

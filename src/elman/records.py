@@ -1,0 +1,97 @@
+"""Records: texts of lines that stand for themselves, such as names, log lines, messages and commit subjects.
+
+A text of records is its lines, each with a line end; the line end before a record primes it, and its own is a part of
+it, so that a model learns where records end. Nothing else marks them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import overload
+
+import numpy as np
+
+from .text import Vocabulary
+
+_BLANKS = re.compile(r"[^\S\n]+")
+_AT_ENDS = re.compile(r" ?\n ?")
+_BREAKS = re.compile(r"\s*[\r\n]+\s*")
+
+
+@overload
+def record_lines(text: str, normalisation: str) -> str: ...
+@overload
+def record_lines(text: bytes, normalisation: str) -> bytes: ...
+def record_lines(text: str | bytes, normalisation: str) -> str | bytes:
+    """`text` with one kind of line end, also after its last line, each line normalised as by `text.normalise`.
+
+    "book" also drops white space from both ends of a line. Line numbers stay; blank lines do too.
+    """
+    if isinstance(text, bytes):
+        text = text.replace(b"\r\n", b"\n")
+        return text if text.endswith(b"\n") else text + b"\n"
+    text = text.replace("\r\n", "\n")
+    if not text.endswith("\n"):
+        text += "\n"
+    if normalisation == "book":
+        text = _AT_ENDS.sub("\n", _BLANKS.sub(" ", text.lower())).removeprefix(" ")
+    return text
+
+
+@overload
+def without_blank_lines(text: str) -> str: ...
+@overload
+def without_blank_lines(text: bytes) -> bytes: ...
+def without_blank_lines(text: str | bytes) -> str | bytes:
+    """To train on: an empty record teaches nothing."""
+    if isinstance(text, bytes):
+        return re.sub(rb"\n\n+", b"\n", text).removeprefix(b"\n")
+    return re.sub(r"\n\n+", "\n", text).removeprefix("\n")
+
+
+def json_field(text: str, field: str, source: str) -> str:
+    """The lines that `field` of every JSON object in `text`, one a line, makes; a line break inside becomes a space.
+
+    Raises:
+        ValueError: a line that is no JSON object, or whose field is missing or no string; names the line.
+    """
+    values = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{source}, line {number}: not JSON ({error})") from None
+        if not isinstance(record, dict) or not isinstance(record.get(field), str):
+            have = f"; it has {', '.join(map(repr, record))}" if isinstance(record, dict) and record else ""
+            raise ValueError(f"{source}, line {number}: expected an object with a string in {field!r}{have}")
+        values.append(_BREAKS.sub(" ", record[field]))
+    return "".join(f"{value}\n" for value in values)
+
+
+def line_end(vocabulary: Vocabulary) -> int:
+    """The id that ends a record.
+
+    Raises:
+        ValueError: a vocabulary of characters without it.
+    """
+    ids = vocabulary.encode("\n")
+    if vocabulary.unknown(ids):
+        raise ValueError(
+            "the model has never seen a line end, so it cannot tell records apart; train with --records, or with "
+            "--normalisation none"
+        )
+    return int(ids[0])
+
+
+def record_spans(ids: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where records stand in `ids`, which begins with a line end and ends with one.
+
+    Returns:
+        starts: int64 (R,), of the line end before each record.
+        lengths: int64 (R,), characters of each, its own line end counted: ids[start + 1 : start + length + 1].
+    """
+    ends = np.flatnonzero(ids == end)
+    return ends[:-1], np.diff(ends)
