@@ -1,5 +1,5 @@
 // exp, log, tanh and sigmoid: range reduction and a polynomial, in fused multiply-adds. libm is never called.
-// Errors over every 257th float: exp 1.01 ulp, log 0.82, tanh 2.50, sigmoid 2.33 (tests/kernels/test_cpu_math.py).
+// Errors over all 2^32 floats: exp 1.011 ulp, log 0.844, tanh 2.499, sigmoid 2.402 (tests/kernels/test_cpu_math.py).
 //
 // Polynomial coefficients of exp and log: Moshier, Cephes, expf.c and logf.c (1989).
 #pragma once
