@@ -350,7 +350,8 @@ def loss_and_grads(
     d_x, d_w, d_b = _cross_entropy_backward(x, *output, targets, saved, 1.0, [True, True, output[1] is not None])
     grads = [d_w] if output[1] is None else [d_w, d_b]
     for i, arguments in reversed(list(enumerate(ran))):
-        d_x, _, _, *of_weights = _recurrent_backward(*arguments, d_x, None, None, [i > 0, False, True, True, True])
+        of_run = _recurrent_backward(*arguments, d_x, None, None, [i > 0, False, True, True, True])  # pyright: ignore
+        d_x, _, _, *of_weights = of_run
         grads = of_weights[: 4 if arguments[6] else 2] + grads
         if i and drop:
             d_x = _dropout(d_x, drop[0], drop[1], drop[2][i])

@@ -1,0 +1,33 @@
+#!/bin/sh
+# build_driver.sh COMPILER PROGRAM [FLAG...]: builds driver.cpp with the kernel for the compiler's own processor.
+set -e
+compiler=$1 program=$2
+shift 2
+tests=$(cd "$(dirname "$0")" && pwd)
+kernel=$tests/../../src/elman/kernels/cpu
+objects=$(mktemp -d)
+trap 'rm -rf "$objects"' EXIT
+case $($compiler -dumpmachine) in
+  x86_64*) isas="portable avx2 avx512" define=-DELMAN_X86 ;;
+  aarch64*) isas="portable neon" define=-DELMAN_ARM ;;
+  *) isas=portable define= ;;
+esac
+# GCC 12 warns of its own AVX-512 header.
+flags="-std=c++17 -O2 -Wall -Wextra -Wno-maybe-uninitialized -ffp-contract=off -fno-fast-math"
+flags="$flags -pthread -I$kernel $*"
+running=
+for isa in $isas; do
+  case $isa in
+    avx2) machine="-mavx2 -mfma" ;;
+    avx512) machine="-mavx2 -mfma -mavx512f -mavx512dq" ;;
+    *) machine= ;;
+  esac
+  upper=$(echo "$isa" | tr a-z A-Z)
+  $compiler $flags $machine -DELMAN_ISA_NAME="$isa" -D"ELMAN_$upper" -c "$kernel/isa.cpp" -o "$objects/$isa.o" &
+  running="$running $!"
+done
+for source in "$kernel/dispatch.cpp" "$kernel/pool.cpp" "$tests/driver.cpp"; do
+  $compiler $flags $define -c "$source" -o "$objects/$(basename "$source").o"
+done
+for job in $running; do wait "$job"; done
+$compiler $flags "$objects"/*.o -o "$program"

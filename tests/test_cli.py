@@ -1,0 +1,170 @@
+"""The command: what it writes, what it prints, and one line with status 2 for whatever a user can get wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import elman
+
+SMALL = ["--hidden-size", "12", "--batch-size", "4", "--seq-length", "9", "--epochs", "3", "--max-chars", "1500"]
+
+
+def run(*arguments, stdin="", **options):
+    command = [sys.executable, "-m", "elman.cli", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, **options)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    done = run("train", "traveller", "--output", folder, *SMALL)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_a_run_is_a_folder(trained):
+    folder, printed = trained
+    assert sorted(p.name for p in folder.iterdir()) == ["curve.svg", "log.jsonl", "model.safetensors"]
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert [entry["epoch"] for entry in log] == [1, 2, 3]
+    assert log[0].keys() >= {"train_perplexity", "val_perplexity", "seconds", "chars_per_second", "grad_norm"}
+    assert log[0]["val_perplexity"] is None
+    assert "<svg" in (folder / "curve.svg").read_text()
+    assert f"epoch    3  perplexity {log[2]['train_perplexity']:.3f}" in printed
+    assert elman.load(folder / "model.safetensors").digest() in printed
+
+
+def test_same_command_same_digest(trained, tmp_path):
+    again = run("train", "traveller", "--output", tmp_path / "again", *SMALL, "--json")
+    assert json.loads(again.stdout)["digest"] in trained[1]
+    other = run("train", "traveller", "--output", tmp_path / "other", *SMALL, "--seed", "1", "--json")
+    assert json.loads(other.stdout)["digest"] not in trained[1]
+
+
+def test_json_is_for_programs(trained):
+    folder, _ = trained
+    generated = json.loads(run("generate", folder, "Traveller#", "--length", "20", "--json").stdout)
+    assert len(generated["text"]) == 20
+    assert generated["unknown"] == "#"
+    scored = json.loads(run("score", folder, "--json", stdin="the traveller").stdout)
+    assert scored["characters"] == 13
+    assert scored["perplexity"] == pytest.approx(2 ** scored["bits_per_char"])
+    info = json.loads(run("info", folder, "--json").stdout)
+    assert info["cell"] == "rnn_relu"
+    assert info["digest"] == elman.load(folder / "model.safetensors").digest()
+    assert "traveller" in {row["name"] for row in json.loads(run("corpora", "--json").stdout)}
+
+
+def test_generate_and_score_print_plain_text(trained):
+    folder, _ = trained
+    greedy = run("generate", folder, "the", "--length", "15", "--temperature", "0")
+    assert greedy.stdout.startswith("the")
+    assert len(greedy.stdout) == 3 + 15 + 1
+    assert "bits/char" in run("score", folder, stdin="the traveller").stdout
+
+
+def test_ctrl_c_leaves_the_model(tmp_path):
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "elman.cli", "train", "--output", str(folder), "--epochs", "100000"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    log, end = folder / "log.jsonl", time.monotonic() + 60
+    while not (log.exists() and log.read_text().count("\n") >= 2) and time.monotonic() < end:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "stopped by Ctrl-C after" in printed
+    elman.load(folder / "model.safetensors")
+
+
+CORPORA = {
+    "empty": (b"", "is empty"),
+    "one": (b"x", "1"),
+    "cut": ("abc €".encode()[:-1], "offset 4"),
+    "binary": (b"\x00\xff\xfe\x01" * 50, "offset 1"),
+}
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_a_corpus_that_cannot_be_read(name, tmp_path):
+    (tmp_path / name).write_bytes(CORPORA[name][0])
+    refused(run("train", name, cwd=tmp_path), CORPORA[name][1])
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["train", "missing.txt"], "missing.txt"),
+        (["train", "."], "no "),
+        (["train", "--recipe", "nonsense"], "nonsense"),
+        (["train", "--cell", "perceptron"], "perceptron"),
+        (["train", "--epochs", "many"], "--epochs"),
+        (["train", "--lr", "0"], "lr"),
+        (["train", "--batch-size", "5000"], "short"),
+        (["train", "--frobnicate"], "--frobnicate"),
+        (["frobnicate"], "frobnicate"),
+        (["info", "missing.safetensors"], "missing.safetensors"),
+    ],
+    ids=str,
+)
+def test_one_line_and_status_2(arguments, expected, tmp_path):
+    refused(run(*arguments, cwd=tmp_path), expected)
+
+
+def test_a_model_file_that_is_none(trained, tmp_path):
+    whole = (trained[0] / "model.safetensors").read_bytes()
+    for name, content in (("cut", whole[: len(whole) // 2]), ("foreign", b"PK\x03\x04" * 40)):
+        (tmp_path / name).write_bytes(content)
+        refused(run("generate", tmp_path / name, "the"), name)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--temperature", "-1"), ("--alpha", "0"), ("--top-p", "0"), ("--top-p", "1.5"), ("--top-k", "0")],
+)
+def test_decoding_out_of_range(trained, option, value):
+    refused(run("generate", trained[0], "the", option, value), option[2:].replace("-", "_"))
+
+
+def test_a_run_is_not_written_over(trained):
+    before = (trained[0] / "model.safetensors").read_bytes()
+    refused(run("train", "--output", trained[0], *SMALL), "--overwrite")
+    assert (trained[0] / "model.safetensors").read_bytes() == before
+
+
+def refused(done, expected):
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("elman: ")
+    assert expected in lines[0]
+
+
+def test_no_command_shows_the_help():
+    done = run()
+    assert "train" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["corpora"], ["--version"]], ids=str)
+def test_answers_without_torch(arguments):
+    code = f"""
+import sys
+sys.argv = ["elman", *{arguments!r}]
+from elman.cli import main
+try:
+    main()
+except SystemExit as done:
+    assert not done.code, done.code
+assert "torch" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ))
+    assert done.returncode == 0, done.stderr

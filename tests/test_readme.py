@@ -1,0 +1,41 @@
+"""What the README says is run: its Python with fewer epochs, its commands as they stand but for the epochs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+pytestmark = pytest.mark.skipif(not README.is_file(), reason="the tests run outside a checkout, without its README")
+
+
+def test_the_ten_lines(tmp_path, monkeypatch, capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code.replace("epochs=500", "epochs=2"), "README.md", "exec"), {})
+    perplexity, text, bits = capsys.readouterr().out.splitlines()
+    assert 1 < float(perplexity) < 40
+    assert len(text) == 50
+    assert 0 < float(bits) < 20
+    assert (tmp_path / "model.safetensors").is_file()
+
+
+def test_the_commands(tmp_path):
+    commands = re.findall(r"^    (elman .*?)(?:\s+#.*)?$", README.read_text(encoding="utf-8"), re.M)
+    assert len(commands) >= 6
+    (tmp_path / "README.md").write_bytes(README.read_bytes())
+    for command in commands:
+        words = shlex.split(command)[1:]
+        if words[0] == "train":
+            words = [*words, "--epochs", "1", "--max-chars", "4000"]
+        done = subprocess.run(
+            [sys.executable, "-m", "elman.cli", *words], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        assert done.stdout
