@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check clean
+.PHONY: demo test check sanitize test-aarch64 clean
 
 demo: $(INSTALLED)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -16,6 +16,21 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+# The kernel under the address, undefined-behaviour and thread sanitizers: needs g++ alone, about two minutes.
+sanitize:
+	mkdir -p build
+	for kind in address,undefined thread; do \
+	  tests/kernels/build_driver.sh $(CXX) build/driver -g -fno-sanitize-recover=all -fsanitize=$$kind || exit 1; \
+	  for isa in $$(build/driver --isas); do for threads in 1 3; do \
+	    ELMAN_ISA=$$isa ELMAN_THREADS=$$threads build/driver > build/driver.$$isa.$$threads || exit 1; \
+	    cmp build/driver.portable.1 build/driver.$$isa.$$threads || exit 1; \
+	  done; done; \
+	done
+
+# The kernel compiled for aarch64 and run by qemu: apt install g++-aarch64-linux-gnu qemu-user
+test-aarch64: $(INSTALLED)
+	$(BIN)/python -m pytest -q -rs tests/kernels/test_aarch64.py
 
 $(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/elman/kernels/cpu/*)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
