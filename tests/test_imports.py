@@ -7,10 +7,10 @@ from pathlib import Path
 
 import elman
 
-ORDER = """
-    text initial records corpora batches kernels layers model modelfile recipe baselines generation beam scoring epochs
-    training plots cli
-""".split()
+ORDER = [
+    *("text", "initial", "records", "corpora", "batches", "kernels", "layers", "model", "modelfile", "recipe"),
+    *("baselines", "generation", "beam", "scoring", "epochs", "training", "plots", "cli"),
+]
 PACKAGE = Path(elman.__file__).parent
 
 

@@ -55,6 +55,26 @@ int usable_cores() {
 #endif
 }
 
+// The kernel likes to wake a thread on the core of the one that wakes it, where the two then take turns: half the speed.
+// A worker that finds itself on its caller's core moves to the others that the process may use.
+#if defined(__linux__)
+int current_core() { return sched_getcpu(); }
+cpu_set_t process_cores() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) CPU_ZERO(&set);
+  return set;
+}
+void leave_core(int core, cpu_set_t set) {
+  CPU_CLR(core, &set);
+  if (CPU_COUNT(&set) > 0) sched_setaffinity(0, sizeof set, &set);
+}
+#else
+struct cpu_set_t {};
+int current_core() { return -1; }
+cpu_set_t process_cores() { return {}; }
+void leave_core(int, cpu_set_t) {}
+#endif
+
 // A counter that threads wait on.
 struct Signal {
   std::atomic<uint32_t> value{0};
@@ -101,12 +121,14 @@ struct alignas(64) Worker {
 struct Pool {
   std::mutex busy;  // held by the caller whose region runs
   int cores = usable_cores();
+  cpu_set_t allowed = process_cores();
   int threads;
   std::vector<std::unique_ptr<Worker>> workers;
   // The region that runs. Written before the workers' start, read until `left` is zero.
   void (*fn)(void*, const Team&) = nullptr;
   void* context = nullptr;
   int n = 1;
+  int caller_core = -1;  // -1: not known, or more threads than cores
   bool spin = true;
   alignas(64) std::atomic<int> left{0};
   Signal finished;
@@ -131,6 +153,7 @@ struct Pool {
         FloatEnvironment environment;
         for (uint32_t seen = 0;;) {
           seen = worker->start.wait(seen, spin_between());
+          if (caller_core >= 0 && current_core() == caller_core) leave_core(caller_core, allowed);
           fn(context, Team{id, n});
           if (left.fetch_sub(1) == 1) finished.bump();
         }
@@ -205,6 +228,7 @@ void run_team(int want, void (*fn)(void*, const Team&), void* context) {
   std::lock_guard<std::mutex> lock(p.busy, std::adopt_lock);
   p.grow(n);
   p.fn = fn, p.context = context, p.n = n, p.spin = n <= p.cores;
+  p.caller_core = n <= p.cores ? current_core() : -1;
   p.threads_now.store(n, std::memory_order_relaxed);
   p.left.store(n - 1);
   uint32_t before = p.finished.value.load();
