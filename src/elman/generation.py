@@ -16,6 +16,7 @@ from typing import Any, overload
 import numpy as np
 import torch
 
+from . import kernels
 from .model import LanguageModel, ModelState
 from .text import Vocabulary, normalise
 
@@ -107,7 +108,7 @@ def _id(vocabulary: Vocabulary | None, character: str, name: str) -> int:
 
 def _exp(x: np.ndarray) -> np.ndarray:
     """float32 exp of float32 x <= 0: the one function of the arithmetic below that IEEE 754 does not define."""
-    return np.exp(x)
+    return kernels.exp(torch.from_numpy(x)).numpy()
 
 
 def weights(logits: np.ndarray, sampling: Sampling) -> np.ndarray:
@@ -165,6 +166,10 @@ class Streams:
         self._device = next(model.parameters()).device
         self._state: ModelState | None = None
         self._logits = np.zeros((batch, model.vocab_size), dtype=np.float32)
+        output = (model.output.weight, model.output.bias)
+        self._native = kernels.decoder(model.layer.cell, batch, model.layer.weights(), output)
+        if self._native is not None:
+            self._logits = self._native.logits.numpy()  # shared: always those after the last token read
         self._seen = np.zeros((batch, model.vocab_size), dtype=bool)
         if len(prompts):
             self._seen[np.arange(batch), prompts] = True
@@ -173,6 +178,9 @@ class Streams:
     @torch.no_grad()
     def _read(self, ids: np.ndarray) -> None:
         """Let the model read ids (T, B)."""
+        if self._native is not None:
+            self._native.read(torch.from_numpy(ids.astype(np.int64)))
+            return
         training = self.model.training
         self.model.eval()
         logits, self._state = self.model(torch.from_numpy(ids.astype(np.int64)).to(self._device), self._state)
@@ -181,6 +189,14 @@ class Streams:
 
     def advance(self, steps: int) -> np.ndarray:
         """The next int64 (steps, B) ids. Many short calls give what one long one does."""
+        s = self.sampling
+        if self._native is not None and s.repetition_penalty == 1 and s.top_k is s.top_p is s.min_p is None:
+            draws = None
+            if s.temperature != 0:
+                draws = np.stack([words.random_raw(steps) for words in self._words], axis=1)
+                draws = torch.from_numpy((draws >> np.uint64(11)).astype(np.float64) * 2.0**-53)
+            bias = None if self._bias is None else torch.from_numpy(self._bias)
+            return self._native.generate(steps, bias, s.exponent, draws).numpy()
         made = np.empty((steps, len(self._words)), dtype=np.int64)
         for t in range(steps):
             for b, words in enumerate(self._words):

@@ -13,6 +13,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -152,10 +153,28 @@ def loss_and_grads(
     return mean.item(), last, list(torch.autograd.grad(mean, wanted))
 
 
+def decoder(cell: str, batch_size: int, layers: Sequence[Weights], output: tuple[Tensor, Tensor | None]) -> Any | None:
+    """The model packed for reading token by token and for generating in native code, or None where that cannot be.
+
+    Returns:
+        an object with `h`, `c` (L, B, H) and `logits` (B, V), zeros at first; `read(ids)`, int64 (T, B); and
+        `generate(steps, bias, exponent, draws)`, the next int64 (steps, B): the likeliest ones if exponent < 0, else
+        those that draws, float64 (steps, B) in [0, 1), fall on. Its bits are those of the other operations.
+    """
+    if _native is None or _serve(output[0]) is not _native:
+        return None
+    return _native.Decoder(cell, batch_size, layers, output)
+
+
 def dropout(x: Tensor, p: float, seed: int, offset: int) -> Tensor:
     """Zero a share p of x and scale the rest by 1/(1-p). Element i is kept iff word offset+i of Philox4x32-10 under the
     64-bit key `seed` is at least p 2^32: the mask depends on nothing else, so it is the same on every backend."""
     return _serve(x).dropout(x, p, seed, offset)
+
+
+def exp(x: Tensor) -> Tensor:
+    """e^x: the same bits everywhere where the native kernel serves, as sampling needs them."""
+    return _serve(x).exp(x)
 
 
 def grad_norm(grads: Sequence[Tensor]) -> float:

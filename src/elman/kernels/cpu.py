@@ -358,6 +358,63 @@ def loss_and_grads(
     return mean.item(), last, grads
 
 
+# --- generation: a model packed once, then read token by token ---
+
+
+class Decoder:
+    """See `elman.kernels.decoder`. A copy of the weights: it does not see later changes to them."""
+
+    def __init__(
+        self, cell: str, batch_size: int, layers: Sequence[Weights], output: tuple[Tensor, Tensor | None]
+    ) -> None:
+        kind, (V, H) = _CELLS[cell], output[0].shape
+        self._sizes, self._addresses = [kind, len(layers), batch_size, H, V], []
+        self._owned: list[Tensor | None] = []
+        for i, weights in enumerate(layers):
+            w_ih, w_hh, b_ih, b_hh = (_dense(w.detach() if w is not None else None) for w in weights)
+            assert w_ih is not None
+            rows, I = w_ih.shape
+            packed = torch.empty(_cpu.packed_hh_size(kind, H))
+            of_input = torch.empty(I * rows if i == 0 else _cpu.packed_size(rows, I))
+            bias = torch.empty(rows)
+            _cpu.decoder_pack(
+                kind, I, H, i == 0, _address(w_ih), _address(w_hh), _address(b_ih), _address(b_hh), _address(packed),
+                _address(of_input), _address(bias),
+            )  # fmt: skip
+            b_hn = b_hh[2 * H :].clone() if cell == "gru" and b_hh is not None else None
+            self._own(packed, b_hn, of_input, bias)
+        w_out = torch.empty(_cpu.packed_size(V, H))
+        weight = output[0].detach().contiguous()
+        _cpu.decoder_pack_output(V, H, _address(weight), _address(w_out))
+        self.h = torch.zeros(len(layers), batch_size, H)
+        self.c = torch.zeros_like(self.h) if cell == "lstm" else None
+        self.logits = torch.zeros(batch_size, V)
+        self._own(w_out, None if output[1] is None else output[1].detach().clone(), self.h, self.c, self.logits)
+
+    def _own(self, *tensors: Tensor | None) -> None:
+        self._owned += tensors
+        self._addresses += [_address(t) for t in tensors]
+
+    def read(self, ids: Tensor) -> None:
+        ids = ids.to(torch.int64).contiguous()
+        _cpu.decoder_read(self._sizes, self._addresses, len(ids), _address(ids))
+
+    def generate(self, steps: int, bias: Tensor | None, exponent: float, draws: Tensor | None) -> Tensor:
+        ids = torch.empty((steps, self._sizes[2]), dtype=torch.int64)
+        if not _cpu.decoder_generate(
+            self._sizes, self._addresses, steps, _address(bias), exponent, _address(draws), _address(ids)
+        ):
+            raise ValueError("the model's logits are not numbers; its training has diverged")
+        return ids
+
+
+def exp(x: Tensor) -> Tensor:
+    x = x.contiguous()
+    y = torch.empty_like(x)
+    _cpu.math(0, _address(x), _address(y), x.numel())
+    return y
+
+
 # --- registration: the implementation, the shapes alone, the derivative ---
 
 for _name, _function, _shapes in (

@@ -93,6 +93,10 @@ def philox(seed: int, first: int, blocks: int, device: torch.device | str = "cpu
     return torch.stack((a, b, c, d), -1)
 
 
+def exp(x: Tensor) -> Tensor:
+    return torch.exp(x)
+
+
 def grad_norm(grads: Sequence[Tensor]) -> float:
     return sum(g.double().square().sum().item() for g in grads) ** 0.5
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .reference import State, Weights, adamw_, cross_entropy, dropout, grad_norm, linear, sgd_
+from .reference import State, Weights, adamw_, cross_entropy, dropout, exp, grad_norm, linear, sgd_
 
-__all__ = ["adamw_", "cross_entropy", "dropout", "grad_norm", "linear", "recurrent", "sgd_"]
+__all__ = ["adamw_", "cross_entropy", "dropout", "exp", "grad_norm", "linear", "recurrent", "sgd_"]
 
 _LAYERS = {
     "rnn_relu": torch.rnn_relu,

@@ -119,6 +119,38 @@ void py_log_softmax(Address x, Address y, int64_t rows, int64_t n) {
   kernels().log_softmax(floats(x), floats(y), rows, n);
 }
 
+void py_decoder_pack(int cell, int64_t I, int64_t H, bool first, Address w_ih, Address w_hh, Address b_ih, Address b_hh,
+                     Address packed_hh, Address input, Address bias) {
+  kernels().decoder_pack(cell, I, H, first, floats(w_ih), floats(w_hh), floats(b_ih), floats(b_hh), floats(packed_hh),
+                         floats(input), floats(bias));
+}
+
+// Sizes and addresses as in Decoder: cell, L, B, H, V; four addresses for each layer; w_out, b_out, h, c, logits.
+struct DecoderArguments {
+  std::vector<DecoderLayer> layers;
+  Decoder decoder;
+  DecoderArguments(const std::vector<int64_t>& sizes, const std::vector<Address>& a) {
+    size_t L = size_t(sizes.at(1));
+    for (size_t l = 0; l < L; ++l)
+      layers.push_back({floats(a.at(4 * l)), floats(a.at(4 * l + 1)), floats(a.at(4 * l + 2)), floats(a.at(4 * l + 3))});
+    decoder = {int(sizes.at(0)), sizes.at(1), sizes.at(2), sizes.at(3), sizes.at(4), layers.data(), floats(a.at(4 * L)),
+               floats(a.at(4 * L + 1)), floats(a.at(4 * L + 2)), floats(a.at(4 * L + 3)), floats(a.at(4 * L + 4))};
+  }
+};
+
+void py_decoder_read(const std::vector<int64_t>& sizes, const std::vector<Address>& addresses, int64_t T, Address ids) {
+  DecoderArguments d(sizes, addresses);
+  check_ids(ids_at(ids), T * d.decoder.B, 0, d.decoder.V, "token ids");
+  kernels().decoder_read(d.decoder, T, ids_at(ids));
+}
+
+bool py_decoder_generate(const std::vector<int64_t>& sizes, const std::vector<Address>& addresses, int64_t steps,
+                         Address bias, float exponent, Address draws, Address ids) {
+  DecoderArguments d(sizes, addresses);
+  return kernels().decoder_generate(d.decoder, steps, floats(bias), exponent, reinterpret_cast<const double*>(draws),
+                                    reinterpret_cast<int64_t*>(ids));
+}
+
 }  // namespace
 
 NB_MODULE(_cpu, m) {
@@ -150,5 +182,15 @@ NB_MODULE(_cpu, m) {
   m.def("philox", &py_philox, Free());
   m.def("math", &py_math, Free());
   m.def("log_softmax", &py_log_softmax, Free());
+  m.def("packed_hh_size", [](int cell, int64_t H) {
+    return cell == GRU ? packed_size(2 * H, H) + packed_size(H, H) : packed_size(gates_of(cell) * H, H);
+  });
+  m.def("packed_size", &packed_size);
+  m.def("decoder_pack", &py_decoder_pack, Free());
+  m.def("decoder_pack_output", [](int64_t V, int64_t H, Address w, Address packed) {
+    kernels().decoder_pack_output(V, H, floats(w), floats(packed));
+  });
+  m.def("decoder_read", &py_decoder_read, Free());
+  m.def("decoder_generate", &py_decoder_generate, Free());
   m.def("fma_peak", [](int64_t rounds) { return kernels().fma_peak(rounds); }, Free());
 }

@@ -22,6 +22,7 @@ namespace {
 #include "recurrent.h"
 #include "output.h"
 #include "update.h"
+#include "decoder.h"
 }  // namespace
 
 #define ELMAN_STRING_(x) #x
@@ -29,7 +30,8 @@ namespace {
 extern const Table table;
 const Table table = {
     ELMAN_STRING(ELMAN_ISA_NAME), forward, backward, linear, linear_backward, loss,        loss_backward, norm,
-    sgd,                          adamw,   dropout,  philox, math,            log_softmax, fma_peak,
+    sgd,                          adamw,   dropout,  philox, math,            log_softmax, decoder_pack,
+    decoder_pack_output, decoder_read, decoder_generate, fma_peak,
 };
 
 }  // namespace ELMAN_ISA_NAME

@@ -89,6 +89,23 @@ struct Adam {
   float beta1, one_minus_beta1, beta2, one_minus_beta2, eps, decay, correction2, step_size, scale;
 };
 
+// A model packed for stepping one token at a time; the buffers belong to cpu.py's Decoder.
+struct DecoderLayer {
+  const float* packed_hh;          // pack_hh
+  const float* b_hn;               // (H) the GRU's b_hh of n, or null
+  const float* input;              // layer 0: (V, GH), the pre-activation of each id; above: W_ih in panels
+  const float* bias;               // (GH), layers above 0
+};
+
+struct Decoder {
+  int cell;
+  int64_t L, B, H, V;
+  const DecoderLayer* layers;      // (L)
+  const float *w_out, *b_out;      // panels; (V) or null
+  float *h, *c;                    // (L, B, H), updated; c null unless LSTM
+  float* logits;                   // (B, V) after the last token
+};
+
 struct Table {
   const char* isa;
   void (*forward)(const Forward&);
@@ -106,6 +123,12 @@ struct Table {
   // f: 0 exp, 1 log, 2 tanh, 3 sigmoid
   void (*math)(int f, const float* x, float* y, int64_t n);
   void (*log_softmax)(const float* x, float* y, int64_t rows, int64_t n);
+  void (*decoder_pack)(int cell, int64_t I, int64_t H, bool first, const float* w_ih, const float* w_hh, const float* b_ih,
+                       const float* b_hh, float* packed_hh, float* input, float* bias);
+  void (*decoder_pack_output)(int64_t V, int64_t H, const float* w, float* packed);
+  void (*decoder_read)(const Decoder&, int64_t T, const int64_t* ids);
+  bool (*decoder_generate)(const Decoder&, int64_t steps, const float* bias, float exponent, const double* draws,
+                           int64_t* ids);
   double (*fma_peak)(int64_t rounds);  // floating-point operations done by all threads
 };
 
