@@ -2,9 +2,9 @@
 
     python benchmarks/train_step.py [--rounds 60] [--only book,gru,lstm,gru2,lstm2]
 
-All contestants start from the same weights and ids; each must compute the same loss before it is timed. They take turns in
-one process, and the table gives medians and quartiles in milliseconds. The floor is the step's floating-point operations
-at the rate of independent FMAs, measured in the same run.
+All contestants start from the same weights and ids; each must compute the same loss before it is timed. They take
+turns in one process, and the table gives medians and quartiles in milliseconds. The floor is the step's floating-point
+operations at the rate of independent FMAs, measured in the same run.
 """
 
 from __future__ import annotations
@@ -199,9 +199,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--only", default=",".join(JOBS))
     arguments = parser.parse_args()
-    print(
-        f"{platform.processor() or platform.machine()}, {_cpu.isa()}, {_cpu.threads()} threads, torch {torch.__version__}"
-    )
+    print(f"{platform.machine()}, {_cpu.isa()}, {_cpu.threads()} threads, torch {torch.__version__}")
     rows = []
     for name in arguments.only.split(","):
         for row in measure(name, arguments.rounds):

@@ -142,7 +142,7 @@ def weights(logits: np.ndarray, sampling: Sampling) -> np.ndarray:
 def choose(logits: np.ndarray, sampling: Sampling, u: float) -> int:
     """The id that a draw u in [0, 1) falls on, the ids lying side by side in their order with widths `weights`."""
     cumulative = np.cumsum(weights(logits, sampling))
-    if not cumulative[-1] > 0:
+    if np.isnan(logits).any() or not cumulative[-1] > 0:
         raise ValueError("the model's logits are not numbers; its training has diverged")
     return int(np.searchsorted(cumulative, u * cumulative[-1], side="right"))
 
