@@ -49,6 +49,7 @@ def test_a_stream_alone_and_cuts_change_nothing(cell):
     whole = streams(model, sampling).advance(30)
     cut = streams(model, sampling)
     assert np.array_equal(np.concatenate([cut.advance(n) for n in (1, 12, 17)]), whole)
+    assert model.vocabulary is not None
     alone = Streams(model, model.vocabulary.encode("the cab").astype(np.int64)[:, None], sampling, first=4)
     assert np.array_equal(alone.advance(30)[:, 0], whole[:, 4])
 
