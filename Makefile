@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check sanitize test-aarch64 clean
+.PHONY: demo test check bench sanitize test-aarch64 clean
 
 demo: $(INSTALLED)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -16,6 +16,14 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+# Every benchmark, then the README's table: some minutes, on a machine that does nothing else.
+bench: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/train_step.py
+	$(BIN)/python benchmarks/book_job.py
+	$(BIN)/python benchmarks/generate.py
+	$(BIN)/python benchmarks/table.py
 
 # The kernel under the address, undefined-behaviour and thread sanitizers: needs g++ alone, about two minutes.
 sanitize:
