@@ -1,0 +1,65 @@
+"""The `elman` command: the only place that prints. One module a command; heavy imports wait until one needs them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from . import generate, info, score, train
+from .console import out
+
+app = typer.Typer(
+    help="Recurrent language models: concise, fast, exact.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (train.train, generate.generate, score.score, info.info, info.corpora, info.recipes):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command. Whatever a user can cause is one line on stderr and exit status 2."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except typer.Abort:
+        sys.exit(130)
+    except typer.TyperException as error:
+        if error.format_message():
+            _fail(ValueError(error.format_message() + " (see --help)"))
+        sys.exit(2)  # no command: the help is printed already
+    except (ValueError, OSError) as error:
+        _fail(error)
+    except RuntimeError as error:
+        from ..training import TrainingDiverged
+
+        if not isinstance(error, TrainingDiverged):
+            raise
+        _fail(error)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(error: Exception) -> None:
+    if isinstance(error, BrokenPipeError):  # the reader went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
+    text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+    print("elman: " + " ".join(text.split()), file=sys.stderr)
+    sys.exit(2)
+
+
+def _version(value: bool) -> None:
+    if value:
+        out.print(f"elman {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None: ...

@@ -1,0 +1,5 @@
+"""`python -m elman.cli`."""
+
+from . import main
+
+main()

@@ -1,0 +1,59 @@
+"""`elman info`, `elman corpora` and `elman recipes`: what there is."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from .console import Json, ModelPath, load_model, model_path, out
+
+
+def info(model: ModelPath, json_: Json = False) -> None:
+    """What a model file holds, and which backend serves it here."""
+    from ..kernels import serving
+    from ..modelfile import read_header
+
+    header, loaded = read_header(model_path(model)), load_model(model)
+    vocabulary, (backend, why) = header.pop("vocabulary"), serving(loaded.output.weight)
+    facts = {
+        **{k: v for k, v in header.items() if k != "run"},
+        "vocabulary": f"{len(loaded.vocabulary or ())} {vocabulary['kind']}",
+        "parameters": sum(p.numel() for p in loaded.parameters()),
+        "digest": loaded.digest(),
+        "backend": f"{backend} ({why})",
+    }
+    if json_:
+        print(json.dumps(facts | {"symbols": vocabulary["symbols"], "run": header["run"]}, ensure_ascii=False))
+        return
+    for name, value in [*facts.items(), *((f"run.{k}", v) for k, v in header["run"].items())]:
+        out.print(f"{name:<22} {value}", markup=False)
+
+
+def corpora(json_: Json = False) -> None:
+    """The corpora that have names."""
+    from ..corpora import corpora as known
+
+    if json_:
+        print(json.dumps(known()))
+        return
+    table = Table("name", "what", "where", box=None, pad_edge=False)
+    for row in known():
+        table.add_row(row["name"], row["what"], row["where"] or "to be downloaded")
+    out.print(table)
+
+
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="Show the settings of this one.")] = None,
+) -> None:
+    """The packaged recipes, or the settings of one."""
+    from ..recipe import load_recipe, recipe_names
+
+    if name is None:
+        out.print("\n".join(recipe_names()))
+        return
+    for key, value in dataclasses.asdict(load_recipe(name)).items():
+        out.print(f"{key} = {value!r}", markup=False)
