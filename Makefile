@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench sanitize test-aarch64 clean
+.PHONY: demo test check bench exercises sanitize test-aarch64 clean
 
 demo: $(INSTALLED)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -24,6 +24,11 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/book_job.py
 	$(BIN)/python benchmarks/generate.py
 	$(BIN)/python benchmarks/table.py
+
+# The notebooks of the exercises, in full, and the numbers in their prose and in docs/exercises.md: about half an hour.
+exercises: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[exercises]'
+	$(BIN)/python notebooks/exercises/run.py
 
 # The kernel under the address, undefined-behaviour and thread sanitizers: needs g++ alone, about two minutes.
 sanitize:
