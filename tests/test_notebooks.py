@@ -16,6 +16,8 @@ NOTEBOOKS = sorted(ROOT.rglob("*.ipynb"))
 @pytest.fixture(scope="module")
 def runner():
     spec = importlib.util.spec_from_file_location("run", ROOT / "exercises" / "run.py")
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
