@@ -64,7 +64,7 @@ class Score:
         if isinstance(self.data, str):
             return self.data, self.surprisal
         text = self.data.decode("utf-8", "surrogateescape")  # a byte that is not UTF-8: one character
-        return _ESCAPED.sub("\ufffd", text), self._add(_widths(text))
+        return _ESCAPED.sub("\ufffd", text), self._add(widths(text))
 
     def lines(self) -> Lines:
         """The cost of every line, its line end counted."""
@@ -113,7 +113,7 @@ def _tokens(data: str | bytes) -> np.ndarray:
     return np.frombuffer(data.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
-def _widths(text: str) -> np.ndarray:
+def widths(text: str) -> np.ndarray:
     """Bytes that each character was, of a text decoded with "surrogateescape"."""
     points = _tokens(text)
     widths = 1 + (points >= 0x80).astype(np.int64) + (points >= 0x800) + (points >= 0x10000)

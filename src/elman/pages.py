@@ -1,0 +1,228 @@
+"""Pages: scored texts as one HTML file, coloured by surprisal, with the likeliest alternatives at every character.
+
+A page loads nothing: its Content-Security-Policy names its own style and script by their digests and forbids all else.
+Text and numbers are typed arrays, packed with gzip, and go into the document as text only, never as markup.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import html
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from .model import LanguageModel
+from .records import line_end, record_spans
+from .scoring import Score, alternatives, widths
+
+COUNT = 5
+"""Alternatives at each character."""
+_MOST = 65535  # thousandths of a bit that fit; the page shows more than that as ">= 65.5"
+_END = 0x110000  # no character: the place after the last one of a text
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Something else than surprisal that a page can colour its text by: a hidden unit's activation."""
+
+    name: str
+    note: str
+    """What the legend says before the scale."""
+    values: np.ndarray
+    """float32 (T,), one for each character of all texts, in -scale .. scale, or in 0 .. scale if not `signed`."""
+    signed: bool
+    scale: float
+
+
+def surprisal_page(model: LanguageModel, scores: Sequence[Score], names: Sequence[str]) -> str:
+    """An HTML page that shows what each character of each text cost and what the model expected there.
+
+    Args:
+        scores: of `model`; from `score` or `score_many`.
+        names: of the texts, to show.
+    Returns:
+        the whole file, a function of the arguments alone. Bits are kept to a thousandth, and up to 65.535.
+    Raises:
+        ValueError: no scores, or not a name for each.
+    """
+    title = names[0] if len(names) == 1 else f"{len(names)} texts"
+    return page(model, scores, names, title=f"Surprisal: {title}")
+
+
+def page(
+    model: LanguageModel,
+    scores: Sequence[Score],
+    names: Sequence[str],
+    *,
+    title: str,
+    layers: Sequence[Layer] = (),
+    sections: str = "",
+) -> str:
+    """`surprisal_page` with more layers to colour by, and HTML `sections` above the text."""
+    vocabulary = model.vocabulary
+    if not scores or len(scores) != len(names) or vocabulary is None:
+        raise ValueError(
+            f"expected a model with a vocabulary, and a name for each score; got {len(names)} names for "
+            f"{len(scores)} scores"
+        )
+    arrays, files, start = [], [], 0
+    for score, name, columns in zip(scores, names, _alternatives(model, scores), strict=True):
+        arrays.append(_columns(score, *columns, model.vocab_size))
+        files.append(
+            {"name": _shown(name), "start": start, "end": start + len(arrays[-1]["codes"]), "records": score.records}
+        )
+        start = files[-1]["end"]
+    whole = {key: np.concatenate([a[key] for a in arrays]) for key in arrays[0]}
+    kinds: list[dict[str, Any]] = [{"name": "surprisal", "kind": "bits", "array": "bits"}]
+    for number, layer in enumerate(layers):
+        whole[f"layer{number}"] = _quantised(layer, files)
+        kinds.append(
+            {
+                "name": layer.name,
+                "note": layer.note,
+                "kind": "signed" if layer.signed else "positive",
+                "scale": layer.scale,
+                "array": f"layer{number}",
+            }
+        )
+    symbols = [] if vocabulary.kind == "bytes" else [-1, *map(ord, vocabulary.symbols[1:])]
+    data = {
+        "files": files,
+        "vocabulary": model.vocab_size,
+        "bytes": vocabulary.kind == "bytes",
+        "symbols": symbols,
+        "count": min(COUNT, model.vocab_size),
+        "layers": kinds,
+        "arrays": {key: _packed(values) for key, values in whole.items()},
+    }
+    style, script = _part("page.css"), _part("page.js")
+    return _fill(
+        _part("page.html"),
+        policy=f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "base-uri 'none'; form-action 'none'",
+        title=html.escape(_shown(title)),
+        about=html.escape(_about(model)),
+        files="\n".join(
+            _file_row(number, score, name) for number, (score, name) in enumerate(zip(scores, names, strict=True), 1)
+        ),
+        sections=sections,
+        style=style,
+        script=script,
+        data=json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
+    )
+
+
+def _alternatives(model: LanguageModel, scores: Sequence[Score]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """For each score its ids (T,), and the likeliest tokens (T + 1, k) and their bits before each and after the last.
+
+    What stands before the first token of a text that is not records has no meaning.
+    """
+    assert model.vocabulary is not None
+    parts = [model.vocabulary.encode(score.data) for score in scores]
+    result: list[Any] = [None] * len(scores)
+    carried = [i for i, score in enumerate(scores) if not score.records]
+    if carried:
+        lengths = np.array([len(parts[i]) for i in carried])
+        ends = np.cumsum(lengths)
+        tokens, bits = alternatives(model, np.concatenate([parts[i] for i in carried]), ends - lengths, lengths, COUNT)
+        for i, end, length in zip(carried, ends, lengths, strict=True):
+            rows = np.r_[end - length, end - length : end]
+            result[i] = parts[i], tokens[rows], bits[rows]
+    for i, score in enumerate(scores):
+        if score.records:
+            end = line_end(model.vocabulary)
+            ids = np.concatenate([np.array([end], dtype=parts[i].dtype), parts[i]])
+            tokens, bits = alternatives(model, ids, *record_spans(ids, end), COUNT)
+            rows = np.r_[: len(tokens), 0]  # after the last record a record begins, as the first did
+            result[i] = parts[i], tokens[rows], bits[rows]
+    return result
+
+
+def _columns(
+    score: Score, ids: np.ndarray, tokens: np.ndarray, bits: np.ndarray, vocab_size: int
+) -> dict[str, np.ndarray]:
+    """The arrays of the page for one text: an entry for each character, and one for the end."""
+    text, cost = score.characters()
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    firsts = np.arange(len(codes))  # the token that each character begins with
+    if isinstance(score.data, bytes):
+        wide = widths(score.data.decode("utf-8", "surrogateescape"))
+        firsts = np.cumsum(wide) - wide
+    rows = np.append(firsts, len(score.surprisal))
+    is_own = tokens[rows] == np.append(ids[firsts].astype(np.int64), -1)[:, None]
+    columns = {
+        "codes": np.append(codes, np.uint32(_END)),
+        "bits": _thousandths(np.append(cost, 0.0)),
+        "rank": np.where(is_own.any(1), is_own.argmax(1), 255).astype(np.uint8),
+    }
+    for k in range(tokens.shape[1]):
+        columns[f"token{k}"] = tokens[rows, k].astype(np.min_scalar_type(vocab_size - 1))
+        columns[f"bits{k}"] = _thousandths(bits[rows, k])
+    return columns
+
+
+def _thousandths(bits: np.ndarray) -> np.ndarray:
+    return np.minimum(np.rint(bits * 1000), _MOST).astype(np.uint16)
+
+
+def _quantised(layer: Layer, files: Sequence[dict[str, Any]]) -> np.ndarray:
+    """int8 in -127 .. 127, or uint8 in 0 .. 255, with an entry for the end of each text."""
+    steps = layer.values / layer.scale * (127 if layer.signed else 255)
+    ends = [file["end"] - number for number, file in enumerate(files, 1)]
+    return np.insert(np.rint(steps).astype(np.int8 if layer.signed else np.uint8), ends, 0)
+
+
+def _packed(values: np.ndarray) -> dict[str, str]:
+    """A typed array of JavaScript's."""
+    kind = {"u": "Uint", "i": "Int"}[values.dtype.kind] + f"{8 * values.itemsize}Array"
+    raw = values.astype(values.dtype.newbyteorder("<")).tobytes()
+    return {"type": kind, "packed": base64.b64encode(gzip.compress(raw, 6, mtime=0)).decode()}
+
+
+def _about(model: LanguageModel) -> str:
+    assert model.vocabulary is not None
+    layer = model.layer
+    return (
+        f"{layer.cell} {layer.num_layers} x {layer.hidden_size}, {len(model.vocabulary)} {model.vocabulary.kind}, "
+        f"normalisation {model.normalisation}{', records' if model.records else ''}. Each character is coloured by its "
+        f"surprisal, -log2 p; point at one, or move with the arrow keys, to see what the model expected there."
+    )
+
+
+def _file_row(number: int, score: Score, name: str) -> str:
+    cells = (
+        f"{len(score.characters()[0]):,}",
+        f"{score.bits:,.1f}",
+        f"{score.bits_per_char:.4f}",
+        f"{score.perplexity:.4f}",
+        f"{score.unknown:,}",
+    )
+    link = f'<a href="#file{number}">{html.escape(_shown(name))}</a>'
+    return f"<tr><td>{link}" + "".join(f"<td>{cell}" for cell in cells) + "</tr>"
+
+
+def _shown(name: str) -> str:
+    """A file's name may hold bytes that are not text."""
+    return _SURROGATES.sub("\ufffd", name)
+
+
+def _part(name: str) -> str:
+    return (resources.files("elman") / "data" / name).read_text(encoding="utf-8")
+
+
+def _digest(part: str) -> str:
+    """As a Content-Security-Policy names a style or script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()
+
+
+def _fill(template: str, **parts: str) -> str:
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
