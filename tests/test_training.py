@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 
 import pytest
+import torch
 
 import elman
+from elman.batches import sequential_batches
 
 TEXT = "the traveller came down to the sea and the traveller went home again. " * 12
 
@@ -41,6 +44,39 @@ def test_divergence_stops_and_keeps_the_model(tmp_path):
     with pytest.raises(elman.TrainingDiverged, match="use a lower learning rate"):
         elman.fit(model, corpus, lr=1e30, clip=None, batch_size=4, seq_length=9, epochs=50, output=tmp_path)
     elman.load(tmp_path / "model.safetensors")
+
+
+def test_eval_every_measures_some_epochs_and_changes_nothing_else():
+    corpus = elman.Corpus("t", TEXT, "none", "here")
+    settings = {"hidden_size": 8, "batch_size": 4, "seq_length": 9, "epochs": 5, "val_fraction": 0.1, "prompts": ()}
+    logs = {}
+    for every in (1, 2):
+        recipe = elman.Recipe().replace(**settings, eval_every=every)
+        logs[every] = elman.fit(elman.build_model(corpus, recipe), corpus, recipe).log
+    all_of_them = [e.val_perplexity for e in logs[1]]
+    assert [e.val_perplexity for e in logs[2]] == [None, all_of_them[1], None, all_of_them[3], all_of_them[4]]
+    assert [e.train_perplexity for e in logs[2]] == [e.train_perplexity for e in logs[1]]
+    with pytest.raises(ValueError, match="eval_every must be a whole number of at least 1, got 0"):
+        recipe.replace(eval_every=0)
+
+
+def test_gradient_norms_of_the_parts():
+    corpus = elman.Corpus("t", TEXT, "none", "here")
+    settings = {"cell": "gru", "hidden_size": 8, "num_layers": 3, "batch_size": 4, "seq_length": 150, "prompts": ()}
+    recipe = elman.Recipe().replace(**settings, init_std=None, epochs=1)  # of one step
+    model = elman.build_model(corpus, recipe)
+    copy = elman.build_model(corpus, recipe)
+    steps = []
+    (epoch,) = elman.fit(model, corpus, recipe, on_step=steps.append).log
+    ids = corpus.vocabulary().encode(corpus.text)
+    (inputs, targets), *more = sequential_batches(ids, 4, 150, recipe.seed, 1)
+    assert not more
+    copy.loss(inputs.t(), targets.t())[0].backward()
+    for part, norm in zip(("_l0", "_l1", "_l2", "output"), epoch.layer_grad_norms, strict=True):
+        grads = [p.grad.flatten() for name, p in copy.named_parameters() if part in name and p.grad is not None]
+        assert norm == pytest.approx(torch.cat(grads).norm().item(), rel=1e-5)
+    assert epoch.grad_norm == pytest.approx(math.hypot(*epoch.layer_grad_norms), rel=1e-5)
+    assert [step.grad_norm for step in steps] == [epoch.grad_norm]
 
 
 @pytest.mark.skipif(

@@ -17,7 +17,7 @@ _CHOICES = {
     "optimizer": ("sgd", "adam", "adamw"),
     "normalisation": ("book", "none"),
 }
-_AT_LEAST_ONE = ("hidden_size", "num_layers", "seq_length", "batch_size", "epochs")
+_AT_LEAST_ONE = ("hidden_size", "num_layers", "seq_length", "batch_size", "epochs", "eval_every")
 _POSITIVE = ("lr", "clip", "init_std")
 _NOT_NEGATIVE = ("weight_decay", "seed", "sample_every", "sample_length")
 
@@ -67,6 +67,8 @@ class Recipe:
     """Decides the initial weights, the offsets, the dropout and the samples."""
 
     # What is shown meanwhile
+    eval_every: int = 1
+    """Epochs between measurements of the held-out text; the last epoch always has one."""
     prompts: tuple[str, ...] = ("traveller", "time traveller")
     """Prompts to continue, greedily, while training."""
     sample_every: int = 100

@@ -40,7 +40,7 @@ class TrainingDiverged(RuntimeError):
 class Epoch:
     """One line of log.jsonl. Perplexity is exp of the mean nats per character over the epoch, as in the book.
 
-    That of the held-out text is what `score` finds for it, its first character included.
+    That of the held-out text is what `score` finds for it, its first character included; None: not measured.
     """
 
     epoch: int
@@ -50,6 +50,8 @@ class Epoch:
     val_bits_per_char: float | None
     grad_norm: float
     """Mean over the epoch's steps, before clipping."""
+    layer_grad_norms: list[float]
+    """The same of each layer's parameters alone, the lowest first, and of the dense output's."""
     seconds: float
     """Since training began."""
     chars_per_second: float
@@ -60,7 +62,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Step:
-    """Where training stands, for a progress bar."""
+    """Where training stands, for a progress bar or a closer look."""
 
     epoch: int
     epochs: int
@@ -68,6 +70,8 @@ class Step:
     """Of all the work, 0..1."""
     perplexity: float
     """Of this epoch so far."""
+    grad_norm: float
+    """Of this step, before clipping."""
     chars_per_second: float
 
 
@@ -159,12 +163,13 @@ def fit(
             if record is None:
                 run.interrupted = True
                 break
-            val_bits = data.held_out_bits(model)
+            due = epoch % recipe.eval_every == 0 or epoch == recipe.epochs
+            val_bits = data.held_out_bits(model) if due else None
             samples = {}
             if recipe.sample_every and (epoch % recipe.sample_every == 0 or epoch == recipe.epochs):
                 for prompt in recipe.prompts:
                     samples[prompt] = generate(model, prompt, recipe.sample_length, temperature=0)
-            nats, grad_norm, rate = record
+            nats, grad_norm, layer_grad_norms, rate = record
             run.log.append(
                 Epoch(
                     epoch,
@@ -173,6 +178,7 @@ def fit(
                     None if val_bits is None else perplexity(val_bits),
                     val_bits,
                     grad_norm,
+                    layer_grad_norms,
                     round(time.perf_counter() - start, 3),
                     round(rate, 1),
                     samples,
@@ -217,10 +223,14 @@ def _train_epoch(
     optimizer: _Optimizer,
     on_step: Callable[[Step], None] | None,
     interrupted: threading.Event,
-) -> tuple[float, float, float] | None:
-    """Mean nats, mean gradient norm and characters per second of one epoch; None if it was interrupted."""
+) -> tuple[float, float, list[float], float] | None:
+    """Mean nats, mean gradient norms and characters per second of one epoch; None if it was interrupted."""
     model.train()
     start, total, count, norms, done = time.perf_counter(), 0.0, 0, 0.0, 0
+    each = len(list(model.layer.parameters())) // model.layer.num_layers
+    parts = [slice(i * each, (i + 1) * each) for i in range(model.layer.num_layers)]
+    parts.append(slice(len(parts) * each, None))
+    layer_norms = [0.0] * len(parts)
     state: ModelState | None = None
     for inputs, targets, fresh in data.batches(epoch):
         rows = len(inputs)
@@ -235,17 +245,19 @@ def _train_epoch(
                 f"training diverged at epoch {epoch}, step {done + 1}: loss {loss:g}, gradient norm {norm:g}; "
                 f"use a lower learning rate (now {recipe.lr:g}) or clip more (now {clip})"
             )
+        layer_norms = [n + kernels.grad_norm(grads[part]) for n, part in zip(layer_norms, parts, strict=True)]
         optimizer.step(grads, norm)
         total, count, norms, done = total + loss * counted, count + counted, norms + norm, done + 1
         if on_step:
             rate = count / (time.perf_counter() - start)
             fraction = (epoch - 1 + min(count / data.size, 1.0)) / recipe.epochs
-            on_step(Step(epoch, recipe.epochs, fraction, _exp(total / count), rate))
+            on_step(Step(epoch, recipe.epochs, fraction, _exp(total / count), norm, rate))
         if interrupted.is_set():
             break
     if interrupted.is_set() and count < data.size:
         return None
-    return total / count, norms / done, count / (time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return total / count, norms / done, [n / done for n in layer_norms], count / seconds
 
 
 class _Optimizer:

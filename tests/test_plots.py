@@ -1,0 +1,42 @@
+"""Pictures show the numbers of the log."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import elman
+from elman.plots import curve, grid, save_curve
+
+TEXT = "the traveller came down to the sea and the traveller went home again. " * 12
+
+
+@pytest.fixture(scope="module")
+def logs():
+    corpus = elman.Corpus("t", TEXT, "none", "here")
+    recipe = elman.Recipe(batch_size=4, seq_length=9, epochs=4, eval_every=2, prompts=())
+    found = {}
+    for size, held_out in ((8, 0.1), (9, 0.1), (10, 0.0)):
+        model = elman.build_model(corpus, recipe, hidden_size=size)
+        found[f"H = {size}"] = elman.fit(model, corpus, recipe, val_fraction=held_out).log
+    return found
+
+
+def test_curve_of_training_and_held_out_text(logs, tmp_path):
+    log = logs["H = 8"]
+    (axes,) = curve(log, "title").axes
+    training, held_out = axes.lines
+    assert np.asarray(training.get_ydata()).tolist() == [e.train_perplexity for e in log]
+    assert np.asarray(held_out.get_xdata()).tolist() == [2, 4]
+    assert np.asarray(held_out.get_ydata()).tolist() == [log[1].val_perplexity, log[3].val_perplexity]
+    save_curve(log, tmp_path / "curve.svg")
+    assert "<svg" in (tmp_path / "curve.svg").read_text()
+
+
+def test_grid_has_a_panel_for_each_log(logs):
+    figure = grid(logs, columns=2)
+    assert [axes.get_title() for axes in figure.axes] == [*logs, ""]
+    assert [len(axes.lines) for axes in figure.axes] == [2, 2, 1, 0]
+    for axes, log in zip(figure.axes, logs.values(), strict=False):
+        assert np.asarray(axes.lines[0].get_ydata()).tolist() == [e.train_perplexity for e in log]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training text", "held-out text"]
