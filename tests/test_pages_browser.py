@@ -1,0 +1,162 @@
+"""The pages in a real browser: nothing is loaded, pointing at a character shows its numbers, 1 MB of text is usable."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import browser as chromium
+import numpy as np
+import pytest
+
+import elman
+from elman.pages import surprisal_page
+from elman.scoring import alternatives
+
+pytestmark = pytest.mark.skipif(bool(chromium.MISSING), reason=chromium.MISSING)
+TEXT = "The sea,\n\tand </script><b>home</b> & <!-- «日本» again.\x00\u202e\n" * 3
+SECONDS = 30  # a generous bound on loading 1 MB: measured, 2 s
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    window = chromium.Browser(tmp_path_factory.mktemp("chromium"))
+    yield window
+    window.close()
+
+
+@pytest.fixture(scope="module")
+def model() -> elman.LanguageModel:
+    corpus = elman.Corpus("t", TEXT, "none", "here")
+    return elman.build_model(corpus, cell="gru", hidden_size=9, init_std=None)
+
+
+def write(path, model, *scores):
+    path.write_bytes(surprisal_page(model, scores, [f"text {i}" for i in range(len(scores))]).encode())
+    return path
+
+
+def at(browser, position):
+    """The middle of a character, once it is scrolled into view and chunks that come near have found their sizes."""
+    place: Any = None
+    before: Any = ()
+    while place != before:
+        before = place
+        browser.run("spanOf(arguments[0]).scrollIntoView({block: 'center'})", position)
+        time.sleep(0.1)
+        place = browser.run(
+            "const r = spanOf(arguments[0]).getClientRects()[0]; return [r.x + r.width / 2, r.y + r.height / 2]",
+            position,
+        )
+    return place
+
+
+def card(browser) -> tuple[str, str, list[tuple[str, float, float]]]:
+    """What the card shows: sign and name, the line of costs, and the alternatives with percentages and bits."""
+    head, cost, rows = browser.run(
+        "return [card.querySelector('.head').innerText, card.querySelector('.cost')?.innerText ?? '', "
+        "[...card.querySelectorAll('.row')].map((r) => [...r.querySelectorAll('b, span')].map((c) => c.innerText))]"
+    )
+    return head, cost, [(sign, float(p.rstrip(" %")), float(bits)) for sign, p, bits in rows]
+
+
+def check(browser, model, score, position):
+    """Pointing at this character shows what the library says of it."""
+    browser.point(*at(browser, position))
+    head, cost, rows = card(browser)
+    assert head.endswith(f"U+{ord(score.text[position]):04X}")
+    bits, probability = cost.split(" bits · probability ")
+    assert float(bits) == pytest.approx(score.surprisal[position], abs=0.0101)
+    assert float(probability.rstrip(" %")) == pytest.approx(100 * 2 ** -score.surprisal[position], rel=0.01)
+    begin = score.text.rfind("\n", 0, position) if score.records else 0
+    ids = model.vocabulary.encode(score.text[begin:position])
+    tokens, costs = alternatives(model, ids, np.array([0]), np.array([len(ids)]))
+    signs = [model.vocabulary.symbols[t] for t in tokens[-1]]
+    for (sign, p, row_bits), symbol, expected in zip(rows, signs, costs[-1], strict=True):
+        if symbol.isprintable() and symbol != " ":
+            assert sign == symbol
+        assert row_bits == pytest.approx(expected, abs=0.0101)
+        assert p == pytest.approx(100 * 2**-expected, rel=0.01)
+
+
+def test_a_page_shows_every_character_and_loads_nothing(browser, model, tmp_path):
+    score = elman.score(model, TEXT)
+    path = write(tmp_path / "page.html", model, score, elman.score(model, "sea\nsea", records=True))
+    browser.open(path)
+    assert browser.requests() == [path.as_uri()]
+    assert browser.run("return performance.getEntriesByType('resource').length") == 0
+    assert browser.log("browser") == []
+    shown = browser.run("return [...document.querySelectorAll('.line')].map((line) => line.textContent)")
+    lines = TEXT.replace("\t", "⇥\t").replace("\x00", "␀").replace("\u202e", "◌").replace("\n", "↵\n").split("\n")
+    assert shown == [*lines[:-1], "▮", "sea↵", "sea↵", "▮"]
+    numbers = browser.run("return [...document.querySelectorAll('.line')].map((line) => line.dataset.n)")
+    assert numbers == [*map(str, range(1, 8)), "1", "2", "3"]
+    for position in (1, 3, 9, 20, TEXT.index("日"), len(TEXT) - 2):
+        check(browser, model, score, position)
+    browser.point(*at(browser, 0))
+    assert "no context" in browser.run("return card.innerText")
+    browser.point(*at(browser, len(TEXT) + 1))  # the first character of a record
+    assert len(card(browser)[2]) == 5
+
+
+def test_its_policy_forbids_the_network(browser, model, tmp_path):
+    browser.open(write(tmp_path / "page.html", model, elman.score(model, TEXT)))
+    browser.run(
+        "window.refused = []; addEventListener('securitypolicyviolation', (e) => refused.push(e.effectiveDirective));"
+        "const image = new Image(); image.src = 'http://127.0.0.1:9/'; document.body.append(image);"
+        "fetch('http://127.0.0.1:9/').catch(() => 0); document.body.append(document.createElement('script'));"
+        "document.body.lastChild.textContent = 'window.ran = true'"
+    )
+    for _ in range(100):
+        if len(browser.run("return refused")) == 3:
+            break
+        time.sleep(0.05)
+    assert sorted(browser.run("return refused")) == ["connect-src", "img-src", "script-src-elem"]
+    assert browser.run("return window.ran") is None
+
+
+def test_the_keyboard_goes_from_character_to_character(browser, model, tmp_path):
+    browser.open(write(tmp_path / "page.html", model, elman.score(model, TEXT)))
+    browser.run("document.getElementById('text').focus()")
+    left, up, right, down, escape = "\ue012", "\ue013", "\ue014", "\ue015", "\ue00c"
+    places = []
+    for key in (right, right, right, down, left, up):
+        browser.press(key)
+        places.append(browser.run("return cursor"))
+    assert places == [0, 1, 2, len("The sea,\n") + 2, len("The sea,\n") + 1, 1]
+    assert not browser.run("return card.hidden")
+    browser.press(escape)
+    assert browser.run("return card.hidden")
+
+
+def test_bytes_and_unknown_characters(browser, model, tmp_path):
+    score = elman.score(model, "sea ψ")
+    browser.open(write(tmp_path / "page.html", model, score))
+    browser.point(*at(browser, 4))
+    assert "not in the vocabulary" in browser.run("return card.innerText")
+    data = "é日\U0001d11e".encode() + b"\xff b"
+    of_bytes = elman.build_model(elman.Corpus("t", data, "none", "here"), hidden_size=9, init_std=None)
+    score = elman.score(of_bytes, data)
+    browser.open(write(tmp_path / "bytes.html", of_bytes, score))
+    assert browser.run("return document.querySelector('.line').textContent") == "é日\U0001d11e\ufffd b▮"
+    browser.point(*at(browser, 2))
+    head, cost, rows = card(browser)
+    assert head == "\U0001d11e\nU+1D11E"
+    assert float(cost.split()[0]) == pytest.approx(math.fsum(score.surprisal[5:9]), abs=0.0101)
+    assert len(rows) == 5
+
+
+@pytest.mark.parametrize(("breaks", "size"), [(True, 1_000_000), (False, 200_000)])
+def test_a_megabyte_is_usable(browser, model, tmp_path, breaks, size):
+    words = np.random.default_rng(0).choice(["sea ", "home ", "again ", "and\n" if breaks else "and "], size // 4)
+    text = "".join(words)[:size]
+    score = elman.score(model, text, records=breaks)  # records are read side by side, a text at length
+    path = write(tmp_path / "page.html", model, score)
+    start = time.monotonic()
+    browser.open(path)
+    assert time.monotonic() - start < SECONDS
+    browser.run("scrollTo(0, document.body.scrollHeight)")
+    check(browser, model, score, len(text) - 40)
+    painted = browser.run("return document.querySelectorAll('.line span').length")
+    assert painted < 60_000  # the rest is plain text
