@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -24,8 +25,13 @@ for command in (train.train, generate.generate, score.score, info.info, info.cor
 
 def main() -> None:
     """Run the command. Whatever a user can cause is one line on stderr and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal whose encoding lacks a character
     try:
-        sys.exit(app(standalone_mode=False))
+        status = app(standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(status)
     except typer.Abort:
         sys.exit(130)
     except typer.TyperException as error:

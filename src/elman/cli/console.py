@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +21,8 @@ ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .safetensors
 Bytes = Annotated[bool, typer.Option("--bytes", help="Take any file as bytes: 256 ids, nothing unknown.")]
 EncodingErrors = Annotated[str, typer.Option(help="What to do with what is not UTF-8: strict or replace.")]
 
+_CONTROLS = {c: f"\\x{c:02x}" for c in (*range(32), *range(0x7F, 0xA0)) if chr(c) not in "\t\n"}
+
 
 def model_path(path: Path) -> Path:
     return path / "model.safetensors" if path.is_dir() else path
@@ -28,3 +32,30 @@ def load_model(path: Path) -> LanguageModel:
     from ..modelfile import load
 
     return load(model_path(path))
+
+
+def warn_unknown(model: LanguageModel, prompt: str) -> str:
+    """The characters of `prompt` that the model has never seen, after a line about them."""
+    from ..generation import unknown_characters
+
+    unseen = unknown_characters(model, prompt)
+    if unseen:
+        err.print(f"elman: the model has never seen {unseen!r}; read as <unk>", markup=False)
+    return unseen
+
+
+def write(text: str) -> None:
+    """Text as it is made. A terminal gets no control characters from it: a text could move its cursor, or worse."""
+    sys.stdout.write(text.translate(_CONTROLS) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
+
+
+def visible(text: str) -> str:
+    """One line for a table."""
+    return text.translate(_CONTROLS).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def write_json(value: Any) -> None:
+    """A line of JSON, in ASCII where the terminal's encoding is not UTF-8."""
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    print(json.dumps(value, ensure_ascii=not utf8))

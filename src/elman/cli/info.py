@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from .console import Json, ModelPath, load_model, model_path, out
+from .console import Json, ModelPath, load_model, model_path, out, write_json
 
 
 def info(model: ModelPath, json_: Json = False) -> None:
@@ -27,7 +26,7 @@ def info(model: ModelPath, json_: Json = False) -> None:
         "backend": f"{backend} ({why})",
     }
     if json_:
-        print(json.dumps(facts | {"symbols": vocabulary["symbols"], "run": header["run"]}, ensure_ascii=False))
+        write_json(facts | {"symbols": vocabulary["symbols"], "run": header["run"]})
         return
     for name, value in [*facts.items(), *((f"run.{k}", v) for k, v in header["run"].items())]:
         out.print(f"{name:<22} {value}", markup=False)
@@ -38,7 +37,7 @@ def corpora(json_: Json = False) -> None:
     from ..corpora import corpora as known
 
     if json_:
-        print(json.dumps(known()))
+        write_json(known())
         return
     table = Table("name", "what", "where", box=None, pad_edge=False)
     for row in known():

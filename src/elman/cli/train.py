@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import Bytes, EncodingErrors, Json, err, out
+from .console import Bytes, EncodingErrors, Json, err, out, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,12 +18,22 @@ if TYPE_CHECKING:
     from ..training import Epoch, Step
 
 
+_RECORD_CHARACTERS = 20_000_000  # to train on, over all epochs, where nobody says how many: a minute or so on two cores
+
+
 def train(
     corpus: Annotated[
         str,
         typer.Argument(help="A named corpus, a file, a folder, a .gz, an http(s) address, or - for stdin."),
     ] = "traveller",
-    recipe: Annotated[str, typer.Option(help="A packaged recipe or a TOML file; `elman recipes` lists them.")] = "book",
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="A packaged recipe or a TOML file; `elman recipes` lists them. Left out: book, or records."),
+    ] = None,
+    records: Annotated[bool, typer.Option("--records", help="Every line is a text of its own: names, logs.")] = False,
+    field: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The corpus is JSON lines: its records are in this field.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Folder to write; runs/CORPUS if left out.")
     ] = None,
@@ -81,7 +90,9 @@ def train(
         "sample_every": sample_every,
         "sample_length": length,
     }
-    settings = load_recipe(recipe).replace(**{k: v for k, v in changes.items() if v is not None})
+    records = records or field is not None
+    settings = load_recipe(recipe or ("records" if records else "book"))
+    settings = settings.replace(**{k: v for k, v in changes.items() if v is not None})
     if clip is not None:
         settings = settings.replace(clip=clip or None)
     with _download_bar() as progress:
@@ -91,8 +102,12 @@ def train(
             normalisation=settings.normalisation,
             as_bytes=as_bytes,
             encoding_errors=encoding_errors,
+            records=records,
+            field=field,
             progress=progress,
         )
+    if recipe is None and records and epochs is None:
+        settings = settings.replace(epochs=min(settings.epochs, max(1, round(_RECORD_CHARACTERS / len(text)))))
     _train(
         text,
         settings,
@@ -111,8 +126,7 @@ def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bo
     backend, why = serving(model.output.weight)
     say = err if as_json else out
     say.print(
-        f"{text.name}: {len(text):,} characters, {model.vocab_size} in the vocabulary, "
-        f"normalisation {text.normalisation}\n"
+        f"{text.name}: {_size(text)}, {model.vocab_size} in the vocabulary, normalisation {text.normalisation}\n"
         f"{settings.cell} {settings.num_layers} x {settings.hidden_size}, "
         f"{sum(p.numel() for p in model.parameters()):,} parameters; backend {backend} ({why})"
     )
@@ -133,11 +147,19 @@ def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bo
         save_curve(run.log, folder / "curve.svg", f"{text.name}, {settings.cell} {settings.hidden_size}")
     if as_json:
         ending = {"output": str(folder), "interrupted": run.interrupted, "digest": model.digest()}
-        print(json.dumps(run.summary() | ending, ensure_ascii=False))
+        write_json(run.summary() | ending)
         return
     if run.interrupted:
         out.print(f"stopped by Ctrl-C after {len(run.log)} of {settings.epochs} epochs; the model is saved")
     out.print(f"{folder}/model.safetensors  log.jsonl  curve.svg\ndigest {model.digest()}")
+
+
+def _size(text: Corpus) -> str:
+    size = f"{len(text):,} {'characters' if isinstance(text.text, str) else 'bytes'}"
+    if not text.records:
+        return size
+    ends = text.text.count("\n") if isinstance(text.text, str) else text.text.count(b"\n")
+    return f"{ends:,} records, {size}"
 
 
 def _run_folder(output: Path | None, corpus: str, overwrite: bool) -> Path:

@@ -1,0 +1,155 @@
+"""`elman generate --interactive`: prompt after prompt, with a history, and settings that change in between."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import WordCompleter
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+
+from .console import err, out, warn_unknown
+from .generate import parse_bias, show_stream, with_line_ends
+
+if TYPE_CHECKING:
+    from ..model import LanguageModel
+
+_HELP = """\
+A line is a prompt, and its continuation is written below it. Ctrl-C stops that; Ctrl-D leaves.
+  /temperature 0.7   change a setting; so also:
+                     {names}
+  /top-k off         back to what a setting is without the option
+  /settings          show them all
+  /reset             back to the settings that the session began with
+  //text             a prompt that begins with a slash
+After each answer the seed goes up by one, so that the same prompt is answered anew; /seed 0 begins again."""
+
+
+def _whole(words: list[str]) -> int:
+    return int(_single(words))
+
+
+def _number(words: list[str]) -> float:
+    return float(_single(words))
+
+
+def _single(words: list[str]) -> str:
+    if len(words) != 1:
+        raise ValueError("expected one value")
+    return words[0]
+
+
+_DEFAULTS: dict[str, tuple[Callable[[list[str]], Any], Any]] = {
+    "length": (_whole, 200),
+    "temperature": (_number, 1.0),
+    "alpha": (_number, 1.0),
+    "top_k": (_whole, None),
+    "top_p": (_number, None),
+    "min_p": (_number, None),
+    "repetition_penalty": (_number, 1.0),
+    "logit_bias": (parse_bias, None),
+    "allowed": (_single, None),
+    "stop": (lambda words: [with_line_ends(w) for w in words], []),
+    "seed": (_whole, 0),
+}
+"""Each setting: how its words are read, and what it is when it is off."""
+
+
+class Session:
+    """An interactive session with a model.
+
+    Args:
+        settings: what the session begins with: length, stop, and those of generation.Sampling.
+    """
+
+    def __init__(self, model: LanguageModel, **settings: Any) -> None:
+        self.model, self.start = model, {name: off for name, (_, off) in _DEFAULTS.items()} | settings
+        self.settings = dict(self.start)
+        self._check(self.settings)
+
+    def run(self) -> None:
+        """Ask and answer until Ctrl-D."""
+        commands = [f"/{name.replace('_', '-')}" for name in ("help", "settings", "reset", *_DEFAULTS)]
+        ask = PromptSession(
+            "> ",
+            history=_history(),
+            completer=WordCompleter(commands, sentence=True),
+            complete_while_typing=False,
+        )
+        out.print("A prompt, or /help. Ctrl-D leaves.")
+        while True:
+            try:
+                line = ask.prompt()
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                return
+            try:
+                if line.startswith("/") and not line.startswith("//"):
+                    self._command(line[1:])
+                else:
+                    self._answer(line.removeprefix("/") if line.startswith("//") else line)
+            except KeyboardInterrupt:
+                out.print()
+            except ValueError as error:
+                err.print(f"elman: {error}", markup=False)
+
+    def _answer(self, prompt: str) -> None:
+        warn_unknown(self.model, prompt)
+        sampling = dict(self.settings)
+        length, stop = sampling.pop("length"), sampling.pop("stop")
+        self.settings["seed"] = (self.settings["seed"] + 1) % 2**64
+        show_stream(self.model, prompt, length, stop, sampling)
+
+    def _command(self, line: str) -> None:
+        name, *words = shlex.split(line) or ["help"]
+        name = name.replace("-", "_")
+        if name == "help":
+            out.print(_HELP.format(names=" ".join(f"/{n.replace('_', '-')}" for n in _DEFAULTS)), markup=False)
+        elif name == "settings":
+            for each in _DEFAULTS:
+                self._show(each)
+        elif name == "reset":
+            self.settings = dict(self.start)
+        elif name not in _DEFAULTS:
+            raise ValueError(f"no command /{name}; /help lists them")
+        else:
+            if words:
+                self._change(name, words)
+            self._show(name)
+
+    def _change(self, name: str, words: list[str]) -> None:
+        read, off = _DEFAULTS[name]
+        try:
+            value = off if words == ["off"] else read(words)
+        except ValueError as error:
+            raise ValueError(f"/{name.replace('_', '-')}: {error}") from None
+        changed = self.settings | {name: value}
+        self._check(changed)
+        self.settings = changed
+
+    def _check(self, settings: dict[str, Any]) -> None:
+        """Raises ValueError for what the model could not write with."""
+        from ..generation import stream
+
+        values = dict(settings)
+        stream(self.model, "", values.pop("length"), stop=values.pop("stop"), **values)
+
+    def _show(self, name: str) -> None:
+        value = self.settings[name]
+        out.print(f"{name.replace('_', '-')} {'off' if value in (None, []) else value}", markup=False)
+
+
+def _history() -> History:
+    """Kept in the user's state folder; where that cannot be written, for the session only."""
+    path = Path(platformdirs.user_state_dir("elman")) / "history"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+    except OSError:
+        return InMemoryHistory()
+    return FileHistory(path)
