@@ -44,45 +44,33 @@ def ngram_bits(ids: np.ndarray, vocab_size: int, order: int = ORDER) -> np.ndarr
 
     Source: Witten and Bell, "The zero-frequency problem" (1991), method C.
     """
-    ids = ids.astype(np.int64)
-    p = np.full(len(ids), 1.0 / vocab_size)
-    context = np.zeros(len(ids), dtype=np.int64)  # which of all contexts of this length stands before t
-    for k in range(1, order + 1):
+    size, p = len(ids), np.full(len(ids), 1.0 / vocab_size)
+    # Positions in the order of the (k-1)-gram before them, and how often it stood before; of equals, in order of time.
+    by_context, n_context = np.arange(size), np.arange(size)
+    # The same for the k-gram that ends at them: sorting by its first character keeps the order of the rest, which is
+    # how a radix sort goes on, so that a pass over one character is all that each k costs.
+    by_gram, gram, n_gram = np.arange(size), np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+    for k in range(1, min(order, size) + 1):
         begin = k - 1  # positions before it have no such context
-        h = context[begin:]
-        gram = _number(h * vocab_size + ids[begin:])
-        by_context, n_context = _earlier(h)
-        n_gram = _earlier(gram)[1]
-        is_new = (n_gram == 0)[by_context].astype(np.int64)  # the first time that this character follows
-        run = np.cumsum(is_new) - is_new
-        distinct = np.empty_like(run)
-        distinct[by_context] = run - np.repeat(run[_firsts(h[by_context])], _runs(h[by_context]))
-        seen = n_context + distinct
-        lower = p[begin:]
-        p[begin:] = np.where(seen > 0, (n_gram + distinct * lower) / np.maximum(seen, 1), lower)
-        context = np.concatenate((np.zeros(begin + 1, dtype=np.int64), gram[:-1]))
+        by_gram = by_gram[by_gram >= begin]
+        first = ids[by_gram - begin]
+        sort = np.argsort(first, kind="stable")
+        by_gram, first = by_gram[sort], first[sort]
+        rest = gram[by_gram]
+        is_first = np.concatenate(([True], (first[1:] != first[:-1]) | (rest[1:] != rest[:-1])))
+        gram[by_gram] = np.cumsum(is_first)
+        n_gram[by_gram] = _since_first(np.arange(len(by_gram)), is_first)
+        is_new = n_gram[by_context] == 0  # the first time that this character follows
+        distinct = np.empty(size, dtype=np.int64)
+        distinct[by_context] = _since_first(np.cumsum(is_new) - is_new, n_context[by_context] == 0)
+        seen, lower = n_context[begin:] + distinct[begin:], p[begin:]
+        p[begin:] = np.where(seen > 0, (n_gram[begin:] + distinct[begin:] * lower) / np.maximum(seen, 1), lower)
+        by_context = by_gram[by_gram < size - 1] + 1
+        n_context = np.concatenate(([0], n_gram[:-1]))
     return -np.log2(p)
 
 
-def _number(keys: np.ndarray) -> np.ndarray:
-    """Equal keys -> equal numbers from 0."""
-    return np.unique(keys, return_inverse=True)[1]
-
-
-def _earlier(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A stable order that sorts `keys`, and how often each key stood before its place."""
-    order = np.argsort(keys, kind="stable")
-    grouped = keys[order]
-    counts = np.empty(len(keys), dtype=np.int64)
-    counts[order] = np.arange(len(keys)) - np.repeat(_firsts(grouped), _runs(grouped))
-    return order, counts
-
-
-def _firsts(grouped: np.ndarray) -> np.ndarray:
-    """Where each run of equal values begins."""
-    return np.flatnonzero(np.diff(grouped, prepend=-1))
-
-
-def _runs(grouped: np.ndarray) -> np.ndarray:
-    """How long each run of equal values is."""
-    return np.diff(_firsts(grouped), append=len(grouped))
+def _since_first(values: np.ndarray, is_first: np.ndarray) -> np.ndarray:
+    """Each value less that of the first in its run."""
+    firsts = np.flatnonzero(is_first)
+    return values - np.repeat(values[firsts], np.diff(firsts, append=len(values)))

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ class Score:
         """`data`; what is not UTF-8 in it as U+FFFD."""
         return self.data if isinstance(self.data, str) else self.data.decode("utf-8", "replace")
 
-    @property
+    @cached_property
     def bits(self) -> float:
         """The whole text's, summed without rounding on the way."""
         return math.fsum(self.surprisal)
@@ -102,9 +103,13 @@ class Lines:
         return (line if isinstance(line, str) else line.decode("utf-8", "replace")).removesuffix("\n")
 
     def top(self, count: int, per_char: bool = True) -> np.ndarray:
-        """Indices of the `count` most surprising lines, per character or in all, dearest first; ties in their order."""
+        """Indices of the `count` most surprising lines, per character or in all, dearest first; ties in their order.
+
+        Blank lines are left out: a model of records has seen none, and there is nothing in them to look at.
+        """
         cost = self.bits / self.lengths if per_char else self.bits
-        return np.argsort(-cost, kind="stable")[:count]
+        order = np.argsort(-cost, kind="stable")
+        return order[(_tokens(self.data)[self.starts] != ord("\n"))[order]][:count]
 
 
 def _tokens(data: str | bytes) -> np.ndarray:

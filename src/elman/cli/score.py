@@ -1,55 +1,194 @@
-"""`elman score`: what texts cost under a model."""
+"""`elman score`: what texts cost under a model, in all, line by line or character by character."""
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 from rich.table import Table
 
-from .console import EncodingErrors, Json, ModelPath, load_model, out
+from .console import EncodingErrors, Json, ModelPath, load_model, out, visible, write_csv, write_json
+
+if TYPE_CHECKING:
+    from ..model import LanguageModel
+    from ..scoring import Lines, Score
+
+_WIDTH = 160  # characters of a line that a listing for readers shows
 
 
 def score(
     model: ModelPath,
     files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Files; - or none: stdin.")] = None,
-    chars: Annotated[bool, typer.Option("--chars", help="Also the surprisal of every character.")] = False,
+    records: Annotated[
+        bool | None,
+        typer.Option("--records/--no-records", help="Each line by itself. Left out: as the model was trained."),
+    ] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="List what every line costs.")] = False,
+    top: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="List the N lines that cost most per character, blank ones left out."),
+    ] = None,
+    chars: Annotated[bool, typer.Option("--chars", help="List what every character costs.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="PAGE", help="Write a page that colours the text by cost.")
+    ] = None,
     encoding_errors: EncodingErrors = "strict",
     json_: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
 ) -> None:
-    """Bits per character and perplexity of texts, under a model."""
-    from ..corpora import load_corpus
-    from ..scoring import score as cost
+    """Bits per character and perplexity of texts, beside what compressors and an n-gram model reach.
 
-    loaded = load_model(model)
-    table = Table("file", "characters", "bits", "bits/char", "perplexity", "unknown", box=None, pad_edge=False)
-    as_bytes = loaded.vocabulary is not None and loaded.vocabulary.kind == "bytes"
-    for file in files or ["-"]:
-        text = load_corpus(file, normalisation="none", as_bytes=as_bytes, encoding_errors=encoding_errors).text
-        result = cost(loaded, text)
-        row = {
-            "file": file,
-            "characters": len(result.surprisal),
-            "bits": result.bits,
-            "bits_per_char": result.bits_per_char,
-            "perplexity": result.perplexity,
-            "unknown": result.unknown,
-        }
-        if json_:
-            if chars:
-                row["text"], row["surprisal"] = result.text, [round(float(b), 6) for b in result.surprisal]
-            print(json.dumps(row, ensure_ascii=False))
-        elif chars:
-            for character, bits in zip(result.text, result.surprisal, strict=False):
-                print(f"{character!r}\t{bits:.3f}")
+    A cost is -log2 p, in bits: what a coder would spend. A line's includes its line end.
+
+    Example: elman score runs/log today.log --top 40
+    """
+    if lines + chars + (top is not None) > 1:
+        raise ValueError("--lines, --top and --chars list different things; give one of them")
+    if json_ and csv:
+        raise ValueError("give --json or --csv, not both")
+    if top is not None and top < 1:
+        raise ValueError(f"--top must be at least 1, got {top}")
+    if html is not None and not html.parent.is_dir():
+        raise ValueError(f"{html}: there is no folder {html.parent}; make it first")
+    from ..scoring import score_many
+
+    loaded, names = load_model(model), files or ["-"]
+    scores = score_many(loaded, _read(loaded, names, encoding_errors), records=records, names=names)
+    if html is not None:
+        from ..modelfile import write_atomically
+        from ..pages import surprisal_page
+
+        write_atomically(html, surprisal_page(loaded, scores, names).encode("utf-8", "replace"))
+    form = "json" if json_ else "csv" if csv else "table"
+    if lines or top is not None:
+        _list_lines(names, [s.lines() for s in scores], top, form)
+    elif chars:
+        _list_characters(names, scores, form)
+    else:
+        _summarise(loaded, names, scores, form)
+
+
+def _read(model: LanguageModel, names: Sequence[str], encoding_errors: str) -> list[str | bytes]:
+    from ..corpora import load_corpus
+
+    as_bytes = model.vocabulary is not None and model.vocabulary.kind == "bytes"
+    return [
+        load_corpus(name, normalisation="none", as_bytes=as_bytes, encoding_errors=encoding_errors).text
+        for name in names
+    ]
+
+
+def _summary(name: str | None, score: Score) -> dict[str, Any]:
+    return {
+        "file": name,
+        "characters": len(score.surprisal),
+        "bits": score.bits,
+        "bits_per_char": score.bits_per_char,
+        "perplexity": score.perplexity,
+        "unknown": score.unknown,
+        "records": score.records,
+    }
+
+
+def _summarise(model: LanguageModel, names: Sequence[str], scores: Sequence[Score], form: str) -> None:
+    """A row for each file, with the baselines' bits per character, and one in all for several: its file is null."""
+    from ..baselines import baselines
+    from ..scoring import perplexity
+
+    assert model.vocabulary is not None
+    rows, totals = [], []
+    for name, result in zip(names, scores, strict=True):
+        bits = baselines(result.data, model.vocabulary.encode(result.data), model.vocab_size)
+        totals.append(bits)
+        rows.append(_summary(name, result) | {k: v / len(result.surprisal) for k, v in bits.items()})
+    if len(rows) > 1:
+        total: dict[str, Any] = {"file": None, "records": rows[0]["records"]}
+        total |= {k: sum(row[k] for row in rows) for k in ("characters", "unknown")}
+        total["bits"] = math.fsum(np.concatenate([s.surprisal for s in scores]))
+        total["bits_per_char"] = total["bits"] / total["characters"]
+        total["perplexity"] = perplexity(total["bits_per_char"])
+        total |= {k: sum(bits[k] for bits in totals) / total["characters"] for k in totals[0]}
+        rows.append({k: total[k] for k in rows[0]})
+    if form == "json":
+        for row in rows:
+            write_json(row)
+    elif form == "csv":
+        write_csv(rows)
+    else:
+        _print_summary(rows, list(totals[0]), model.vocabulary.kind)
+
+
+def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], kind: str) -> None:
+    unit, unknown = ("byte", False) if kind == "bytes" else ("char", any(row["unknown"] for row in rows))
+    table = Table(box=None, pad_edge=False)
+    table.add_column("file", overflow="fold")
+    named = ["bytes" if kind == "bytes" else "characters", *(["unknown"] if unknown else [])]
+    for name in (*named, f"bits/{unit}", "perplexity", *baselines):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
         table.add_row(
-            file,
+            "in all" if row["file"] is None else visible(row["file"]),
             f"{row['characters']:,}",
-            f"{result.bits:,.1f}",
-            f"{result.bits_per_char:.4f}",
-            f"{result.perplexity:.4f}",
-            f"{result.unknown:,}",
+            *([f"{row['unknown']:,}"] if unknown else []),
+            f"{row['bits_per_char']:.4f}",
+            f"{row['perplexity']:.4f}",
+            *(f"{row[name]:.3f}" for name in baselines),
         )
-    if not json_:
-        out.print(table)
+    out.print(table)
+    out.print(
+        f"bits/{unit} and perplexity: the model's, which learnt from its training text beforehand"
+        f"{'; each line by itself' if rows[0]['records'] else ''}.\n"
+        f"{', '.join(baselines)}: bits/{unit} of the same text, adaptive: each starts from nothing and learns from it."
+    )
+
+
+def _list_lines(names: Sequence[str], files: Sequence[Lines], top: int | None, form: str) -> None:
+    """All lines in their order, or the dearest of all files."""
+    if top is None:
+        chosen = ((file, index) for file, of in enumerate(files) for index in range(len(of)))
+    else:
+        best = [(file, int(index)) for file, of in enumerate(files) for index in of.top(top)]
+        chosen = sorted(best, key=lambda at: -files[at[0]].bits[at[1]] / files[at[0]].lengths[at[1]])[:top]
+    rows = (
+        {
+            "file": names[file],
+            "line": index + 1,
+            "characters": int(files[file].lengths[index]),
+            "bits": float(files[file].bits[index]),
+            "bits_per_char": float(files[file].bits[index] / files[file].lengths[index]),
+            "text": files[file].text(index),
+        }
+        for file, index in chosen
+    )
+    if form == "json":
+        for row in rows:
+            write_json(row)
+    elif form == "csv":
+        write_csv(rows)
+    else:
+        print(f"{'bits':>10}  {'bits/char':>9}  line")
+        for row in rows:
+            text = row["text"] if len(row["text"]) <= _WIDTH else row["text"][: _WIDTH - 1] + "…"
+            where = visible(f"{row['file']}:{row['line']}: {text}")
+            print(f"{row['bits']:>10.2f}  {row['bits_per_char']:>9.3f}  {where}")
+
+
+def _list_characters(names: Sequence[str], scores: Sequence[Score], form: str) -> None:
+    for name, result in zip(names, scores, strict=True):
+        text, bits = result.characters()
+        costs = np.round(bits, 6).tolist()
+        if form == "json":
+            write_json(_summary(name, result) | {"text": text, "surprisal": costs})
+        elif form == "csv":
+            write_csv(_character_rows(name, text, costs))
+        else:
+            print("\n".join(f"{c!r}\t{b:.3f}" for c, b in zip(text, costs, strict=True)))
+
+
+def _character_rows(name: str, text: str, costs: Sequence[float]) -> Iterator[dict[str, Any]]:
+    for place, (character, bits) in enumerate(zip(text, costs, strict=True), 1):
+        yield {"file": name, "place": place, "character": character, "bits": bits}
