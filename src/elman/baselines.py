@@ -45,11 +45,12 @@ def ngram_bits(ids: np.ndarray, vocab_size: int, order: int = ORDER) -> np.ndarr
     Source: Witten and Bell, "The zero-frequency problem" (1991), method C.
     """
     size, p = len(ids), np.full(len(ids), 1.0 / vocab_size)
+    number = np.int32 if size < 2**31 else np.int64  # half the memory, which is most of the cost
     # Positions in the order of the (k-1)-gram before them, and how often it stood before; of equals, in order of time.
-    by_context, n_context = np.arange(size), np.arange(size)
+    by_context, n_context = np.arange(size, dtype=number), np.arange(size, dtype=number)
     # The same for the k-gram that ends at them: sorting by its first character keeps the order of the rest, which is
     # how a radix sort goes on, so that a pass over one character is all that each k costs.
-    by_gram, gram, n_gram = np.arange(size), np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+    by_gram, gram, n_gram = by_context, np.zeros(size, dtype=number), np.zeros(size, dtype=number)
     for k in range(1, min(order, size) + 1):
         begin = k - 1  # positions before it have no such context
         by_gram = by_gram[by_gram >= begin]
@@ -59,14 +60,14 @@ def ngram_bits(ids: np.ndarray, vocab_size: int, order: int = ORDER) -> np.ndarr
         rest = gram[by_gram]
         is_first = np.concatenate(([True], (first[1:] != first[:-1]) | (rest[1:] != rest[:-1])))
         gram[by_gram] = np.cumsum(is_first)
-        n_gram[by_gram] = _since_first(np.arange(len(by_gram)), is_first)
+        n_gram[by_gram] = _since_first(np.arange(len(by_gram), dtype=number), is_first)
         is_new = n_gram[by_context] == 0  # the first time that this character follows
-        distinct = np.empty(size, dtype=np.int64)
-        distinct[by_context] = _since_first(np.cumsum(is_new) - is_new, n_context[by_context] == 0)
+        distinct = np.empty(size, dtype=number)
+        distinct[by_context] = _since_first(np.cumsum(is_new, dtype=number) - is_new, n_context[by_context] == 0)
         seen, lower = n_context[begin:] + distinct[begin:], p[begin:]
         p[begin:] = np.where(seen > 0, (n_gram[begin:] + distinct[begin:] * lower) / np.maximum(seen, 1), lower)
         by_context = by_gram[by_gram < size - 1] + 1
-        n_context = np.concatenate(([0], n_gram[:-1]))
+        n_context = np.concatenate((n_gram[:1] * 0, n_gram[:-1]))
     return -np.log2(p)
 
 
