@@ -9,7 +9,20 @@ import elman
 
 ORDER = [
     *("text", "initial", "records", "corpora", "batches", "kernels", "layers", "model", "modelfile", "recipe"),
-    *("baselines", "generation", "beam", "scoring", "memorisation", "epochs", "training", "plots", "pages", "cli"),
+    *(
+        "baselines",
+        "generation",
+        "beam",
+        "scoring",
+        "matching",
+        "memorisation",
+        "inspection",
+        "epochs",
+        "training",
+        "plots",
+        "pages",
+        "cli",
+    ),
 ]
 PACKAGE = Path(elman.__file__).parent
 

@@ -1,98 +1,13 @@
-"""Longest matches against a search of every place; baselines against what they must have in common with the corpus."""
+"""Memorisation: copies stand out, other texts of the same kind do not; the training text is found again."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import pytest
 
-from elman.memorisation import Matches, Overlap, expected_longest, longest_matches, memorisation, ngram_text
-
-
-def slow(text, corpus):
-    """Every length at every place."""
-    found = []
-    for i in range(len(text)):
-        length = 0
-        while i + length < len(text) and text[i : i + length + 1] in corpus:
-            length += 1
-        found.append(length)
-    return found
-
-
-def check(texts: list[bytes], corpus: bytes):
-    arrays = [np.frombuffer(t, np.uint8) for t in texts]
-    for text, got in zip(texts, longest_matches(arrays, np.frombuffer(corpus, np.uint8)), strict=True):
-        assert list(got.lengths) == slow(text, corpus)
-        for i, (length, place) in enumerate(zip(got.lengths, got.places, strict=True)):
-            assert corpus[place : place + length] == text[i : i + length]
-
-
-@pytest.mark.parametrize("letters", [1, 2, 4, 200])
-def test_longest_matches_are_those_of_a_search(letters):
-    rng = np.random.default_rng(letters)
-    for _ in range(40):
-        corpus = rng.integers(0, letters, rng.integers(1, 60), dtype=np.uint8).tobytes()
-        texts = [rng.integers(0, letters, n, dtype=np.uint8).tobytes() for n in rng.integers(1, 40, 3)]
-        check(texts, corpus)
-
-
-def test_copies_repeats_and_ends():
-    corpus = b"it was the best of times, it was the worst of times" * 3
-    check([corpus, corpus[7:91], b"the worst of times" + corpus[:20], b"times?", b"xyz", b"s", b"aaaa" * 30], corpus)
-    check([b"a" * 500], b"a" * 300)
-    check([b"abab" * 40], b"ab" * 33)
-
-
-def test_many_symbols():
-    corpus = np.random.default_rng(0).permutation(70_000).astype(np.uint32)
-    (got,) = longest_matches([np.concatenate((corpus[100:130], corpus[:5]))], corpus)
-    assert list(got.lengths) == [*range(30, 0, -1), 5, 4, 3, 2, 1]
-    assert list(got.places[[0, 30]]) == [100, 0]
-
-
-def test_the_longest_do_not_share_a_character():
-    text, corpus = b"_abcdefg_cdefgh_abc_", b"abcdefgh"
-    (got,) = longest_matches([np.frombuffer(text, np.uint8)], np.frombuffer(corpus, np.uint8))
-    assert got.longest(9) == [Overlap(1, 0, 7), Overlap(9, 2, 6), Overlap(16, 0, 3)]
-    assert got.longest(1) == [Overlap(1, 0, 7)]
-    assert got.covered(7) == 7 / 20
-    assert got.covered(6) == 13 / 20
-    assert got.covered(0) == 16 / 20
-    share = got.at_least()
-    assert share[0] == 1
-    assert share[7] == 1 / 20
-    assert list(share[1:] * 20) == [(got.lengths >= n).sum() for n in range(1, 8)]
-    assert Matches(np.zeros(3, np.int64), np.zeros(3, np.int64)).longest(2) == []
-
-
-def test_the_n_gram_text_has_only_n_grams_of_the_corpus():
-    corpus = np.frombuffer(b"the cat sat on the mat and the rat ran after the cat " * 2, np.uint8)
-    ring = corpus.tobytes() * 2
-    for order in (1, 2, 4):
-        text = ngram_text(corpus, 400, order, 3)
-        assert len(text) == 400
-        assert all(text[i : i + order].tobytes() in ring for i in range(400 - order))
-        assert not np.array_equal(text, ngram_text(corpus, 400, order, 4))
-    follows = ngram_text(corpus, 20_000, 2, 0).tobytes()
-    share = follows.count(b"ca") / follows.count(b"c")
-    assert share == 1
-    assert follows.count(b"th") / follows.count(b"t") == pytest.approx(8 / 20, abs=0.02)
-
-
-def test_the_expected_longest_is_that_of_random_strings():
-    rng = np.random.default_rng(0)
-    found, expected = [], 0.0
-    for _ in range(20):
-        corpus, text = (
-            rng.choice(5, 3000, p=[0.4, 0.3, 0.1, 0.1, 0.1]),
-            rng.choice(5, 2000, p=[0.4, 0.3, 0.1, 0.1, 0.1]),
-        )
-        found.append(longest_matches([text], corpus)[0].lengths.max())
-        expected = expected_longest(corpus, 2000)
-    assert np.mean(found) == pytest.approx(expected, abs=1.5)
-    assert expected_longest(np.zeros(5, np.int64), 9) == math.inf
+import elman
+from elman.memorisation import memorisation, recorded_corpus, write
+from elman.modelfile import read_header
 
 
 def test_a_copy_stands_out_and_its_own_kind_does_not():
@@ -101,12 +16,12 @@ def test_a_copy_stands_out_and_its_own_kind_does_not():
     prose = [np.frombuffer(b" ".join(words[i] for i in rng.integers(0, 300, 2000)), np.uint8) for _ in range(3)]
     corpus, unseen, other = prose
     copying = np.concatenate((other[:3000], corpus[2000:2400], other[3000:5000]))
-    report = memorisation(copying, corpus, {"unseen": unseen})
-    assert list(report.matches) == ["generated", "unseen", "6-gram", "shuffled"]
+    report = memorisation(copying, corpus, unseen)
+    assert list(report.matches) == ["generated", "held-out", "6-gram", "shuffled"]
     generated, beside, _, shuffled = report.rows()
     assert generated["longest"] >= 400
-    assert generated["covered"] == pytest.approx(400 / 5400, abs=0.02)
-    assert beside["covered"] == 0
+    assert generated["beyond"] == pytest.approx(400 / 5400, abs=0.02)
+    assert beside["beyond"] == 0
     assert shuffled["median"] < beside["median"]
     assert shuffled["longest"] == pytest.approx(report.expected_longest, abs=2)
     assert {row["characters"] for row in report.rows()} == {5400}
@@ -118,4 +33,52 @@ def test_nothing_to_compare():
     some, none = np.zeros(3, np.uint8), np.zeros(0, np.uint8)
     for generated, corpus, unseen in ((none, some, some), (some, none, some), (some, some, none)):
         with pytest.raises(ValueError, match="nothing to compare"):
-            memorisation(generated, corpus, {"unseen": unseen})
+            memorisation(generated, corpus, unseen)
+
+
+LINES = "the sea is wide\nthe traveller came\nhome again\n" * 30
+
+
+@pytest.mark.parametrize("records", [False, True])
+def test_the_training_text_is_found_again(tmp_path, records):
+    file = tmp_path / "corpus.txt"
+    file.write_text(LINES)
+    corpus = elman.load_corpus(file, 1200, normalisation="none", records=records)
+    settings = {"hidden_size": 5, "epochs": 1, "batch_size": 2, "seq_length": 4, "prompts": (), "max_chars": 1200}
+    model = elman.build_model(corpus, **settings)
+    elman.fit(model, corpus, output=tmp_path, val_fraction=0.25, **settings)
+    run = read_header(tmp_path / "model.safetensors")["run"]
+    train, held_out = recorded_corpus(model, run)
+    assert held_out is not None
+    ids = model.vocabulary.encode(corpus.text)  # type: ignore[union-attr]
+    assert len(train) + len(held_out) == len(ids)
+    assert run["val_perplexity"] is not None
+    if records:
+        scored = elman.score(model, model.vocabulary.decode(held_out))  # type: ignore[union-attr]
+        assert scored.perplexity == pytest.approx(run["val_perplexity"], rel=1e-6)
+    else:
+        np.testing.assert_array_equal(np.concatenate((train, held_out)), ids)
+        assert len(held_out) == int(len(ids) * 0.25)
+    file.write_text("another text\n" * 200)
+    with pytest.raises(elman.CorpusError, match="the model was trained on"):
+        recorded_corpus(model, run | {"corpus": run["corpus"] | {"characters": 77}})
+    file.unlink()
+    with pytest.raises(elman.CorpusError, match=r"training text: .*no such file.*; or give --corpus"):
+        recorded_corpus(model, run)
+    with pytest.raises(elman.CorpusError, match="trained on standard input; give --corpus"):
+        recorded_corpus(model, {"corpus": {"name": "stdin", "source": "standard input"}})
+
+
+def test_writing_is_seeded_and_of_the_asked_length():
+    corpus = elman.Corpus("t", LINES, "none", "here")
+    model = elman.build_model(corpus, hidden_size=5, init_std=None)
+    assert len(write(model, 300)) == 300
+    np.testing.assert_array_equal(write(model, 300, seed=3), write(model, 300, seed=3))
+    assert not np.array_equal(write(model, 300, seed=3), write(model, 300, seed=4))
+    model.records = True
+    text = model.vocabulary.decode(write(model, 5000))  # type: ignore[union-attr]
+    assert len(text) == 5000
+    records = elman.generate(model, "", 1000, num_samples=3, seed=0)
+    assert text.split("\n")[:3] == records
+    with pytest.raises(ValueError, match="length must be at least 1"):
+        write(model, 0)

@@ -1,86 +1,57 @@
-"""Memorisation: the longest strings that a text shares with a corpus, and how long those of unremarkable texts are.
+"""Memorisation: how much of what a model writes stands word for word in its training text, against what chance gives.
 
-At every position of the text the measure is the longest string that begins there and stands somewhere in the corpus.
-These lengths mean nothing alone: common phrases recur in any text of a language. So the same is measured for texts that
-cannot have been memorised: unseen ones, those of an n-gram model of the corpus, and its characters in random order.
+The length of an overlap means nothing alone: common phrases recur in any text of a language. So the same is measured
+for texts that cannot have been memorised: what was held out of the training, what an n-gram model of the corpus writes,
+and the corpus's characters in random order.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .batches import shuffled
+from .corpora import Corpus, CorpusError, corpora, load_corpus
+from .generation import Sampling, Streams, generate_ids
+from .matching import Matches, expected_longest, longest_matches, ngram_text
+from .model import LanguageModel
+from .records import line_end, record_spans
+
 ORDER = 6
 """Of the n-gram model: each character follows the five before it as one did somewhere in the corpus."""
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """A string that stands in both."""
-
-    start: int
-    """In the text."""
-    place: int
-    """In the corpus; one of its places, if it has several."""
-    length: int
-
-
-@dataclass(frozen=True)
-class Matches:
-    """For each position of a text, the longest string that begins there and stands in the corpus."""
-
-    lengths: np.ndarray
-    """int64 (T,); 0 where the corpus lacks the character."""
-    places: np.ndarray
-    """int64 (T,), where one such string begins in the corpus."""
-
-    def longest(self, count: int) -> list[Overlap]:
-        """The longest overlaps that do not share a character of the text, longest first; of equals, the first."""
-        found: list[Overlap] = []
-        taken = np.zeros(len(self.lengths) + 1, dtype=bool)
-        begins = np.flatnonzero(np.diff(self.lengths, prepend=0) >= 0)  # elsewhere it is the tail of one before it
-        for start in begins[np.argsort(-self.lengths[begins], kind="stable")]:
-            length = int(self.lengths[start])
-            if len(found) == count or not length:
-                break
-            if not taken[start : start + length].any():
-                taken[start : start + length] = True
-                found.append(Overlap(int(start), int(self.places[start]), length))
-        return found
-
-    def covered(self, minimum: int) -> float:
-        """The share of the text's characters that stand in an overlap of at least `minimum`."""
-        starts = np.flatnonzero(self.lengths >= max(1, minimum))
-        steps = np.zeros(len(self.lengths) + 1, dtype=np.int64)
-        np.add.at(steps, starts, 1)
-        np.add.at(steps, starts + self.lengths[starts], -1)
-        return float(np.mean(np.cumsum(steps[:-1]) > 0))
-
-    def at_least(self) -> np.ndarray:
-        """float64 (longest + 1,): entry L is the share of positions whose longest string has at least L characters."""
-        counts = np.bincount(self.lengths)
-        return np.cumsum(counts[::-1])[::-1] / len(self.lengths)
+_ROWS = 64  # records written side by side
+_BURST = 64  # characters between two looks at whether they have ended
+_LONGEST = 1024  # characters of a written record at most
 
 
 @dataclass(frozen=True)
 class Report:
-    """The longest matches of a generated text, beside those of texts that show what chance gives."""
+    """The longest matches of a generated text in a corpus, beside those of texts that show what chance gives."""
 
-    corpus_size: int
+    generated: np.ndarray
+    """ids (T,)."""
+    corpus: np.ndarray
+    """ids (N,)."""
     matches: dict[str, Matches]
-    """"generated", then the others: those given as unseen, "6-gram" and "shuffled"."""
+    """"generated", then "held-out" if there is one, "6-gram", "shuffled", and others that were asked for."""
     expected_longest: float
-    """Of "shuffled", by `expected_longest`."""
+    """Of "shuffled", by `matching.expected_longest`."""
+
+    @property
+    def baseline(self) -> str:
+        """The text whose longest match is the bound of what chance gives."""
+        return "held-out" if "held-out" in self.matches else f"{ORDER}-gram"
+
+    @property
+    def bound(self) -> int:
+        return int(self.matches[self.baseline].lengths.max())
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each text: its size, median, 99th percentile and longest match, and the share of its characters
-        in overlaps longer than any of the second text's, the baseline."""
-        names = list(self.matches)
-        bound = int(self.matches[names[1]].lengths.max()) + 1
+        """Of each text: its size; median, 99th percentile and longest match; and `beyond`, the share of its characters
+        that stand in overlaps longer than the bound."""
         return [
             {
                 "text": name,
@@ -88,119 +59,106 @@ class Report:
                 "median": float(np.median(m.lengths)),
                 "p99": float(np.percentile(m.lengths, 99)),
                 "longest": int(m.lengths.max()),
-                "covered": m.covered(bound),
+                "beyond": m.covered(self.bound + 1),
             }
             for name, m in self.matches.items()
         ]
 
 
 def memorisation(
-    generated: np.ndarray, corpus: np.ndarray, unseen: Mapping[str, np.ndarray] | None = None, seed: int = 0
+    generated: np.ndarray,
+    corpus: np.ndarray,
+    held_out: np.ndarray | None = None,
+    others: Mapping[str, np.ndarray] | None = None,
+    seed: int = 0,
 ) -> Report:
     """How much of `generated` stands word for word in `corpus`, against what chance gives.
 
     Args:
         generated, corpus: ids, (T,) and (N,), of one vocabulary.
-        unseen: name -> ids of texts that the model was not trained on; at most T of each count, so that the longest
-            are comparable.
-        seed: of the texts that are drawn: each as long as `generated`.
+        held_out: ids of a text like the corpus that the model was not trained on.
+        others: name -> ids of more texts to measure. Of these and of `held_out` at most the first T count, so that the
+            longest are comparable.
+        seed: of the texts that are drawn, each as long as `generated`.
     Raises:
         ValueError: a text or the corpus is empty.
     """
     size = len(generated)
     texts = {"generated": generated}
-    texts |= {name: ids[:size] for name, ids in (unseen or {}).items()}
-    if not len(corpus) or not all(map(len, texts.values())):
+    if held_out is not None:
+        texts["held-out"] = held_out[:size]
+    if not len(corpus) or not all(map(len, [*texts.values(), *(others or {}).values()])):
         raise ValueError("nothing to compare: the corpus or a text is empty")
     texts[f"{ORDER}-gram"] = ngram_text(corpus, size, ORDER, seed)
     texts["shuffled"] = np.random.default_rng(seed).choice(corpus, size)
+    texts |= {name: ids[:size] for name, ids in (others or {}).items()}
     matches = dict(zip(texts, longest_matches(list(texts.values()), corpus), strict=True))
-    return Report(len(corpus), matches, expected_longest(corpus, size))
+    return Report(generated, corpus, matches, expected_longest(corpus, size))
 
 
-def longest_matches(texts: Sequence[np.ndarray], corpus: np.ndarray) -> list[Matches]:
-    """The longest matches of each of the texts (T,) in the corpus (N,), in O(n log n) for n symbols in all.
+def write(model: LanguageModel, length: int, temperature: float = 1.0, seed: int = 0) -> np.ndarray:
+    """ids (length,) that the model writes from nothing: a text, or records until there are enough."""
+    if length < 1:
+        raise ValueError(f"length must be at least 1, got {length}")
+    assert model.vocabulary is not None
+    sampling = Sampling(temperature=temperature, seed=seed)
+    if not model.records:
+        return generate_ids(model, np.zeros(0, dtype=np.int64), length, sampling)[:, 0]
+    end, parts, size, first = line_end(model.vocabulary), [], 0, 0
+    while size < length:
+        streams = Streams(model, np.full((1, _ROWS), end, dtype=np.int64), sampling, first)
+        made = streams.advance(_BURST)
+        while len(made) < _LONGEST and not (made == end).any(0).all():
+            made = np.concatenate((made, streams.advance(_BURST)))
+        for row in made.T:
+            ended = np.flatnonzero(row == end)
+            parts.append(np.append(row[: ended[0]] if len(ended) else row, end))
+            size += len(parts[-1])
+        first += _ROWS
+    return np.concatenate(parts)[:length]
 
-    `keys[j]` numbers the strings of 2^j symbols at every position, equal strings alike and in lexicographic order, from
-    those of half the length (Karp, Miller and Rosenberg, 1972), until no text shares a number with the corpus. Then the
-    corpus's neighbours of a position in that order are those that share most with it (Manber and Myers, 1990), and how
-    much is read off the keys, longest first.
+
+def recorded_corpus(model: LanguageModel, run: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
+    """ids of the text that the model was trained on, and of what was held out of it, by its file's summary of the run.
+
+    Args:
+        run: as `modelfile.read_header` gives it, under "run".
+    Raises:
+        CorpusError: no such text, one that cannot be had, or one that has changed; one line.
     """
-    pieces = [corpus.astype(np.int64) + 2, [1]]  # 1 ends the corpus and 0 a text: they match nothing
-    for text in texts:
-        pieces += [text.astype(np.int64) + 2, [0]]
-    key, size = np.concatenate(pieces), len(corpus)
-    keys, width = [key], int(key.max()).bit_length()
-    while True:
-        if 2 * width > 62:
-            key = keys[-1] = _ranks(key)
-            width = int(key.max()).bit_length()
-            shared = np.zeros(int(key.max()) + 1, dtype=bool)
-            shared[key[:size]] = True
-            if not shared[key[size + 1 :]].any():
-                break
-        step = 1 << (len(keys) - 1)
-        key = key << width
-        key[:-step] |= keys[-1][step:]
-        keys.append(key)
-        width *= 2
-    order = np.argsort(key[:size], kind="stable")
-    after = np.searchsorted(key[:size], key[size + 1 :], sorter=order)
-    here = np.arange(size + 1, len(key))
-    sides = [order[np.clip(after - side, 0, size - 1)] for side in (0, 1)]
-    lengths = [_common(keys, here, side) for side in sides]
-    longest = np.maximum(*lengths)
-    places = np.where(lengths[1] > lengths[0], sides[1], sides[0])
-    found, begin = [], 0
-    for text in texts:
-        rows = slice(begin, begin + len(text))
-        found.append(Matches(longest[rows], places[rows]))
-        begin += len(text) + 1
-    return found
+    recipe, recorded = run.get("recipe") or {}, run.get("corpus") or {}
+    name, source, size = (recorded.get(key) for key in ("name", "source", "characters"))
+    place = name if name in {entry["name"] for entry in corpora()} else source
+    if place in (None, "a string", "standard input"):
+        raise CorpusError(f"the model was trained on {place or 'a text that its file does not name'}; give --corpus")
+    try:
+        corpus = read_corpus(model, str(place), recipe.get("max_chars"))
+    except CorpusError as error:
+        raise CorpusError(f"the model's training text: {error}; or give --corpus") from None
+    if len(corpus) != size:
+        raise CorpusError(
+            f"{place} has {len(corpus):,} characters, but the model was trained on {size or 0:,}; give what it was "
+            "trained on as --corpus"
+        )
+    assert model.vocabulary is not None
+    ids = model.vocabulary.encode(corpus.text)
+    held_out = _held_out(model, ids, float(recipe.get("val_fraction") or 0), int(recipe.get("seed") or 0))
+    return ids[~held_out], ids[held_out] if held_out.any() else None
 
 
-def _ranks(key: np.ndarray) -> np.ndarray:
-    """1, 2, ... in the order of the keys, equal ones alike; 0 is left for what is beyond the end."""
-    order = np.argsort(key)
-    ranks = np.empty_like(key)
-    ranks[order] = np.cumsum(np.diff(key[order], prepend=-1) != 0)
-    return ranks
+def read_corpus(model: LanguageModel, place: str, max_chars: int | None = None) -> Corpus:
+    """A text, prepared as for training this model."""
+    as_bytes = model.vocabulary is not None and model.vocabulary.kind == "bytes"
+    return load_corpus(place, max_chars, normalisation=model.normalisation, as_bytes=as_bytes, records=model.records)
 
 
-def _common(keys: Sequence[np.ndarray], a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """How many symbols the strings that begin at a (R,) share with those at b (R,)."""
-    length = np.zeros(len(a), dtype=np.int64)
-    for level in range(len(keys) - 1, -1, -1):
-        length += (keys[level][a + length] == keys[level][b + length]).astype(np.int64) << level
-    return length
-
-
-def ngram_text(corpus: np.ndarray, length: int, order: int, seed: int) -> np.ndarray:
-    """ids (length,) of an n-gram model of the corpus (N,), without smoothing: after each order - 1 symbols comes what
-    follows one of their places in the corpus, all alike. The corpus is taken as a ring, so that something always does.
-    """
-    context = np.zeros(len(corpus), dtype=np.int64)
-    for back in range(order - 1, 0, -1):
-        context = _ranks(context << 32 | np.roll(corpus, back).astype(np.int64))
-    places = np.argsort(context, kind="stable")
-    counts = np.bincount(context)
-    firsts = (np.cumsum(counts) - counts)[context].tolist()
-    counts, places, size = counts[context].tolist(), places.tolist(), len(corpus)
-    draws = np.random.default_rng(seed).random(length + 1).tolist()
-    here, taken = int(draws[0] * size), []
-    for u in draws[1:]:
-        here = places[firsts[here] + int(u * counts[here])]
-        taken.append(here)
-        here = (here + 1) % size
-    return corpus[taken]
-
-
-def expected_longest(corpus: np.ndarray, length: int) -> float:
-    """About how long the longest string is that `length` random symbols share with the corpus's, in random order too:
-    log(N length) / log(1 / p), where p is the probability that two of the symbols are equal.
-
-    Source: Arratia and Waterman, "Critical phenomena in sequence matching" (1985).
-    """
-    shares = np.bincount(corpus) / len(corpus)
-    p = float((shares**2).sum())
-    return math.inf if p == 1 else math.log(len(corpus) * length) / -math.log(p)
+def _held_out(model: LanguageModel, ids: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """bool (N,): not trained on, as `epochs` decides it."""
+    assert model.vocabulary is not None
+    if not model.records:
+        return np.arange(len(ids)) >= len(ids) - int(len(ids) * fraction)
+    end = line_end(model.vocabulary)
+    lengths = record_spans(np.concatenate([np.array([end], dtype=ids.dtype), ids]), end)[1]
+    mask = np.zeros(len(lengths), dtype=bool)
+    mask[shuffled(len(lengths), seed)[len(lengths) - int(len(lengths) * fraction) :]] = True
+    return np.repeat(mask, lengths)

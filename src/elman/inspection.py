@@ -1,0 +1,196 @@
+"""Inspection: what hidden units do over a text.
+
+A unit's activation is tanh(c) for an LSTM, as in Karpathy's pictures, and h for the other cells. Which units to look at
+is chosen by one plain measure: how much of a unit's variance a feature that anyone can see in the text explains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from .layers import make_layer
+from .model import LanguageModel
+from .records import line_end, record_spans
+from .scoring import Score, walk, widths
+
+MEASURED = 50_000
+"""Characters, from the text's beginning, on which units are chosen."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A hidden unit and the visible feature that explains most of it."""
+
+    index: int
+    feature: str
+    """Empty if the text has no feature that varies."""
+    explained: float
+    """Share of the unit's variance between the feature's values, 0..1: the correlation ratio."""
+    chance: float
+    """The most of any unit, when the feature's values are given to the characters in reverse order."""
+
+
+def kind(model: LanguageModel) -> str:
+    """What an activation of this model is."""
+    return "tanh(c)" if model.layer.cell == "lstm" else "h"
+
+
+def units(
+    model: LanguageModel, score: Score, layer: int | None = None, chosen: Sequence[int] | None = None
+) -> tuple[list[Unit], np.ndarray]:
+    """Hidden units and what each did at every character.
+
+    Args:
+        score: of `model`, of the text to look at.
+        layer: 0 .. num_layers - 1; None: the last.
+        chosen: indices, 0 .. hidden_size - 1. None: for each feature the unit that it explains best, best first; no
+            unit twice.
+    Returns:
+        the units, and float32 (C, U): their activations when the model has read each of the text's C characters.
+    Raises:
+        ValueError: a layer or unit that the model does not have.
+    """
+    layer = model.layer.num_layers - 1 if layer is None else layer
+    if not 0 <= layer < model.layer.num_layers:
+        raise ValueError(f"layer must be in 0 .. {model.layer.num_layers - 1}, got {layer}")
+    for index in chosen or ():
+        if not 0 <= index < model.layer.hidden_size:
+            raise ValueError(f"a unit must be in 0 .. {model.layer.hidden_size - 1}, got {index}")
+    text = score.characters()[0]
+    tokens = MEASURED if isinstance(score.data, str) else 4 * MEASURED
+    few = Score(score.data[:tokens], score.surprisal[:tokens], 0, score.records)
+    sample = activations(model, few, layer, None)[:MEASURED]
+    labels = {name: values for name, values in features(text[: len(sample)]).items() if len(np.unique(values)) > 1}
+    explained = {name: correlation_ratio(sample, values) for name, values in labels.items()}
+    chance = {name: float(correlation_ratio(sample, values[::-1]).max()) for name, values in labels.items()}
+    if chosen is None:
+        found = []
+        for name in sorted(explained, key=lambda name: -explained[name].max()):
+            free = explained[name].copy()
+            free[[unit.index for unit in found]] = -1
+            best = int(free.argmax())
+            if free[best] > 0:
+                found.append(Unit(best, name, float(free[best]), chance[name]))
+        found.sort(key=lambda unit: -unit.explained)
+    else:
+        found = []
+        for index in chosen:
+            name = max(explained, key=lambda name: explained[name][index], default="")
+            shares = (float(explained[name][index]), chance[name]) if name else (0.0, 0.0)
+            found.append(Unit(index, name, *shares))
+    return found, activations(model, score, layer, [unit.index for unit in found])
+
+
+def features(text: str) -> dict[str, np.ndarray]:
+    """What can be seen at each character: name -> int64 (T,), equal where it is equal."""
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
+    known, which = np.unique(points, return_inverse=True)
+
+    def where(is_one: Any) -> np.ndarray:
+        return np.array([is_one(chr(p)) for p in known], dtype=np.int64)[which]
+
+    breaks, letters = where(lambda c: c == "\n"), where(str.isalpha)
+    quotes = where(lambda c: c == '"')
+    depth = np.cumsum(where(lambda c: c in "([{") - where(lambda c: c in ")]}"))
+    return {
+        "position in line": np.minimum(_since(np.roll(breaks, 1)) // 5, 16),
+        "position in word": np.minimum(_since(1 - letters), 8),
+        "white space": where(str.isspace),
+        "inside quotes": np.cumsum(quotes) % 2,
+        "inside brackets": np.clip(depth, 0, 3),
+        "capital letter": where(str.isupper),
+        "digit": where(str.isdigit),
+        "punctuation": where(lambda c: not c.isalnum() and not c.isspace()),
+    }
+
+
+def _since(marks: np.ndarray) -> np.ndarray:
+    """How many places back the last mark is, or the beginning."""
+    places = np.arange(len(marks))
+    return places - np.maximum.accumulate(np.where(marks != 0, places, 0))
+
+
+def correlation_ratio(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """float64 (H,): the share of each column's variance, of values (T, H), that lies between the labels (T,)."""
+    groups, which, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(groups), values.shape[1]))
+    for group in range(len(groups)):
+        sums[group] = values[which == group].sum(0, dtype=np.float64)
+    mean = values.mean(0, dtype=np.float64)
+    between = (counts[:, None] * (sums / counts[:, None] - mean) ** 2).sum(0)
+    total = ((values - mean) ** 2).sum(0)
+    return np.divide(between, total, out=np.zeros_like(total), where=total > 0)
+
+
+def activations(model: LanguageModel, score: Score, layer: int, chosen: Sequence[int] | None) -> np.ndarray:
+    """float32 (C, U): the chosen units of a layer, or all, when the model has read each character of the text."""
+    assert model.vocabulary is not None
+    ids = model.vocabulary.encode(score.data)
+    if score.records:  # each is read from its line end before to its own, which begins the next one afresh
+        end = line_end(model.vocabulary)
+        ids = np.concatenate([np.array([end], dtype=ids.dtype), ids])
+        if ids[-1] != end:
+            ids = np.append(ids, ids.dtype.type(end))
+        starts, lengths = record_spans(ids, end)
+        lengths = lengths + 1
+    else:
+        starts, lengths = np.array([0]), np.array([len(ids)])
+    wanted = list(range(model.layer.hidden_size) if chosen is None else chosen)
+    values = _walk_units(model, ids, starts, lengths, layer, wanted)
+    if score.records:
+        values = np.delete(values, np.cumsum(lengths) - lengths, axis=0)
+    ends = np.arange(len(score.data))
+    if isinstance(score.data, bytes):
+        ends = np.cumsum(widths(score.data.decode("utf-8", "surrogateescape"))) - 1
+    return values[ends]
+
+
+@torch.no_grad()
+def _walk_units(
+    model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, layer: int, chosen: list[int]
+) -> np.ndarray:
+    """float32 (sum of lengths, U), in the order of the sequences."""
+    offsets = np.cumsum(lengths) - lengths
+    values = np.empty((int(lengths.sum()), len(chosen)), dtype=np.float32)
+    blocks = walk(_below(model, layer + 1), ids, starts, lengths)
+    inputs = walk(_below(model, layer), ids, starts, lengths) if layer else None
+    before = torch.zeros(0)
+    for block in blocks:
+        part = block.hidden[..., chosen]
+        if model.layer.cell == "lstm":
+            if block.first == 0:
+                before = block.hidden.new_zeros((1, *block.hidden.shape[1:]))
+            earlier = torch.cat((before[:, : block.hidden.shape[1]], block.hidden[:-1]))
+            below = next(inputs).hidden if inputs else torch.from_numpy(block.take(ids, 0)).to(part.device)
+            part = torch.where(part == 0, 0.0, part / _output_gate(model, layer, below, earlier, chosen)).clamp(-1, 1)
+            before = block.hidden[-1:]
+        values[block.places(offsets)] = part.float().cpu().numpy()[block.counted]
+    return values
+
+
+def _output_gate(
+    model: LanguageModel, layer: int, below: torch.Tensor, earlier: torch.Tensor, chosen: list[int]
+) -> torch.Tensor:
+    """o of an LSTM's step, from which h = o tanh(c): of the chosen units, (steps, b, U)."""
+    w_ih, w_hh, b_ih, b_hh = (None if w is None else w.chunk(4)[3][chosen] for w in model.layer.weights()[layer])
+    assert w_ih is not None
+    assert w_hh is not None
+    projected = w_ih.t()[below] if below.dim() == 2 else torch.nn.functional.linear(below, w_ih)
+    biases = sum(b for b in (b_ih, b_hh) if b is not None)
+    return torch.sigmoid(projected + torch.nn.functional.linear(earlier, w_hh) + biases)
+
+
+def _below(model: LanguageModel, num_layers: int) -> LanguageModel:
+    """The model with its first layers only."""
+    if num_layers == model.layer.num_layers:
+        return model
+    layer = make_layer(
+        model.layer.cell, model.vocab_size, model.layer.hidden_size, num_layers, bias=model.layer.bias
+    ).to(next(model.parameters()))
+    layer.load_state_dict({name: w for name, w in model.layer.state_dict().items() if name in layer.state_dict()})
+    return LanguageModel(layer, model.vocab_size)
