@@ -21,6 +21,7 @@ ORDER = [
         "training",
         "plots",
         "pages",
+        "sections",
         "cli",
     ),
 ]

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 import elman
+from elman.inspection import after, units
+from elman.memorisation import memorisation
 from elman.pages import surprisal_page
 from elman.scoring import alternatives
+from elman.sections import inspection_page
 
 pytestmark = pytest.mark.skipif(bool(chromium.MISSING), reason=chromium.MISSING)
 TEXT = "The sea,\n\tand </script><b>home</b> & <!-- «日本» again.\x00\u202e\n" * 3
@@ -160,3 +163,34 @@ def test_a_megabyte_is_usable(browser, model, tmp_path, breaks, size):
     check(browser, model, score, len(text) - 40)
     painted = browser.run("return document.querySelectorAll('.line span').length")
     assert painted < 60_000  # the rest is plain text
+
+
+def test_the_colours_of_an_inspection_can_be_chosen(browser, tmp_path):
+    corpus = elman.Corpus("t", TEXT, "none", "here")
+    model = elman.build_model(corpus, cell="lstm", hidden_size=9, init_std=None)
+    score, ids = elman.score(model, TEXT), corpus.vocabulary().encode(TEXT)
+    found, values = units(model, score, 0, [4, 2])
+    path = tmp_path / "page.html"
+    report = memorisation(ids[:90], ids)
+    path.write_bytes(inspection_page(model, score, "t", 0, found, values, report).encode())
+    browser.open(path)
+    assert browser.requests() == [path.as_uri()]
+    assert browser.log("browser") == []
+    assert browser.run("return document.querySelectorAll('polyline').length") == len(report.matches)
+    for k, unit in enumerate(found):
+        browser.run("document.querySelectorAll('#layers button')[arguments[0]].click()", k + 1)
+        scale = float(np.abs(values[:, k]).max())
+        for position in (0, 5, len(TEXT) - 1):
+            browser.point(*at(browser, position))
+            shown = browser.run("return card.querySelectorAll('.cost')[1].innerText")
+            assert shown.startswith(f"unit {unit.index}")
+            assert float(shown.rsplit(" ", 1)[1]) == pytest.approx(values[position, k], abs=scale / 254 + 0.006)
+            names = browser.run("return spanOf(arguments[0]).className", position).split()
+            assert any(n[0] == "d" and abs(int(n[1]) - 4 - 4 * values[position, k] / scale) < 0.55 for n in names)
+    browser.run("document.querySelectorAll('#layers button')[0].click()")
+    assert browser.run("return spanOf(5).className")[0] == "s"
+    browser.point(*at(browser, len(TEXT)))
+    head, cost, rows = card(browser)
+    assert head.endswith("after the end")
+    assert cost == ""
+    assert rows[0][1] == pytest.approx(100 * after(model, score)[0][1], rel=0.01)

@@ -19,6 +19,7 @@ from .generation import Sampling, Streams, generate_ids
 from .matching import Matches, expected_longest, longest_matches, ngram_text
 from .model import LanguageModel
 from .records import line_end, record_spans
+from .text import Vocabulary
 
 ORDER = 6
 """Of the n-gram model: each character follows the five before it as one did somewhere in the corpus."""
@@ -63,6 +64,23 @@ class Report:
             }
             for name, m in self.matches.items()
         ]
+
+
+def quotations(report: Report, vocabulary: Vocabulary, count: int = 10) -> list[dict[str, Any]]:
+    """The longest overlaps of the generated text: `length`, `start` in it, `place` in the corpus, the corpus's `line`
+    (from 1; None if it is all one line) and the `text`, in characters, or bytes for a vocabulary of bytes."""
+    end = vocabulary.encode("\n")
+    breaks = np.flatnonzero(report.corpus == end[0]) if not vocabulary.unknown(end) else np.zeros(0, dtype=np.int64)
+    return [
+        {
+            "length": o.length,
+            "start": o.start,
+            "place": o.place,
+            "line": int(np.searchsorted(breaks, o.place)) + 1 if len(breaks) else None,
+            "text": vocabulary.decode(report.generated[o.start : o.start + o.length]),
+        }
+        for o in report.matches["generated"].longest(count)
+    ]
 
 
 def memorisation(

@@ -193,8 +193,8 @@ def _about(model: LanguageModel) -> str:
     layer = model.layer
     return (
         f"{layer.cell} {layer.num_layers} x {layer.hidden_size}, {len(model.vocabulary)} {model.vocabulary.kind}, "
-        f"normalisation {model.normalisation}{', records' if model.records else ''}. Each character is coloured by its "
-        f"surprisal, -log2 p; point at one, or move with the arrow keys, to see what the model expected there."
+        f"normalisation {model.normalisation}{', records' if model.records else ''}. Point at a character, or move "
+        "with the arrow keys, to see its surprisal, -log2 p, and what the model expected there."
     )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import generate, info, score, train
+from . import generate, info, inspect, score, train
 from .console import out
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (train.train, generate.generate, score.score, info.info, info.corpora, info.recipes):
+for command in (train.train, generate.generate, score.score, inspect.inspect, info.info, info.corpora, info.recipes):
     app.command()(command)
 
 

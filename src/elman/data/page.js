@@ -10,7 +10,7 @@ const BITS = [0.5, 1, 2, 3, 5, 8, 12];  // where a bin of surprisal ends
 const data = JSON.parse(document.getElementById("data").textContent);
 const text = document.getElementById("text"), card = document.getElementById("card");
 const arrays = {}, known = new Set(data.symbols), chunks = [];
-let layer = 0, cursor = -1;
+let layer = data.layers.length > 1 ? 1 : 0, cursor = -1;
 
 async function unpack({ type, packed }) {
   const raw = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));

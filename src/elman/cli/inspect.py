@@ -1,0 +1,158 @@
+"""`elman inspect`: what a model's hidden units do over a text, and how much of its writing it has memorised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from .console import EncodingErrors, Json, ModelPath, load_model, model_path, out, visible, write_json
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..memorisation import Report
+    from ..model import LanguageModel
+
+_WIDTH = 120  # characters of an overlap that are shown
+
+
+def inspect(
+    model: ModelPath,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A text to look at; - is stdin.")],
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="PAGE", help="Write a page: the text coloured by hidden units, and the report."),
+    ] = None,
+    layer: Annotated[int | None, typer.Option(help="Whose units, from 0; the last one's if left out.")] = None,
+    units: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Hidden units, as in 3,17,40; if left out, those that visible features explain best."
+        ),
+    ] = None,
+    corpus: Annotated[
+        str | None, typer.Option(help="The training text; if left out, the one that the model's file names.")
+    ] = None,
+    length: Annotated[int, typer.Option(help="Characters to write and look up in the training text.")] = 20_000,
+    temperature: Annotated[float, typer.Option(help="To write with.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Decides the writing, and the texts that it is compared with.")] = 0,
+    encoding_errors: EncodingErrors = "strict",
+    json_: Json = False,
+) -> None:
+    """What hidden units do over a text, what comes next, and what the model has memorised.
+
+    Memorised is what stands word for word in the training text and is longer than chance gives: than any such string of
+    the held-out text or, where nothing was held out, of a 6-gram model's.
+
+    Example: elman inspect runs/story README.md --html page.html
+    """
+    if html is not None and not html.parent.is_dir():
+        raise ValueError(f"{html}: there is no folder {html.parent}; make it first")
+    chosen = None if units is None else _indices(units)
+    from ..corpora import load_corpus
+    from ..inspection import after, kind
+    from ..inspection import units as look
+    from ..memorisation import memorisation, quotations, write
+    from ..scoring import score
+
+    loaded = load_model(model)
+    assert loaded.vocabulary is not None
+    training_text, held_out = _training_text(loaded, model, corpus)
+    as_bytes = loaded.vocabulary.kind == "bytes"
+    text = load_corpus(file, normalisation="none", as_bytes=as_bytes, encoding_errors=encoding_errors).text
+    cost = score(loaded, text)
+    found, values = look(loaded, cost, layer, chosen)
+    layer = loaded.layer.num_layers - 1 if layer is None else layer
+    written, others = write(loaded, length, temperature, seed), {"this text": loaded.vocabulary.encode(cost.data)}
+    report = memorisation(written, training_text, held_out, others, seed)
+    if html is not None:
+        from ..modelfile import write_atomically
+        from ..sections import inspection_page
+
+        write_atomically(html, inspection_page(loaded, cost, file, layer, found, values, report).encode())
+    facts: dict[str, Any] = {
+        "file": file,
+        "characters": len(cost.surprisal),
+        "bits_per_char": cost.bits_per_char,
+        "perplexity": cost.perplexity,
+        "next": [{"token": token, "probability": p} for token, p in after(loaded, cost)],
+        "layer": layer,
+        "activation": kind(loaded),
+        "units": [vars(unit) for unit in found],
+    }
+    overlaps = quotations(report, loaded.vocabulary)
+    if json_:
+        write_json(facts | {"memorisation": _as_json(report, overlaps)})
+    else:
+        _print(facts, report, overlaps)
+
+
+def _indices(units: str) -> list[int]:
+    try:
+        return [int(index) for index in units.split(",")]
+    except ValueError:
+        raise ValueError(f"--units: expected numbers with commas between, as in 3,17,40; got {units!r}") from None
+
+
+def _training_text(model: LanguageModel, path: Path, corpus: str | None) -> tuple[np.ndarray, np.ndarray | None]:
+    from ..memorisation import read_corpus, recorded_corpus
+    from ..modelfile import read_header
+
+    if corpus is None:
+        return recorded_corpus(model, read_header(model_path(path))["run"])
+    assert model.vocabulary is not None
+    return model.vocabulary.encode(read_corpus(model, corpus).text), None
+
+
+def _as_json(report: Report, overlaps: list[dict[str, Any]]) -> dict[str, Any]:
+    import numpy as np
+
+    counts = {name: np.unique(m.lengths, return_counts=True) for name, m in report.matches.items()}
+    return {
+        "corpus": len(report.corpus),
+        "baseline": report.baseline,
+        "bound": report.bound,
+        "expected_longest": report.expected_longest,
+        "texts": [
+            row | {"lengths": {int(n): int(c) for n, c in zip(*counts[row["text"]], strict=True)}}
+            for row in report.rows()
+        ],
+        "overlaps": overlaps,
+    }
+
+
+def _print(facts: dict[str, Any], report: Report, overlaps: list[dict[str, Any]]) -> None:
+    coming = ", ".join(f"{visible(n['token'])!r} {100 * n['probability']:.1f} %" for n in facts["next"])
+    out.print(
+        f"{facts['file']}: {facts['characters']:,} characters, {facts['bits_per_char']:.4f} bits/char\n"
+        f"after its end: {coming}\n",
+        markup=False,
+    )
+    table = Table("unit", "feature", "explained", "by chance", box=None, pad_edge=False)
+    for unit in facts["units"]:
+        table.add_row(str(unit["index"]), unit["feature"] or "-", f"{unit['explained']:.2f}", f"{unit['chance']:.2f}")
+    out.print(f"{facts['activation']} of layer {facts['layer']}", table)
+    out.print(
+        f"\nthe longest string at each position that stands in the training text ({len(report.corpus):,} characters)"
+    )
+    table = Table(
+        *("text", "characters", "median", "99 %", "longest", f"in more than {report.bound}"), box=None, pad_edge=False
+    )
+    for row in report.rows():
+        table.add_row(
+            row["text"],
+            f"{row['characters']:,}",
+            f"{row['median']:.0f}",
+            f"{row['p99']:.0f}",
+            f"{row['longest']:,}",
+            f"{100 * row['beyond']:.1f} %",
+        )
+    out.print(table)
+    out.print(f"shuffled: theory expects a longest of about {report.expected_longest:.0f}\n\nthe longest overlaps")
+    for o in overlaps:
+        place = f"line {o['line']:,}" if o["line"] else f"character {o['place']:,}"
+        text = visible(o["text"])
+        out.print(f"{o['length']:>6,}  {place}: {text[:_WIDTH]}{'...' if text[_WIDTH:] else ''}", markup=False)
