@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
@@ -20,7 +21,7 @@ from . import kernels
 from .model import LanguageModel, ModelState
 from .text import Vocabulary, normalise
 
-_BURST = 64  # most steps between two looks at the text, for a stop string or a reader
+_BURST = 0.01  # seconds, about: the longest time between two looks at the text, for a stop string or a reader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -334,9 +335,11 @@ def _pieces(
     writers = [_Writer(model.vocabulary, stops) for _ in range(count)]
     burst, done = 1, 0
     while done < length and not all(w.ended for w in writers):
-        steps = min(burst, length - done)
+        steps, start = min(burst, length - done), time.perf_counter()
         made = streams.advance(steps)
-        done, burst = done + steps, min(2 * burst, _BURST)
+        done += steps
+        if time.perf_counter() - start < _BURST / 2:
+            burst *= 2
         for index, writer in enumerate(writers):
             if piece := writer.write(made[:, index]):
                 yield index, piece

@@ -7,12 +7,16 @@
 
 #if defined(ELMAN_AVX512)
 constexpr int kRows = 8, kVectors = 2;  // 16 accumulators of 32 registers: 16 FMAs for 10 loads
+constexpr int kThin = 4;                // panels side by side for one row: 8 accumulators
 #elif defined(ELMAN_AVX2)
 constexpr int kRows = 6, kVectors = 1;  // 12 of 16
+constexpr int kThin = 2;                // 8
 #elif defined(ELMAN_NEON)
 constexpr int kRows = 6, kVectors = 1;  // 24 of 32
+constexpr int kThin = 2;                // 16
 #else
 constexpr int kRows = 2, kVectors = 1;
+constexpr int kThin = 2;
 #endif
 constexpr int64_t kPanel = 32;
 constexpr int64_t kBlock = 256;  // k: a block of one panel is 32 KiB, and stays in the first-level cache
@@ -104,6 +108,52 @@ inline void tile_panel(int rows, int64_t K, const float* a, int64_t lda, const f
   tile_rows<1, PackedA>(rows, K, a, lda, b + 16, next, c + 16, ldc, columns - 16);
 }
 
+// R rows by P panels, `depth` rows of B apart: with few rows, panels side by side make enough independent sums to hide the
+// latency of one, and the weights come as fast as the memory gives them. `columns`, at most 32 P, are stored.
+template <int R, int P>
+__attribute__((noinline)) void tile_thin(int64_t K, const float* a, int64_t lda, const float* b, int64_t depth,
+                                         const float* const* start, float* c, int64_t ldc, int64_t columns) {
+  v16 sum[R][2 * P];
+#pragma GCC unroll 2
+  for (int i = 0; i < R; ++i)
+#pragma GCC unroll 8
+    for (int v = 0; v < 2 * P; ++v)
+      sum[i][v] = start[i] && columns > 16 * v ? load_n(start[i] + 16 * v, columns - 16 * v) : set1(0.0f);
+  for (int64_t k = 0; k < K; ++k) {
+    v16 x[R];
+#pragma GCC unroll 2
+    for (int i = 0; i < R; ++i) x[i] = set1(a[i * lda + k]);
+#pragma GCC unroll 8
+    for (int v = 0; v < 2 * P; ++v) {
+      v16 column = load(b + v / 2 * depth * kPanel + k * kPanel + 16 * (v % 2));
+#pragma GCC unroll 2
+      for (int i = 0; i < R; ++i) sum[i][v] = fma(x[i], column, sum[i][v]);
+    }
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < R; ++i)
+#pragma GCC unroll 8
+    for (int v = 0; v < 2 * P; ++v)
+      if (columns > 16 * v) store_n(c + i * ldc + 16 * v, sum[i][v], columns - 16 * v);
+}
+
+// One or two rows by as many panels as are left and fit side by side; returns the columns done.
+inline int64_t tile_thin_panels(int rows, int64_t K, const float* a, int64_t lda, const float* b, int64_t depth,
+                                const float* const* start, float* c, int64_t ldc, int64_t columns) {
+  int64_t wide = least(kThin / rows, panels(columns)), done = least(columns, wide * kPanel);
+  switch (10 * rows + wide) {
+    case 11: tile_thin<1, 1>(K, a, lda, b, depth, start, c, ldc, done); break;
+    case 12: tile_thin<1, 2>(K, a, lda, b, depth, start, c, ldc, done); break;
+    case 21: tile_thin<2, 1>(K, a, lda, b, depth, start, c, ldc, done); break;
+#if defined(ELMAN_AVX512)
+    case 13: tile_thin<1, 3>(K, a, lda, b, depth, start, c, ldc, done); break;
+    case 14: tile_thin<1, 4>(K, a, lda, b, depth, start, c, ldc, done); break;
+    case 22: tile_thin<2, 2>(K, a, lda, b, depth, start, c, ldc, done); break;
+#endif
+  }
+  return done;
+}
+
 // C (M, N) = start + A (M, K) B. `groups` such products, one after the other in A, C and `start`, share a panel of B while
 // it is in the cache. C may be where `start` points.
 struct Product {
@@ -119,8 +169,20 @@ struct Product {
   bool resume = false;  // start from what C holds, instead of `start`
 };
 inline void multiply(const Product& p) {
-  int64_t depth = p.depth ? p.depth : p.K;
-  for (int64_t n = 0; n < p.N; n += kPanel) {
+  int64_t depth = p.depth ? p.depth : p.K, n = 0;  // n: the first column of a panel
+  auto start_of = [&](int64_t row, int64_t group, bool resume) -> const float* {
+    if (resume) return p.c + group * p.c_group + row * p.ldc + n;
+    const float* from = p.start.row(group * p.M + row);
+    return from ? from + n : nullptr;
+  };
+  if (p.M <= 2 && p.groups == 1) {
+    while (n < p.N) {
+      const float* start[2] = {start_of(0, 0, p.resume), p.M == 2 ? start_of(1, 0, p.resume) : nullptr};
+      n += tile_thin_panels(int(p.M), p.K, p.a, p.lda, p.b + n * depth, depth, start, p.c + n, p.ldc, p.N - n);
+    }
+    return;
+  }
+  for (; n < p.N; n += kPanel) {
     int64_t columns = least(kPanel, p.N - n);
     for (int64_t k = 0; k < p.K; k += kBlock) {
       const float* b = p.b + n * depth + k * kPanel;
@@ -129,17 +191,22 @@ inline void multiply(const Product& p) {
         for (int64_t i = 0; i < p.M; i += kRows) {
           int rows = int(least(kRows, p.M - i));
           const float* start[kRows];
-          for (int r = 0; r < rows; ++r) {
-            if (k || p.resume) start[r] = c + (i + r) * p.ldc;
-            else if (const float* from = p.start.row(g * p.M + i + r)) start[r] = from + n;
-            else start[r] = nullptr;
-          }
+          for (int r = 0; r < rows; ++r) start[r] = start_of(i + r, g, k || p.resume);
           tile_panel<false>(rows, least(kBlock, p.K - k), p.a + g * p.a_group + i * p.lda + k, p.lda, b, start,
                             c + i * p.ldc, p.ldc, columns);
         }
       }
     }
   }
+}
+
+// The part of a product that computes these panels of C.
+inline Product columns_of(Product p, Range range) {
+  int64_t n = range.begin * kPanel;
+  p.N = most(0, least(p.N, range.end * kPanel) - n);
+  p.b += n * (p.depth ? p.depth : p.K), p.c += n;
+  if (p.start.base) p.start.base += n;
+  return p;
 }
 
 // Panels first .. last-1 of B = W transposed: W is (N, K) with rows `ld` apart.

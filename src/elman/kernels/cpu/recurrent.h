@@ -44,7 +44,8 @@ inline void pack_hh(int cell, int64_t H, const float* w_hh, float* packed, int i
   if (cell == GRU) pack_transposed(w_hh + 2 * H * H, H, H, H, packed + packed_size(2 * H, H), share(panels(H), 1, id, n));
 }
 
-// One step of `rows` rows. start: their pre-activations from the input, bias included, (rows, GH).
+// One step of `rows` rows: its products, each thread of a team a part of their columns; and, when all of those are there,
+// its pointwise part. start: the pre-activations from the input, bias included, (rows, GH).
 struct Step {
   int cell;
   int64_t rows, H;
@@ -53,27 +54,37 @@ struct Step {
   Start start;
   const float* h;                  // (rows, H) before
   const float* c;                  // (rows, H) before, LSTM
-  float* out;                      // (rows, H) after; not h
+  float* out;                      // (rows, H) after; may be h
   float* c_out;                    // (rows, H) after, LSTM; may be c
-  float* gates;                    // (rows, saved * H): activations; left as Forward::gates says; null for RNN
+  float* gates;                    // (rows, saved * H): activations; left as Forward::gates says. RNN: (rows, H), may be out
 };
 
-inline void rnn_pointwise(const Step& s) {
+inline void step_products(const Step& s, const Team& team) {
+  int64_t H = s.H;
+  auto part = [&](const Product& p) { multiply(columns_of(p, share(panels(p.N), 1, team.id, team.n))); };
+  if (s.cell == GRU) {
+    part({s.rows, 2 * H, H, s.h, H, s.packed, s.start, s.gates, 4 * H});
+    part({s.rows, H, H, s.h, H, s.packed + packed_size(2 * H, H), {s.b_hn, 0}, s.gates + 3 * H, 4 * H});
+  } else {
+    part({s.rows, gates_of(s.cell) * H, H, s.h, H, s.packed, s.start, s.gates, gates_of(s.cell) * H});
+  }
+}
+
+inline void rnn_pointwise(const Step& s, Range columns) {
   for (int64_t r = 0; r < s.rows; ++r)
-    for (int64_t j = 0; j < s.H; j += 16) {
-      float* h = s.out + r * s.H + j;
-      v16 x = load_n(h, s.H - j);
+    for (int64_t j = columns.begin; j < columns.end; j += 16) {
+      v16 x = load_n(s.gates + r * s.H + j, s.H - j);
       x = s.cell == RNN_RELU ? select(lt(x, set1(0.0f)), set1(0.0f), x) : tanh(x);  // a NaN stays one
-      store_n(h, x, s.H - j);
+      store_n(s.out + r * s.H + j, x, s.H - j);
     }
 }
 
-inline void gru_pointwise(const Step& s) {
+inline void gru_pointwise(const Step& s, Range columns) {
   int64_t H = s.H;
   for (int64_t row = 0; row < s.rows; ++row) {
     float* gates = s.gates + row * 4 * H;
     const float* from_x = s.start.row(row) + 2 * H;
-    for (int64_t j = 0; j < H; j += 16) {
+    for (int64_t j = columns.begin; j < columns.end; j += 16) {
       int64_t n = H - j;
       v16 r = sigmoid(load_n(gates + j, n)), z = sigmoid(load_n(gates + H + j, n));
       v16 candidate = tanh(fma(r, load_n(gates + 3 * H + j, n), load_n(from_x + j, n)));
@@ -85,11 +96,11 @@ inline void gru_pointwise(const Step& s) {
   }
 }
 
-inline void lstm_pointwise(const Step& s) {
+inline void lstm_pointwise(const Step& s, Range columns) {
   int64_t H = s.H;
   for (int64_t row = 0; row < s.rows; ++row) {
     float* gates = s.gates + row * 4 * H;
-    for (int64_t j = 0; j < H; j += 16) {
+    for (int64_t j = columns.begin; j < columns.end; j += 16) {
       int64_t n = H - j;
       v16 i = sigmoid(load_n(gates + j, n)), f = sigmoid(load_n(gates + H + j, n));
       v16 g = tanh(load_n(gates + 2 * H + j, n)), o = sigmoid(load_n(gates + 3 * H + j, n));
@@ -104,19 +115,11 @@ inline void lstm_pointwise(const Step& s) {
   }
 }
 
-inline void step(const Step& s) {
-  int64_t H = s.H;
+inline void step_pointwise(const Step& s, Range columns) {
   switch (s.cell) {
-    case GRU:
-      multiply({s.rows, 2 * H, H, s.h, H, s.packed, s.start, s.gates, 4 * H});
-      multiply({s.rows, H, H, s.h, H, s.packed + packed_size(2 * H, H), {s.b_hn, 0}, s.gates + 3 * H, 4 * H});
-      return gru_pointwise(s);
-    case LSTM:
-      multiply({s.rows, 4 * H, H, s.h, H, s.packed, s.start, s.gates, 4 * H});
-      return lstm_pointwise(s);
-    default:
-      multiply({s.rows, H, H, s.h, H, s.packed, s.start, s.out, H});
-      return rnn_pointwise(s);
+    case GRU: return gru_pointwise(s, columns);
+    case LSTM: return lstm_pointwise(s, columns);
+    default: return rnn_pointwise(s, columns);
   }
 }
 
@@ -174,8 +177,11 @@ void forward(const Forward& f) {
         c = t == 0 ? f.c0 + b0 * H : f.cells ? f.cells + ((t - 1) * B + b0) * H : f.cn + b0 * H;
         c_out = f.cells ? f.cells + (t * B + b0) * H : f.cn + b0 * H;
       }
-      step({f.cell, rows, H, packed, b_hn, start, t ? f.out + ((t - 1) * B + b0) * H : f.h0 + b0 * H, c,
-            f.out + (t * B + b0) * H, c_out, f.gates ? f.gates + (t * B + b0) * S : one_step});
+      float* out = f.out + (t * B + b0) * H;
+      float* gates = !S ? out : f.gates ? f.gates + (t * B + b0) * S : one_step;
+      Step step{f.cell, rows, H, packed, b_hn, start, t ? out - B * H : f.h0 + b0 * H, c, out, c_out, gates};
+      step_products(step, {0, 1});
+      step_pointwise(step, {0, H});
     }
     copy_floats(f.hn + b0 * H, f.out + ((T - 1) * B + b0) * H, rows * H);
     if (f.cell == LSTM && f.cells) copy_floats(f.cn + b0 * H, f.cells + ((T - 1) * B + b0) * H, rows * H);
