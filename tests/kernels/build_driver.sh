@@ -13,7 +13,7 @@ case $($compiler -dumpmachine) in
   *) isas=portable define= ;;
 esac
 # GCC 12 warns of its own AVX-512 header.
-flags="-std=c++17 -O2 -Wall -Wextra -Wno-maybe-uninitialized -ffp-contract=off -fno-fast-math"
+flags="-std=c++17 -O2 -Wall -Wextra -Wno-maybe-uninitialized -Wno-uninitialized -ffp-contract=off -fno-fast-math"
 flags="$flags -pthread -I$kernel $*"
 running=
 for isa in $isas; do

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "kernels.h"
@@ -222,6 +223,48 @@ void functions() {
   }
 }
 
+// A prompt read, then greedy and sampled ids; models small and large enough for threads to share their columns.
+void generation() {
+  const char* names[] = {"rnn_relu", "rnn_tanh", "gru", "lstm"};
+  const Sizes all[] = {{1, 1, 7, 5}, {2, 1, 34, 131}, {3, 2, 65, 96}, {2, 3, 44, 130}, {1, 7, 300, 128}, {2, 19, 33, 37}};
+  for (int cell = 0; cell < 4; ++cell)
+    for (const Sizes& s : all) {  // T is the number of layers, I the vocabulary
+      random_state = uint64_t(100 * cell + s.B);
+      int64_t L = s.T, B = s.B, V = s.I, H = s.H, N = gates_of(cell) * H, steps = 9;
+      int64_t packed = cell == GRU ? packed_size(2 * H, H) + packed_size(H, H) : packed_size(N, H);
+      std::vector<Floats> kept;
+      kept.reserve(size_t(4 * L));  // addresses into it stay
+      auto keep = [&](Floats x) { return kept.emplace_back(std::move(x)).data(); };
+      std::vector<DecoderLayer> layers;
+      for (int64_t l = 0; l < L; ++l) {
+        int64_t I = l ? H : V;
+        Floats w_ih = numbers(N * I), w_hh = numbers(N * H, 0.2f), b_ih = numbers(N), b_hh = numbers(N);
+        float *hh = keep(unset(packed)), *input = keep(unset(l ? packed_size(N, I) : I * N)), *bias = keep(unset(N));
+        kernels().decoder_pack(cell, I, H, l == 0, w_ih.data(), w_hh.data(), b_ih.data(), b_hh.data(), hh, input, bias);
+        layers.push_back({hh, cell == GRU ? keep(Floats(b_hh.begin() + 2 * H, b_hh.end())) : nullptr, input, bias});
+      }
+      Floats w = numbers(V * H), b = numbers(V), h(size_t(L * B * H)), c(size_t(cell == LSTM ? L * B * H : 0));
+      Floats logits = unset(B * V), out = unset(packed_size(V, H));
+      kernels().decoder_pack_output(V, H, w.data(), out.data());
+      Decoder d{cell, L, B, H, V, layers.data(), out.data(), b.data(), h.data(), c.data(), logits.data()};
+      Ids prompt = integers(3 * B, V), ids(size_t(steps * B));
+      std::vector<double> draws;
+      for (int64_t i = 0; i < steps * B; ++i) draws.push_back(double(random_word() >> 11) * 0x1p-53);
+      kernels().decoder_read(d, 3, prompt.data());
+      Digest digest;
+      for (bool greedy : {true, false}) {
+        bool fine = kernels().decoder_generate(d, steps, nullptr, greedy ? -1.0f : 0.7f, greedy ? nullptr : draws.data(),
+                                               ids.data());
+        digest.bytes(ids.data(), ids.size() * 8);
+        digest.bytes(&fine, 1);
+        for (const Floats* result : {&logits, &h, &c}) digest.add(*result);
+      }
+      char name[100];
+      std::snprintf(name, sizeof name, "%s generation L=%d B=%d V=%d H=%d", names[cell], int(L), int(B), int(V), int(H));
+      print(name, digest);
+    }
+}
+
 // Two callers at once: one has the pool, the other computes alone.
 void concurrent() {
   uint64_t alone = layer(LSTM, {17, 19, 5, 41}, false, true, 9);
@@ -258,5 +301,6 @@ int main(int count, char** arguments) {
   updates();
   random_bits();
   functions();
+  generation();
   concurrent();
 }

@@ -4,13 +4,14 @@
 // The maximum of a row, its exponentials exp(x - max) in e, and their sum: sixteen partial sums, then the tree.
 inline float softmax_sum(const float* x, int64_t n, float* e, float& top) {
   v16 largest = set1(-__builtin_inff());
-  int64_t whole = n / 16 * 16;
-  for (int64_t j = 0; j < whole; j += 16) {
-    v16 y = load(x + j);
+  auto take = [&](const float* from) {
+    v16 y = load(from);
     largest = select(lt(largest, y), y, largest);
-  }
+  };
+  for (int64_t j = 0; j + 16 <= n; j += 16) take(x + j);
+  if (n >= 16 && n % 16) take(x + n - 16);  // some twice, which a maximum does not mind
   top = max_lanes(largest);
-  for (int64_t j = whole; j < n; ++j) top = top < x[j] ? x[j] : top;
+  for (int64_t j = 0; j < n && n < 16; ++j) top = top < x[j] ? x[j] : top;
   v16 sum = set1(0.0f), shift = set1(top);
   for (int64_t j = 0; j < n; j += 16) {
     store_n(e + j, exp(sub(load_n(x + j, n - j), shift)), n - j);

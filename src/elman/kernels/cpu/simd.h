@@ -152,18 +152,38 @@ inline void store_n(float* p, v16 a, int64_t n) {
 
 #endif
 
-// The sum and the maximum of sixteen lanes: always this tree.
+// The sum and the maximum of sixteen lanes: always this tree, in which lane i meets lane i + 8, then i + 4, i + 2, i + 1.
+#if defined(ELMAN_AVX512) || defined(ELMAN_AVX2)
+template <class F256, class F128>
+inline float tree(v16 a, F256 of8, F128 of4) {
+#if defined(ELMAN_AVX512)
+  __m256 x = of8(_mm512_castps512_ps256(a.r), _mm512_extractf32x8_ps(a.r, 1));
+#else
+  __m256 x = of8(a.r[0], a.r[1]);
+#endif
+  __m128 y = of4(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  y = of4(y, _mm_movehl_ps(y, y));
+  return _mm_cvtss_f32(of4(y, _mm_movehdup_ps(y)));
+}
 inline float sum_lanes(v16 a) {
+  return tree(a, [](__m256 x, __m256 y) { return _mm256_add_ps(x, y); }, [](__m128 x, __m128 y) { return _mm_add_ps(x, y); });
+}
+inline float max_lanes(v16 a) {  // x < y ? y : x
+  return tree(a, [](__m256 x, __m256 y) { return _mm256_max_ps(y, x); }, [](__m128 x, __m128 y) { return _mm_max_ps(y, x); });
+}
+#else
+template <class F>
+inline float tree(v16 a, F&& of) {
   alignas(64) float l[16];
   store(l, a);
   for (int half = 8; half; half /= 2)
-    for (int i = 0; i < half; ++i) l[i] = l[i] + l[i + half];
+    for (int i = 0; i < half; ++i) l[i] = of(l[i], l[i + half]);
   return l[0];
+}
+inline float sum_lanes(v16 a) {
+  return tree(a, [](float x, float y) { return x + y; });
 }
 inline float max_lanes(v16 a) {
-  alignas(64) float l[16];
-  store(l, a);
-  for (int half = 8; half; half /= 2)
-    for (int i = 0; i < half; ++i) l[i] = l[i] < l[i + half] ? l[i + half] : l[i];
-  return l[0];
+  return tree(a, [](float x, float y) { return x < y ? y : x; });
 }
+#endif
