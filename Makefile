@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench exercises sanitize test-aarch64 clean
+.PHONY: demo test check bench exercises sanitize test-wheel test-aarch64 clean
 
 demo: $(INSTALLED)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -40,6 +40,15 @@ sanitize:
 	    cmp build/driver.portable.1 build/driver.$$isa.$$threads || exit 1; \
 	  done; done; \
 	done
+
+# The wheel, installed in an environment of its own and tested away from the checkout: some minutes.
+test-wheel: $(INSTALLED)
+	away=$$(mktemp -d) && trap 'rm -rf "$$away"' EXIT && \
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $$away . && \
+	$(PYTHON) -m venv $$away/venv && \
+	$$away/venv/bin/python -m pip install --quiet -c constraints.txt torch && \
+	$$away/venv/bin/python -m pip install --quiet -c constraints.txt "$$(echo $$away/*.whl)[dev]" && \
+	cp -r tests pyproject.toml $$away && cd $$away && venv/bin/python -m pytest -q
 
 # The kernel compiled for aarch64 and run by qemu: apt install g++-aarch64-linux-gnu qemu-user
 test-aarch64: $(INSTALLED)
