@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from .console import EncodingErrors, Json, ModelPath, load_model, out, visible, write_csv, write_json
@@ -138,7 +139,8 @@ def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], kind: s
             f"{row['perplexity']:.4f}",
             *(f"{row[name]:.3f}" for name in baselines),
         )
-    out.print(table)
+    wide = out if out.is_terminal else Console(width=1000)  # a file or a pipe has no edge to fold at
+    wide.print(table)
     out.print(
         f"bits/{unit} and perplexity: the model's, which learnt from its training text beforehand"
         f"{'; each line by itself' if rows[0]['records'] else ''}.\n"

@@ -1,0 +1,155 @@
+"""The interactive session: prompts, settings between them, Ctrl-C and Ctrl-D, and a history that stays."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+
+import elman
+from elman import generation
+from elman.cli.session import Session
+
+TEXT = "the traveller came down to the sea.\n"
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return elman.build_model(elman.Corpus("t", TEXT, "none", "here"), hidden_size=8, init_std=None)
+
+
+@pytest.fixture
+def talk(model, capsys):
+    """Type keys into a session; the lines that it writes, and those on standard error."""
+
+    def call(keys, **settings):
+        with create_pipe_input() as keyboard, create_app_session(input=keyboard, output=DummyOutput()):
+            keyboard.send_text(keys + "\x04")
+            Session(model, **settings).run()
+        captured = capsys.readouterr()
+        return captured.out.split("\n")[1:-1], captured.err.split("\n")[:-1]
+
+    return call
+
+
+def answer(model, prompt, length, seed=0, **settings):
+    return f"{prompt}{elman.generate(model, prompt, length, seed=seed, **settings)}"
+
+
+def test_prompts_are_answered_each_time_anew(model, talk):
+    lines, errors = talk("the\rthe\r/seed 0\rthe\r", length=9, allowed="the sa")
+    first, second = (answer(model, "the", 9, seed, allowed="the sa") for seed in (0, 1))
+    assert lines == [first, second, "seed 0", first]
+    assert first != second
+    assert not errors
+
+
+def test_settings_change_between_prompts(model, talk):
+    lines, errors = talk("/temperature 0\r/length 12\rt\r/top-k 3\r/top-k off\r/stop 'a b' c\r/reset\r/temperature\r")
+    assert lines[:2] == ["temperature 0.0", "length 12"]
+    assert "\n".join(lines[2:]).startswith(answer(model, "t", 12, temperature=0))
+    assert lines[-4:] == ["top-k 3", "top-k off", "stop ['a b', 'c']", "temperature 1.0"]
+    assert not errors
+
+
+def test_what_is_wrong_is_said_and_changes_nothing(talk):
+    wrong = (
+        "/top-p 1.5",
+        "/temperature warm",
+        "/length 1 2",
+        "/frobnicate",
+        "/allowed ż",
+        "/stop 'open",
+        "/logit-bias ee",
+    )
+    lines, errors = talk("".join(f"{line}\r" for line in wrong) + "/settings\r")
+    assert [line.removeprefix("elman: ") for line in errors] == [
+        "top_p must be in (0, 1], got 1.5",
+        "/temperature: could not convert string to float: 'warm'",
+        "/length: expected one value",
+        "no command /frobnicate; /help lists them",
+        "allowed: the model has no character 'ż'",
+        "No closing quotation",
+        "/logit-bias: a logit bias is CHAR=VALUE, such as e=-2 or z=-inf; got 'ee'",
+    ]
+    assert lines[:3] == ["length 200", "temperature 1.0", "alpha 1.0"]
+    assert {"top-p off", "allowed off", "stop off", "logit-bias off"} <= set(lines)
+
+
+def test_help_and_a_slash_of_ones_own(model, talk):
+    lines, errors = talk("/help\r//x\r", length=3, allowed="t")
+    assert any("/repetition-penalty" in line for line in lines)
+    assert lines[-1] == "/xttt"
+    assert errors == ["elman: the model has never seen '/x'; read as <unk>"]
+
+
+def test_ctrl_c_stops_the_answer_and_not_the_session(talk, monkeypatch):
+    def endless(*_, **__):
+        yield "tt"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(generation, "stream", endless)
+    lines, _ = talk("a\rb\r")
+    assert lines == ["att", "btt"]
+    assert talk("half a line\x03/seed\r")[0] == ["seed 0"]
+
+
+def test_the_history_stays(talk, state):
+    talk("the sea\r", length=1)
+    assert "+the sea" in (state / "elman" / "history").read_text()
+    assert talk("\x1b[A\r", length=1, allowed="t")[0] == ["the seat"]
+
+
+def test_a_state_folder_that_cannot_be_written_costs_only_the_history(talk, state):
+    state.write_text("a file, not a folder")
+    assert talk("a\r", length=1, allowed="t")[0] == ["at"]
+
+
+def test_on_a_real_terminal(model, tmp_path):
+    elman.save(model, tmp_path / "m")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "elman.cli", "generate", str(tmp_path / "m"), "--interactive", "--allowed", "th"]
+    environment = {**os.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "TERM": "xterm"}
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = ""
+
+    def expect(text):
+        nonlocal shown
+        end = time.monotonic() + 60
+        while text not in shown:
+            ready, _, _ = select.select([ours], [], [], max(0.0, end - time.monotonic()))
+            assert ready, shown[-500:]
+            shown += os.read(ours, 1 << 16).decode("utf-8", "replace")
+        shown = shown.partition(text)[2]
+
+    expect("Ctrl-D leaves")
+    expect(">")
+    os.write(ours, b"/length 1000000000\r")
+    expect("length 1000000000\r\n")
+    os.write(ours, b"\r")
+    for letter in "th" * 20:
+        expect(letter)
+    process.send_signal(signal.SIGINT)
+    expect(">")
+    os.write(ours, b"/alpha\r")
+    expect("alpha 1.0")
+    expect(">")
+    os.write(ours, b"\x04")
+    assert process.wait(60) == 0
+    os.close(ours)
