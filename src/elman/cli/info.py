@@ -12,7 +12,10 @@ from .console import Json, ModelPath, load_model, model_path, out, write_json
 
 
 def info(model: ModelPath, json_: Json = False) -> None:
-    """What a model file holds, and which backend serves it here."""
+    """What a model file holds, and which backend serves it here.
+
+    Example: elman info runs/story
+    """
     from ..kernels import serving
     from ..modelfile import read_header
 
@@ -33,7 +36,10 @@ def info(model: ModelPath, json_: Json = False) -> None:
 
 
 def corpora(json_: Json = False) -> None:
-    """The corpora that have names."""
+    """The corpora that have names.
+
+    Example: elman corpora
+    """
     from ..corpora import corpora as known
 
     if json_:
@@ -48,7 +54,10 @@ def corpora(json_: Json = False) -> None:
 def recipes(
     name: Annotated[str | None, typer.Argument(help="Show the settings of this one.")] = None,
 ) -> None:
-    """The packaged recipes, or the settings of one."""
+    """The packaged recipes, or the settings of one.
+
+    Example: elman recipes records
+    """
     from ..recipe import load_recipe, recipe_names
 
     if name is None:

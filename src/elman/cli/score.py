@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from .console import EncodingErrors, Json, ModelPath, load_model, out, visible, write_csv, write_json
+from .console import EncodingErrors, Json, ModelPath, err, load_model, out, visible, write_csv, write_json
 
 if TYPE_CHECKING:
     from ..model import LanguageModel
@@ -58,7 +59,9 @@ def score(
     from ..scoring import score_many
 
     loaded, names = load_model(model), files or ["-"]
-    scores = score_many(loaded, _read(loaded, names, encoding_errors), records=records, names=names)
+    texts = _read(loaded, names, encoding_errors)
+    with err.status(f"reading {sum(map(len, texts)):,} characters") if err.is_terminal else nullcontext():
+        scores = score_many(loaded, texts, records=records, names=names)
     if html is not None:
         from ..modelfile import write_atomically
         from ..pages import surprisal_page

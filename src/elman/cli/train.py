@@ -65,7 +65,10 @@ def train(
     encoding_errors: EncodingErrors = "strict",
     json_: Json = False,
 ) -> None:
-    """Train a model on a text; write RUN/model.safetensors, log.jsonl and curve.svg."""
+    """Train a model on a text; write RUN/model.safetensors, log.jsonl and curve.svg.
+
+    Example: elman train access.log --records --output runs/log
+    """
     from ..corpora import load_corpus
     from ..recipe import load_recipe
 
