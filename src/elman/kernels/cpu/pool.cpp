@@ -234,7 +234,8 @@ void run_team(int want, void (*fn)(void*, const Team&), void* context) {
   uint32_t before = p.finished.value.load();
   for (int i = 0; i < n - 1; ++i) p.workers[i]->start.bump();
   fn(context, Team{0, n});
-  if (p.left.load() != 0) p.finished.wait(before, p.spin);
+  // A worker that was held up between its last two lines announces an earlier region's end here: so look again.
+  for (uint32_t seen = before; p.left.load() != 0;) seen = p.finished.wait(seen, p.spin);
 }
 
 float* scratch(Slot slot, int64_t floats) {

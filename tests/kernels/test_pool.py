@@ -1,0 +1,46 @@
+"""A region ends when its last thread is through, however badly that thread is held up in announcing it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+KERNEL = Path(__file__).parents[2] / "src" / "elman" / "kernels" / "cpu"
+LAST_LINE = "if (left.fetch_sub(1) == 1) finished.bump();"
+PROGRAM = """
+#include <cstdio>
+int main() {
+  int early = 0;
+  for (int region = 0; region < 200; ++region) {
+    std::atomic<int> done{0};
+    elman::parallel(2, [&](const elman::Team& team) {
+      if (team.id == region % 2) usleep(500);  // now the caller is the last, now the worker
+      done++;
+    });
+    if (done != 2) ++early, usleep(10000);
+  }
+  std::printf("%d", early);
+  std::fflush(stdout);
+  _exit(0);
+}
+"""
+
+
+def test_a_late_announcement_does_not_end_the_next_region(tmp_path, monkeypatch):
+    compiler = shutil.which("g++") or shutil.which("c++")
+    if not compiler:
+        pytest.skip("no C++ compiler")
+    source = (KERNEL / "pool.cpp").read_text(encoding="utf-8")
+    assert LAST_LINE in source
+    source = source.replace(LAST_LINE, LAST_LINE.replace("finished", "usleep(1500), finished"))
+    (tmp_path / "pool.cpp").write_text(source + PROGRAM, encoding="utf-8")
+    program = tmp_path / "pool"
+    subprocess.run(
+        [compiler, "-std=c++17", "-O1", "-pthread", f"-I{KERNEL}", tmp_path / "pool.cpp", "-o", program], check=True
+    )
+    monkeypatch.setenv("ELMAN_THREADS", "2")
+    done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "0"
