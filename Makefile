@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test check bench exercises sanitize test-wheel test-aarch64 clean
+.PHONY: demo test check bench exercises browser sanitize test-wheel test-aarch64 clean
 
 demo: $(INSTALLED)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -29,6 +29,11 @@ bench: $(INSTALLED)
 exercises: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[exercises]'
 	$(BIN)/python notebooks/exercises/run.py
+
+# What the tests of the pages need, where it is missing; without it they skip. Debian, as root.
+browser:
+	(command -v chromium && command -v chromedriver) >/dev/null || (apt-get -qq -o Acquire::http::Timeout=20 update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium chromium-driver)
 
 # The kernel under the address, undefined-behaviour and thread sanitizers: needs g++ alone, about two minutes.
 sanitize:

@@ -57,7 +57,8 @@ class Browser:
     def open(self, path: Path) -> None:
         """Load a file's page and wait until its script says that it is ready."""
         self._call("POST", "/url", {"url": "about:blank"})
-        self.log("performance")  # what the browser's own first page asked for
+        for kind in ("performance", "browser"):
+            self.log(kind)  # what earlier pages, and the browser's own first one, left
         self._call("POST", "/url", {"url": path.as_uri()})
         for _ in range(2400):
             if self.run("return 'ready' in document.body.dataset"):

@@ -125,7 +125,7 @@ def _as_json(report: Report, overlaps: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _print(facts: dict[str, Any], report: Report, overlaps: list[dict[str, Any]]) -> None:
-    coming = ", ".join(f"{visible(n['token'])!r} {100 * n['probability']:.1f} %" for n in facts["next"])
+    coming = ", ".join(f"'{visible(n['token'])}' {100 * n['probability']:.1f} %" for n in facts["next"])
     out.print(
         f"{facts['file']}: {facts['characters']:,} characters, {facts['bits_per_char']:.4f} bits/char\n"
         f"after its end: {coming}\n",
