@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import math
+import os
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from test_cli import refused, run
 from test_cli_generate import command, save  # noqa: F401  (a fixture)
 
 import elman
+from elman import kernels
 from elman.baselines import ngram_bits
 
 TEXT = "ada\nbo\ngrace\njean\n" * 5
@@ -142,6 +144,19 @@ def test_train_on_a_field_and_on_lines(tmp_path, command):  # noqa: F811
     assert one.records
     assert two.records
     assert one.digest() == two.digest()
+
+
+def test_neither_threads_nor_the_batch_change_a_bit(files):
+    names = [str(files / "a"), str(files / "b")]
+    outputs = [
+        run("score", files / "records", *names, "--lines", "--json", env={**os.environ, "ELMAN_THREADS": count}).stdout
+        for count in ("1", "3")
+    ]
+    assert outputs[0] == outputs[1]
+    model = elman.load(files / "records")
+    if kernels.serving(model.output.weight)[0] == "cpu":
+        alone = [bits for text in (TEXT, ODD) for bits in elman.score(model, text).lines().bits]
+        assert [r["bits"] for r in rows(outputs[0])] == alone
 
 
 @pytest.mark.parametrize(

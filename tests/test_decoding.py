@@ -107,6 +107,20 @@ def test_exactly_the_right_sets_are_kept(settings, kept):
         np.testing.assert_allclose(w[list(kept)], (P[list(kept)] / 0.4) ** exponent, rtol=1e-6)
 
 
+def test_kept_sets_are_their_definitions():
+    """top-p: the smallest set that has the share; min-p: all that are likely enough. Over every subset."""
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        p = rng.dirichlet(np.full(6, 0.7))
+        logits = np.log(p).astype(np.float32)
+        share = float(rng.uniform(0.05, 0.99))
+        enough = [s for n in range(1, 7) for s in itertools.combinations(range(6), n) if p[list(s)].sum() >= share]
+        smallest = max((s for s in enough if len(s) == len(enough[0])), key=lambda s: p[list(s)].sum())
+        assert tuple(np.flatnonzero(weights(logits, Sampling(top_p=share)))) == smallest
+        kept = np.flatnonzero(weights(logits, Sampling(min_p=share)))
+        assert list(kept) == [i for i in range(6) if p[i] >= share * p.max()]
+
+
 def test_ties_keep_the_lowest_ids_and_impossible_stays_so():
     logits = np.array([-np.inf, 1, 1, 1, -np.inf], dtype=np.float32)
     assert set(np.flatnonzero(weights(logits, Sampling(top_k=2)))) == {1, 2}
