@@ -19,6 +19,8 @@ def test_a_copy_stands_out_and_its_own_kind_does_not():
     report = memorisation(copying, corpus, unseen)
     assert list(report.matches) == ["generated", "held-out", "6-gram", "shuffled"]
     generated, beside, _, shuffled = report.rows()
+    assert report.baseline == "held-out"
+    assert memorisation(copying, corpus, unseen[:100]).baseline == "6-gram"  # too short to bound what chance gives
     assert generated["longest"] >= 400
     assert generated["beyond"] == pytest.approx(400 / 5400, abs=0.02)
     assert beside["beyond"] == 0

@@ -43,8 +43,10 @@ class Report:
 
     @property
     def baseline(self) -> str:
-        """The text whose longest match is the bound of what chance gives."""
-        return "held-out" if "held-out" in self.matches else f"{ORDER}-gram"
+        """The text whose longest match is the bound of what chance gives: a shorter one would set it too low."""
+        held_out = self.matches.get("held-out")
+        enough = held_out is not None and len(held_out.lengths) >= len(self.generated)
+        return "held-out" if enough else f"{ORDER}-gram"
 
     @property
     def bound(self) -> int:

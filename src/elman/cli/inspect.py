@@ -45,7 +45,7 @@ def inspect(
     """What hidden units do over a text, what comes next, and what the model has memorised.
 
     Memorised is what stands word for word in the training text and is longer than chance gives: than any such string of
-    the held-out text or, where nothing was held out, of a 6-gram model's.
+    the held-out text or, where less was held out than is written, of a 6-gram model's.
 
     Example: elman inspect runs/story README.md --html page.html
     """
