@@ -60,7 +60,7 @@ def test_a_long_text_equals_its_chunks_and_any_batch(cell, monkeypatch):
     for steps, tokens, rows in ((1, 1, 1), (7, 10**6, 2), (10**6, 50, 3)):
         monkeypatch.setattr(scoring, "_STEPS", steps)
         monkeypatch.setattr(scoring, "_TOKENS", tokens)
-        monkeypatch.setattr(scoring, "_ROWS", rows)
+        monkeypatch.setattr(scoring, "_STATE", rows * model.layer.hidden_size)
         for a, b in zip(score_many(model, texts), whole, strict=True):
             same(a.surprisal, b.surprisal)
 

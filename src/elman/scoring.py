@@ -22,7 +22,9 @@ from .model import LanguageModel, ModelState
 from .records import line_end, record_lines, record_spans
 from .text import normalise
 
-_ROWS = 1024  # most sequences side by side; more gain nothing
+# Most sequences side by side times hidden units. The state then stays in the cache, and is too small for torch, which
+# copies it between calls, to start threads of its own, which would spin on the kernel's cores.
+_STATE = 1 << 15
 _TOKENS = 1 << 16  # most steps times rows in a call: bounds memory, and does not change a bit of the result
 _ESCAPED = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of a byte that is not UTF-8
 _STEPS = 4096  # most steps in a call, for a single row
@@ -265,8 +267,9 @@ def walk(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.
     training, device = model.training, next(model.parameters()).device
     model.eval()
     order = np.argsort(-lengths, kind="stable")
-    for group in range(0, len(order), _ROWS):
-        rows, first, state = order[group : group + _ROWS], 0, None
+    most = max(1, _STATE // model.layer.hidden_size)
+    for group in range(0, len(order), most):
+        rows, first, state = order[group : group + most], 0, None
         longest = int(lengths[rows[0]])
         while first < longest:
             rows = rows[lengths[rows] > first]
