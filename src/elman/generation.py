@@ -191,13 +191,23 @@ class Streams:
     def advance(self, steps: int) -> np.ndarray:
         """The next int64 (steps, B) ids. Many short calls give what one long one does."""
         s = self.sampling
-        if self._native is not None and s.repetition_penalty == 1 and s.top_k is s.top_p is s.min_p is None:
+        if self._native is not None:
             draws = None
             if s.temperature != 0:
                 draws = np.stack([words.random_raw(steps) for words in self._words], axis=1)
                 draws = torch.from_numpy((draws >> np.uint64(11)).astype(np.float64) * 2.0**-53)
             bias = None if self._bias is None else torch.from_numpy(self._bias)
-            return self._native.generate(steps, bias, s.exponent, draws).numpy()
+            return self._native.generate(
+                steps,
+                bias,
+                s.exponent,
+                draws,
+                top_k=s.top_k,
+                top_p=s.top_p,
+                min_p=s.min_p,
+                penalty=s.repetition_penalty,
+                seen=torch.from_numpy(self._seen),
+            ).numpy()
         made = np.empty((steps, len(self._words)), dtype=np.int64)
         for t in range(steps):
             for b, words in enumerate(self._words):

@@ -223,7 +223,7 @@ void functions() {
   }
 }
 
-// A prompt read, then greedy and sampled ids; models small and large enough for threads to share their columns.
+// A prompt read, then ids in all ways to choose; models small and large enough for threads to share their columns.
 void generation() {
   const char* names[] = {"rnn_relu", "rnn_tanh", "gru", "lstm"};
   const Sizes all[] = {{1, 1, 7, 5}, {2, 1, 34, 131}, {3, 2, 65, 96}, {2, 3, 44, 130}, {1, 7, 300, 128}, {2, 19, 33, 37}};
@@ -252,9 +252,12 @@ void generation() {
       for (int64_t i = 0; i < steps * B; ++i) draws.push_back(double(random_word() >> 11) * 0x1p-53);
       kernels().decoder_read(d, 3, prompt.data());
       Digest digest;
-      for (bool greedy : {true, false}) {
-        bool fine = kernels().decoder_generate(d, steps, nullptr, greedy ? -1.0f : 0.7f, greedy ? nullptr : draws.data(),
-                                               ids.data());
+      std::vector<uint8_t> seen(size_t(B * V));
+      const Choice choices[] = {{nullptr, 1.0f, -1.0f, 0, -1.0, -1.0, nullptr, nullptr},
+                                {nullptr, 1.0f, 0.7f, 0, -1.0, -1.0, draws.data(), nullptr},
+                                {b.data(), 1.3f, 0.7f, 20, 0.9, 0.01, draws.data(), seen.data()}};
+      for (const Choice& choice : choices) {
+        bool fine = kernels().decoder_generate(d, steps, choice, ids.data());
         digest.bytes(ids.data(), ids.size() * 8);
         digest.bytes(&fine, 1);
         for (const Floats* result : {&logits, &h, &c}) digest.add(*result);

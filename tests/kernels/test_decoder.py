@@ -16,7 +16,12 @@ SETTINGS = [
     {"seed": 5},
     {"seed": 5, "temperature": 0.5, "alpha": 1.5},
     {"seed": 2, "allowed": "abcde \n", "logit_bias": {"a": -3.0}},
-    {"seed": 2, "top_k": 4, "top_p": 0.9},
+    {"seed": 2, "top_k": 4},
+    {"seed": 2, "top_p": 0.8},
+    {"seed": 2, "min_p": 0.3},
+    {"seed": 2, "top_k": 99, "top_p": 1.0, "min_p": 0.0},
+    {"seed": 2, "temperature": 0.5, "top_k": 9, "top_p": 0.9, "min_p": 0.05, "repetition_penalty": 1.4},
+    {"temperature": 0, "repetition_penalty": 3.0},
 ]
 
 
@@ -41,6 +46,7 @@ def test_native_loop_equals_python_loop(cell, num_layers, settings, monkeypatch)
     plain = streams(model, sampling)
     assert np.array_equal(plain.advance(40), made)
     assert plain._logits.tobytes() == native._logits.tobytes()
+    assert np.array_equal(plain._seen, native._seen) or sampling.repetition_penalty == 1
 
 
 @pytest.mark.parametrize("cell", CELLS)

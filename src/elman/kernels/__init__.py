@@ -158,8 +158,10 @@ def decoder(cell: str, batch_size: int, layers: Sequence[Weights], output: tuple
 
     Returns:
         an object with `h`, `c` (L, B, H) and `logits` (B, V), zeros at first; `read(ids)`, int64 (T, B); and
-        `generate(steps, bias, exponent, draws)`, the next int64 (steps, B): the likeliest ones if exponent < 0, else
-        those that draws, float64 (steps, B) in [0, 1), fall on. Its bits are those of the other operations.
+        `generate(steps, bias, exponent, draws, ...)`, the next int64 (steps, B): the likeliest ones if exponent < 0,
+        else those that draws, float64 (steps, B) in [0, 1), fall on. bias: float32 (V,) or None; top_k, top_p, min_p,
+        penalty as `generation.Sampling` says; seen: bool (B, V), what the penalty is for, updated. Its bits are those
+        of the other operations.
     """
     if _native is None or _serve(output[0]) is not _native:
         return None

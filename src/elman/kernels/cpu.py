@@ -399,11 +399,30 @@ class Decoder:
         ids = ids.to(torch.int64).contiguous()
         _cpu.decoder_read(self._sizes, self._addresses, len(ids), _address(ids))
 
-    def generate(self, steps: int, bias: Tensor | None, exponent: float, draws: Tensor | None) -> Tensor:
+    def generate(
+        self,
+        steps: int,
+        bias: Tensor | None,
+        exponent: float,
+        draws: Tensor | None,
+        *,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        penalty: float = 1.0,
+        seen: Tensor | None = None,
+    ) -> Tensor:
         ids = torch.empty((steps, self._sizes[2]), dtype=torch.int64)
+        choice = [
+            penalty,
+            exponent,
+            min(top_k or 0, self._sizes[4]),
+            *(-1.0 if p is None else p for p in (top_p, min_p)),
+        ]
         if not _cpu.decoder_generate(
-            self._sizes, self._addresses, steps, _address(bias), exponent, _address(draws), _address(ids)
-        ):
+            self._sizes, self._addresses, steps, _address(bias), choice, _address(draws),
+            _address(seen) if penalty != 1 else 0, _address(ids),
+        ):  # fmt: skip
             raise ValueError("the model's logits are not numbers; its training has diverged")
         return ids
 

@@ -144,11 +144,13 @@ void py_decoder_read(const std::vector<int64_t>& sizes, const std::vector<Addres
   kernels().decoder_read(d.decoder, T, ids_at(ids));
 }
 
+// choice: penalty, exponent, top_k, top_p, min_p as in Choice.
 bool py_decoder_generate(const std::vector<int64_t>& sizes, const std::vector<Address>& addresses, int64_t steps,
-                         Address bias, float exponent, Address draws, Address ids) {
+                         Address bias, const std::vector<double>& choice, Address draws, Address seen, Address ids) {
   DecoderArguments d(sizes, addresses);
-  return kernels().decoder_generate(d.decoder, steps, floats(bias), exponent, reinterpret_cast<const double*>(draws),
-                                    reinterpret_cast<int64_t*>(ids));
+  Choice c{floats(bias), float(choice.at(0)), float(choice.at(1)), int64_t(choice.at(2)), choice.at(3), choice.at(4),
+           reinterpret_cast<const double*>(draws), reinterpret_cast<uint8_t*>(seen)};
+  return kernels().decoder_generate(d.decoder, steps, c, reinterpret_cast<int64_t*>(ids));
 }
 
 }  // namespace

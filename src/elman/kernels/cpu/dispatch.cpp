@@ -19,15 +19,15 @@ namespace portable { extern const Table table; }
 
 namespace {
 
-struct Choice {
+struct Candidate {
   const Table* table;
   bool runs;
   bool serves;  // chosen without being named
 };
 
 // Best first.
-const Choice* choices(int& count) {
-  static const Choice all[] = {
+const Candidate* candidates(int& count) {
+  static const Candidate all[] = {
 #if defined(ELMAN_X86)
       {&avx512::table, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") != 0,
        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")},
@@ -51,7 +51,7 @@ std::atomic<const Table*> chosen{nullptr};
 
 const char* best_isa() {
   int count;
-  const Choice* all = choices(count);
+  const Candidate* all = candidates(count);
   for (int i = 0; i < count; ++i)
     if (all[i].runs && all[i].serves) return all[i].table->isa;
   return nullptr;
@@ -59,7 +59,7 @@ const char* best_isa() {
 
 void set_isa(const char* name) {
   int count;
-  const Choice* all = choices(count);
+  const Candidate* all = candidates(count);
   std::string names;
   for (int i = 0; i < count; ++i) {
     if (!all[i].runs) continue;

@@ -106,6 +106,17 @@ struct Decoder {
   float* logits;                   // (B, V) after the last token
 };
 
+// How generation chooses, in this order; elman.generation.Sampling says what each does.
+struct Choice {
+  const float* bias;               // (V) added to the logits, or null
+  float penalty;                   // of characters seen; 1: none
+  float exponent;                  // < 0: greedy
+  int64_t top_k;                   // 0: all
+  double top_p, min_p;             // < 0: all
+  const double* draws;             // (steps, B) in [0, 1), or null when greedy
+  uint8_t* seen;                   // (B, V): 1 for what the prompt or the text has, updated; null unless there is a penalty
+};
+
 struct Table {
   const char* isa;
   void (*forward)(const Forward&);
@@ -127,8 +138,7 @@ struct Table {
                        const float* b_hh, float* packed_hh, float* input, float* bias);
   void (*decoder_pack_output)(int64_t V, int64_t H, const float* w, float* packed);
   void (*decoder_read)(const Decoder&, int64_t T, const int64_t* ids);
-  bool (*decoder_generate)(const Decoder&, int64_t steps, const float* bias, float exponent, const double* draws,
-                           int64_t* ids);
+  bool (*decoder_generate)(const Decoder&, int64_t steps, const Choice&, int64_t* ids);
   double (*fma_peak)(int64_t rounds);  // floating-point operations done by all threads
 };
 
