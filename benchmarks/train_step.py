@@ -86,9 +86,18 @@ def elman_fit(model: elman.LanguageModel, ids: torch.Tensor) -> Contestant:
 
 
 def elman_loop(model: elman.LanguageModel, ids: torch.Tensor) -> Contestant:
-    """The same model under an ordinary torch loop."""
+    """The same model under an ordinary torch loop, without torch's own threads: after their work they spin for a while,
+    and on the kernel's cores."""
     x, y = ids[:-1].contiguous(), ids[1:].contiguous()
-    return _torch_step(list(model.parameters()), lambda: model.loss(x, y)[0])
+    contestant, threads = _torch_step(list(model.parameters()), lambda: model.loss(x, y)[0]), torch.get_num_threads()
+
+    def step() -> object:
+        torch.set_num_threads(1)
+        loss = contestant.step()
+        torch.set_num_threads(threads)
+        return loss
+
+    return Contestant(step, contestant.reset)
 
 
 def torch_nn(model: elman.LanguageModel, ids: torch.Tensor) -> Contestant:

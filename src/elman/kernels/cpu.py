@@ -46,7 +46,7 @@ def available() -> tuple[bool, str]:
 
 
 def _address(x: Tensor | None) -> int:
-    return 0 if x is None or x.numel() == 0 else x.data_ptr()
+    return 0 if x is None else x.data_ptr()  # 0 too for a tensor without elements
 
 
 def _dense(x: Tensor | None) -> Tensor | None:
