@@ -34,9 +34,13 @@ def test_curve_of_training_and_held_out_text(logs, tmp_path):
 
 
 def test_grid_has_a_panel_for_each_log(logs):
-    figure = grid(logs, columns=2)
+    figure = grid(logs, columns=2, title="three sizes")
+    assert figure.get_suptitle() == "three sizes"
     assert [axes.get_title() for axes in figure.axes] == [*logs, ""]
     assert [len(axes.lines) for axes in figure.axes] == [2, 2, 1, 0]
+    assert [axes.axison for axes in figure.axes] == [True, True, True, False]
     for axes, log in zip(figure.axes, logs.values(), strict=False):
         assert np.asarray(axes.lines[0].get_ydata()).tolist() == [e.train_perplexity for e in log]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training text", "held-out text"]
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["training text", "held-out text"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from .modelfile import write_atomically
 from .training import Epoch
@@ -25,20 +26,20 @@ def curve(log: Sequence[Epoch], title: str = "") -> Figure:
     return figure
 
 
-def grid(logs: Mapping[str, Sequence[Epoch]], columns: int = 3) -> Figure:
+def grid(logs: Mapping[str, Sequence[Epoch]], columns: int = 3, title: str = "") -> Figure:
     """Small `curve`s side by side, one for each title, with the same axes so that they can be compared."""
     rows = math.ceil(len(logs) / columns)
     figure = Figure(figsize=(2.6 * columns, 1.9 * rows + 0.4), layout="constrained")
-    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
-    for axes, (title, log) in zip(panels, logs.items(), strict=False):
+    panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+    for axes, (name, log) in zip(panels, logs.items(), strict=False):
         _draw(axes, log)
-        axes.set_title(title, fontsize="medium")
-    for axes in list(panels)[len(logs) :]:
+        axes.set_title(name, fontsize="medium")
+    for axes in panels[len(logs) :]:
         axes.set_axis_off()
+    figure.suptitle(title)
     figure.supxlabel("epoch", fontsize="medium")
     figure.supylabel("perplexity", fontsize="medium")
-    lines = max((axes.lines for axes in figure.axes), key=len)
-    figure.legend(handles=list(lines), loc="outside upper center", ncols=2, frameon=False)
+    max(panels, key=lambda axes: len(axes.lines)).legend(frameon=False, fontsize="small")
     return figure
 
 
@@ -49,6 +50,7 @@ def _draw(axes: Axes, log: Sequence[Epoch]) -> None:
         axes.plot(*zip(*held_out, strict=True), label="held-out text")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))  # some, where the axis is short
     axes.grid(alpha=0.3, which="both")
     axes.spines[["top", "right"]].set_visible(False)
 
