@@ -52,8 +52,8 @@ def train_step() -> list[str]:
     lines = [
         "A step of training (forward, backward, clipping, SGD), medians; in brackets, how many times `fit`. The",
         "floor is the step's arithmetic at the rate of the machine's FMA units, measured in the same run. The ordinary",
-        "torch loop has `torch.set_num_threads(1)`: torch's own threads spin for a while after their work, and would do",
-        "so on the kernel's cores. `python benchmarks/train_step.py`",
+        "torch loop has `torch.set_num_threads(1)`: torch's own threads spin for a while after their work, and would",
+        "do so on the kernel's cores. `python benchmarks/train_step.py`",
         "",
     ]
     body = []
