@@ -127,7 +127,7 @@ class _Recurrent(nn.Module):
             back, state_back = kernels.recurrent(self.cell, x.flip(0), states[2 * layer + 1], weights[2 * layer + 1])
             x = torch.cat((ahead, back.flip(0)), -1)
             last += [state_ahead, state_back]
-        packed = tuple(torch.stack(part) for part in zip(*last, strict=True))
+        packed = tuple(stack(part) for part in zip(*last, strict=True))
         if self.batch_first:
             x = x.transpose(0, 1)
         if unbatched:
@@ -172,6 +172,12 @@ class _Recurrent(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
+
+
+def stack(layers: Sequence[Tensor]) -> Tensor:
+    """(B, H) of each layer -> (L, B, H). One alone is not copied: a large copy would wake torch's threads, which then spin
+    for a while on the kernel's cores."""
+    return layers[0].unsqueeze(0) if len(layers) == 1 else torch.stack(list(layers))
 
 
 class RNN(_Recurrent):

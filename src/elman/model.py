@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from . import initial, kernels
-from .layers import _Recurrent
+from .layers import _Recurrent, stack
 from .text import Vocabulary
 
 ModelState = Tensor | tuple[Tensor, Tensor]  # h (L, B, H), or (h, c)
@@ -101,7 +101,7 @@ class LanguageModel(nn.Module):
             (self.output.weight, self.output.bias),
             drop,
         )
-        packed = tuple(torch.stack(part) for part in zip(*last, strict=True))
+        packed = tuple(stack(part) for part in zip(*last, strict=True))
         return mean, packed if layer.cell == "lstm" else packed[0], grads  # type: ignore[return-value]
 
     @torch.no_grad()
