@@ -10,6 +10,8 @@ written here alone. With --check nothing is executed or written: exit status 1 s
 from __future__ import annotations
 
 import argparse
+import base64
+import io
 import json
 import os
 import re
@@ -20,6 +22,7 @@ from typing import Any
 
 import nbclient
 import nbformat
+from PIL import Image
 
 from elman.modelfile import write_atomically
 
@@ -52,6 +55,15 @@ def execute(notebook: Any) -> None:
     notebook.metadata = nbformat.from_dict(_METADATA)
     for i, cell in enumerate(notebook.cells):
         cell.id, cell.metadata = f"cell-{i}", {}
+
+
+def shrink(notebook: Any) -> None:
+    """Pictures with a palette of 64 colours: a third of the size, and no difference to be seen in curves and bars."""
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if "image/png" in output.get("data", {}):
+            picture, smaller = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))), io.BytesIO()
+            picture.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(smaller, "png", optimize=True)
+            output.data["image/png"] = base64.b64encode(smaller.getvalue()).decode() + "\n"
 
 
 def numbers(notebook: Any) -> dict[str, Any]:
@@ -89,6 +101,7 @@ def main() -> int:
         if not arguments.check:
             print(f"executing {path.name}", file=sys.stderr)
             execute(notebook)
+            shrink(notebook)
         found = numbers(notebook)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
