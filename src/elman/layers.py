@@ -175,8 +175,8 @@ class _Recurrent(nn.Module):
 
 
 def stack(layers: Sequence[Tensor]) -> Tensor:
-    """(B, H) of each layer -> (L, B, H). One alone is not copied: a large copy would wake torch's threads, which then spin
-    for a while on the kernel's cores."""
+    """(B, H) of each layer -> (L, B, H). One alone is not copied: a large copy would wake torch's threads, which then
+    spin for a while on the kernel's cores."""
     return layers[0].unsqueeze(0) if len(layers) == 1 else torch.stack(list(layers))
 
 
