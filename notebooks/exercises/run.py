@@ -45,7 +45,7 @@ def notebooks(names: list[str]) -> list[Path]:
 
 
 def execute(notebook: Any) -> None:
-    """Run every cell, in place. No trace of when or where is left."""
+    """Run every cell, in place. No trace of when or where is left; what came on stderr is passed on and not kept."""
     os.environ.pop("ELMAN_QUICK", None)
     with tempfile.TemporaryDirectory() as folder:
         client = nbclient.NotebookClient(
@@ -55,6 +55,10 @@ def execute(notebook: Any) -> None:
     notebook.metadata = nbformat.from_dict(_METADATA)
     for i, cell in enumerate(notebook.cells):
         cell.id, cell.metadata = f"cell-{i}", {}
+        if cell.cell_type == "code":
+            for output in cell.outputs:
+                print(output.text if output.get("name") == "stderr" else "", end="", file=sys.stderr)
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
 
 
 def shrink(notebook: Any) -> None:
