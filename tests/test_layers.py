@@ -83,3 +83,15 @@ def test_a_wrong_state_says_what_to_do():
     layer = elman.RNN(4, 6)
     with pytest.raises(ValueError, match=r"call begin_state\(2\) or pass None"):
         layer(torch.zeros(3, 2, 4), layer.begin_state(32))
+
+
+def test_what_torch_users_call_and_pass():
+    layer = elman.LSTM(5, 7)
+    layer.flatten_parameters()
+    packed = torch.nn.utils.rnn.pack_padded_sequence(torch.zeros(4, 2, 5), [4, 2])
+    with pytest.raises(TypeError, match="input is a PackedSequence; expected a tensor; pad"):
+        layer(packed)
+    with pytest.raises(ValueError, match=r"the state of LSTM is \(h, c\)"):
+        layer(torch.zeros(4, 2, 5), (torch.zeros(1, 2, 7),))
+    with pytest.raises(TypeError, match=r"the layer is torch.nn.modules.rnn.RNN; expected elman.RNN"):
+        elman.LanguageModel(torch.nn.RNN(5, 7), 5)  # pyright: ignore

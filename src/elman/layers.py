@@ -82,6 +82,9 @@ class _Recurrent(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
+    def flatten_parameters(self) -> None:
+        """For programs that call torch's: nothing to do, the backends lay out the weights themselves."""
+
     def begin_state(self, batch_size: int) -> Tensor | tuple[Tensor, Tensor]:
         """Zeros for the start of a text: h (L*D, B, H), or (h, c) for the LSTM."""
         like = next(self.parameters())
@@ -102,8 +105,14 @@ class _Recurrent(nn.Module):
             output: (T, B, D*H), h of the last layer at every step.
             state: as `hx`, after the last step.
         Raises:
+            TypeError: a packed sequence, or something else that is no tensor.
             ValueError: a shape that does not fit; says which was expected.
         """
+        if not isinstance(input, Tensor):
+            raise TypeError(
+                f"input is a {type(input).__name__}; expected a tensor; pad sequences that are packed, with "
+                "torch.nn.utils.rnn.pad_packed_sequence"
+            )
         token_ids = not input.is_floating_point()
         unbatched = input.dim() == (1 if token_ids else 2)
         x = input.unsqueeze(0 if self.batch_first else 1) if unbatched else input
@@ -141,7 +150,7 @@ class _Recurrent(nn.Module):
         """Per layer and direction, (h,) or (h, c), each (B, H)."""
         if hx is None:
             hx = self.begin_state(batch_size)
-        elif isinstance(hx, Tensor) == (self.cell == "lstm"):
+        elif isinstance(hx, Tensor) == (self.cell == "lstm") or (len(hx) != 2 and not isinstance(hx, Tensor)):
             raise ValueError(
                 f"the state of {type(self).__name__} is {'(h, c)' if self.cell == 'lstm' else 'one tensor'}"
             )

@@ -27,6 +27,7 @@ class LanguageModel(nn.Module):
         records: trained on records: a text is a sequence of lines, the state is reset at each, and a line is primed by
             the line end before it.
     Raises:
+        TypeError: the layer is none of Elman's, but torch's, say.
         ValueError: the layer's or the vocabulary's size is not V, or the layer is bidirectional or batch_first.
     """
 
@@ -39,6 +40,9 @@ class LanguageModel(nn.Module):
         records: bool = False,
     ) -> None:
         super().__init__()
+        if not isinstance(layer, _Recurrent):
+            kind = type(layer)
+            raise TypeError(f"the layer is {kind.__module__}.{kind.__name__}; expected elman.RNN, GRU or LSTM")
         if layer.input_size != vocab_size:
             raise ValueError(
                 f"the layer's input_size is {layer.input_size} but vocab_size is {vocab_size}; make them equal"
