@@ -109,6 +109,10 @@ def test_a_corpus_that_cannot_be_read(name, tmp_path):
         (["train", "--epochs", "many"], "--epochs"),
         (["train", "--lr", "0"], "lr"),
         (["train", "--batch-size", "5000"], "short"),
+        (["train", "--seed", str(2**64)], "seed must be below 2^64"),
+        (["train", "--hidden-size", str(10**20)], "hidden_size must be below 2^31"),
+        (["train", "--hidden-size", "500000000"], "not enough memory"),
+        (["train", "--every", "-1"], "--every"),
         (["train", "--frobnicate"], "--frobnicate"),
         (["frobnicate"], "frobnicate"),
         (["info", "missing.safetensors"], "missing.safetensors"),
@@ -117,6 +121,21 @@ def test_a_corpus_that_cannot_be_read(name, tmp_path):
 )
 def test_one_line_and_status_2(arguments, expected, tmp_path):
     refused(run(*arguments, cwd=tmp_path), expected)
+
+
+@pytest.mark.parametrize("page", [".", "/proc/page.html"])
+def test_a_page_that_cannot_be_written_is_named(page, trained, tmp_path):
+    refused(run("score", trained[0], "--html", page, stdin="the", cwd=tmp_path), f"elman: {page}: ")
+
+
+def test_a_stream_that_the_shell_has_closed(trained):
+    def in_shell(command):
+        line = f"{sys.executable} -m elman.cli {command}"
+        return subprocess.run(line, shell=True, capture_output=True, text=True, timeout=120)
+
+    refused(in_shell(f"score {trained[0]} <&-"), "standard input is empty")
+    done = in_shell(f"generate {trained[0]} --length 5 >&-")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_model_file_that_is_none(trained, tmp_path):

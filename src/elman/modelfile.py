@@ -5,6 +5,7 @@ No pickle. A digest over header and weights tells a damaged file from a whole on
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -124,7 +125,12 @@ def _digest(config: str, tensors: dict[str, torch.Tensor]) -> str:
 def write_atomically(path: str | Path, data: bytes) -> None:
     """Write beside `path`, then rename: what was there stays whole until the new file is."""
     path = Path(path)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder; expected the name of a file to write", str(path))
+    try:
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

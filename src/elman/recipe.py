@@ -88,6 +88,8 @@ class Recipe:
                 raise ValueError(f"{name} must be finite, got {value}")
             if name in (*_AT_LEAST_ONE, "max_chars") and (not _whole(value) or value < 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+            if _whole(value) and value >= (2**64 if name == "seed" else 2**31):
+                raise ValueError(f"{name} must be below {'2^64' if name == 'seed' else '2^31'}, got {value}")
             if name in _POSITIVE and not value > 0:
                 raise ValueError(f"{name} must be above 0, got {value!r}")
             if name in _NOT_NEGATIVE and not value >= 0:

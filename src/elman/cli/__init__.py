@@ -25,6 +25,9 @@ for command in (train.train, generate.generate, score.score, inspect.inspect, in
 
 def main() -> None:
     """Run the command. Whatever a user can cause is one line on stderr and exit status 2."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the shell, as by >&-
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  (open until the end)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal whose encoding lacks a character
@@ -43,8 +46,12 @@ def main() -> None:
     except RuntimeError as error:
         from ..training import TrainingDiverged
 
+        if "can't allocate memory" in str(error):  # torch's own MemoryError
+            _fail(MemoryError())
         if not isinstance(error, TrainingDiverged):
             raise
+        _fail(error)
+    except MemoryError as error:
         _fail(error)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -54,6 +61,8 @@ def _fail(error: Exception) -> None:
     if isinstance(error, BrokenPipeError):  # the reader went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
+    if isinstance(error, MemoryError):
+        error = MemoryError("not enough memory here; ask for fewer hidden units, a smaller batch or fewer samples")
     text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
     print("elman: " + " ".join(text.split()), file=sys.stderr)
     sys.exit(2)

@@ -93,6 +93,8 @@ def train(
         "sample_every": sample_every,
         "sample_length": length,
     }
+    if every < 0:
+        raise ValueError(f"--every must be at least 0, got {every}")
     records = records or field is not None
     settings = load_recipe(recipe or ("records" if records else "book"))
     settings = settings.replace(**{k: v for k, v in changes.items() if v is not None})
@@ -162,7 +164,7 @@ def _size(text: Corpus) -> str:
     if not text.records:
         return size
     ends = text.text.count("\n") if isinstance(text.text, str) else text.text.count(b"\n")
-    return f"{ends:,} records, {size}"
+    return f"{ends:,} record{'' if ends == 1 else 's'}, {size}"
 
 
 def _run_folder(output: Path | None, corpus: str, overwrite: bool) -> Path:
