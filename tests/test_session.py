@@ -80,7 +80,7 @@ def test_what_is_wrong_is_said_and_changes_nothing(talk):
     lines, errors = talk("".join(f"{line}\r" for line in wrong) + "/settings\r")
     assert [line.removeprefix("elman: ") for line in errors] == [
         "top_p must be in (0, 1], got 1.5",
-        "/temperature: could not convert string to float: 'warm'",
+        "/temperature: expected a number, got 'warm'",
         "/length: expected one value",
         "no command /frobnicate; /help lists them",
         "allowed: the model has no character 'ż'",
@@ -96,6 +96,15 @@ def test_help_and_a_slash_of_ones_own(model, talk):
     assert any("/repetition-penalty" in line for line in lines)
     assert lines[-1] == "/xttt"
     assert errors == ["elman: the model has never seen '/x'; read as <unk>"]
+
+
+def test_a_line_end_can_be_a_stop_string(talk):
+    lines, errors = talk("/stop \\n '#\\n b'\r/length x\r/top-p y\r")
+    assert lines == ["stop ['\\n', '#\\n b']"]
+    assert errors == [
+        "elman: /length: expected a whole number, got 'x'",
+        "elman: /top-p: expected a number, got 'y'",
+    ]
 
 
 def test_ctrl_c_stops_the_answer_and_not_the_session(talk, monkeypatch):

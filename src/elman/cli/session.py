@@ -29,12 +29,27 @@ A line is a prompt, and its continuation is written below it. Ctrl-C stops that;
 After each answer the seed goes up by one, so that the same prompt is answered anew; /seed 0 begins again."""
 
 
+def _words(line: str) -> list[str]:
+    """Split as a shell does, but a backslash is one: \\n must reach `with_line_ends`."""
+    lexer = shlex.shlex(line, posix=True)
+    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
+    return list(lexer)
+
+
 def _whole(words: list[str]) -> int:
-    return int(_single(words))
+    word = _single(words)
+    try:
+        return int(word)
+    except ValueError:
+        raise ValueError(f"expected a whole number, got {word!r}") from None
 
 
 def _number(words: list[str]) -> float:
-    return float(_single(words))
+    word = _single(words)
+    try:
+        return float(word)
+    except ValueError:
+        raise ValueError(f"expected a number, got {word!r}") from None
 
 
 def _single(words: list[str]) -> str:
@@ -106,7 +121,7 @@ class Session:
         show_stream(self.model, prompt, length, stop, sampling)
 
     def _command(self, line: str) -> None:
-        name, *words = shlex.split(line) or ["help"]
+        name, *words = _words(line) or ["help"]
         name = name.replace("-", "_")
         if name == "help":
             out.print(_HELP.format(names=" ".join(f"/{n.replace('_', '-')}" for n in _DEFAULTS)), markup=False)
