@@ -146,6 +146,14 @@ def generate() -> list[str]:
             for label, name in labels.items()
         ]
         lines += table(["", *found], body)
+        big = max((part["elman"] for part in found.values()), key=lambda row: int(row["weight_bytes_per_char"]))
+        lines += [
+            f"One stream of the {model(big)} reads {int(big['weight_bytes_per_char']) / 1e6:.1f} MB of weights for every "
+            "character:",
+            f"{float(big['weight_GB_per_s']):.0f} GB/s, where a sum over as many bytes reads "
+            f"{float(big['sum_reads_GB_per_s']):.0f}.",
+            "",
+        ]
     scored = {r["contestant"]: r for r in read("score_lines")}
     if scored:
         ours, theirs = scored["elman.score"], scored["torch.nn, a call a line"]
