@@ -74,7 +74,8 @@ def test_lines(files, command):  # noqa: F811
     assert [r["bits"] for r in got] == list(by_line.bits)
     assert [r["bits_per_char"] for r in got] == [r["bits"] / r["characters"] for r in got]
     table = command("score", files / "records", files / "b", "--lines").splitlines()[1:]
-    assert table[3].split() == [f"{got[3]['bits']:.2f}", f"{got[3]['bits_per_char']:.3f}", f"{files / 'b'}:4:", "qqqqq"]
+    costs = [f"{got[3]['bits']:.2f}", f"{got[3]['bits_per_char']:.3f}", f"{got[3]['burst']:.2f}"]
+    assert table[3].split() == [*costs, f"{files / 'b'}:4:", "qqqqq"]
     read = list(csv.DictReader(io.StringIO(command("score", files / "records", files / "b", "--lines", "--csv"))))
     assert [float(r["bits"]) for r in read] == [r["bits"] for r in got]
 
@@ -83,7 +84,7 @@ def test_the_top_of_several_files(files, command):  # noqa: F811
     both = [files / "b", files / "a"]
     every = [r for r in rows(command("score", files / "records", *both, "--lines", "--json")) if r["text"]]
     top = rows(command("score", files / "records", *both, "--top", 3, "--json"))
-    assert top == sorted(every, key=lambda r: -r["bits_per_char"])[:3]
+    assert top == sorted(every, key=lambda r: -r["burst"])[:3]
 
 
 def test_carried_or_line_by_line(files, command):  # noqa: F811

@@ -14,7 +14,8 @@ import torch
 import elman
 from elman import kernels, scoring
 from elman.baselines import baselines, ngram_bits
-from elman.scoring import alternatives, score_many, sequence_nats
+from elman.recipe import load_recipe
+from elman.scoring import BURST, alternatives, score_many, sequence_nats
 
 TEXT = "the traveller came down to the sea.\nand went home again.\n\nétait-il là?\n" * 6
 
@@ -77,10 +78,38 @@ def test_records_are_scored_one_by_one():
         alone = elman.score(model, "\n" + line + "\n")  # primed by a line end, which costs nothing here
         assert bits == pytest.approx(math.fsum(alone.surprisal[1:]), rel=1e-5)
     assert math.fsum(by_line.bits) == pytest.approx(got.bits)
-    order = by_line.top(3)
-    cost = by_line.bits / by_line.lengths
-    assert list(cost[order]) == sorted(cost, reverse=True)[:3]
-    assert by_line.top(1, per_char=False)[0] == int(np.argmax(by_line.bits))
+
+
+def test_a_burst_is_the_dearest_window_of_a_line():
+    for text in (TEXT, "a\nab\n\nabc\nthe sea"):
+        got = elman.score(make(), text)
+        lines, expected = got.lines(), []
+        for start, length in zip(lines.starts, lines.lengths, strict=True):
+            line = got.surprisal[start : start + length]
+            expected.append(max(line[i : i + BURST].sum() for i in range(max(1, length - BURST + 1))))
+        np.testing.assert_allclose(lines.bursts, expected, rtol=1e-12)
+        filled = [i for i in range(len(lines)) if lines.text(i)]
+        assert list(lines.top(3)) == sorted(filled, key=lambda i: -lines.bursts[i])[:3]
+
+
+def test_the_top_finds_odd_lines_in_a_log():
+    rng = np.random.default_rng(5)
+    verbs, places, codes = ("GET", "PUT"), ("users", "images", "orders", "static"), (200, 304)
+    log = [f"{rng.choice(verbs)} /{rng.choice(places)}/{rng.integers(100)} {rng.choice(codes)}" for _ in range(4000)]
+    odd = [
+        "GET /users/../etc 200",
+        "DROP /orders/17 200",
+        "GET /imgaes/5 304",
+        "PUT /static/12 500",
+        "Segmentation fault",
+    ]
+    corpus = elman.Corpus("log", "\n".join(log[:3000]) + "\n", "none", "here", True)
+    settings = load_recipe("records").replace(hidden_size=32, epochs=2, val_fraction=0.0)
+    model = elman.build_model(corpus, settings)
+    elman.fit(model, corpus, settings)
+    today = [*log[3000:3500], *odd, *log[3500:]]
+    lines = elman.score(model, "\n".join(today), records=True).lines()
+    assert {lines.text(i) for i in lines.top(len(odd))} == set(odd)
 
 
 def test_records_need_a_line_end():

@@ -27,6 +27,8 @@ from .text import normalise
 _STATE = 1 << 15
 _TOKENS = 1 << 16  # most steps times rows in a call: bounds memory, and does not change a bit of the result
 _ESCAPED = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of a byte that is not UTF-8
+BURST = 4
+"""Neighbouring characters of a line whose bits together say how odd it is."""
 _STEPS = 4096  # most steps in a call, for a single row
 
 
@@ -77,7 +79,15 @@ class Score:
         if not len(ends) or ends[-1] != len(tokens):
             ends = np.append(ends, len(tokens))
         lengths = np.diff(ends, prepend=0)
-        return Lines(self.data, ends - lengths, lengths, self._add(lengths))
+        return Lines(self.data, ends - lengths, lengths, self._add(lengths), self._bursts(lengths))
+
+    def _bursts(self, lengths: np.ndarray) -> np.ndarray:
+        """float64 (N,): of each line, the most bits that `BURST` neighbours of it cost, or all of a shorter one."""
+        place = np.arange(len(self.surprisal)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        sums = self.surprisal.copy()  # of a character and those before it in its line
+        for back in range(1, BURST):
+            sums[back:] += np.where(place[back:] >= back, self.surprisal[:-back], 0.0)
+        return np.maximum.reduceat(sums, np.cumsum(lengths) - lengths)
 
     def _add(self, lengths: np.ndarray) -> np.ndarray:
         """float64: sums of runs of `surprisal`, added from left to right."""
@@ -95,6 +105,8 @@ class Lines:
     """int64 (N,), with the line end."""
     bits: np.ndarray
     """float64 (N,)."""
+    bursts: np.ndarray
+    """float64 (N,), the most bits that `BURST` neighbouring characters of the line cost, its line end counted."""
 
     def __len__(self) -> int:
         return len(self.bits)
@@ -104,13 +116,13 @@ class Lines:
         line = self.data[self.starts[index] : self.starts[index] + self.lengths[index]]
         return (line if isinstance(line, str) else line.decode("utf-8", "replace")).removesuffix("\n")
 
-    def top(self, count: int, per_char: bool = True) -> np.ndarray:
-        """Indices of the `count` most surprising lines, per character or in all, dearest first; ties in their order.
+    def top(self, count: int) -> np.ndarray:
+        """Indices of the `count` lines with the dearest bursts, dearest first; ties in their order.
 
-        Blank lines are left out: a model of records has seen none, and there is nothing in them to look at.
+        What is odd about a line is mostly in one place; a mean over the line hides it in a long one, and is high for
+        a line that is only rare. Blank lines are left out: a model of records has seen none.
         """
-        cost = self.bits / self.lengths if per_char else self.bits
-        order = np.argsort(-cost, kind="stable")
+        order = np.argsort(-self.bursts, kind="stable")
         return order[(_tokens(self.data)[self.starts] != ord("\n"))[order]][:count]
 
 

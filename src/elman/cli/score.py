@@ -32,7 +32,7 @@ def score(
     lines: Annotated[bool, typer.Option("--lines", help="List what every line costs.")] = False,
     top: Annotated[
         int | None,
-        typer.Option(metavar="N", help="List the N lines that cost most per character, blank ones left out."),
+        typer.Option(metavar="N", help="List the N lines with the dearest 4 neighbouring characters."),
     ] = None,
     chars: Annotated[bool, typer.Option("--chars", help="List what every character costs.")] = False,
     html: Annotated[
@@ -44,7 +44,8 @@ def score(
 ) -> None:
     """Bits per character and perplexity of texts, beside what compressors and an n-gram model reach.
 
-    A cost is -log2 p, in bits: what a coder would spend. A line's includes its line end.
+    A cost is -log2 p, in bits: what a coder would spend. A line's includes its line end;
+    its burst is the most that 4 neighbouring characters of it cost.
 
     Example: elman score runs/log today.log --top 40
     """
@@ -157,7 +158,7 @@ def _list_lines(names: Sequence[str], files: Sequence[Lines], top: int | None, f
         chosen = ((file, index) for file, of in enumerate(files) for index in range(len(of)))
     else:
         best = [(file, int(index)) for file, of in enumerate(files) for index in of.top(top)]
-        chosen = sorted(best, key=lambda at: -files[at[0]].bits[at[1]] / files[at[0]].lengths[at[1]])[:top]
+        chosen = sorted(best, key=lambda at: -files[at[0]].bursts[at[1]])[:top]
     rows = (
         {
             "file": names[file],
@@ -165,6 +166,7 @@ def _list_lines(names: Sequence[str], files: Sequence[Lines], top: int | None, f
             "characters": int(files[file].lengths[index]),
             "bits": float(files[file].bits[index]),
             "bits_per_char": float(files[file].bits[index] / files[file].lengths[index]),
+            "burst": float(files[file].bursts[index]),
             "text": files[file].text(index),
         }
         for file, index in chosen
@@ -175,11 +177,11 @@ def _list_lines(names: Sequence[str], files: Sequence[Lines], top: int | None, f
     elif form == "csv":
         write_csv(rows)
     else:
-        print(f"{'bits':>10}  {'bits/char':>9}  line")
+        print(f"{'bits':>10}  {'bits/char':>9}  {'burst':>7}  line")
         for row in rows:
             text = row["text"] if len(row["text"]) <= _WIDTH else row["text"][: _WIDTH - 1] + "…"
             where = visible(f"{row['file']}:{row['line']}: {text}")
-            print(f"{row['bits']:>10.2f}  {row['bits_per_char']:>9.3f}  {where}")
+            print(f"{row['bits']:>10.2f}  {row['bits_per_char']:>9.3f}  {row['burst']:>7.2f}  {where}")
 
 
 def _list_characters(names: Sequence[str], scores: Sequence[Score], form: str) -> None:
