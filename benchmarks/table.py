@@ -148,8 +148,8 @@ def generate() -> list[str]:
         lines += table(["", *found], body)
         big = max((part["elman"] for part in found.values()), key=lambda row: int(row["weight_bytes_per_char"]))
         lines += [
-            f"One stream of the {model(big)} reads {int(big['weight_bytes_per_char']) / 1e6:.1f} MB of weights for each",
-            f"character: {float(big['weight_GB_per_s']):.0f} GB/s, where a sum over as many bytes reads "
+            f"One stream of the {model(big)} reads {int(big['weight_bytes_per_char']) / 1e6:.1f} MB of weights",
+            f"for each character: {float(big['weight_GB_per_s']):.0f} GB/s, where a sum over as many bytes reads "
             f"{float(big['sum_reads_GB_per_s']):.0f}.",
             "",
         ]
