@@ -13,7 +13,7 @@ from test_cli import refused, run
 
 import elman
 from elman.beam import beam_search
-from elman.cli import console, main
+from elman.cli import console
 
 TEXT = "the traveller came down to the sea.\nand went home again.\n"
 FOREVER = ["--length", "1000000000"]
@@ -32,21 +32,6 @@ def path(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "text"
     save(path)
     return path
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    """Run the command in this process; its standard output."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["elman", *map(str, arguments)])
-        with pytest.raises(SystemExit) as done:
-            main()
-        captured = capsys.readouterr()
-        assert not done.value.code, captured.err
-        return captured.out
-
-    return call
 
 
 def start(*arguments):

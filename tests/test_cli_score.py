@@ -12,7 +12,7 @@ import os
 import numpy as np
 import pytest
 from test_cli import refused, run
-from test_cli_generate import command, save  # noqa: F401  (a fixture)
+from test_cli_generate import save
 
 import elman
 from elman import kernels
@@ -37,7 +37,7 @@ def rows(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_a_summary_is_the_librarys_beside_the_baselines(files, command):  # noqa: F811
+def test_a_summary_is_the_librarys_beside_the_baselines(files, command):
     model = elman.load(files / "records")
     assert model.vocabulary is not None
     names = [str(files / "a"), str(files / "b")]
@@ -65,7 +65,7 @@ def test_a_summary_is_the_librarys_beside_the_baselines(files, command):  # noqa
     assert "unknown" not in printed
 
 
-def test_lines(files, command):  # noqa: F811
+def test_lines(files, command):
     got = rows(command("score", files / "records", files / "b", "--lines", "--json"))
     by_line = elman.score(elman.load(files / "records"), ODD).lines()
     assert [(r["line"], r["text"], r["characters"]) for r in got] == [
@@ -80,21 +80,21 @@ def test_lines(files, command):  # noqa: F811
     assert [float(r["bits"]) for r in read] == [r["bits"] for r in got]
 
 
-def test_the_top_of_several_files(files, command):  # noqa: F811
+def test_the_top_of_several_files(files, command):
     both = [files / "b", files / "a"]
     every = [r for r in rows(command("score", files / "records", *both, "--lines", "--json")) if r["text"]]
     top = rows(command("score", files / "records", *both, "--top", 3, "--json"))
     assert top == sorted(every, key=lambda r: -r["burst"])[:3]
 
 
-def test_carried_or_line_by_line(files, command):  # noqa: F811
+def test_carried_or_line_by_line(files, command):
     model = elman.load(files / "records")
     for option, records in (("--no-records", False), ("--records", True)):
         (row,) = rows(command("score", files / "records", files / "a", option, "--json"))
         assert row["bits"] == elman.score(model, TEXT, records=records).bits
 
 
-def test_characters(files, command):  # noqa: F811
+def test_characters(files, command):
     score = elman.score(elman.load(files / "text"), "ada")
     (files / "c").write_text("ada")
     (row,) = rows(command("score", files / "text", files / "c", "--chars", "--json"))
@@ -105,12 +105,12 @@ def test_characters(files, command):  # noqa: F811
     assert [(r["place"], r["character"]) for r in read] == [("1", "a"), ("2", "d"), ("3", "a")]
 
 
-def test_a_page(files, command):  # noqa: F811
+def test_a_page(files, command):
     command("score", files / "records", files / "b", "--html", files / "page.html")
     assert "</html>" in (files / "page.html").read_text()
 
 
-def test_any_bytes_for_a_model_of_bytes(tmp_path, command):  # noqa: F811
+def test_any_bytes_for_a_model_of_bytes(tmp_path, command):
     data = b"\x00\xff\xfe\x01" * 50
     save(tmp_path / "m", data)
     (tmp_path / "f").write_bytes(data)
@@ -119,7 +119,7 @@ def test_any_bytes_for_a_model_of_bytes(tmp_path, command):  # noqa: F811
     assert "bits/byte" in command("score", tmp_path / "m", tmp_path / "f")
 
 
-def test_a_line_of_10_mb(tmp_path, command):  # noqa: F811
+def test_a_line_of_10_mb(tmp_path, command):
     text = "ab" * 5_000_000
     model = elman.build_model(elman.Corpus("t", "ab\n", "none", "here", True), hidden_size=1, init_std=None)
     elman.save(model, tmp_path / "m")
@@ -133,7 +133,7 @@ def test_a_line_of_10_mb(tmp_path, command):  # noqa: F811
     assert len(command("score", tmp_path / "m", tmp_path / "f", "--top", 1).splitlines()[1]) < 400
 
 
-def test_train_on_a_field_and_on_lines(tmp_path, command):  # noqa: F811
+def test_train_on_a_field_and_on_lines(tmp_path, command):
     records = ["ada", "bo", "grace"] * 20
     (tmp_path / "j").write_text("".join(json.dumps({"name": r}) + "\n" for r in records))
     (tmp_path / "l").write_text("".join(f"{r}\n" for r in records))
@@ -187,7 +187,7 @@ def test_refusals(files, arguments, expected):
     refused(run(*arguments.split(), cwd=files), expected)
 
 
-def test_many_lines(tmp_path, command):  # noqa: F811
+def test_many_lines(tmp_path, command):
     rng = np.random.default_rng(3)
     names = ["ada", "bo", "grace", "jean"]
     save(tmp_path / "m", TEXT, records=True)
