@@ -32,7 +32,9 @@ def score(
     lines: Annotated[bool, typer.Option("--lines", help="List what every line costs.")] = False,
     top: Annotated[
         int | None,
-        typer.Option(metavar="N", help="List the N lines with the dearest 4 neighbouring characters."),
+        typer.Option(
+            metavar="N", help="List the N lines with the dearest 4 neighbouring characters, blank ones left out."
+        ),
     ] = None,
     chars: Annotated[bool, typer.Option("--chars", help="List what every character costs.")] = False,
     html: Annotated[
