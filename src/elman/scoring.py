@@ -27,9 +27,9 @@ from .text import normalise
 _STATE = 1 << 15
 _TOKENS = 1 << 16  # most steps times rows in a call: bounds memory, and does not change a bit of the result
 _ESCAPED = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of a byte that is not UTF-8
+_STEPS = 4096  # most steps in a call, for a single row
 BURST = 4
 """Neighbouring characters of a line whose bits together say how odd it is."""
-_STEPS = 4096  # most steps in a call, for a single row
 
 
 @dataclass(frozen=True)

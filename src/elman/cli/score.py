@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -120,13 +120,19 @@ def _summarise(model: LanguageModel, names: Sequence[str], scores: Sequence[Scor
         total["perplexity"] = perplexity(total["bits_per_char"])
         total |= {k: sum(bits[k] for bits in totals) / total["characters"] for k in totals[0]}
         rows.append({k: total[k] for k in rows[0]})
-    if form == "json":
-        for row in rows:
-            write_json(row)
-    elif form == "csv":
-        write_csv(rows)
-    else:
+    if form == "table":
         _print_summary(rows, list(totals[0]), model.vocabulary.kind)
+    else:
+        _write(rows, form)
+
+
+def _write(rows: Iterable[dict[str, Any]], form: str) -> None:
+    """Rows for a program: JSON lines or CSV."""
+    if form == "csv":
+        write_csv(rows)
+        return
+    for row in rows:
+        write_json(row)
 
 
 def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], kind: str) -> None:
@@ -173,17 +179,14 @@ def _list_lines(names: Sequence[str], files: Sequence[Lines], top: int | None, f
         }
         for file, index in chosen
     )
-    if form == "json":
-        for row in rows:
-            write_json(row)
-    elif form == "csv":
-        write_csv(rows)
-    else:
-        print(f"{'bits':>10}  {'bits/char':>9}  {'burst':>7}  line")
-        for row in rows:
-            text = row["text"] if len(row["text"]) <= _WIDTH else row["text"][: _WIDTH - 1] + "…"
-            where = visible(f"{row['file']}:{row['line']}: {text}")
-            print(f"{row['bits']:>10.2f}  {row['bits_per_char']:>9.3f}  {row['burst']:>7.2f}  {where}")
+    if form != "table":
+        _write(rows, form)
+        return
+    print(f"{'bits':>10}  {'bits/char':>9}  {'burst':>7}  line")
+    for row in rows:
+        text = row["text"] if len(row["text"]) <= _WIDTH else row["text"][: _WIDTH - 1] + "…"
+        where = visible(f"{row['file']}:{row['line']}: {text}")
+        print(f"{row['bits']:>10.2f}  {row['bits_per_char']:>9.3f}  {row['burst']:>7.2f}  {where}")
 
 
 def _list_characters(names: Sequence[str], scores: Sequence[Score], form: str) -> None:

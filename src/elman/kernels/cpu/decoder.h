@@ -36,14 +36,13 @@ struct Lane {
 
   void read(const int64_t* ids, bool want_logits) const {
     int64_t H = d.H, N = gates_of(d.cell) * H, S = d.cell == RNN_RELU || d.cell == RNN_TANH ? H : 4 * H;
-    auto part = [&](const Product& p) { multiply(columns_of(p, share(panels(p.N), 1, team.id, team.n))); };
     for (int64_t l = 0; l < d.L; ++l) {
       const DecoderLayer& layer = d.layers[l];
       float *h = d.h + (l * d.B + b0) * H, *from_x = pre + b0 * N;
       float* c = d.cell == LSTM ? d.c + (l * d.B + b0) * H : nullptr;
       Start start{layer.input, N, ids + b0};
       if (l) {
-        part({rows, N, H, h - d.B * H, H, layer.input, {layer.bias, 0}, from_x, N});
+        multiply({rows, N, H, h - d.B * H, H, layer.input, {layer.bias, 0}, from_x, N}, team);
         start = {from_x, N};
         team.barrier();
       }
@@ -54,7 +53,8 @@ struct Lane {
       team.barrier();
     }
     if (!want_logits) return;
-    part({rows, d.V, H, d.h + ((d.L - 1) * d.B + b0) * H, H, d.w_out, {d.b_out, 0}, d.logits + b0 * d.V, d.V});
+    const float* top = d.h + ((d.L - 1) * d.B + b0) * H;
+    multiply({rows, d.V, H, top, H, d.w_out, {d.b_out, 0}, d.logits + b0 * d.V, d.V}, team);
     team.barrier();
   }
 };
@@ -100,12 +100,11 @@ struct Likeliest {
     }
     heap[i] = id;
   }
-  int32_t next() {                 // the one that is taken stays behind the heap, so that heap[left] .. are those taken
+  void next() {                    // the one that is taken stays behind the heap, so that heap[left] .. are those taken
     int32_t best = heap[0], last = heap[--left];
     heap[0] = last;
     if (left) sink(0);
     heap[left] = best;
-    return best;
   }
 };
 

@@ -200,13 +200,14 @@ inline void multiply(const Product& p) {
   }
 }
 
-// The part of a product that computes these panels of C.
-inline Product columns_of(Product p, Range range) {
+// This thread's part of a product that a team computes: some panels of C.
+inline void multiply(Product p, const Team& team) {
+  Range range = share(panels(p.N), 1, team.id, team.n);
   int64_t n = range.begin * kPanel;
   p.N = most(0, least(p.N, range.end * kPanel) - n);
   p.b += n * (p.depth ? p.depth : p.K), p.c += n;
   if (p.start.base) p.start.base += n;
-  return p;
+  multiply(p);
 }
 
 // Panels first .. last-1 of B = W transposed: W is (N, K) with rows `ld` apart.

@@ -61,12 +61,11 @@ struct Step {
 
 inline void step_products(const Step& s, const Team& team) {
   int64_t H = s.H;
-  auto part = [&](const Product& p) { multiply(columns_of(p, share(panels(p.N), 1, team.id, team.n))); };
   if (s.cell == GRU) {
-    part({s.rows, 2 * H, H, s.h, H, s.packed, s.start, s.gates, 4 * H});
-    part({s.rows, H, H, s.h, H, s.packed + packed_size(2 * H, H), {s.b_hn, 0}, s.gates + 3 * H, 4 * H});
+    multiply({s.rows, 2 * H, H, s.h, H, s.packed, s.start, s.gates, 4 * H}, team);
+    multiply({s.rows, H, H, s.h, H, s.packed + packed_size(2 * H, H), {s.b_hn, 0}, s.gates + 3 * H, 4 * H}, team);
   } else {
-    part({s.rows, gates_of(s.cell) * H, H, s.h, H, s.packed, s.start, s.gates, gates_of(s.cell) * H});
+    multiply({s.rows, gates_of(s.cell) * H, H, s.h, H, s.packed, s.start, s.gates, gates_of(s.cell) * H}, team);
   }
 }
 
