@@ -59,7 +59,7 @@ test-wheel: $(INSTALLED)
 test-aarch64: $(INSTALLED)
 	$(BIN)/python -m pytest -q -rs tests/kernels/test_aarch64.py
 
-$(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/elman/kernels/cpu/*)
+$(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/*)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'

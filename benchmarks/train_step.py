@@ -28,9 +28,9 @@ from rivals import arrays, jax, jax_begin, jax_cell, jnp, torch_copy
 import elman
 from elman import kernels
 from elman.kernels import _cpu
-from elman.layers import make_layer
-from elman.recipe import Recipe
-from elman.training import _Optimizer
+from elman.model import make_layer
+from elman.training import Recipe
+from elman.training.loop import _Optimizer
 
 LR, CLIP = 1.0, 1.0
 

@@ -12,8 +12,8 @@ import pytest
 from test_cli import refused, run
 
 import elman
-from elman.beam import beam_search
 from elman.cli import console
+from elman.generation import beam_search
 
 TEXT = "the traveller came down to the sea.\nand went home again.\n"
 FOREVER = ["--length", "1000000000"]

@@ -16,7 +16,7 @@ from test_cli_generate import save
 
 import elman
 from elman import kernels
-from elman.baselines import ngram_bits
+from elman.scoring import ngram_bits
 
 TEXT = "ada\nbo\ngrace\njean\n" * 5
 ODD = "ada\nbo\n\nqqqqq\njean\n"

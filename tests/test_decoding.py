@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import elman
-from elman.beam import beam_search
-from elman.generation import Sampling, Streams, choose, generate_ids, stream, weights
+from elman.generation import Sampling, Streams, beam_search, generate_ids, stream
+from elman.generation.choose import choose, weights
 
 TEXT = "abca bcab cabc aabb ccab. "
 

@@ -6,7 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from elman.initial import normal, uniform
+from elman.model.initial import normal, uniform
 
 
 def test_normal_inverts_the_distribution():

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import elman
-from elman import scoring
 from elman.inspection import Unit, activations, correlation_ratio, features, kind, units
+from elman.scoring import blocks
 
 TEXT = 'He said "no (never)",\nand THE sea,\n17 times.\n\n' * 6
 
@@ -43,7 +43,7 @@ def by_torch(model: elman.LanguageModel, ids: np.ndarray) -> list[np.ndarray]:
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn_tanh"])
 @pytest.mark.parametrize("steps", [5, 4096])
 def test_activations_are_torchs(cell, steps, monkeypatch):
-    monkeypatch.setattr(scoring, "_STEPS", steps)
+    monkeypatch.setattr(blocks, "_STEPS", steps)
     model = make(cell, num_layers=2)
     score = elman.score(model, TEXT)
     expected = by_torch(model, model.vocabulary.encode(TEXT))  # type: ignore[union-attr]
@@ -54,7 +54,7 @@ def test_activations_are_torchs(cell, steps, monkeypatch):
 
 
 def test_records_begin_afresh(monkeypatch):
-    monkeypatch.setattr(scoring, "_STEPS", 3)
+    monkeypatch.setattr(blocks, "_STEPS", 3)
     model = make(num_layers=2)
     score = elman.score(model, TEXT, records=True)
     got, at = activations(model, score, 1, None), 0

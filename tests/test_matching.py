@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from elman.matching import Matches, Overlap, expected_longest, longest_matches, ngram_text
+from elman.inspection import Matches, Overlap, expected_longest, longest_matches, ngram_text
 
 
 def slow(text, corpus):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import elman
-from elman.memorisation import memorisation, recorded_corpus, write
-from elman.modelfile import read_header
+from elman.inspection import memorisation, recorded_corpus, write
+from elman.model import read_header
 
 
 def test_a_copy_stands_out_and_its_own_kind_does_not():

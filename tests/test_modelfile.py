@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 import elman
-from elman.modelfile import read_header
+from elman.model import read_header
 
 CORPUS = elman.Corpus("t", "some text, and ünicode 日本", "none", "here")
 
@@ -28,7 +28,7 @@ def saved(tmp_path):
 @pytest.mark.parametrize("cell", ["rnn_relu", "rnn_tanh", "gru", "lstm"])
 @pytest.mark.parametrize("bias", [True, False])
 def test_round_trip(tmp_path, cell, bias):
-    from elman.layers import make_layer
+    from elman.model import make_layer
 
     vocabulary = CORPUS.vocabulary()
     layer = make_layer(cell, len(vocabulary), 5, 2, 0.25, bias)

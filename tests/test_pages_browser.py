@@ -12,11 +12,9 @@ import numpy as np
 import pytest
 
 import elman
-from elman.inspection import after, units
-from elman.memorisation import memorisation
-from elman.pages import surprisal_page
+from elman.inspection import after, memorisation, units
+from elman.pages import inspection_page, surprisal_page
 from elman.scoring import alternatives
-from elman.sections import inspection_page
 
 pytestmark = pytest.mark.skipif(bool(chromium.MISSING), reason=chromium.MISSING)
 TEXT = "The sea,\n\tand </script><b>home</b> & <!-- «日本» again.\x00\u202e\n" * 3

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.plots import curve, grid, save_curve
+from elman.training.curve import curve, grid, save_curve
 
 TEXT = "the traveller came down to the sea and the traveller went home again. " * 12
 

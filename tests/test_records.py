@@ -11,11 +11,11 @@ import torch
 
 import elman
 from elman.batches import record_batches
-from elman.epochs import Records
-from elman.modelfile import read_header
-from elman.recipe import Recipe
-from elman.records import json_field, record_lines, record_spans, without_blank_lines
+from elman.model import read_header
 from elman.scoring import sequence_nats
+from elman.text import json_field, record_lines, record_spans, without_blank_lines
+from elman.training import Recipe
+from elman.training.data import Records
 
 NAMES = ["ada", "bo", "grace hopper", "x", "jean", "kathleen antonelli", "betty", "fran", "ruth", "marlyn"] * 3
 

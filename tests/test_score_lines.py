@@ -12,10 +12,9 @@ import pytest
 import torch
 
 import elman
-from elman import kernels, scoring
-from elman.baselines import baselines, ngram_bits
-from elman.recipe import load_recipe
-from elman.scoring import BURST, alternatives, score_many, sequence_nats
+from elman import kernels
+from elman.scoring import BURST, alternatives, baselines, blocks, ngram_bits, score_many, sequence_nats
+from elman.training import load_recipe
 
 TEXT = "the traveller came down to the sea.\nand went home again.\n\nétait-il là?\n" * 6
 
@@ -59,9 +58,9 @@ def test_a_long_text_equals_its_chunks_and_any_batch(cell, monkeypatch):
     for text, one in zip(texts, whole, strict=True):
         same(elman.score(model, text).surprisal, one.surprisal)
     for steps, tokens, rows in ((1, 1, 1), (7, 10**6, 2), (10**6, 50, 3)):
-        monkeypatch.setattr(scoring, "_STEPS", steps)
-        monkeypatch.setattr(scoring, "_TOKENS", tokens)
-        monkeypatch.setattr(scoring, "_STATE", rows * model.layer.hidden_size)
+        monkeypatch.setattr(blocks, "_STEPS", steps)
+        monkeypatch.setattr(blocks, "_TOKENS", tokens)
+        monkeypatch.setattr(blocks, "_STATE", rows * model.layer.hidden_size)
         for a, b in zip(score_many(model, texts), whole, strict=True):
             same(a.surprisal, b.surprisal)
 

@@ -12,9 +12,8 @@ import pytest
 from test_pages import unpack
 
 import elman
-from elman.inspection import after, units
-from elman.memorisation import memorisation, quotations, write
-from elman.sections import inspection_page
+from elman.inspection import after, memorisation, quotations, units, write
+from elman.pages import inspection_page
 
 TEXT = "the sea is wide,\nand <b>home</b> & again.\n" * 12
 

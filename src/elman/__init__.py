@@ -9,27 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .beam import Beam, beam_search
     from .corpora import Corpus, CorpusError, load_corpus
-    from .generation import Sampling, generate, stream
-    from .layers import GRU, LSTM, RNN
-    from .model import LanguageModel
-    from .modelfile import ModelFileError, load, save
-    from .recipe import Recipe, load_recipe
+    from .generation import Beam, Sampling, beam_search, generate, stream
+    from .model import GRU, LSTM, RNN, LanguageModel, ModelFileError, load, save
     from .scoring import Score, score
     from .text import Vocabulary, normalise
-    from .training import Run, TrainingDiverged, build_model, fit
+    from .training import Recipe, Run, TrainingDiverged, build_model, fit, load_recipe
 
 _HOME = {
     "corpora": ("Corpus", "CorpusError", "load_corpus"),
     "text": ("Vocabulary", "normalise"),
-    "layers": ("GRU", "LSTM", "RNN"),
-    "model": ("LanguageModel",),
-    "modelfile": ("ModelFileError", "load", "save"),
-    "recipe": ("Recipe", "load_recipe"),
-    "training": ("Run", "TrainingDiverged", "build_model", "fit"),
-    "generation": ("Sampling", "generate", "stream"),
-    "beam": ("Beam", "beam_search"),
+    "model": ("GRU", "LSTM", "RNN", "LanguageModel", "ModelFileError", "load", "save"),
+    "training": ("Recipe", "Run", "TrainingDiverged", "build_model", "fit", "load_recipe"),
+    "generation": ("Beam", "Sampling", "beam_search", "generate", "stream"),
     "scoring": ("Score", "score"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}

@@ -4,7 +4,7 @@ set -e
 compiler=$1 program=$2
 shift 2
 tests=$(cd "$(dirname "$0")" && pwd)
-kernel=$tests/../../src/elman/kernels/cpu
+kernel=$tests/../../src/native
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
 case $($compiler -dumpmachine) in

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 import elman
-from elman import initial, kernels
+from elman import kernels
+from elman.model import initial
 
 pytest.importorskip("elman.kernels._cpu", reason="the native kernel is not built")
 from elman.kernels import _cpu, cpu  # pyright: ignore

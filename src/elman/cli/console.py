@@ -31,7 +31,7 @@ def model_path(path: Path) -> Path:
 
 
 def load_model(path: Path) -> LanguageModel:
-    from ..modelfile import load
+    from ..model import load
 
     return load(model_path(path))
 

@@ -76,7 +76,7 @@ def generate(
     loaded = load_model(model)
     unseen = warn_unknown(loaded, prompt)
     if beam is not None:
-        from ..beam import beam_search
+        from ..generation import beam_search
 
         beams = beam_search(loaded, prompt, length, beam)[:num_samples]
         samples = [{"text": b.text, "bits": b.bits} for b in beams]

@@ -17,7 +17,7 @@ def info(model: ModelPath, json_: Json = False) -> None:
     Example: elman info runs/story
     """
     from ..kernels import serving
-    from ..modelfile import read_header
+    from ..model import read_header
 
     header, loaded = read_header(model_path(model)), load_model(model)
     vocabulary, (backend, why) = header.pop("vocabulary"), serving(loaded.output.weight)
@@ -58,7 +58,7 @@ def recipes(
 
     Example: elman recipes records
     """
-    from ..recipe import load_recipe, recipe_names
+    from ..training import load_recipe, recipe_names
 
     if name is None:
         out.print("\n".join(recipe_names()))

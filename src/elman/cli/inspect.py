@@ -13,7 +13,7 @@ from .console import EncodingErrors, Json, ModelPath, load_model, model_path, ou
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..memorisation import Report
+    from ..inspection import Report
     from ..model import LanguageModel
 
 _WIDTH = 120  # characters of an overlap that are shown
@@ -53,9 +53,8 @@ def inspect(
         raise ValueError(f"{html}: there is no folder {html.parent}; make it first")
     chosen = None if units is None else _indices(units)
     from ..corpora import load_corpus
-    from ..inspection import after, kind
+    from ..inspection import after, kind, memorisation, quotations, write
     from ..inspection import units as look
-    from ..memorisation import memorisation, quotations, write
     from ..scoring import score
 
     loaded = load_model(model)
@@ -69,8 +68,8 @@ def inspect(
     written, others = write(loaded, length, temperature, seed), {"this text": loaded.vocabulary.encode(cost.data)}
     report = memorisation(written, training_text, held_out, others, seed)
     if html is not None:
-        from ..modelfile import write_atomically
-        from ..sections import inspection_page
+        from ..model import write_atomically
+        from ..pages import inspection_page
 
         write_atomically(html, inspection_page(loaded, cost, file, layer, found, values, report).encode())
     facts: dict[str, Any] = {
@@ -98,8 +97,8 @@ def _indices(units: str) -> list[int]:
 
 
 def _training_text(model: LanguageModel, path: Path, corpus: str | None) -> tuple[np.ndarray, np.ndarray | None]:
-    from ..memorisation import read_corpus, recorded_corpus
-    from ..modelfile import read_header
+    from ..inspection import read_corpus, recorded_corpus
+    from ..model import read_header
 
     if corpus is None:
         return recorded_corpus(model, read_header(model_path(path))["run"])

@@ -66,7 +66,7 @@ def score(
     with err.status(f"reading {sum(map(len, texts)):,} characters") if err.is_terminal else nullcontext():
         scores = score_many(loaded, texts, records=records, names=names)
     if html is not None:
-        from ..modelfile import write_atomically
+        from ..model import write_atomically
         from ..pages import surprisal_page
 
         write_atomically(html, surprisal_page(loaded, scores, names).encode("utf-8", "replace"))
@@ -103,8 +103,7 @@ def _summary(name: str | None, score: Score) -> dict[str, Any]:
 
 def _summarise(model: LanguageModel, names: Sequence[str], scores: Sequence[Score], form: str) -> None:
     """A row for each file, with the baselines' bits per character, and one in all for several: its file is null."""
-    from ..baselines import baselines
-    from ..scoring import perplexity
+    from ..scoring import baselines, perplexity
 
     assert model.vocabulary is not None
     rows, totals = [], []

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..corpora import Corpus
-    from ..recipe import Recipe
-    from ..training import Epoch, Step
+    from ..training import Epoch, Recipe, Step
 
 
 _RECORD_CHARACTERS = 20_000_000  # to train on, over all epochs, where nobody says how many: a minute or so on two cores
@@ -70,7 +69,7 @@ def train(
     Example: elman train access.log --records --output runs/log
     """
     from ..corpora import load_corpus
-    from ..recipe import load_recipe
+    from ..training import load_recipe
 
     changes = {
         "cell": "rnn_relu" if cell == "rnn" else cell,
@@ -124,8 +123,8 @@ def train(
 
 def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bool) -> None:
     from ..kernels import serving
-    from ..plots import save_curve
     from ..training import build_model, fit
+    from ..training.curve import save_curve
 
     model = build_model(text, settings)
     backend, why = serving(model.output.weight)

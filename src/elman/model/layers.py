@@ -14,7 +14,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
-from . import kernels
+from .. import kernels
 
 
 class _Recurrent(nn.Module):

@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from .layers import make_layer
-from .model import LanguageModel
-from .records import line_end, record_spans
-from .scoring import Score, alternatives, walk, widths
-from .text import Vocabulary
+from ..model import LanguageModel, make_layer
+from ..scoring import Score, alternatives, walk, widths
+from ..text import Vocabulary, line_end, record_spans
 
 MEASURED = 50_000
 """Characters, from the text's beginning, on which units are chosen."""

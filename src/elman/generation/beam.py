@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .generation import Sampling, prompt_ids
-from .model import LanguageModel, ModelState
+from ..model import LanguageModel, ModelState
+from .sampling import Sampling
+from .text import prompt_ids
 
 
 @dataclass(frozen=True)

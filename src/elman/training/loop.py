@@ -19,15 +19,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import kernels
-from .corpora import Corpus
-from .epochs import Records, Text
-from .generation import generate
-from .layers import make_layer
-from .model import LanguageModel, ModelState
-from .modelfile import save
+from .. import kernels
+from ..corpora import Corpus
+from ..generation import generate
+from ..model import LanguageModel, ModelState, make_layer, save
+from ..scoring import first_rows, perplexity
+from .data import Records, Text
 from .recipe import Recipe
-from .scoring import first_rows, perplexity
 
 _SAVE_SECONDS = 30.0  # a run that is killed loses at most this much
 

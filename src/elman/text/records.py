@@ -12,7 +12,7 @@ from typing import overload
 
 import numpy as np
 
-from .text import Vocabulary
+from .vocabulary import Vocabulary
 
 _BLANKS = re.compile(r"[^\S\n]+")
 _AT_ENDS = re.compile(r" ?\n ?")

@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .inspection import MEASURED, Unit, kind
-from .matching import Matches
-from .memorisation import Report, quotations
-from .model import LanguageModel
-from .pages import Layer, page
-from .scoring import Score
+from ..inspection import MEASURED, Matches, Report, Unit, kind, quotations
+from ..model import LanguageModel
+from ..scoring import Score
+from .page import Layer, page
 
 _QUOTE = 300  # characters of a quotation that are shown
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 240, 56, 40  # of the chart

@@ -1,4 +1,4 @@
-"""Pages: scored texts as one HTML file, coloured by surprisal, with the likeliest alternatives at every character.
+"""A page: scored texts as one HTML file, coloured character by character, with the likeliest alternatives.
 
 A page loads nothing: its Content-Security-Policy names its own style and script by their digests and forbids all else.
 Text and numbers are typed arrays, packed with gzip, and go into the document as text only, never as markup.
@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from .model import LanguageModel
-from .records import line_end, record_spans
-from .scoring import Score, alternatives, widths
+from ..model import LanguageModel
+from ..scoring import Score, alternatives, widths
+from ..text import line_end, record_spans
 
 COUNT = 5
 """Alternatives at each character."""
@@ -41,21 +41,6 @@ class Layer:
     """float32 (T,), one for each character of all texts, in -scale .. scale, or in 0 .. scale if not `signed`."""
     signed: bool
     scale: float
-
-
-def surprisal_page(model: LanguageModel, scores: Sequence[Score], names: Sequence[str]) -> str:
-    """An HTML page that shows what each character of each text cost and what the model expected there.
-
-    Args:
-        scores: of `model`; from `score` or `score_many`.
-        names: of the texts, to show.
-    Returns:
-        the whole file, a function of the arguments alone. Bits are kept to a thousandth, and up to 65.535.
-    Raises:
-        ValueError: no scores, or not a name for each.
-    """
-    title = names[0] if len(names) == 1 else f"{len(names)} texts"
-    return page(model, scores, names, title=f"Surprisal: {title}")
 
 
 def page(
@@ -216,7 +201,7 @@ def _shown(name: str) -> str:
 
 
 def _part(name: str) -> str:
-    return (resources.files("elman") / "data" / name).read_text(encoding="utf-8")
+    return (resources.files("elman.pages") / name).read_text(encoding="utf-8")
 
 
 def _digest(part: str) -> str:

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from .modelfile import write_atomically
-from .training import Epoch
+from ..model import write_atomically
+from .loop import Epoch
 
 
 def curve(log: Sequence[Epoch], title: str = "") -> Figure:

@@ -1,4 +1,4 @@
-"""ids -> minibatches. One long sequence as the book cuts it: sequential (the state is carried), random; or records.
+"""One long sequence -> minibatches: sequential, as the book cuts it, whose state is carried; or random.
 
 What is random comes from the raw stream of NumPy's Philox, which NumPy guarantees never to change.
 """
@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_POOL = 32  # batches of records sorted together: enough that little is padding, few enough that an epoch is shuffled
 Batch = tuple[Tensor, Tensor]  # inputs, targets: int64 (B, T); targets are one step ahead
 
 
@@ -27,68 +26,25 @@ def sequential_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: 
         ValueError: the text is too short for one batch; says how short, and what would fit.
     """
     check_fits(len(ids), batch_size, seq_length)
-    offset = int(_raw(seed, epoch, 1)[0] % np.uint64(seq_length))
+    offset = int(random_words(seed, epoch, 1)[0] % np.uint64(seq_length))
     per_row = (len(ids) - offset - 1) // batch_size
     rows = ids[offset : offset + per_row * batch_size].reshape(batch_size, per_row)
     ahead = ids[offset + 1 : offset + 1 + per_row * batch_size].reshape(batch_size, per_row)
     for start in range(0, per_row - seq_length + 1, seq_length):
-        yield _tensor(rows[:, start : start + seq_length]), _tensor(ahead[:, start : start + seq_length])
+        yield to_tensor(rows[:, start : start + seq_length]), to_tensor(ahead[:, start : start + seq_length])
 
 
 def random_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: int, epoch: int) -> Iterator[Batch]:
     """Minibatches of windows in random order, each to be begun from a zero state. Arguments as `sequential_batches`."""
     check_fits(len(ids), batch_size, seq_length)
     count = (len(ids) - seq_length) // seq_length  # as if the offset were the largest, so that an epoch has one length
-    raw = _raw(seed, epoch, 1 + count)
+    raw = random_words(seed, epoch, 1 + count)
     offset = int(raw[0] % np.uint64(seq_length))
     starts = offset + np.argsort(raw[1:], kind="stable") * seq_length
     steps = np.arange(seq_length)
     for first in range(0, count - batch_size + 1, batch_size):
         windows = starts[first : first + batch_size, None] + steps
-        yield _tensor(ids[windows]), _tensor(ids[windows + 1])
-
-
-def record_batches(
-    ids: np.ndarray,
-    starts: np.ndarray,
-    lengths: np.ndarray,
-    batch_size: int,
-    seq_length: int,
-    seed: int,
-    epoch: int,
-) -> Iterator[tuple[Tensor, Tensor, bool]]:
-    """Minibatches whose rows are records, every record once, in an order shuffled by the seed.
-
-    Records of about one length go together: pools of `_POOL` shuffled batches are sorted by length and cut, and
-    the batches shuffled again. A batch longer than `seq_length` is cut into steps of that length, through which the
-    state is carried; its rows are sorted by length, longest first, and those that have ended are left out.
-
-    Args:
-        ids: (N,) of any integer type. starts, lengths: int64 (R,), from `records.record_spans`.
-    Yields:
-        inputs, targets: int64 (b, T); a target of -1 stands beyond the end of its record and is not to be counted.
-        fresh: whether these are the first characters of the batch's records. If not, the rows are the first b of the
-            minibatch before, and go on from its state.
-    """
-    raw = _raw(seed, epoch, 2 * len(starts))
-    shuffled = np.argsort(raw[: len(starts)], kind="stable")
-    pools = [shuffled[i : i + _POOL * batch_size] for i in range(0, len(shuffled), _POOL * batch_size)]
-    ordered = np.concatenate([pool[np.argsort(-lengths[pool], kind="stable")] for pool in pools])
-    cut = [ordered[i : i + batch_size] for i in range(0, len(ordered), batch_size)]
-    for index in np.argsort(raw[len(starts) : len(starts) + len(cut)], kind="stable"):
-        rows = cut[index][np.argsort(-lengths[cut[index]], kind="stable")]
-        for first in range(0, int(lengths[rows[0]]), seq_length):
-            rows = rows[lengths[rows] > first]
-            steps = np.arange(first, min(first + seq_length, int(lengths[rows[0]])))
-            positions = np.minimum(starts[rows, None] + steps, len(ids) - 2)
-            inputs, targets = _tensor(ids[positions]), _tensor(ids[positions + 1])
-            targets[torch.from_numpy(steps >= lengths[rows, None])] = -1
-            yield inputs, targets, first == 0
-
-
-def shuffled(count: int, seed: int) -> np.ndarray:
-    """0 .. count-1 in an order that the seed decides."""
-    return np.argsort(_raw(seed, 0, count), kind="stable")  # epochs count from 1
+        yield to_tensor(ids[windows]), to_tensor(ids[windows + 1])
 
 
 def num_batches(n_ids: int, batch_size: int, seq_length: int) -> int:
@@ -117,11 +73,11 @@ def check_fits(n_ids: int, batch_size: int, seq_length: int) -> None:
     )
 
 
-def _raw(seed: int, epoch: int, count: int) -> np.ndarray:
+def random_words(seed: int, epoch: int, count: int) -> np.ndarray:
     """uint64 (count,). The second word of the key keeps away from those of the initial weights, which count from 0."""
     key = np.array([seed, 2**32 + epoch], dtype=np.uint64)
     return np.random.Philox(key=key).random_raw(count)
 
 
-def _tensor(ids: np.ndarray) -> Tensor:
+def to_tensor(ids: np.ndarray) -> Tensor:
     return torch.from_numpy(ids.astype(np.int64))

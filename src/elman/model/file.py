@@ -17,9 +17,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
 
+from ..text import NORMALISATIONS, Vocabulary
+from .language import LanguageModel
 from .layers import make_layer
-from .model import LanguageModel
-from .text import NORMALISATIONS, Vocabulary
 
 FORMAT = 1
 """Version of the header. A reader refuses a higher one."""

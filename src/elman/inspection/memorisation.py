@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from .batches import shuffled
-from .corpora import Corpus, CorpusError, corpora, load_corpus
-from .generation import Sampling, Streams, generate_ids
+from ..batches import shuffled
+from ..corpora import Corpus, CorpusError, corpora, load_corpus
+from ..generation import Sampling, Streams, generate_ids
+from ..model import LanguageModel
+from ..text import Vocabulary, line_end, record_spans
 from .matching import Matches, expected_longest, longest_matches, ngram_text
-from .model import LanguageModel
-from .records import line_end, record_spans
-from .text import Vocabulary
 
 ORDER = 6
 """Of the n-gram model: each character follows the five before it as one did somewhere in the corpus."""

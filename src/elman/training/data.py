@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from . import batches
-from .model import LanguageModel
+from .. import batches
+from ..model import LanguageModel
+from ..scoring import sequence_nats, text_bits
+from ..text import line_end, record_spans
 from .recipe import Recipe
-from .records import line_end, record_spans
-from .scoring import sequence_nats, text_bits
 
 _PARTITIONS = {"sequential": batches.sequential_batches, "random": batches.random_batches}
 

@@ -27,8 +27,7 @@ from typing import Any
 
 import platformdirs
 
-from .records import json_field, record_lines, without_blank_lines
-from .text import NORMALISATIONS, Vocabulary, normalise
+from ..text import NORMALISATIONS, Vocabulary, json_field, normalise, record_lines, without_blank_lines
 
 Progress = Callable[[int, int | None, str], None]
 """Called with bytes so far, bytes in all if known, and the address."""
@@ -201,7 +200,7 @@ def _first(text: str, normalisation: str, max_chars: int | None) -> str:
 def _read(name: str, progress: Progress | None) -> tuple[str, str, bytes]:
     """(name, source, raw bytes)."""
     if name == "traveller":
-        return name, "bundled", (resources.files("elman") / "data" / "traveller.txt").read_bytes()
+        return name, "bundled", (resources.files("elman.corpora") / "traveller.txt").read_bytes()
     if name in _NAMED:
         return (name, *_read_named(name, _NAMED[name], progress))
     if name == "-":

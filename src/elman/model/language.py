@@ -8,9 +8,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from . import initial, kernels
+from .. import kernels
+from ..text import Vocabulary
+from . import initial
 from .layers import _Recurrent, stack
-from .text import Vocabulary
 
 ModelState = Tensor | tuple[Tensor, Tensor]  # h (L, B, H), or (h, c)
 

@@ -118,7 +118,7 @@ def _whole(value: object) -> bool:
 
 def recipe_names() -> list[str]:
     """The packaged recipes."""
-    folder = resources.files("elman") / "recipes"
+    folder = resources.files("elman.training") / "recipes"
     return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
 
 
@@ -130,7 +130,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     """
     name = str(name_or_path)
     if name in recipe_names():
-        source = (resources.files("elman") / "recipes" / f"{name}.toml").read_text("utf-8")
+        source = (resources.files("elman.training") / "recipes" / f"{name}.toml").read_text("utf-8")
     else:
         try:
             source = Path(name).read_text("utf-8")

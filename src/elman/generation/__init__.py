@@ -1,0 +1,20 @@
+"""Text from a model."""
+
+from __future__ import annotations
+
+from .beam import Beam, beam_search
+from .loop import Streams, generate_ids
+from .sampling import Sampling
+from .text import generate, prompt_ids, stream, unknown_characters
+
+__all__ = [
+    "Beam",
+    "Sampling",
+    "Streams",
+    "beam_search",
+    "generate",
+    "generate_ids",
+    "prompt_ids",
+    "stream",
+    "unknown_characters",
+]

@@ -1,0 +1,50 @@
+"""How one id is chosen from logits and a draw: the definition in NumPy of what the kernel's loop does."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from .. import kernels
+from .sampling import Sampling
+
+
+def _exp(x: np.ndarray) -> np.ndarray:
+    """float32 exp of float32 x <= 0: the one function of the arithmetic below that IEEE 754 does not define."""
+    return kernels.exp(torch.from_numpy(x)).numpy()
+
+
+def weights(logits: np.ndarray, sampling: Sampling) -> np.ndarray:
+    """float64 (V,): what is drawn from, not normalised, the likeliest 1; 0 is impossible.
+
+    Every operation is rounded as it is written, and sums run in one order, so that the kernel can do the same.
+
+    Args:
+        logits: float32 (V,), bias and penalty applied; -inf stays impossible.
+    """
+    likeliest = np.argsort(-logits, kind="stable")  # ties: lowest id first
+    if sampling.temperature == 0:
+        w = np.zeros(len(logits))
+        w[likeliest[0]] = 1.0
+        return w
+    with np.errstate(over="ignore", invalid="ignore"):  # a product may overflow to -inf, and -inf times 0 is masked
+        scaled = (logits - logits[likeliest[0]]) * np.float32(sampling.exponent)
+        w = _exp(scaled).astype(np.float64)
+    w[np.isneginf(logits)] = 0.0
+    if sampling.top_k is not None:
+        w[likeliest[sampling.top_k :]] = 0.0
+    if sampling.top_p is not None:
+        cumulative = np.cumsum(w[likeliest])
+        before = np.concatenate(([0.0], cumulative[:-1]))
+        w[likeliest[before >= sampling.top_p * cumulative[-1]]] = 0.0
+    if sampling.min_p is not None:
+        w[w < sampling.min_p] = 0.0
+    return w
+
+
+def choose(logits: np.ndarray, sampling: Sampling, u: float) -> int:
+    """The id that a draw u in [0, 1) falls on, the ids lying side by side in their order with widths `weights`."""
+    cumulative = np.cumsum(weights(logits, sampling))
+    if np.isnan(logits).any() or not cumulative[-1] > 0:
+        raise ValueError("the model's logits are not numbers; its training has diverged")
+    return int(np.searchsorted(cumulative, u * cumulative[-1], side="right"))

@@ -1,0 +1,101 @@
+"""Streams: texts that grow side by side; the one loop over characters, here or in the kernel.
+
+A draw is a function of (seed, stream, step) alone, and a choice of the logits and that draw alone, so a text does not
+depend on what else is in the batch, on how it is cut into calls, or on where the loop runs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from .. import kernels
+from ..model import LanguageModel, ModelState
+from .choose import choose
+from .sampling import Sampling
+
+
+class Streams:
+    """B texts that grow side by side, from one prompt each: where the loop over characters is.
+
+    Args:
+        prompts: int64 (T, B). T may be 0: the first character is then drawn from all alike.
+        sampling: its seed and a stream's number give the stream's draws.
+        first: number of the first stream, so that a batch can be a part of a larger one.
+    """
+
+    def __init__(self, model: LanguageModel, prompts: np.ndarray, sampling: Sampling, first: int = 0) -> None:
+        self.model, self.sampling = model, sampling
+        self._bias = sampling.bias(model.vocabulary, model.vocab_size)
+        batch = prompts.shape[1]
+        self._words = [
+            np.random.Philox(key=np.array([sampling.seed, 2**33 + first + b], dtype=np.uint64)) for b in range(batch)
+        ]
+        self._device = next(model.parameters()).device
+        self._state: ModelState | None = None
+        self._logits = np.zeros((batch, model.vocab_size), dtype=np.float32)
+        output = (model.output.weight, model.output.bias)
+        self._native = kernels.decoder(model.layer.cell, batch, model.layer.weights(), output)
+        if self._native is not None:
+            self._logits = self._native.logits.numpy()  # shared: always those after the last token read
+        self._seen = np.zeros((batch, model.vocab_size), dtype=bool)
+        if len(prompts):
+            self._seen[np.arange(batch), prompts] = True
+            self._read(prompts)
+
+    @torch.no_grad()
+    def _read(self, ids: np.ndarray) -> None:
+        """Let the model read ids (T, B)."""
+        if self._native is not None:
+            self._native.read(torch.from_numpy(ids.astype(np.int64)))
+            return
+        training = self.model.training
+        self.model.eval()
+        logits, self._state = self.model(torch.from_numpy(ids.astype(np.int64)).to(self._device), self._state)
+        self._logits = logits[-1].float().cpu().numpy()
+        self.model.train(training)
+
+    def advance(self, steps: int) -> np.ndarray:
+        """The next int64 (steps, B) ids. Many short calls give what one long one does."""
+        s = self.sampling
+        if self._native is not None:
+            draws = None
+            if s.temperature != 0:
+                draws = np.stack([words.random_raw(steps) for words in self._words], axis=1)
+                draws = torch.from_numpy((draws >> np.uint64(11)).astype(np.float64) * 2.0**-53)
+            bias = None if self._bias is None else torch.from_numpy(self._bias)
+            return self._native.generate(
+                steps,
+                bias,
+                s.exponent,
+                draws,
+                top_k=s.top_k,
+                top_p=s.top_p,
+                min_p=s.min_p,
+                penalty=s.repetition_penalty,
+                seen=torch.from_numpy(self._seen),
+            ).numpy()
+        made = np.empty((steps, len(self._words)), dtype=np.int64)
+        for t in range(steps):
+            for b, words in enumerate(self._words):
+                u = (int(words.random_raw()) >> 11) * 2.0**-53
+                made[t, b] = choose(self._shape(b), self.sampling, u)
+            self._seen[np.arange(len(self._words)), made[t]] = True
+            self._read(made[t : t + 1])
+        return made
+
+    def _shape(self, b: int) -> np.ndarray:
+        """float32 (V,): the logits of stream b after bias and penalty."""
+        logits = self._logits[b] if self._bias is None else self._logits[b] + self._bias
+        penalty = np.float32(self.sampling.repetition_penalty)
+        if penalty == 1:
+            return logits
+        return np.where(self._seen[b], np.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+
+def generate_ids(
+    model: LanguageModel, ids: np.ndarray, length: int, sampling: Sampling, num_samples: int = 1
+) -> np.ndarray:
+    """int64 (length, num_samples) to follow the prompt ids (T,), stream b drawing from (sampling.seed, b)."""
+    prompts = np.repeat(ids.astype(np.int64)[:, None], num_samples, axis=1)
+    return Streams(model, prompts, sampling).advance(length)

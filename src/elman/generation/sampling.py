@@ -1,0 +1,94 @@
+"""Sampling: every setting of how the next character is chosen, checked once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..text import Vocabulary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How the next character is chosen. The steps apply in the order in which they stand here.
+
+    Raises:
+        ValueError: a value out of range; says which range.
+    """
+
+    allowed: str | None = None
+    """Write only these characters. None: all."""
+    logit_bias: Mapping[str, float] | None = None
+    """Added to the logits of single characters; -inf forbids one."""
+    repetition_penalty: float = 1.0
+    """Above 1: characters that the prompt or the text has already become less likely. A logit above 0 is divided by it,
+    one below multiplied. Source: Keskar et al., CTRL (2019)."""
+    temperature: float = 1.0
+    """Divides the logits. 0 is greedy: always the likeliest character, the lowest id of equals."""
+    alpha: float = 1.0
+    """The book's exponent: p^alpha, renormalised; the same thing as a temperature of 1/alpha."""
+    top_k: int | None = None
+    """Keep only the k likeliest characters; of equals, those of lowest id."""
+    top_p: float | None = None
+    """Of those, keep the smallest set of likeliest characters that has at least this share of their probability."""
+    min_p: float | None = None
+    """Of those, keep the characters at least this many times as likely as the likeliest."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (self.temperature >= 0 and math.isfinite(self.temperature)):
+            raise ValueError(f"temperature must be 0 (greedy) or above, got {self.temperature}")
+        if not (self.alpha > 0 and math.isfinite(self.alpha)):
+            raise ValueError(f"alpha must be above 0, got {self.alpha}")
+        if self.exponent > 1e38:
+            raise ValueError(f"alpha / temperature is {self.exponent:g}, too large to compute with; use temperature 0")
+        if self.top_k is not None and self.top_k < 1:
+            raise ValueError(f"top_k must be at least 1, got {self.top_k}")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must be in (0, 1], got {self.top_p}")
+        if self.min_p is not None and not 0 <= self.min_p <= 1:
+            raise ValueError(f"min_p must be in [0, 1], got {self.min_p}")
+        if not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed must be in 0 .. 2^64-1, got {self.seed}")
+        if not (self.repetition_penalty > 0 and math.isfinite(self.repetition_penalty)):
+            raise ValueError(f"repetition_penalty must be above 0, got {self.repetition_penalty}")
+        if self.allowed == "":
+            raise ValueError("allowed is empty; give at least one character, or None for all")
+        for character, value in (self.logit_bias or {}).items():
+            if len(character) != 1 or math.isnan(value) or value == math.inf:
+                raise ValueError(f"logit_bias maps single characters to numbers below inf; got {character!r}: {value}")
+
+    @property
+    def exponent(self) -> float:
+        """alpha / temperature, which multiplies the logits; -1 stands for greedy."""
+        return -1.0 if self.temperature == 0 else self.alpha / self.temperature
+
+    def bias(self, vocabulary: Vocabulary | None, vocab_size: int) -> np.ndarray | None:
+        """float32 (V,) to add to the logits, or None for nothing: `logit_bias`, and -inf for what must not come, <unk>
+        among it.
+
+        Raises:
+            ValueError: a character that is not in the vocabulary, or that is not ASCII where the vocabulary is bytes.
+        """
+        bias = np.zeros(vocab_size, dtype=np.float32)
+        if vocabulary is not None and vocabulary.kind == "chars":
+            bias[0] = -np.inf
+        if self.allowed is not None:
+            forbidden = np.ones(vocab_size, dtype=bool)
+            forbidden[[_id(vocabulary, c, "allowed") for c in self.allowed]] = False
+            bias[forbidden] = -np.inf
+        for character, value in (self.logit_bias or {}).items():
+            bias[_id(vocabulary, character, "logit_bias")] += np.float32(value)
+        if np.isneginf(bias).all():
+            raise ValueError("allowed and logit_bias together leave no character to write")
+        return bias if bias.any() else None
+
+
+def _id(vocabulary: Vocabulary | None, character: str, name: str) -> int:
+    ids = vocabulary.encode(character) if vocabulary is not None else []
+    if len(ids) != 1 or vocabulary is None or vocabulary.unknown(np.asarray(ids)):
+        raise ValueError(f"{name}: the model has no character {character!r}")
+    return int(ids[0])

@@ -1,0 +1,152 @@
+"""Text from a model: greedy or sampled, one continuation or many, whole or as it is made.
+
+Beam search, which keeps several strings and needs no draws, is in `beam`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
+
+from ..model import LanguageModel
+from ..text import normalise
+from .loop import Streams
+from .sampling import Sampling
+from .writer import Writer
+
+_BURST = 0.01  # seconds, about: the longest time between two looks at the text, for a stop string or a reader
+
+
+@overload
+def generate(model: LanguageModel, prompt: str = "", length: int = 100, **settings: Any) -> str: ...
+@overload
+def generate(
+    model: LanguageModel,
+    prompt: str = "",
+    length: int = 100,
+    *,
+    num_samples: int,
+    stop: str | Sequence[str] = (),
+    **settings: Any,
+) -> list[str]: ...
+def generate(
+    model: LanguageModel,
+    prompt: str = "",
+    length: int = 100,
+    *,
+    num_samples: int | None = None,
+    stop: str | Sequence[str] = (),
+    **settings: Any,
+) -> str | list[str]:
+    """Continue `prompt` by at most `length` characters.
+
+    Args:
+        prompt: normalised as the model's corpus was. What the vocabulary lacks is read as <unk>; `unknown_characters`
+            lists it. Empty: the first character is drawn from all of them alike, unless the model is one of records,
+            which then begins a record.
+        length: most characters (bytes, for a model of bytes) to write, at least 0.
+        num_samples: write so many continuations in one batch; sample i draws from (seed, i), whatever the number.
+        stop: end before the first of these strings; one that never comes changes nothing. A model of records stops at
+            the end of the record.
+        settings: temperature, alpha, top_k, top_p, min_p, seed, allowed, logit_bias, repetition_penalty; see Sampling.
+    Returns:
+        the continuation, without the prompt and the stop string; a list of them if `num_samples` is given. <unk> is
+        never written.
+    Raises:
+        ValueError: a setting out of range, or a model without a vocabulary.
+    """
+    texts = [""] * (1 if num_samples is None else num_samples)
+    for index, piece in _stream(model, prompt, length, len(texts), stop, settings):
+        texts[index] += piece
+    return texts[0] if num_samples is None else texts
+
+
+@overload
+def stream(
+    model: LanguageModel, prompt: str = "", length: int = 100, *, stop: str | Sequence[str] = (), **settings: Any
+) -> Iterator[str]: ...
+@overload
+def stream(
+    model: LanguageModel,
+    prompt: str = "",
+    length: int = 100,
+    *,
+    num_samples: int,
+    stop: str | Sequence[str] = (),
+    **settings: Any,
+) -> Iterator[tuple[int, str]]: ...
+def stream(
+    model: LanguageModel,
+    prompt: str = "",
+    length: int = 100,
+    *,
+    num_samples: int | None = None,
+    stop: str | Sequence[str] = (),
+    **settings: Any,
+) -> Iterator[str] | Iterator[tuple[int, str]]:
+    """What `generate` returns, piece by piece as it is made: never half a character, never a part of a stop string.
+
+    Yields:
+        pieces of the continuation; (sample, piece) if `num_samples` is given.
+    Raises:
+        ValueError: as `generate`, before the first piece is asked for.
+    """
+    if num_samples is not None:
+        return _stream(model, prompt, length, num_samples, stop, settings)
+    return (piece for _, piece in _stream(model, prompt, length, 1, stop, settings))
+
+
+def _stream(
+    model: LanguageModel, prompt: str, length: int, count: int, stop: str | Sequence[str], settings: dict[str, Any]
+) -> Iterator[tuple[int, str]]:
+    sampling, ids = Sampling(**settings), prompt_ids(model, prompt)
+    if length < 0:
+        raise ValueError(f"length must be at least 0, got {length}")
+    if count < 1:
+        raise ValueError(f"num_samples must be at least 1, got {count}")
+    stops = (stop,) if isinstance(stop, str) else tuple(stop)
+    if "" in stops:
+        raise ValueError("a stop string is empty; leave it out")
+    if model.records:
+        stops = (*stops, "\n")
+    streams = Streams(model, np.repeat(ids[:, None], count, axis=1), sampling)
+    return _pieces(model, streams, length, stops, count)
+
+
+def prompt_ids(model: LanguageModel, prompt: str) -> np.ndarray:
+    """int64 (T,): the prompt as the model reads it; a model of records reads the end of the record before it first."""
+    if model.vocabulary is None:
+        raise ValueError("the model has no vocabulary; train it with fit, or set model.vocabulary")
+    start = "\n" if model.records else ""
+    return model.vocabulary.encode(start + normalise(prompt, model.normalisation)).astype(np.int64)
+
+
+def _pieces(
+    model: LanguageModel, streams: Streams, length: int, stops: Sequence[str], count: int
+) -> Iterator[tuple[int, str]]:
+    assert model.vocabulary is not None
+    writers = [Writer(model.vocabulary, stops) for _ in range(count)]
+    burst, done = 1, 0
+    while done < length and not all(w.ended for w in writers):
+        steps, start = min(burst, length - done), time.perf_counter()
+        made = streams.advance(steps)
+        done += steps
+        if time.perf_counter() - start < _BURST / 2:
+            burst *= 2
+        for index, writer in enumerate(writers):
+            if piece := writer.write(made[:, index]):
+                yield index, piece
+    for index, writer in enumerate(writers):
+        if piece := writer.close():
+            yield index, piece
+
+
+def unknown_characters(model: LanguageModel, text: str) -> str:
+    """The distinct characters of `text`, after normalisation, that the model's vocabulary lacks, in order."""
+    if model.vocabulary is None or model.vocabulary.kind == "bytes":
+        return ""
+    known = set(model.vocabulary.symbols)
+    return "".join(dict.fromkeys(c for c in normalise(text, model.normalisation) if c not in known))

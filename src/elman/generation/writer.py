@@ -1,0 +1,44 @@
+"""Writer: ids in, text out, held back where it may yet become a stop string or half a character."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..text import Vocabulary
+
+
+class Writer:
+    """ids in, text out: whole characters only, cut at the first stop string, holding back what may become one."""
+
+    def __init__(self, vocabulary: Vocabulary, stops: Sequence[str]) -> None:
+        self._vocabulary, self._stops, self._held, self.ended = vocabulary, stops, "", False
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def write(self, ids: np.ndarray) -> str:
+        if self.ended:
+            return ""
+        if self._vocabulary.kind == "bytes":
+            self._held += self._utf8.decode(self._vocabulary.decode_bytes(ids))
+        else:
+            self._held += self._vocabulary.decode(ids)
+        found = [at for at in map(self._held.find, self._stops) if at >= 0]
+        if found:
+            self.ended = True
+            piece, self._held = self._held[: min(found)], ""
+            return piece
+        hold = max((_overlap(self._held, s) for s in self._stops), default=0)
+        cut = len(self._held) - hold
+        piece, self._held = self._held[:cut], self._held[cut:]
+        return piece
+
+    def close(self) -> str:
+        """What was held back; half a character at the end becomes U+FFFD."""
+        return "" if self.ended else self._held + self._utf8.decode(b"", final=True)
+
+
+def _overlap(text: str, stop: str) -> int:
+    """Length of the longest end of `text` that `stop` could go on from."""
+    return next((n for n in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:n])), 0)

@@ -1,0 +1,28 @@
+"""What texts cost under a model, in bits, and what others make of them."""
+
+from __future__ import annotations
+
+from .baselines import baselines, ngram_bits
+from .blocks import Block, alternatives, first_rows, record_bits, sequence_nats, text_bits, walk
+from .lines import BURST, Lines
+from .score import Score, perplexity, prepare, score, score_many, widths
+
+__all__ = [
+    "BURST",
+    "Block",
+    "Lines",
+    "Score",
+    "alternatives",
+    "baselines",
+    "first_rows",
+    "ngram_bits",
+    "perplexity",
+    "prepare",
+    "record_bits",
+    "score",
+    "score_many",
+    "sequence_nats",
+    "text_bits",
+    "walk",
+    "widths",
+]

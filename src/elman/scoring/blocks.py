@@ -1,0 +1,152 @@
+"""What sequences of ids cost: read side by side, sorted by length, in as few calls of the model as memory allows.
+
+Sums are exact: no order shows in them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import kernels
+from ..model import LanguageModel, ModelState
+from ..text import line_end, record_spans
+
+# Most sequences side by side times hidden units. The state then stays in the cache, and is too small for torch, which
+# copies it between calls, to start threads of its own, which would spin on the kernel's cores.
+_STATE = 1 << 15
+_TOKENS = 1 << 16  # most steps times rows in a call: bounds memory, and does not change a bit of the result
+_STEPS = 4096  # most steps in a call, for a single row
+
+
+def text_bits(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """float64 (T,) for each of the texts' ids (T,): bits of every token, the first log2 V, one carried state each."""
+    if not parts:
+        return []
+    ids, lengths = np.concatenate(parts), np.array([len(p) for p in parts])
+    starts = np.cumsum(lengths) - lengths
+    bits = np.empty(len(ids))
+    bits[starts] = math.log2(model.vocab_size)
+    bits[1:][_spread(starts, lengths - 1)] = sequence_nats(model, ids, starts, lengths - 1) / math.log(2)
+    return np.split(bits, starts[1:])
+
+
+def record_bits(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """float64 (T,) for each of the texts' ids (T,), which end with a line end: each record from a zero state."""
+    assert model.vocabulary is not None
+    if not parts:
+        return []
+    end = line_end(model.vocabulary)
+    ids = np.concatenate([np.array([end], dtype=parts[0].dtype), *parts])
+    bits = sequence_nats(model, ids, *record_spans(ids, end)) / math.log(2)
+    return np.split(bits, np.cumsum([len(p) for p in parts])[:-1])
+
+
+@torch.no_grad()
+def sequence_nats(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """-ln p(ids[s + j] | ids[s : s + j]) for each sequence s and j = 1 .. its length, one after another.
+
+    Args:
+        ids: (N,) of any integer type. starts, lengths: int64 (R,); start + length < N.
+    Returns:
+        float64 (sum of lengths,).
+    """
+    nats, offsets = np.empty(int(lengths.sum())), np.cumsum(lengths) - lengths
+    head = model.output
+    for block in walk(model, ids, starts, lengths):
+        targets = torch.from_numpy(block.take(ids, 1)).to(head.weight.device)
+        _, part = kernels.cross_entropy(block.hidden, head.weight, head.bias, targets)
+        nats[block.places(offsets)] = part.double().cpu().numpy()[block.counted]
+    return nats
+
+
+@torch.no_grad()
+def alternatives(
+    model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, count: int = 5
+) -> tuple[np.ndarray, np.ndarray]:
+    """The `count` likeliest tokens where `sequence_nats` has a cost, likeliest first.
+
+    Returns:
+        tokens: int64 (sum of lengths, count). bits: float32, -log2 of their probabilities.
+    """
+    count = min(count, model.vocab_size)
+    total, offsets = int(lengths.sum()), np.cumsum(lengths) - lengths
+    tokens, bits = np.empty((total, count), dtype=np.int64), np.empty((total, count), dtype=np.float32)
+    for block in walk(model, ids, starts, lengths):
+        logits = kernels.linear(block.hidden, model.output.weight, model.output.bias)
+        best, which = torch.log_softmax(logits.float(), -1).topk(count, -1)
+        places = block.places(offsets)
+        tokens[places] = which.cpu().numpy()[block.counted]
+        bits[places] = best.cpu().numpy()[block.counted] / -math.log(2)
+    return tokens, bits
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one call of the model read: `steps` steps of the sequences `rows`, from step `first` on."""
+
+    rows: np.ndarray
+    """(b,), indices of sequences."""
+    first: int
+    begins: np.ndarray
+    """(b,), where in ids each row's first step of this block is read."""
+    counted: np.ndarray
+    """bool (steps, b): not beyond the row's end."""
+    hidden: Tensor
+    """(steps, b, H), the last layer's output."""
+
+    def take(self, ids: np.ndarray, ahead: int) -> np.ndarray:
+        """int64 (steps, b): ids at these positions, or `ahead` of them; beyond a row's end, anything valid."""
+        return _take(ids, self.begins + ahead, len(self.counted))
+
+    def places(self, offsets: np.ndarray) -> np.ndarray:
+        """Where the counted entries, step by step, go in an array in which sequence r begins at offsets[r]."""
+        steps = np.arange(self.first, self.first + len(self.counted))[:, None]
+        return (offsets[self.rows] + steps)[self.counted]
+
+
+def walk(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Iterator[Block]:
+    """Read all sequences from zero states, side by side and longest first, a block of steps at a time."""
+    training, device = model.training, next(model.parameters()).device
+    model.eval()
+    order = np.argsort(-lengths, kind="stable")
+    most = max(1, _STATE // model.layer.hidden_size)
+    for group in range(0, len(order), most):
+        rows, first, state = order[group : group + most], 0, None
+        longest = int(lengths[rows[0]])
+        while first < longest:
+            rows = rows[lengths[rows] > first]
+            steps = min(longest - first, _STEPS, max(1, _TOKENS // len(rows)))
+            begins = starts[rows] + first
+            with torch.no_grad():
+                inputs = torch.from_numpy(_take(ids, begins, steps)).to(device)
+                hidden, state = model.layer(inputs, first_rows(state, len(rows)))
+            counted = np.arange(first, first + steps)[:, None] < lengths[rows]
+            yield Block(rows, first, begins, counted, hidden)
+            first += steps
+    model.train(training)
+
+
+def first_rows(state: ModelState | None, count: int) -> ModelState | None:
+    """The state (L, B, H) of the first `count` rows of a batch."""
+    if state is None:
+        return None
+    if isinstance(state, tuple):
+        return state[0][:, :count].contiguous(), state[1][:, :count].contiguous()
+    return state[:, :count].contiguous()
+
+
+def _take(ids: np.ndarray, begins: np.ndarray, steps: int) -> np.ndarray:
+    positions = begins + np.arange(steps)[:, None]
+    return ids[np.minimum(positions, len(ids) - 1)].astype(np.int64)
+
+
+def _spread(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """starts[0] .. starts[0] + lengths[0] - 1, then those of the next, ..."""
+    offsets = np.cumsum(lengths) - lengths
+    return np.repeat(starts - offsets, lengths) + np.arange(int(lengths.sum()))

@@ -1,0 +1,48 @@
+"""Lines: what each line of a scored text costs, and which are odd."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+BURST = 4
+"""Neighbouring characters of a line whose bits together say how odd it is."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a text and what each costs."""
+
+    data: str | bytes
+    starts: np.ndarray
+    """int64 (N,), in characters (bytes) of the text."""
+    lengths: np.ndarray
+    """int64 (N,), with the line end."""
+    bits: np.ndarray
+    """float64 (N,)."""
+    bursts: np.ndarray
+    """float64 (N,), the most bits that `BURST` neighbouring characters of the line cost, its line end counted."""
+
+    def __len__(self) -> int:
+        return len(self.bits)
+
+    def text(self, index: int) -> str:
+        """The line, without its line end."""
+        line = self.data[self.starts[index] : self.starts[index] + self.lengths[index]]
+        return (line if isinstance(line, str) else line.decode("utf-8", "replace")).removesuffix("\n")
+
+    def top(self, count: int) -> np.ndarray:
+        """Indices of the `count` lines with the dearest bursts, dearest first; ties in their order.
+
+        What is odd about a line is mostly in one place; a mean over the line hides it in a long one, and is high for
+        a line that is only rare. Blank lines are left out: a model of records has seen none.
+        """
+        order = np.argsort(-self.bursts, kind="stable")
+        return order[(token_array(self.data)[self.starts] != ord("\n"))[order]][:count]
+
+
+def token_array(data: str | bytes) -> np.ndarray:
+    if isinstance(data, bytes):
+        return np.frombuffer(data, dtype=np.uint8)
+    return np.frombuffer(data.encode("utf-32-le", "surrogatepass"), dtype="<u4")

@@ -1,0 +1,140 @@
+"""What texts cost under a model: the surprisal of every character, in bits.
+
+The first character of a text has no context and costs log2 V bits, so that the total is the length that a coder would
+emit. A record has one, the line end before it, and pays for its own line end instead.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..model import LanguageModel
+from ..text import normalise, record_lines
+from .blocks import record_bits, text_bits
+from .lines import BURST, Lines, token_array
+
+_ESCAPED = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of a byte that is not UTF-8
+
+
+@dataclass(frozen=True)
+class Score:
+    """The cost of a text under a model."""
+
+    data: str | bytes
+    """What was scored, a token for each entry of `surprisal`: the text after the model's normalisation, or bytes."""
+    surprisal: np.ndarray
+    """float64 (T,), bits of each character (or byte)."""
+    unknown: int
+    """Characters that the model's vocabulary lacks; each was scored as <unk>."""
+    records: bool = False
+    """Each line was scored by itself."""
+
+    @property
+    def text(self) -> str:
+        """`data`; what is not UTF-8 in it as U+FFFD."""
+        return self.data if isinstance(self.data, str) else self.data.decode("utf-8", "replace")
+
+    @cached_property
+    def bits(self) -> float:
+        """The whole text's, summed without rounding on the way."""
+        return math.fsum(self.surprisal)
+
+    @property
+    def bits_per_char(self) -> float:
+        return self.bits / len(self.surprisal)
+
+    @property
+    def perplexity(self) -> float:
+        """2 to the bits per character, which is exp of the mean nats."""
+        return perplexity(self.bits_per_char)
+
+    def characters(self) -> tuple[str, np.ndarray]:
+        """The text and float64 (C,) bits of its characters, those of a character's bytes added up."""
+        if isinstance(self.data, str):
+            return self.data, self.surprisal
+        text = self.data.decode("utf-8", "surrogateescape")  # a byte that is not UTF-8: one character
+        return _ESCAPED.sub("\ufffd", text), self._add(widths(text))
+
+    def lines(self) -> Lines:
+        """The cost of every line, its line end counted."""
+        newline = "\n" if isinstance(self.data, str) else b"\n"
+        tokens = token_array(self.data)
+        ends = np.flatnonzero(tokens == ord(newline)) + 1
+        if not len(ends) or ends[-1] != len(tokens):
+            ends = np.append(ends, len(tokens))
+        lengths = np.diff(ends, prepend=0)
+        return Lines(self.data, ends - lengths, lengths, self._add(lengths), self._bursts(lengths))
+
+    def _bursts(self, lengths: np.ndarray) -> np.ndarray:
+        """float64 (N,): of each line, the most bits that `BURST` neighbours of it cost, or all of a shorter one."""
+        place = np.arange(len(self.surprisal)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        sums = self.surprisal.copy()  # of a character and those before it in its line
+        for back in range(1, BURST):
+            sums[back:] += np.where(place[back:] >= back, self.surprisal[:-back], 0.0)
+        return np.maximum.reduceat(sums, np.cumsum(lengths) - lengths)
+
+    def _add(self, lengths: np.ndarray) -> np.ndarray:
+        """float64: sums of runs of `surprisal`, added from left to right."""
+        return np.bincount(np.repeat(np.arange(len(lengths)), lengths), self.surprisal, minlength=len(lengths))
+
+
+def widths(text: str) -> np.ndarray:
+    """Bytes that each character was, of a text decoded with "surrogateescape"."""
+    points = token_array(text)
+    widths = 1 + (points >= 0x80).astype(np.int64) + (points >= 0x800) + (points >= 0x10000)
+    return np.where((points >= 0xDC80) & (points <= 0xDCFF), 1, widths)
+
+
+def perplexity(bits_per_char: float) -> float:
+    """2 to the bits per character; infinite rather than too large."""
+    return 2.0**bits_per_char if bits_per_char < 1000 else math.inf
+
+
+def score(model: LanguageModel, text: str | bytes, *, records: bool | None = None) -> Score:
+    """Cost of `text` under `model`, in bits.
+
+    Args:
+        text: str, normalised as the model's corpus was; or bytes, for a model of bytes.
+        records: score each line by itself, from a zero state, after a line end and with its own. None: if the model is
+            one of records.
+    Returns:
+        a Score: the surprisal of every character, their sum and mean, the perplexity, the lines.
+    Raises:
+        ValueError: an empty text, a model without a vocabulary, or records of a model that knows no line end.
+    Source: Shannon (1948); the length that a coder would emit.
+    """
+    return score_many(model, [text], records=records)[0]
+
+
+def score_many(
+    model: LanguageModel, texts: Sequence[str | bytes], *, records: bool | None = None, names: Sequence[str] = ()
+) -> list[Score]:
+    """`score` of each text, all read side by side. `names` are for messages."""
+    vocabulary = model.vocabulary
+    if vocabulary is None:
+        raise ValueError("the model has no vocabulary; train it with fit, or set model.vocabulary")
+    by_line = model.records if records is None else records
+    datas, parts = [], []
+    for index, text in enumerate(texts):
+        if not len(text):
+            raise ValueError(f"{names[index] + ': ' if names else ''}nothing to score: the text is empty")
+        data = prepare(text, model.normalisation, by_line)
+        if vocabulary.kind == "bytes" and isinstance(data, str):
+            data = data.encode("utf-8", "surrogatepass")
+        datas.append(data)
+        parts.append(vocabulary.encode(data))
+    bits = record_bits(model, parts) if by_line else text_bits(model, parts)
+    return [Score(d, b, vocabulary.unknown(i), by_line) for d, b, i in zip(datas, bits, parts, strict=True)]
+
+
+def prepare(text: str | bytes, normalisation: str, records: bool) -> str | bytes:
+    """`text` as a model reads it."""
+    if records:
+        return record_lines(text, normalisation)
+    return normalise(text, normalisation) if isinstance(text, str) else text

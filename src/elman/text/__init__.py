@@ -1,0 +1,18 @@
+"""Text to ids and back: normalisation, vocabularies, and records. Without torch."""
+
+from __future__ import annotations
+
+from .records import json_field, line_end, record_lines, record_spans, without_blank_lines
+from .vocabulary import NORMALISATIONS, UNKNOWN, Vocabulary, normalise
+
+__all__ = [
+    "NORMALISATIONS",
+    "UNKNOWN",
+    "Vocabulary",
+    "json_field",
+    "line_end",
+    "normalise",
+    "record_lines",
+    "record_spans",
+    "without_blank_lines",
+]

@@ -1,0 +1,8 @@
+"""Training: recipes, what an epoch sees, and the loop."""
+
+from __future__ import annotations
+
+from .loop import Epoch, Run, Step, TrainingDiverged, build_model, fit
+from .recipe import Recipe, load_recipe, recipe_names
+
+__all__ = ["Epoch", "Recipe", "Run", "Step", "TrainingDiverged", "build_model", "fit", "load_recipe", "recipe_names"]
