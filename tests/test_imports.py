@@ -23,6 +23,8 @@ ROOMS = {
 }
 """In the order in which the package is read; what is in a room, likewise."""
 ORDER = list(ROOMS)
+SHARED = ("philox",)
+"""What every room may use, and which imports none of them."""
 
 
 def imported(path: Path) -> set[tuple[int, str]]:
@@ -41,7 +43,7 @@ def imported(path: Path) -> set[tuple[int, str]]:
 
 def test_every_file_has_its_place():
     assert {p.parent.name for p in PACKAGE.glob("*/__init__.py")} == set(ORDER)
-    assert {p.name for p in PACKAGE.glob("*.py")} == {"__init__.py"}
+    assert {p.stem for p in PACKAGE.glob("*.py")} == {"__init__", *SHARED}
     for room, files in ROOMS.items():
         found = {p.stem for p in (PACKAGE / room).glob("*.py")} - {"__init__", "__main__"}
         assert found == set(files), room
@@ -52,6 +54,11 @@ def test_rooms_import_those_before_them():
         for file in (PACKAGE / room).glob("*.py"):
             later = {name for level, name in imported(file) if level == 2} & set(ORDER[place:])
             assert not later, f"{room}/{file.name} imports {later}"
+
+
+def test_what_is_shared_imports_no_room():
+    for name in SHARED:
+        assert not {found for level, found in imported(PACKAGE / f"{name}.py") if level == 1} - set(SHARED)
 
 
 def test_files_import_those_before_them():

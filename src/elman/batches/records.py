@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .windows import random_words, to_tensor
+from .. import philox
+from .windows import to_tensor
 
 _POOL = 32  # batches of records sorted together: enough that little is padding, few enough that an epoch is shuffled
 
@@ -35,7 +36,7 @@ def record_batches(
         fresh: whether these are the first characters of the batch's records. If not, the rows are the first b of the
             minibatch before, and go on from its state.
     """
-    raw = random_words(seed, epoch, 2 * len(starts))
+    raw = philox.words(seed, philox.EPOCH + epoch, 2 * len(starts))
     shuffled = np.argsort(raw[: len(starts)], kind="stable")
     pools = [shuffled[i : i + _POOL * batch_size] for i in range(0, len(shuffled), _POOL * batch_size)]
     ordered = np.concatenate([pool[np.argsort(-lengths[pool], kind="stable")] for pool in pools])
@@ -53,4 +54,4 @@ def record_batches(
 
 def shuffled(count: int, seed: int) -> np.ndarray:
     """0 .. count-1 in an order that the seed decides."""
-    return np.argsort(random_words(seed, 0, count), kind="stable")  # epochs count from 1
+    return np.argsort(philox.words(seed, philox.EPOCH, count), kind="stable")  # epochs count from 1

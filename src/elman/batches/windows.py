@@ -1,7 +1,4 @@
-"""One long sequence -> minibatches: sequential, as the book cuts it, whose state is carried; or random.
-
-What is random comes from the raw stream of NumPy's Philox, which NumPy guarantees never to change.
-"""
+"""One long sequence -> minibatches: sequential, as the book cuts it, whose state is carried; or random."""
 
 from __future__ import annotations
 
@@ -10,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from torch import Tensor
+
+from .. import philox
 
 Batch = tuple[Tensor, Tensor]  # inputs, targets: int64 (B, T); targets are one step ahead
 
@@ -26,7 +25,7 @@ def sequential_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: 
         ValueError: the text is too short for one batch; says how short, and what would fit.
     """
     check_fits(len(ids), batch_size, seq_length)
-    offset = int(random_words(seed, epoch, 1)[0] % np.uint64(seq_length))
+    offset = int(philox.words(seed, philox.EPOCH + epoch, 1)[0] % np.uint64(seq_length))
     per_row = (len(ids) - offset - 1) // batch_size
     rows = ids[offset : offset + per_row * batch_size].reshape(batch_size, per_row)
     ahead = ids[offset + 1 : offset + 1 + per_row * batch_size].reshape(batch_size, per_row)
@@ -38,7 +37,7 @@ def random_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: int,
     """Minibatches of windows in random order, each to be begun from a zero state. Arguments as `sequential_batches`."""
     check_fits(len(ids), batch_size, seq_length)
     count = (len(ids) - seq_length) // seq_length  # as if the offset were the largest, so that an epoch has one length
-    raw = random_words(seed, epoch, 1 + count)
+    raw = philox.words(seed, philox.EPOCH + epoch, 1 + count)
     offset = int(raw[0] % np.uint64(seq_length))
     starts = offset + np.argsort(raw[1:], kind="stable") * seq_length
     steps = np.arange(seq_length)
@@ -71,12 +70,6 @@ def check_fits(n_ids: int, batch_size: int, seq_length: int) -> None:
         f"the text is too short: {n_ids:,} characters to train on, but batch_size {batch_size} x seq_length "
         f"{seq_length} needs {needed:,}; {advice}"
     )
-
-
-def random_words(seed: int, epoch: int, count: int) -> np.ndarray:
-    """uint64 (count,). The second word of the key keeps away from those of the initial weights, which count from 0."""
-    key = np.array([seed, 2**32 + epoch], dtype=np.uint64)
-    return np.random.Philox(key=key).random_raw(count)
 
 
 def to_tensor(ids: np.ndarray) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .. import kernels
+from .. import kernels, philox
 from ..model import LanguageModel, ModelState
 from .choose import choose
 from .sampling import Sampling
@@ -28,9 +28,7 @@ class Streams:
         self.model, self.sampling = model, sampling
         self._bias = sampling.bias(model.vocabulary, model.vocab_size)
         batch = prompts.shape[1]
-        self._words = [
-            np.random.Philox(key=np.array([sampling.seed, 2**33 + first + b], dtype=np.uint64)) for b in range(batch)
-        ]
+        self._words = [philox.generator(sampling.seed, philox.DRAW + first + b) for b in range(batch)]
         self._device = next(model.parameters()).device
         self._state: ModelState | None = None
         self._logits = np.zeros((batch, model.vocab_size), dtype=np.float32)
@@ -62,7 +60,7 @@ class Streams:
             draws = None
             if s.temperature != 0:
                 draws = np.stack([words.random_raw(steps) for words in self._words], axis=1)
-                draws = torch.from_numpy((draws >> np.uint64(11)).astype(np.float64) * 2.0**-53)
+                draws = torch.from_numpy(philox.unit(draws))
             bias = None if self._bias is None else torch.from_numpy(self._bias)
             return self._native.generate(
                 steps,
@@ -78,7 +76,7 @@ class Streams:
         made = np.empty((steps, len(self._words)), dtype=np.int64)
         for t in range(steps):
             for b, words in enumerate(self._words):
-                u = (int(words.random_raw()) >> 11) * 2.0**-53
+                u = float(philox.unit(words.random_raw(1))[0])
                 made[t, b] = choose(self._shape(b), self.sampling, u)
             self._seen[np.arange(len(self._words)), made[t]] = True
             self._read(made[t : t + 1])

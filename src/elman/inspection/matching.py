@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import philox
+
 
 @dataclass(frozen=True)
 class Overlap:
@@ -129,7 +131,7 @@ def ngram_text(corpus: np.ndarray, length: int, order: int, seed: int) -> np.nda
     counts = np.bincount(context)
     firsts = (np.cumsum(counts) - counts)[context].tolist()
     counts, places, size = counts[context].tolist(), places.tolist(), len(corpus)
-    draws = np.random.default_rng(seed).random(length + 1).tolist()
+    draws = philox.unit(philox.words(seed, philox.COMPARISON, length + 1)).tolist()
     here, taken = int(draws[0] * size), []
     for u in draws[1:]:
         here = places[firsts[here] + int(u * counts[here])]

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import philox
 from ..batches import shuffled
 from ..corpora import Corpus, CorpusError, corpora, load_corpus
 from ..generation import Sampling, Streams, generate_ids
@@ -109,7 +110,9 @@ def memorisation(
     if not len(corpus) or not all(map(len, [*texts.values(), *(others or {}).values()])):
         raise ValueError("nothing to compare: the corpus or a text is empty")
     texts[f"{ORDER}-gram"] = ngram_text(corpus, size, ORDER, seed)
-    texts["shuffled"] = np.random.default_rng(seed).choice(corpus, size)
+    texts["shuffled"] = corpus[
+        (philox.unit(philox.words(seed, philox.COMPARISON + 1, size)) * len(corpus)).astype(np.int64)
+    ]
     texts |= {name: ids[:size] for name, ids in (others or {}).items()}
     matches = dict(zip(texts, longest_matches(list(texts.values()), corpus), strict=True))
     return Report(generated, corpus, matches, expected_longest(corpus, size))

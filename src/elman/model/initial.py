@@ -1,12 +1,14 @@
 """Initial weights as a function of a seed alone: the same bits on every machine, backend and version of torch.
 
-NumPy guarantees the raw stream of its Philox generator; what turns it into real numbers here are additions,
-multiplications, divisions and square roots in float64, which IEEE 754 rounds alike everywhere. libm is never called.
+What turns Philox's words into real numbers here are additions, multiplications, divisions and square roots in float64,
+which IEEE 754 rounds alike everywhere. libm is never called.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from .. import philox
 
 # Wichura's AS 241 (PPND16), the inverse of the normal distribution: numerators and denominators of three rational
 # functions, lowest power first. Relative error about 1e-16.
@@ -32,8 +34,7 @@ _TAIL = (
 
 def uniform(seed: int, stream: int, count: int) -> np.ndarray:
     """float64 (count,) strictly inside (0, 1), 53 bits each. `stream` separates the uses of one seed."""
-    raw = np.random.Philox(key=np.array([seed, stream], dtype=np.uint64)).random_raw(count)
-    return ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    return philox.unit(philox.words(seed, philox.INITIAL + stream, count)) + 2.0**-54
 
 
 def normal(seed: int, stream: int, count: int) -> np.ndarray:
