@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from elman import corpora
-from elman.corpora import CorpusError, load_corpus
+from elman.corpora import load_corpus
+from elman.errors import CorpusError
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import elman
 
 PACKAGE = Path(elman.__file__).parent
 ROOMS = {
-    "text": ("vocabulary", "records"),
+    "text": ("visible", "vocabulary", "records"),
     "corpora": (),
     "batches": ("windows", "records"),
     "kernels": ("reference", "torchnn", "cpu"),
@@ -23,7 +23,7 @@ ROOMS = {
 }
 """In the order in which the package is read; what is in a room, likewise."""
 ORDER = list(ROOMS)
-SHARED = ("philox",)
+SHARED = ("errors", "files", "philox")
 """What every room may use, and which imports none of them."""
 
 

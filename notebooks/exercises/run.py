@@ -24,7 +24,7 @@ import nbclient
 import nbformat
 from PIL import Image
 
-from elman.model import write_atomically
+from elman.files import write_atomically
 
 FOLDER = Path(__file__).parent
 PAGE = FOLDER.parents[1] / "docs" / "exercises.md"

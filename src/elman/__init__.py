@@ -9,18 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .corpora import Corpus, CorpusError, load_corpus
+    from .corpora import Corpus, load_corpus
+    from .errors import CorpusError, ElmanError, InputError, ModelFileError, TrainingDiverged
     from .generation import Beam, Sampling, beam_search, generate, stream
-    from .model import GRU, LSTM, RNN, LanguageModel, ModelFileError, load, save
+    from .model import GRU, LSTM, RNN, LanguageModel, load, save
     from .scoring import Score, score
     from .text import Vocabulary, normalise
-    from .training import Recipe, Run, TrainingDiverged, build_model, fit, load_recipe
+    from .training import Recipe, Run, build_model, fit, load_recipe
 
 _HOME = {
-    "corpora": ("Corpus", "CorpusError", "load_corpus"),
+    "errors": ("CorpusError", "ElmanError", "InputError", "ModelFileError", "TrainingDiverged"),
+    "corpora": ("Corpus", "load_corpus"),
     "text": ("Vocabulary", "normalise"),
-    "model": ("GRU", "LSTM", "RNN", "LanguageModel", "ModelFileError", "load", "save"),
-    "training": ("Recipe", "Run", "TrainingDiverged", "build_model", "fit", "load_recipe"),
+    "model": ("GRU", "LSTM", "RNN", "LanguageModel", "load", "save"),
+    "training": ("Recipe", "Run", "build_model", "fit", "load_recipe"),
     "generation": ("Beam", "Sampling", "beam_search", "generate", "stream"),
     "scoring": ("Score", "score"),
 }

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import philox
+from ..errors import InputError
 
 Batch = tuple[Tensor, Tensor]  # inputs, targets: int64 (B, T); targets are one step ahead
 
@@ -66,7 +67,7 @@ def check_fits(n_ids: int, batch_size: int, seq_length: int) -> None:
         advice = "more text is needed"
     if fits and shorter:
         advice += f", or seq_length {shorter} with this batch_size"
-    raise ValueError(
+    raise InputError(
         f"the text is too short: {n_ids:,} characters to train on, but batch_size {batch_size} x seq_length "
         f"{seq_length} needs {needed:,}; {advice}"
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from .. import __version__
+from ..errors import ElmanError, InputError
+from ..text import visible
 from . import generate, info, inspect, score, train
 from .console import out
 
@@ -39,32 +42,32 @@ def main() -> None:
         sys.exit(130)
     except typer.TyperException as error:
         if error.format_message():
-            _fail(ValueError(error.format_message() + " (see --help)"))
+            _fail(InputError(error.format_message() + " (see --help)"))
         sys.exit(2)  # no command: the help is printed already
-    except (ValueError, OSError) as error:
+    except (ElmanError, OSError, MemoryError) as error:
         _fail(error)
     except RuntimeError as error:
-        from ..training import TrainingDiverged
-
-        if "can't allocate memory" in str(error):  # torch's own MemoryError
-            _fail(MemoryError())
-        if not isinstance(error, TrainingDiverged):
+        if "can't allocate memory" not in str(error):  # torch's own MemoryError
             raise
-        _fail(error)
-    except MemoryError as error:
-        _fail(error)
+        _fail(MemoryError())
     except KeyboardInterrupt:
         sys.exit(130)
 
 
 def _fail(error: Exception) -> None:
-    if isinstance(error, BrokenPipeError):  # the reader went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(1)
+    text = str(error)
+    if isinstance(error, OSError):
+        silence = error.filename is None  # what was being written is standard output
+        if silence:
+            with suppress(OSError):  # it would fail again when the interpreter ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if isinstance(error, BrokenPipeError):  # the reader went away, as `| head` does
+            sys.exit(1)
+        text = f"{'standard output' if silence else error.filename}: {error.strerror or error}"
     if isinstance(error, MemoryError):
-        error = MemoryError("not enough memory here; ask for fewer hidden units, a smaller batch or fewer samples")
-    text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
-    print("elman: " + " ".join(text.split()), file=sys.stderr)
+        text = "not enough memory here; ask for fewer hidden units, a smaller batch or fewer samples"
+    with suppress(OSError):
+        print("elman: " + visible(" ".join(text.split())), file=sys.stderr)
     sys.exit(2)
 
 

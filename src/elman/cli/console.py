@@ -11,19 +11,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
+
+from ..text import CONTROLS
 
 if TYPE_CHECKING:
     from ..model import LanguageModel
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class _Console(Console):
+    """Text of users and models is shown as it is: no markup, no emoji, and on a terminal no control characters."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, soft_wrap=True, markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(text.translate(CONTROLS) if self.is_terminal else text, **options)
+
+
+out = _Console()
+err = _Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, for a program to read.")]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .safetensors file, or a run's folder.")]
 Bytes = Annotated[bool, typer.Option("--bytes", help="Take any file as bytes: 256 ids, nothing unknown.")]
+Encoding = Annotated[str | None, typer.Option(help="Of the text, as in cp1252; its mark or UTF-8 if left out.")]
 EncodingErrors = Annotated[str, typer.Option(help="What to do with what is not UTF-8: strict or replace.")]
-
-_CONTROLS = {c: f"\\x{c:02x}" for c in (*range(32), *range(0x7F, 0xA0)) if chr(c) not in "\t\n"}
 
 
 def model_path(path: Path) -> Path:
@@ -42,19 +55,14 @@ def warn_unknown(model: LanguageModel, prompt: str) -> str:
 
     unseen = unknown_characters(model, prompt)
     if unseen:
-        err.print(f"elman: the model has never seen {unseen!r}; read as <unk>", markup=False)
+        err.print(f"elman: the model has never seen {unseen!r}; read as <unk>")
     return unseen
 
 
 def write(text: str) -> None:
     """Text as it is made. A terminal gets no control characters from it: a text could move its cursor, or worse."""
-    sys.stdout.write(text.translate(_CONTROLS) if sys.stdout.isatty() else text)
+    sys.stdout.write(text.translate(CONTROLS) if sys.stdout.isatty() else text)
     sys.stdout.flush()
-
-
-def visible(text: str) -> str:
-    """One line for a table."""
-    return text.translate(_CONTROLS).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def write_json(value: Any) -> None:
@@ -65,9 +73,9 @@ def write_json(value: Any) -> None:
 
 def write_csv(rows: Iterable[dict[str, Any]]) -> None:
     """A heading, and a line for each row; all have the same columns."""
-    writer = None
+    to_reader, writer = sys.stdout.isatty(), None
     for row in rows:
         if writer is None:
             writer = csv.DictWriter(sys.stdout, list(row), lineterminator="\n")
             writer.writeheader()
-        writer.writerow(row)
+        writer.writerow({k: v.translate(CONTROLS) if to_reader and isinstance(v, str) else v for k, v in row.items()})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import InputError
 from .console import Json, ModelPath, load_model, warn_unknown, write, write_json
 
 if TYPE_CHECKING:
@@ -65,12 +66,12 @@ def generate(
     stops = [with_line_ends(s) for s in stop or ()]
     prompt = prompt if prompt_option is None else prompt_option
     if beam is not None and (Sampling(**sampling) != Sampling() or stops):
-        raise ValueError("--beam draws nothing; leave out --stop, --seed and what shapes a draw")
+        raise InputError("--beam draws nothing; leave out --stop, --seed and what shapes a draw")
     if beam is not None and 1 <= beam < num_samples:
-        raise ValueError(f"a beam of {beam} finds no {num_samples} texts; widen --beam, or lower --num-samples")
+        raise InputError(f"a beam of {beam} finds no {num_samples} texts; widen --beam, or lower --num-samples")
     if interactive:
         if prompt or num_samples != 1 or beam is not None or json_:
-            raise ValueError("--interactive asks for prompts; leave out PROMPT, --num-samples, --beam and --json")
+            raise InputError("--interactive asks for prompts; leave out PROMPT, --num-samples, --beam and --json")
         _interactive(model, length, stops, sampling)
         return
     loaded = load_model(model)
@@ -111,7 +112,7 @@ def _interactive(model: Path, length: int, stops: list[str], sampling: dict[str,
     from .session import Session
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise ValueError("--interactive needs a terminal; without one, give PROMPT")
+        raise InputError("--interactive needs a terminal; without one, give PROMPT")
     Session(load_model(model), length=length, stop=stops, **sampling).run()
 
 
@@ -125,7 +126,7 @@ def parse_bias(pairs: list[str] | tuple[()]) -> dict[str, float] | None:
         except ValueError:
             character = ""
         if len(character) != 1:
-            raise ValueError(f"a logit bias is CHAR=VALUE, such as e=-2 or z=-inf; got {pair!r}")
+            raise InputError(f"a logit bias is CHAR=VALUE, such as e=-2 or z=-inf; got {pair!r}")
     return bias or None
 
 

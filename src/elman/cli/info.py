@@ -32,7 +32,7 @@ def info(model: ModelPath, json_: Json = False) -> None:
         write_json(facts | {"symbols": vocabulary["symbols"], "run": header["run"]})
         return
     for name, value in [*facts.items(), *((f"run.{k}", v) for k, v in header["run"].items())]:
-        out.print(f"{name:<22} {value}", markup=False)
+        out.print(f"{name:<22} {value}")
 
 
 def corpora(json_: Json = False) -> None:
@@ -64,4 +64,4 @@ def recipes(
         out.print("\n".join(recipe_names()))
         return
     for key, value in dataclasses.asdict(load_recipe(name)).items():
-        out.print(f"{key} = {value!r}", markup=False)
+        out.print(f"{key} = {value!r}")

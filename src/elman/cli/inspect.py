@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from .console import EncodingErrors, Json, ModelPath, load_model, model_path, out, visible, write_json
+from ..errors import InputError
+from ..text import visible
+from .console import Encoding, EncodingErrors, Json, ModelPath, load_model, model_path, out, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +41,7 @@ def inspect(
     length: Annotated[int, typer.Option(help="Characters to write and look up in the training text.")] = 20_000,
     temperature: Annotated[float, typer.Option(help="To write with.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Decides the writing, and the texts that it is compared with.")] = 0,
+    encoding: Encoding = None,
     encoding_errors: EncodingErrors = "strict",
     json_: Json = False,
 ) -> None:
@@ -50,7 +53,7 @@ def inspect(
     Example: elman inspect runs/story README.md --html page.html
     """
     if html is not None and not html.parent.is_dir():
-        raise ValueError(f"{html}: there is no folder {html.parent}; make it first")
+        raise InputError(f"{html}: there is no folder {html.parent}; make it first")
     chosen = None if units is None else _indices(units)
     from ..corpora import load_corpus
     from ..inspection import after, kind, memorisation, quotations, write
@@ -61,14 +64,16 @@ def inspect(
     assert loaded.vocabulary is not None
     training_text, held_out = _training_text(loaded, model, corpus)
     as_bytes = loaded.vocabulary.kind == "bytes"
-    text = load_corpus(file, normalisation="none", as_bytes=as_bytes, encoding_errors=encoding_errors).text
+    text = load_corpus(
+        file, normalisation="none", as_bytes=as_bytes, encoding=encoding, encoding_errors=encoding_errors
+    ).text
     cost = score(loaded, text)
     found, values = look(loaded, cost, layer, chosen)
     layer = loaded.layer.num_layers - 1 if layer is None else layer
     written, others = write(loaded, length, temperature, seed), {"this text": loaded.vocabulary.encode(cost.data)}
     report = memorisation(written, training_text, held_out, others, seed)
     if html is not None:
-        from ..model import write_atomically
+        from ..files import write_atomically
         from ..pages import inspection_page
 
         write_atomically(html, inspection_page(loaded, cost, file, layer, found, values, report).encode())
@@ -93,7 +98,7 @@ def _indices(units: str) -> list[int]:
     try:
         return [int(index) for index in units.split(",")]
     except ValueError:
-        raise ValueError(f"--units: expected numbers with commas between, as in 3,17,40; got {units!r}") from None
+        raise InputError(f"--units: expected numbers with commas between, as in 3,17,40; got {units!r}") from None
 
 
 def _training_text(model: LanguageModel, path: Path, corpus: str | None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -154,4 +159,4 @@ def _print(facts: dict[str, Any], report: Report, overlaps: list[dict[str, Any]]
     for o in overlaps:
         place = f"line {o['line']:,}" if o["line"] else f"character {o['place']:,}"
         text = visible(o["text"])
-        out.print(f"{o['length']:>6,}  {place}: {text[:_WIDTH]}{'...' if text[_WIDTH:] else ''}", markup=False)
+        out.print(f"{o['length']:>6,}  {place}: {text[:_WIDTH]}{'...' if text[_WIDTH:] else ''}")

@@ -13,7 +13,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from .console import EncodingErrors, Json, ModelPath, err, load_model, out, visible, write_csv, write_json
+from ..errors import InputError
+from ..text import visible
+from .console import Encoding, EncodingErrors, Json, ModelPath, err, load_model, out, write_csv, write_json
 
 if TYPE_CHECKING:
     from ..model import LanguageModel
@@ -40,6 +42,7 @@ def score(
     html: Annotated[
         Path | None, typer.Option(metavar="PAGE", help="Write a page that colours the text by cost.")
     ] = None,
+    encoding: Encoding = None,
     encoding_errors: EncodingErrors = "strict",
     json_: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
@@ -52,21 +55,21 @@ def score(
     Example: elman score runs/log today.log --top 40
     """
     if lines + chars + (top is not None) > 1:
-        raise ValueError("--lines, --top and --chars list different things; give one of them")
+        raise InputError("--lines, --top and --chars list different things; give one of them")
     if json_ and csv:
-        raise ValueError("give --json or --csv, not both")
+        raise InputError("give --json or --csv, not both")
     if top is not None and top < 1:
-        raise ValueError(f"--top must be at least 1, got {top}")
+        raise InputError(f"--top must be at least 1, got {top}")
     if html is not None and not html.parent.is_dir():
-        raise ValueError(f"{html}: there is no folder {html.parent}; make it first")
+        raise InputError(f"{html}: there is no folder {html.parent}; make it first")
     from ..scoring import score_many
 
     loaded, names = load_model(model), files or ["-"]
-    texts = _read(loaded, names, encoding_errors)
+    texts = _read(loaded, names, encoding, encoding_errors)
     with err.status(f"reading {sum(map(len, texts)):,} characters") if err.is_terminal else nullcontext():
         scores = score_many(loaded, texts, records=records, names=names)
     if html is not None:
-        from ..model import write_atomically
+        from ..files import write_atomically
         from ..pages import surprisal_page
 
         write_atomically(html, surprisal_page(loaded, scores, names).encode("utf-8", "replace"))
@@ -79,12 +82,14 @@ def score(
         _summarise(loaded, names, scores, form)
 
 
-def _read(model: LanguageModel, names: Sequence[str], encoding_errors: str) -> list[str | bytes]:
+def _read(model: LanguageModel, names: Sequence[str], encoding: str | None, encoding_errors: str) -> list[str | bytes]:
     from ..corpora import load_corpus
 
     as_bytes = model.vocabulary is not None and model.vocabulary.kind == "bytes"
     return [
-        load_corpus(name, normalisation="none", as_bytes=as_bytes, encoding_errors=encoding_errors).text
+        load_corpus(
+            name, normalisation="none", as_bytes=as_bytes, encoding=encoding, encoding_errors=encoding_errors
+        ).text
         for name in names
     ]
 
@@ -150,7 +155,9 @@ def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], kind: s
             f"{row['perplexity']:.4f}",
             *(f"{row[name]:.3f}" for name in baselines),
         )
-    wide = out if out.is_terminal else Console(width=1000)  # a file or a pipe has no edge to fold at
+    wide = (
+        out if out.is_terminal else Console(width=1000, markup=False, emoji=False)
+    )  # a file or a pipe has no edge to fold at
     wide.print(table)
     out.print(
         f"bits/{unit} and perplexity: the model's, which learnt from its training text beforehand"

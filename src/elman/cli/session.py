@@ -12,6 +12,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
+from ..errors import InputError
 from .console import err, out, warn_unknown
 from .generate import parse_bias, show_stream, with_line_ends
 
@@ -41,7 +42,7 @@ def _whole(words: list[str]) -> int:
     try:
         return int(word)
     except ValueError:
-        raise ValueError(f"expected a whole number, got {word!r}") from None
+        raise InputError(f"expected a whole number, got {word!r}") from None
 
 
 def _number(words: list[str]) -> float:
@@ -49,12 +50,12 @@ def _number(words: list[str]) -> float:
     try:
         return float(word)
     except ValueError:
-        raise ValueError(f"expected a number, got {word!r}") from None
+        raise InputError(f"expected a number, got {word!r}") from None
 
 
 def _single(words: list[str]) -> str:
     if len(words) != 1:
-        raise ValueError("expected one value")
+        raise InputError("expected one value")
     return words[0]
 
 
@@ -111,7 +112,7 @@ class Session:
             except KeyboardInterrupt:
                 out.print()
             except ValueError as error:
-                err.print(f"elman: {error}", markup=False)
+                err.print(f"elman: {error}")
 
     def _answer(self, prompt: str) -> None:
         warn_unknown(self.model, prompt)
@@ -124,14 +125,14 @@ class Session:
         name, *words = _words(line) or ["help"]
         name = name.replace("-", "_")
         if name == "help":
-            out.print(_HELP.format(names=" ".join(f"/{n.replace('_', '-')}" for n in _DEFAULTS)), markup=False)
+            out.print(_HELP.format(names=" ".join(f"/{n.replace('_', '-')}" for n in _DEFAULTS)))
         elif name == "settings":
             for each in _DEFAULTS:
                 self._show(each)
         elif name == "reset":
             self.settings = dict(self.start)
         elif name not in _DEFAULTS:
-            raise ValueError(f"no command /{name}; /help lists them")
+            raise InputError(f"no command /{name}; /help lists them")
         else:
             if words:
                 self._change(name, words)
@@ -142,7 +143,7 @@ class Session:
         try:
             value = off if words == ["off"] else read(words)
         except ValueError as error:
-            raise ValueError(f"/{name.replace('_', '-')}: {error}") from None
+            raise InputError(f"/{name.replace('_', '-')}: {error}") from None
         changed = self.settings | {name: value}
         self._check(changed)
         self.settings = changed
@@ -156,7 +157,7 @@ class Session:
 
     def _show(self, name: str) -> None:
         value = self.settings[name]
-        out.print(f"{name.replace('_', '-')} {'off' if value in (None, []) else value}", markup=False)
+        out.print(f"{name.replace('_', '-')} {'off' if value in (None, []) else value}")
 
 
 def _history() -> History:

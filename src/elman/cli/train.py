@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import Bytes, EncodingErrors, Json, err, out, write_json
+from ..errors import InputError
+from .console import Bytes, Encoding, EncodingErrors, Json, err, out, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,6 +62,7 @@ def train(
     length: Annotated[int | None, typer.Option(help="Characters of a continuation.")] = None,
     every: Annotated[int, typer.Option(help="Print a line every so many epochs; 0: ten lines.")] = 0,
     as_bytes: Bytes = False,
+    encoding: Encoding = None,
     encoding_errors: EncodingErrors = "strict",
     json_: Json = False,
 ) -> None:
@@ -93,7 +95,7 @@ def train(
         "sample_length": length,
     }
     if every < 0:
-        raise ValueError(f"--every must be at least 0, got {every}")
+        raise InputError(f"--every must be at least 0, got {every}")
     records = records or field is not None
     settings = load_recipe(recipe or ("records" if records else "book"))
     settings = settings.replace(**{k: v for k, v in changes.items() if v is not None})
@@ -105,6 +107,7 @@ def train(
             settings.max_chars,
             normalisation=settings.normalisation,
             as_bytes=as_bytes,
+            encoding=encoding,
             encoding_errors=encoding_errors,
             records=records,
             field=field,
@@ -154,8 +157,9 @@ def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bo
         write_json(run.summary() | ending)
         return
     if run.interrupted:
-        out.print(f"stopped by Ctrl-C after {len(run.log)} of {settings.epochs} epochs; the model is saved")
-    out.print(f"{folder}/model.safetensors  log.jsonl  curve.svg\ndigest {model.digest()}")
+        out.print(f"stopped after {len(run.log)} of {settings.epochs} epochs; the model is saved")
+    files = "model.safetensors  log.jsonl  curve.svg" if run.log else "model.safetensors"
+    out.print(f"{folder}/{files}\ndigest {model.digest()}")
 
 
 def _size(text: Corpus) -> str:
@@ -170,13 +174,18 @@ def _run_folder(output: Path | None, corpus: str, overwrite: bool) -> Path:
     """The folder to write: the one asked for, if it is free, or runs/CORPUS, runs/CORPUS-2, ..."""
     if output is not None:
         if not overwrite and (output / "model.safetensors").exists():
-            raise ValueError(f"{output} holds a run already; give another --output, or --overwrite")
+            raise InputError(f"{output} holds a run already; give another --output, or --overwrite")
         return output
     stem = Path("runs") / Path(corpus).stem
     number, folder = 1, stem
-    while folder.exists() and not overwrite:
-        number += 1
-        folder = stem.with_name(f"{stem.name}-{number}")
+    stem.parent.mkdir(exist_ok=True)
+    while not overwrite:
+        try:
+            folder.mkdir()  # claimed: a training that is started beside this one takes another
+            break
+        except FileExistsError:
+            number += 1
+            folder = stem.with_name(f"{stem.name}-{number}")
     return folder
 
 
@@ -184,7 +193,7 @@ def _run_folder(output: Path | None, corpus: str, overwrite: bool) -> Path:
 def _download_bar() -> Iterator[Callable[[int, int | None, str], None]]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         tasks: dict[str, Any] = {}
 
@@ -202,7 +211,7 @@ def _training_bar() -> Iterator[tuple[Callable[[Step], None] | None, Callable[[s
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     def above(line: str) -> None:
-        out.print(line, markup=False)
+        out.print(line)
 
     if not out.is_terminal:
         yield None, above

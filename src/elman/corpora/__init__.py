@@ -11,12 +11,15 @@ import codecs
 import difflib
 import gzip
 import hashlib
+import http.client
 import io
 import os
 import re
+import stat
 import sys
 import tempfile
 import urllib.error
+import urllib.parse
 import urllib.request
 import zlib
 from collections.abc import Callable
@@ -27,6 +30,7 @@ from typing import Any
 
 import platformdirs
 
+from ..errors import CorpusError
 from ..text import NORMALISATIONS, Vocabulary, json_field, normalise, record_lines, without_blank_lines
 
 Progress = Callable[[int, int | None, str], None]
@@ -35,10 +39,9 @@ Progress = Callable[[int, int | None, str], None]
 _TIMEOUT = 20.0  # seconds without an answer
 _TRIES = 2  # per source
 _BLOCK = 1 << 16
-
-
-class CorpusError(ValueError):
-    """The text could not be had; one line says what was expected, what came, and what to do."""
+_MOST = 4 << 30  # bytes of a file, an answer or an unpacked .gz: more would not fit in memory as text
+_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ def load_corpus(
     *,
     normalisation: str = "book",
     as_bytes: bool = False,
+    encoding: str | None = None,
     encoding_errors: str = "strict",
     records: bool = False,
     field: str | None = None,
@@ -137,7 +141,8 @@ def load_corpus(
         max_chars: keep the first so many characters, counted after normalisation. None: all.
         normalisation: "book" (lower-case, white space collapsed) or "none" (the text as it is, line ends included).
         as_bytes: take any file as bytes, with a vocabulary of 256; nothing is decoded or normalised.
-        encoding_errors: "strict", or "replace" to read what is not UTF-8 as U+FFFD.
+        encoding: of text, such as "cp1252". None: what the mark at a file's beginning says, or UTF-8.
+        encoding_errors: "strict", or "replace" to read what cannot be decoded as U+FFFD.
         records: the text is records, one a line; blank lines are dropped, and `max_chars` keeps whole records only.
         field: the file is JSON lines, and the records are the strings in this field of its objects.
         progress: called while downloading.
@@ -150,18 +155,24 @@ def load_corpus(
         raise CorpusError(f"encoding_errors must be strict or replace; got {encoding_errors!r}")
     if max_chars is not None and max_chars < 1:
         raise CorpusError(f"max_chars must be at least 1, got {max_chars}")
-    name, source, data = _read(str(name_or_path), progress)
+    try:
+        codecs.lookup(encoding or "utf-8")
+    except (LookupError, ValueError):
+        raise CorpusError(f"there is no encoding {encoding!r}; examples: utf-8, utf-16, cp1252, latin-1") from None
+    name, source, parts = _read(str(name_or_path), progress)
     text: str | bytes
     if as_bytes:
         if field:
             raise CorpusError("a field of JSON is text; leave out --bytes, or --field")
-        text, normalisation = data, "none"
+        if encoding:
+            raise CorpusError("bytes have no encoding; leave out --bytes, or --encoding")
+        text, normalisation = b"\n".join(data for _, data in parts), "none"
         if records:
             text = without_blank_lines(record_lines(text, "none"))
         text = text[:max_chars]
     else:
-        decoded = _decode(data, source, encoding_errors)
-        del data
+        decoded = "\n".join([_decode(data, place, encoding, encoding_errors) for place, data in parts])
+        del parts
         if name == "timemachine-gutenberg":
             decoded = _without_licence(decoded)
         if field is not None:
@@ -170,8 +181,10 @@ def load_corpus(
             text = without_blank_lines(record_lines(decoded, normalisation))[:max_chars]
         else:
             text = _first(decoded, normalisation, max_chars)
-    if records:
+    if records and text:
         text = text[: text.rfind(b"\n" if isinstance(text, bytes) else "\n") + 1]  # type: ignore[operator]
+        if not text:
+            raise CorpusError(f"max_chars {max_chars} is less than the first record of {source} has; raise it")
     if not text:
         raise CorpusError(f"{source} is empty; expected a text")
     return Corpus(name, text, normalisation, source, records)
@@ -197,59 +210,103 @@ def _first(text: str, normalisation: str, max_chars: int | None) -> str:
         take = take * 2 + 1024
 
 
-def _read(name: str, progress: Progress | None) -> tuple[str, str, bytes]:
-    """(name, source, raw bytes)."""
+Part = tuple[str, bytes]  # where it came from, and what was there
+
+
+def _read(name: str, progress: Progress | None) -> tuple[str, str, list[Part]]:
+    """(name, source, raw bytes, one part for each file)."""
     if name == "traveller":
-        return name, "bundled", (resources.files("elman.corpora") / "traveller.txt").read_bytes()
+        return name, "bundled", [(name, (resources.files("elman.corpora") / "traveller.txt").read_bytes())]
     if name in _NAMED:
-        return (name, *_read_named(name, _NAMED[name], progress))
+        place, data = _read_named(name, _NAMED[name], progress)
+        return name, place, [(place, data)]
     if name == "-":
-        return "stdin", "standard input", sys.stdin.buffer.read()
+        return "stdin", "standard input", [("standard input", _bounded(sys.stdin.buffer, "standard input"))]
     if name.startswith(("http://", "https://")):
-        last = name.rstrip("/").rsplit("/", 1)[-1] or "download"
-        return last, name, _gunzip(_download([name], None, progress), name)
+        shown = _without_password(name)
+        last = urllib.parse.urlsplit(name).path.rstrip("/").rsplit("/", 1)[-1]
+        data = _gunzip(_download([name], None, progress), urllib.parse.urlsplit(name).path)
+        return "download" if last in ("", ".", "..") else last, shown, [(shown, data)]
     path = Path(name)
     try:
         if path.is_dir():
             return path.resolve().name, name, _read_folder(path)
-        return path.name, name, _gunzip(path.read_bytes(), name)
+        return path.name, name, [(name, _read_file(path))]
     except FileNotFoundError:
         known = ["traveller", *_NAMED]
         near = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known corpora: {', '.join(known)}"
         raise CorpusError(f"{name}: no such file, folder or corpus; {hint}") from None
-    except OSError as error:
-        raise CorpusError(f"{name}: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        if isinstance(error, CorpusError):
+            raise
+        raise CorpusError(f"{name}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _read_folder(path: Path) -> bytes:
-    """All regular files below `path` that are not hidden, in order of their paths, with a newline between."""
-    files = sorted(
-        f for f in path.rglob("*") if f.is_file() and not any(p.startswith(".") for p in f.relative_to(path).parts)
-    )
+def _read_folder(path: Path) -> list[Part]:
+    """All regular files below `path` that are not hidden, in order of their paths."""
+    try:
+        files = sorted(
+            f for f in path.rglob("*") if f.is_file() and not any(p.startswith(".") for p in f.relative_to(path).parts)
+        )
+    except RecursionError:
+        raise CorpusError(f"{path}: its folders are nested too deep to be read; give one further down") from None
     if not files:
         raise CorpusError(f"{path} is a folder with no files in it; give one with text files")
-    return b"\n".join(_gunzip(f.read_bytes(), str(f)) for f in files)
+    return [(str(f), _read_file(f)) for f in files]
+
+
+def _read_file(path: Path) -> bytes:
+    # A FIFO without a writer would make an ordinary open wait for ever; so it is empty.
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
+            raise CorpusError(f"{path} is a device; expected a file, a folder, or - for standard input")
+        if hasattr(os, "set_blocking"):
+            os.set_blocking(file.fileno(), True)
+        return _gunzip(_bounded(file, str(path)), str(path))
+
+
+def _bounded(file: Any, source: str) -> bytes:
+    """All of `file`, which may be endless.
+
+    Raises:
+        CorpusError: more than `_MOST` bytes.
+    """
+    blocks, size = [], 0
+    while block := file.read(1 << 24):
+        blocks.append(block)
+        size += len(block)
+        if size > _MOST:
+            raise CorpusError(
+                f"{source}: more than {_MOST >> 30} GiB, the most that a corpus may have; give a part of it"
+            )
+    return b"".join(blocks)
 
 
 def _gunzip(data: bytes, source: str) -> bytes:
     if not data.startswith(b"\x1f\x8b") or not source.endswith(".gz"):
         return data
     try:
-        return gzip.decompress(data)
+        return _bounded(gzip.GzipFile(fileobj=io.BytesIO(data)), source)
     except (OSError, EOFError, zlib.error) as error:
         raise CorpusError(f"{source}: not a whole gzip file ({error})") from None
 
 
-def _decode(data: bytes, source: str, errors: str) -> str:
-    data = data.removeprefix(codecs.BOM_UTF8)
+def _decode(data: bytes, source: str, encoding: str | None, errors: str) -> str:
+    marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    encoding = encoding or marked or "utf-8"
+    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+        data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return data.decode("utf-8", errors)
+        return data.decode(encoding, errors)
     except UnicodeDecodeError as error:
+        name = "UTF-8" if encoding == "utf-8" else encoding
         raise CorpusError(
-            f"{source}: not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start} ({error.reason}); use "
-            "--encoding-errors replace to read it as U+FFFD, or --bytes to train on any file as bytes"
+            f"{source}: not {name}: byte 0x{data[error.start]:02x} at offset {error.start} ({error.reason}); give its "
+            "--encoding, use --encoding-errors replace to read it as U+FFFD, or --bytes to train on any file as bytes"
         ) from None
+    except (ValueError, LookupError) as error:  # an encoding that is none of text
+        raise CorpusError(f"{source}: cannot be read as {encoding}: {error}") from None
 
 
 def _without_licence(text: str) -> str:
@@ -313,7 +370,10 @@ def _download(sources: list[str], entry: _Named | None, progress: Progress | Non
         for _ in range(_TRIES):
             try:
                 data = _fetch(url, progress)
-            except (OSError, ValueError) as error:  # URLError, time-outs and cut connections are OSErrors
+            # Time-outs and cut connections are OSErrors; a cut chunk and a malformed address are HTTPExceptions.
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                if isinstance(error, CorpusError):
+                    raise
                 reason = str(getattr(error, "reason", None) or error)
                 if isinstance(error, urllib.error.HTTPError) and error.code < 500:
                     reason = f"HTTP {error.code} {error.reason}"
@@ -322,20 +382,36 @@ def _download(sources: list[str], entry: _Named | None, progress: Progress | Non
             reason = _wrong_digest(data, entry) if entry else ""
             if not reason:
                 return data
-        failures.append(f"{url} ({reason})")
+        failures.append(f"{_without_password(url)} ({reason})")
     raise CorpusError("tried " + ", ".join(failures))
+
+
+class _OnlyHttp(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        if not newurl.startswith(("http://", "https://")):
+            raise OSError(f"it redirects to {_without_password(newurl)}, which is no http(s) address")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _fetch(url: str, progress: Progress | None) -> bytes:
     request = urllib.request.Request(url, headers={"User-Agent": "elman"})
-    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+    with urllib.request.build_opener(_OnlyHttp).open(request, timeout=_TIMEOUT) as answer:
         length = answer.headers.get("Content-Length")
         total = int(length) if length else None
         data = io.BytesIO()
         while block := answer.read(_BLOCK):
             data.write(block)
+            if data.tell() > _MOST:
+                raise CorpusError(
+                    f"{_without_password(url)}: more than {_MOST >> 30} GiB, the most that a corpus may have"
+                )
             if progress:
-                progress(data.tell(), total, url)
+                progress(data.tell(), total, _without_password(url))
     if total is not None and data.tell() != total:
         raise OSError(f"the connection ended after {data.tell():,} of {total:,} bytes")
     return data.getvalue()
+
+
+def _without_password(url: str) -> str:
+    """For messages and model files: an address as it may be shown."""
+    return re.sub(r"^(\w+://)[^/@]*@", r"\1", url)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..errors import InputError
 from ..model import LanguageModel, ModelState
 from .sampling import Sampling
 from .text import prompt_ids
@@ -38,9 +39,9 @@ def beam_search(model: LanguageModel, prompt: str = "", length: int = 50, width:
         ValueError: a width or length out of range, or a model without a vocabulary.
     """
     if width < 1:
-        raise ValueError(f"width must be at least 1, got {width}")
+        raise InputError(f"width must be at least 1, got {width}")
     if length < 0:
-        raise ValueError(f"length must be at least 0, got {length}")
+        raise InputError(f"length must be at least 0, got {length}")
     ids = prompt_ids(model, prompt)
     vocabulary, training = model.vocabulary, model.training
     assert vocabulary is not None

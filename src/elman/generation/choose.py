@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from .. import kernels
+from ..errors import InputError
 from .sampling import Sampling
 
 
@@ -46,5 +47,5 @@ def choose(logits: np.ndarray, sampling: Sampling, u: float) -> int:
     """The id that a draw u in [0, 1) falls on, the ids lying side by side in their order with widths `weights`."""
     cumulative = np.cumsum(weights(logits, sampling))
     if np.isnan(logits).any() or not cumulative[-1] > 0:
-        raise ValueError("the model's logits are not numbers; its training has diverged")
+        raise InputError("the model's logits are not numbers; its training has diverged")
     return int(np.searchsorted(cumulative, u * cumulative[-1], side="right"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import InputError
 from ..text import Vocabulary
 
 
@@ -40,26 +41,26 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not (self.temperature >= 0 and math.isfinite(self.temperature)):
-            raise ValueError(f"temperature must be 0 (greedy) or above, got {self.temperature}")
+            raise InputError(f"temperature must be 0 (greedy) or above, got {self.temperature}")
         if not (self.alpha > 0 and math.isfinite(self.alpha)):
-            raise ValueError(f"alpha must be above 0, got {self.alpha}")
+            raise InputError(f"alpha must be above 0, got {self.alpha}")
         if self.exponent > 1e38:
-            raise ValueError(f"alpha / temperature is {self.exponent:g}, too large to compute with; use temperature 0")
+            raise InputError(f"alpha / temperature is {self.exponent:g}, too large to compute with; use temperature 0")
         if self.top_k is not None and self.top_k < 1:
-            raise ValueError(f"top_k must be at least 1, got {self.top_k}")
+            raise InputError(f"top_k must be at least 1, got {self.top_k}")
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p must be in (0, 1], got {self.top_p}")
+            raise InputError(f"top_p must be in (0, 1], got {self.top_p}")
         if self.min_p is not None and not 0 <= self.min_p <= 1:
-            raise ValueError(f"min_p must be in [0, 1], got {self.min_p}")
+            raise InputError(f"min_p must be in [0, 1], got {self.min_p}")
         if not 0 <= self.seed < 2**64:
-            raise ValueError(f"seed must be in 0 .. 2^64-1, got {self.seed}")
+            raise InputError(f"seed must be in 0 .. 2^64-1, got {self.seed}")
         if not (self.repetition_penalty > 0 and math.isfinite(self.repetition_penalty)):
-            raise ValueError(f"repetition_penalty must be above 0, got {self.repetition_penalty}")
+            raise InputError(f"repetition_penalty must be above 0, got {self.repetition_penalty}")
         if self.allowed == "":
-            raise ValueError("allowed is empty; give at least one character, or None for all")
+            raise InputError("allowed is empty; give at least one character, or None for all")
         for character, value in (self.logit_bias or {}).items():
             if len(character) != 1 or math.isnan(value) or value == math.inf:
-                raise ValueError(f"logit_bias maps single characters to numbers below inf; got {character!r}: {value}")
+                raise InputError(f"logit_bias maps single characters to numbers below inf; got {character!r}: {value}")
 
     @property
     def exponent(self) -> float:
@@ -83,12 +84,12 @@ class Sampling:
         for character, value in (self.logit_bias or {}).items():
             bias[_id(vocabulary, character, "logit_bias")] += np.float32(value)
         if np.isneginf(bias).all():
-            raise ValueError("allowed and logit_bias together leave no character to write")
+            raise InputError("allowed and logit_bias together leave no character to write")
         return bias if bias.any() else None
 
 
 def _id(vocabulary: Vocabulary | None, character: str, name: str) -> int:
     ids = vocabulary.encode(character) if vocabulary is not None else []
     if len(ids) != 1 or vocabulary is None or vocabulary.unknown(np.asarray(ids)):
-        raise ValueError(f"{name}: the model has no character {character!r}")
+        raise InputError(f"{name}: the model has no character {character!r}")
     return int(ids[0])

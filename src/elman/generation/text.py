@@ -11,6 +11,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from ..errors import InputError
 from ..model import LanguageModel
 from ..text import normalise
 from .loop import Streams
@@ -104,12 +105,12 @@ def _stream(
 ) -> Iterator[tuple[int, str]]:
     sampling, ids = Sampling(**settings), prompt_ids(model, prompt)
     if length < 0:
-        raise ValueError(f"length must be at least 0, got {length}")
+        raise InputError(f"length must be at least 0, got {length}")
     if count < 1:
-        raise ValueError(f"num_samples must be at least 1, got {count}")
+        raise InputError(f"num_samples must be at least 1, got {count}")
     stops = (stop,) if isinstance(stop, str) else tuple(stop)
     if "" in stops:
-        raise ValueError("a stop string is empty; leave it out")
+        raise InputError("a stop string is empty; leave it out")
     if model.records:
         stops = (*stops, "\n")
     streams = Streams(model, np.repeat(ids[:, None], count, axis=1), sampling)
@@ -119,7 +120,7 @@ def _stream(
 def prompt_ids(model: LanguageModel, prompt: str) -> np.ndarray:
     """int64 (T,): the prompt as the model reads it; a model of records reads the end of the record before it first."""
     if model.vocabulary is None:
-        raise ValueError("the model has no vocabulary; train it with fit, or set model.vocabulary")
+        raise InputError("the model has no vocabulary; train it with fit, or set model.vocabulary")
     start = "\n" if model.records else ""
     return model.vocabulary.encode(start + normalise(prompt, model.normalisation)).astype(np.int64)
 

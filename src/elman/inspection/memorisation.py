@@ -15,7 +15,8 @@ import numpy as np
 
 from .. import philox
 from ..batches import shuffled
-from ..corpora import Corpus, CorpusError, corpora, load_corpus
+from ..corpora import Corpus, corpora, load_corpus
+from ..errors import CorpusError, InputError
 from ..generation import Sampling, Streams, generate_ids
 from ..model import LanguageModel
 from ..text import Vocabulary, line_end, record_spans
@@ -108,7 +109,7 @@ def memorisation(
     if held_out is not None:
         texts["held-out"] = held_out[:size]
     if not len(corpus) or not all(map(len, [*texts.values(), *(others or {}).values()])):
-        raise ValueError("nothing to compare: the corpus or a text is empty")
+        raise InputError("nothing to compare: the corpus or a text is empty")
     texts[f"{ORDER}-gram"] = ngram_text(corpus, size, ORDER, seed)
     texts["shuffled"] = corpus[
         (philox.unit(philox.words(seed, philox.COMPARISON + 1, size)) * len(corpus)).astype(np.int64)
@@ -121,7 +122,7 @@ def memorisation(
 def write(model: LanguageModel, length: int, temperature: float = 1.0, seed: int = 0) -> np.ndarray:
     """ids (length,) that the model writes from nothing: a text, or records until there are enough."""
     if length < 1:
-        raise ValueError(f"length must be at least 1, got {length}")
+        raise InputError(f"length must be at least 1, got {length}")
     assert model.vocabulary is not None
     sampling = Sampling(temperature=temperature, seed=seed)
     if not model.records:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..errors import InputError
 from ..model import LanguageModel, make_layer
 from ..scoring import Score, alternatives, walk, widths
 from ..text import Vocabulary, line_end, record_spans
@@ -56,10 +57,10 @@ def units(
     """
     layer = model.layer.num_layers - 1 if layer is None else layer
     if not 0 <= layer < model.layer.num_layers:
-        raise ValueError(f"layer must be in 0 .. {model.layer.num_layers - 1}, got {layer}")
+        raise InputError(f"layer must be in 0 .. {model.layer.num_layers - 1}, got {layer}")
     for index in chosen or ():
         if not 0 <= index < model.layer.hidden_size:
-            raise ValueError(f"a unit must be in 0 .. {model.layer.hidden_size - 1}, got {index}")
+            raise InputError(f"a unit must be in 0 .. {model.layer.hidden_size - 1}, got {index}")
     text = score.characters()[0]
     tokens = MEASURED if isinstance(score.data, str) else 4 * MEASURED
     few = Score(score.data[:tokens], score.surprisal[:tokens], 0, score.records)

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from . import reference, torchnn
 from .reference import State, Weights
 
@@ -71,12 +72,12 @@ def serving(like: Tensor) -> tuple[str, str]:
 
 def _backend(name: str) -> ModuleType:
     if name not in _BACKENDS:
-        raise ValueError(
+        raise InputError(
             f"unknown backend {name!r} (ELMAN_BACKEND, kernels.use); expected one of {', '.join(_BACKENDS)}"
         )
     module = _BACKENDS[name]
     if module is None:
-        raise ValueError(f"backend {name!r} cannot serve here: {_about}")
+        raise InputError(f"backend {name!r} cannot serve here: {_about}")
     return module
 
 

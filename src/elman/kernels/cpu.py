@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from . import _cpu
 from .reference import State, Weights
 
@@ -32,11 +33,11 @@ def available() -> tuple[bool, str]:
     """
     threads = os.environ.get("ELMAN_THREADS")
     if threads and not (threads.isdecimal() and 1 <= int(threads) <= 1024):
-        raise ValueError(f"ELMAN_THREADS is {threads!r}; expected a whole number in 1..1024")
+        raise InputError(f"ELMAN_THREADS is {threads!r}; expected a whole number in 1..1024")
     try:
         isa = _cpu.isa()
     except RuntimeError as error:
-        raise ValueError(str(error)) from None
+        raise InputError(str(error)) from None
     if not _cpu.best_isa() and not os.environ.get("ELMAN_ISA"):
         return (
             False,
@@ -423,7 +424,7 @@ class Decoder:
             self._sizes, self._addresses, steps, _address(bias), choice, _address(draws),
             _address(seen) if penalty != 1 else 0, _address(ids),
         ):  # fmt: skip
-            raise ValueError("the model's logits are not numbers; its training has diverged")
+            raise InputError("the model's logits are not numbers; its training has diverged")
         return ids
 
 

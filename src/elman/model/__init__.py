@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .file import FORMAT, ModelFileError, load, read_header, save, write_atomically
+from .file import FORMAT, load, read_header, save
 from .language import LanguageModel, ModelState, detach
 from .layers import GRU, LSTM, RNN, make_layer
 
@@ -12,12 +12,10 @@ __all__ = [
     "LSTM",
     "RNN",
     "LanguageModel",
-    "ModelFileError",
     "ModelState",
     "detach",
     "load",
     "make_layer",
     "read_header",
     "save",
-    "write_atomically",
 ]

@@ -5,28 +5,26 @@ No pickle. A digest over header and weights tells a damaged file from a whole on
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 
+from ..errors import InputError, ModelFileError
+from ..files import write_atomically
 from ..text import NORMALISATIONS, Vocabulary
 from .language import LanguageModel
 from .layers import make_layer
 
 FORMAT = 1
 """Version of the header. A reader refuses a higher one."""
-
-
-class ModelFileError(ValueError):
-    """The file is not a whole model that this version can read; one line says why."""
+KNOWN: frozenset[str] = frozenset()
+"""What a file may say that it `needs`, beyond what every version has. A reader refuses the rest."""
 
 
 def save(model: LanguageModel, path: str | Path, run: dict[str, Any] | None = None) -> None:
@@ -38,7 +36,7 @@ def save(model: LanguageModel, path: str | Path, run: dict[str, Any] | None = No
         ValueError: the model has no vocabulary, so that no one could use it.
     """
     if model.vocabulary is None:
-        raise ValueError("the model has no vocabulary; train it with fit, or set model.vocabulary")
+        raise InputError("the model has no vocabulary; train it with fit, or set model.vocabulary")
     tensors = {name: p.detach().to("cpu").contiguous() for name, p in model.named_parameters()}
     header = {
         "cell": model.layer.cell,
@@ -50,10 +48,11 @@ def save(model: LanguageModel, path: str | Path, run: dict[str, Any] | None = No
         "vocabulary": model.vocabulary.to_dict(),
         "normalisation": model.normalisation,
         "records": model.records,
+        "needs": [],
         "run": run or {},
     }
-    config = json.dumps(header, ensure_ascii=False, sort_keys=True)
-    whole = json.dumps({"format": FORMAT, "digest": _digest(config, tensors), "config": config}, ensure_ascii=False)
+    config = _json(header)
+    whole = _json({"format": FORMAT, "digest": _digest(config, tensors), "config": config})
     write_atomically(path, to_safetensors(tensors, metadata={"elman": whole}))
 
 
@@ -63,23 +62,43 @@ def load(path: str | Path) -> LanguageModel:
     Returns:
         a LanguageModel in evaluation mode, with its vocabulary and normalisation, on the CPU.
     Raises:
-        ModelFileError: missing, truncated, damaged, not a model of Elman's, or of a newer format.
+        ModelFileError: missing, truncated, damaged, not a model of Elman's, of a newer format, or one whose weights
+            are not numbers.
     """
     header, tensors = _read(path)
     try:
+        _check_sizes(header, tensors)
         shape = (header[key] for key in ("vocab_size", "hidden_size", "num_layers", "dropout", "bias"))
         layer = make_layer(header["cell"], *shape)
         if header["normalisation"] not in NORMALISATIONS:
-            raise ValueError(f"unknown normalisation {header['normalisation']!r}")
+            raise InputError(f"unknown normalisation {header['normalisation']!r}")
         vocabulary = Vocabulary.from_dict(header["vocabulary"])
         model = LanguageModel(
             layer, header["vocab_size"], vocabulary, header["normalisation"], header.get("records") is True
         )
         model.to(next(iter(tensors.values())).dtype).load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError, StopIteration) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ModelFileError(f"{path}: the header and the weights do not make a model: {reason}") from None
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise ModelFileError(f"{path}: its weights are not all numbers: its training diverged; train it again")
     return model.eval()
+
+
+def _check_sizes(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+    """Raises InputError if the header names sizes that the weights do not have, before memory is asked for them."""
+    V, H, L = (header[key] for key in ("vocab_size", "hidden_size", "num_layers"))
+    for size in (V, H, L):
+        if not isinstance(size, int) or isinstance(size, bool) or not 0 < size < 2**31:
+            raise InputError(f"a size is {size!r}; expected a whole number above 0")
+    parts = 4 if header["bias"] else 2
+    if len(tensors) != parts * L + 2:
+        raise InputError(f"{len(tensors)} tensors; {L} layers have {parts * L + 2}")
+    weight = tensors["output.weight"]
+    if tuple(weight.shape) != (V, H):
+        raise InputError(f"output.weight is {tuple(weight.shape)}; the header says ({V}, {H})")
+    if weight.dtype not in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
+        raise InputError(f"weights of {weight.dtype}; expected real numbers")
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
@@ -88,13 +107,18 @@ def read_header(path: str | Path) -> dict[str, Any]:
 
 
 def _read(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """The file, read into memory before any of it is checked: it may be written over meanwhile."""
     try:
-        with safe_open(str(path), "pt", "cpu") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+        data = Path(path).read_bytes()
     except FileNotFoundError:
         raise ModelFileError(f"{path}: no such file; `elman train` makes one") from None
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError, OverflowError) as error:
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{path}: not a .safetensors file ({getattr(error, 'strerror', None) or error})") from None
+    try:
+        tensors = from_safetensors(data)
+        size = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + size]).get("__metadata__") or {}
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise ModelFileError(f"{path}: truncated or not a .safetensors file ({reason})") from None
     if "elman" not in metadata:
@@ -102,15 +126,26 @@ def _read(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
         whole = json.loads(metadata["elman"])
         version, digest, config = whole["format"], whole["digest"], whole["config"]
-    except (ValueError, KeyError, TypeError):
+        header = json.loads(config) if version == FORMAT else {}
+        unknown = [need for need in header.get("needs", []) if need not in KNOWN]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ModelFileError(f"{path}: damaged: its header is not readable") from None
     if not isinstance(version, int) or version > FORMAT:
         raise ModelFileError(
             f"{path}: format {version!r}, but this version of Elman reads up to {FORMAT}; upgrade Elman"
         )
-    if not isinstance(config, str) or digest != _digest(config, tensors):
+    if digest != _digest(config, tensors):
         raise ModelFileError(f"{path}: damaged: its content does not have the digest that was stored with it")
-    return json.loads(config), tensors
+    if unknown:
+        raise ModelFileError(
+            f"{path}: it needs {', '.join(map(repr, unknown))}, which this version lacks; upgrade Elman"
+        )
+    return header, tensors
+
+
+def _json(value: Any) -> str:
+    """As UTF-8 can hold it: half a surrogate pair, which a file's name may have, in JSON's own escape."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True).encode("utf-8", "backslashreplace").decode()
 
 
 def _digest(config: str, tensors: dict[str, torch.Tensor]) -> str:
@@ -120,22 +155,3 @@ def _digest(config: str, tensors: dict[str, torch.Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def write_atomically(path: str | Path, data: bytes) -> None:
-    """Write beside `path`, then rename: what was there stays whole until the new file is."""
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "is a folder; expected the name of a file to write", str(path))
-    try:
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise

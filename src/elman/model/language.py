@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import kernels
+from ..errors import InputError
 from ..text import Vocabulary
 from . import initial
 from .layers import _Recurrent, stack
@@ -45,17 +46,17 @@ class LanguageModel(nn.Module):
             kind = type(layer)
             raise TypeError(f"the layer is {kind.__module__}.{kind.__name__}; expected elman.RNN, GRU or LSTM")
         if layer.input_size != vocab_size:
-            raise ValueError(
+            raise InputError(
                 f"the layer's input_size is {layer.input_size} but vocab_size is {vocab_size}; make them equal"
             )
         if layer.bidirectional:
-            raise ValueError(
+            raise InputError(
                 "a bidirectional layer sees the characters that it should predict; use bidirectional=False"
             )
         if layer.batch_first:
-            raise ValueError("LanguageModel is time-major, (T, B); use a layer with batch_first=False")
+            raise InputError("LanguageModel is time-major, (T, B); use a layer with batch_first=False")
         if vocabulary is not None and len(vocabulary) != vocab_size:
-            raise ValueError(f"the vocabulary has {len(vocabulary)} entries but vocab_size is {vocab_size}")
+            raise InputError(f"the vocabulary has {len(vocabulary)} entries but vocab_size is {vocab_size}")
         self.layer = layer
         weight = next(layer.parameters())
         self.output = nn.Linear(layer.hidden_size, vocab_size, device=weight.device, dtype=weight.dtype)

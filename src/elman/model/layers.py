@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import kernels
+from ..errors import InputError
 
 
 class _Recurrent(nn.Module):
@@ -41,9 +42,9 @@ class _Recurrent(nn.Module):
             ("num_layers", num_layers),
         ):
             if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
         if not 0.0 <= dropout < 1.0:
-            raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
+            raise InputError(f"dropout must be in [0, 1), got {dropout!r}")
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout, self.bidirectional = (
             bias,
@@ -117,7 +118,7 @@ class _Recurrent(nn.Module):
         unbatched = input.dim() == (1 if token_ids else 2)
         x = input.unsqueeze(0 if self.batch_first else 1) if unbatched else input
         if x.dim() != (2 if token_ids else 3) or (not token_ids and x.shape[-1] != self.input_size):
-            raise ValueError(
+            raise InputError(
                 f"input is {tuple(input.shape)} of {input.dtype}; expected (T, B, {self.input_size}) real numbers, or "
                 "(T, B) token ids" + (", with B first" if self.batch_first else "")
             )
@@ -151,7 +152,7 @@ class _Recurrent(nn.Module):
         if hx is None:
             hx = self.begin_state(batch_size)
         elif isinstance(hx, Tensor) == (self.cell == "lstm") or (len(hx) != 2 and not isinstance(hx, Tensor)):
-            raise ValueError(
+            raise InputError(
                 f"the state of {type(self).__name__} is {'(h, c)' if self.cell == 'lstm' else 'one tensor'}"
             )
         elif unbatched:
@@ -160,7 +161,7 @@ class _Recurrent(nn.Module):
         expected = (self.num_layers * (2 if self.bidirectional else 1), batch_size, self.hidden_size)
         for part in parts:
             if tuple(part.shape) != expected:
-                raise ValueError(
+                raise InputError(
                     f"state is {tuple(part.shape)} but this input needs {expected}; "
                     f"call begin_state({batch_size}) or pass None"
                 )
@@ -209,7 +210,7 @@ class RNN(_Recurrent):
         dtype: torch.dtype | None = None,
     ) -> None:
         if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+            raise InputError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
         self.nonlinearity, self.cell = nonlinearity, f"rnn_{nonlinearity}"
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
 
@@ -245,4 +246,4 @@ def make_layer(
     for layer in (GRU, LSTM):
         if layer.cell == cell:
             return layer(input_size, hidden_size, num_layers, bias, dropout=dropout)
-    raise ValueError(f"unknown cell {cell!r}; expected one of {', '.join(kernels.CELLS)}")
+    raise InputError(f"unknown cell {cell!r}; expected one of {', '.join(kernels.CELLS)}")

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from ..model import LanguageModel
 from ..scoring import Score, alternatives, widths
 from ..text import line_end, record_spans
@@ -55,7 +56,7 @@ def page(
     """`surprisal_page` with more layers to colour by, and HTML `sections` above the text."""
     vocabulary = model.vocabulary
     if not scores or len(scores) != len(names) or vocabulary is None:
-        raise ValueError(
+        raise InputError(
             f"expected a model with a vocabulary, and a name for each score; got {len(names)} names for "
             f"{len(scores)} scores"
         )

@@ -14,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..errors import InputError
 from ..model import LanguageModel
 from ..text import normalise, record_lines
 from .blocks import record_bits, text_bits
@@ -118,12 +119,12 @@ def score_many(
     """`score` of each text, all read side by side. `names` are for messages."""
     vocabulary = model.vocabulary
     if vocabulary is None:
-        raise ValueError("the model has no vocabulary; train it with fit, or set model.vocabulary")
+        raise InputError("the model has no vocabulary; train it with fit, or set model.vocabulary")
     by_line = model.records if records is None else records
     datas, parts = [], []
     for index, text in enumerate(texts):
         if not len(text):
-            raise ValueError(f"{names[index] + ': ' if names else ''}nothing to score: the text is empty")
+            raise InputError(f"{names[index] + ': ' if names else ''}nothing to score: the text is empty")
         data = prepare(text, model.normalisation, by_line)
         if vocabulary.kind == "bytes" and isinstance(data, str):
             data = data.encode("utf-8", "surrogatepass")

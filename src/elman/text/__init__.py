@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from .records import json_field, line_end, record_lines, record_spans, without_blank_lines
+from .visible import CONTROLS, visible
 from .vocabulary import NORMALISATIONS, UNKNOWN, Vocabulary, normalise
 
 __all__ = [
+    "CONTROLS",
     "NORMALISATIONS",
     "UNKNOWN",
     "Vocabulary",
@@ -14,5 +16,6 @@ __all__ = [
     "normalise",
     "record_lines",
     "record_spans",
+    "visible",
     "without_blank_lines",
 ]

@@ -12,10 +12,12 @@ from typing import overload
 
 import numpy as np
 
+from ..errors import InputError
 from .vocabulary import Vocabulary
 
 _BLANKS = re.compile(r"[^\S\n]+")
 _AT_ENDS = re.compile(r" ?\n ?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BREAKS = re.compile(r"\s*[\r\n]+\s*")
 
 
@@ -62,11 +64,16 @@ def json_field(text: str, field: str, source: str) -> str:
             continue
         try:
             record = json.loads(line)
-        except ValueError as error:
-            raise ValueError(f"{source}, line {number}: not JSON ({error})") from None
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{source}, line {number}: not JSON ({error})") from None
         if not isinstance(record, dict) or not isinstance(record.get(field), str):
             have = f"; it has {', '.join(map(repr, record))}" if isinstance(record, dict) and record else ""
-            raise ValueError(f"{source}, line {number}: expected an object with a string in {field!r}{have}")
+            raise InputError(f"{source}, line {number}: expected an object with a string in {field!r}{have}")
+        if half := _SURROGATE.search(record[field]):
+            raise InputError(
+                f"{source}, line {number}: half a surrogate pair, {half[0]!r}, in {field!r}, which is no "
+                "character; mend what wrote it"
+            )
         values.append(_BREAKS.sub(" ", record[field]))
     return "".join(f"{value}\n" for value in values)
 
@@ -79,7 +86,7 @@ def line_end(vocabulary: Vocabulary) -> int:
     """
     ids = vocabulary.encode("\n")
     if vocabulary.unknown(ids):
-        raise ValueError(
+        raise InputError(
             "the model has never seen a line end, so it cannot tell records apart; train with --records, or with "
             "--normalisation none"
         )

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
+
 NORMALISATIONS = ("book", "none")
 _CHUNK = 1 << 20  # characters worked on at a time, so that 50 MB of text costs no multiple of itself
 _CODE_POINTS = 0x110000
@@ -26,7 +28,7 @@ def normalise(text: str, how: str) -> str:
     if how == "none":
         return text
     if how != "book":
-        raise ValueError(f"normalisation must be one of {', '.join(NORMALISATIONS)}; got {how!r}")
+        raise InputError(f"normalisation must be one of {', '.join(NORMALISATIONS)}; got {how!r}")
     parts = []
     for start in range(0, len(text), _CHUNK):
         part = _WHITE_SPACE.sub(" ", text[start : start + _CHUNK].lower())
@@ -52,16 +54,16 @@ class Vocabulary:
 
     def __init__(self, kind: str, symbols: tuple[str, ...] = ()) -> None:
         if kind not in ("chars", "bytes"):
-            raise ValueError(f"a vocabulary is of kind 'chars' or 'bytes'; got {kind!r}")
+            raise InputError(f"a vocabulary is of kind 'chars' or 'bytes'; got {kind!r}")
         if kind == "bytes" and symbols:
-            raise ValueError("a vocabulary of bytes has no symbols of its own")
+            raise InputError("a vocabulary of bytes has no symbols of its own")
         if kind == "chars":
             if not symbols or symbols[0] != UNKNOWN:
-                raise ValueError(f"the first symbol of a vocabulary of characters is {UNKNOWN!r}")
+                raise InputError(f"the first symbol of a vocabulary of characters is {UNKNOWN!r}")
             if any(not isinstance(s, str) or len(s) != 1 for s in symbols[1:]):
-                raise ValueError("the symbols of a vocabulary of characters are single characters")
+                raise InputError("the symbols of a vocabulary of characters are single characters")
             if len(set(symbols)) != len(symbols):
-                raise ValueError("a vocabulary lists a character twice")
+                raise InputError("a vocabulary lists a character twice")
         self.kind, self.symbols = kind, tuple(symbols)
         self._dtype = np.uint8 if len(self) <= 1 << 8 else np.uint16 if len(self) <= 1 << 16 else np.uint32
         if kind == "chars":
@@ -141,7 +143,7 @@ class Vocabulary:
     def from_dict(cls, data: Any) -> Vocabulary:
         """Raises ValueError if `data` is not what `to_dict` gives."""
         if not isinstance(data, dict) or not isinstance(data.get("symbols"), list):
-            raise ValueError("a vocabulary is an object with 'kind' and 'symbols'")
+            raise InputError("a vocabulary is an object with 'kind' and 'symbols'")
         if not all(isinstance(s, str) for s in data["symbols"]):
-            raise ValueError("the symbols of a vocabulary are strings")
+            raise InputError("the symbols of a vocabulary are strings")
         return cls(str(data.get("kind")), tuple(data["symbols"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .loop import Epoch, Run, Step, TrainingDiverged, build_model, fit
+from .loop import Epoch, Run, Step, build_model, fit
 from .recipe import Recipe, load_recipe, recipe_names
 
-__all__ = ["Epoch", "Recipe", "Run", "Step", "TrainingDiverged", "build_model", "fit", "load_recipe", "recipe_names"]
+__all__ = ["Epoch", "Recipe", "Run", "Step", "build_model", "fit", "load_recipe", "recipe_names"]

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from ..model import write_atomically
+from ..files import write_atomically
+from ..text import visible
 from .loop import Epoch
 
 
@@ -20,7 +21,8 @@ def curve(log: Sequence[Epoch], title: str = "") -> Figure:
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
     _draw(axes, log)
-    axes.set(xlabel="epoch", ylabel="perplexity", title=title)
+    axes.set(xlabel="epoch", ylabel="perplexity")
+    axes.set_title(visible(title), parse_math=False)
     if len(axes.lines) > 1:
         axes.legend(frameon=False)
     return figure
@@ -33,7 +35,7 @@ def grid(logs: Mapping[str, Sequence[Epoch]], columns: int = 3, title: str = "")
     panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     for axes, (name, log) in zip(panels, logs.items(), strict=False):
         _draw(axes, log)
-        axes.set_title(name, fontsize="medium")
+        axes.set_title(visible(name), fontsize="medium", parse_math=False)
     for axes in panels[len(logs) :]:
         axes.set_axis_off()
     figure.suptitle(title)

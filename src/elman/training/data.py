@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from .. import batches
+from ..errors import InputError
 from ..model import LanguageModel
 from ..scoring import sequence_nats, text_bits
 from ..text import line_end, record_spans
@@ -49,7 +50,7 @@ class Records:
         if len(ids) and ids[-1] != end:  # cut by max_chars
             ids = ids[: len(ids) - int(np.argmax(ids[::-1] == end))] if end in ids else ids[:0]
         if not len(ids):
-            raise ValueError("the text is too short: not one whole record to train on")
+            raise InputError("the text is too short: not one whole record to train on")
         self.recipe, self._ids = recipe, np.concatenate([np.array([end], dtype=ids.dtype), ids])
         starts, lengths = record_spans(self._ids, end)
         order = batches.shuffled(len(starts), recipe.seed)

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import kernels
+from .. import kernels, philox
 from ..corpora import Corpus
+from ..errors import InputError, TrainingDiverged
+from ..files import append_line
 from ..generation import generate
 from ..model import LanguageModel, ModelState, make_layer, save
 from ..scoring import first_rows, perplexity
@@ -28,10 +30,6 @@ from .data import Records, Text
 from .recipe import Recipe
 
 _SAVE_SECONDS = 30.0  # a run that is killed loses at most this much
-
-
-class TrainingDiverged(RuntimeError):
-    """The loss or the gradient is no longer finite. The parameters are those before the step that failed."""
 
 
 @dataclass(frozen=True)
@@ -144,20 +142,17 @@ def fit(
             "unknown": unknown,
         },
     )
+    saver = None
     if output is not None:
         run.path = Path(output)
         run.path.mkdir(parents=True, exist_ok=True)
-        (run.path / "log.jsonl").write_text("")
+        saver = _Saver(run)
     optimizer = _Optimizer(model, recipe)
-    model.layer.dropout_seed, model.layer.dropout_offset = _dropout_seed(recipe.seed), 0
-    start = saved = time.perf_counter()
-    with _interrupts() as interrupted:
+    model.layer.dropout_seed, model.layer.dropout_offset = philox.dropout_seed(recipe.seed), 0
+    start = time.perf_counter()
+    with _interrupts() as interrupted, _saved_whatever_happens(saver):
         for epoch in range(1, recipe.epochs + 1):
-            try:
-                record = _train_epoch(model, data, recipe, epoch, optimizer, on_step, interrupted)
-            except TrainingDiverged:
-                _save(run)
-                raise
+            record = _train_epoch(model, data, recipe, epoch, optimizer, on_step, interrupted, saver)
             if record is None:
                 run.interrupted = True
                 break
@@ -171,7 +166,7 @@ def fit(
             run.log.append(
                 Epoch(
                     epoch,
-                    _exp(nats),
+                    math.exp(nats),
                     nats / math.log(2),
                     None if val_bits is None else perplexity(val_bits),
                     val_bits,
@@ -182,20 +177,76 @@ def fit(
                     samples,
                 )
             )
-            if run.path:
-                with (run.path / "log.jsonl").open("a", encoding="utf-8") as log:
-                    log.write(json.dumps(asdict(run.log[-1]), ensure_ascii=False) + "\n")
+            if saver:
+                saver.after_epoch()
             if on_epoch:
                 on_epoch(run.log[-1])
-            if time.perf_counter() - saved > _SAVE_SECONDS:
-                _save(run)
-                saved = time.perf_counter()
             if interrupted.is_set():
                 run.interrupted = epoch < recipe.epochs
                 break
-    _save(run)
     model.eval()
     return run
+
+
+class _Saver:
+    """Writes a run's folder. What an earlier run left there stays until the first model of this one is whole."""
+
+    def __init__(self, run: Run) -> None:
+        assert run.path is not None
+        self.run, self.model, self._last = run, run.path / "model.safetensors", time.perf_counter()
+        self._log = run.path / "log.jsonl"
+        self._new_log = run.path / "log.new.jsonl" if self.model.exists() else self._log
+        self._new_log.unlink(missing_ok=True)
+        self._good: list[torch.Tensor] | None = None
+
+    def after_epoch(self) -> None:
+        epoch = asdict(self.run.log[-1])
+        if epoch["val_perplexity"] == math.inf:  # which JSON does not have; its bits say the same
+            epoch["val_perplexity"] = None
+        append_line(self._new_log, json.dumps(epoch, ensure_ascii=False, allow_nan=False))
+        self._good = [p.detach().clone() for p in self.run.model.parameters()]
+        self.sometimes()
+
+    def sometimes(self) -> None:
+        """Save if the last time is long ago: a run that is killed loses at most `_SAVE_SECONDS`."""
+        if time.perf_counter() - self._last > _SAVE_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        save(self.run.model, self.model, self.run.summary())
+        if self._new_log != self._log and self._new_log.exists():
+            self._new_log.replace(self._log)
+            self._new_log = self._log
+        self._last = time.perf_counter()
+
+    def go_back(self) -> None:
+        """After a divergence: save the last whole epoch; without one, an earlier run's model stays if there is one."""
+        if self._good is not None:
+            with torch.no_grad():
+                for parameter, good in zip(self.run.model.parameters(), self._good, strict=True):
+                    parameter.copy_(good)
+        if self._good is not None or not self.model.exists():
+            self.save()
+        else:
+            self._new_log.unlink(missing_ok=True)
+
+
+@contextmanager
+def _saved_whatever_happens(saver: _Saver | None) -> Iterator[None]:
+    """Save at the end, also where a callback fails because its reader has gone, or memory or the disk ends."""
+    try:
+        yield
+    except TrainingDiverged:
+        if saver:
+            saver.go_back()
+        raise
+    except (Exception, SystemExit):
+        with suppress(Exception):
+            if saver:
+                saver.save()
+        raise
+    if saver:
+        saver.save()
 
 
 def _encode(model: LanguageModel, corpus: Corpus, recipe: Recipe) -> np.ndarray:
@@ -203,7 +254,7 @@ def _encode(model: LanguageModel, corpus: Corpus, recipe: Recipe) -> np.ndarray:
     if model.vocabulary is None:
         vocabulary = corpus.vocabulary()
         if len(vocabulary) != model.vocab_size:
-            raise ValueError(
+            raise InputError(
                 f"the corpus has a vocabulary of {len(vocabulary)} but the model's vocab_size is {model.vocab_size}; "
                 f"build the model with vocab_size={len(vocabulary)}"
             )
@@ -221,6 +272,7 @@ def _train_epoch(
     optimizer: _Optimizer,
     on_step: Callable[[Step], None] | None,
     interrupted: threading.Event,
+    saver: _Saver | None,
 ) -> tuple[float, float, list[float], float] | None:
     """Mean nats, mean gradient norms and characters per second of one epoch; None if it was interrupted."""
     model.train()
@@ -249,12 +301,19 @@ def _train_epoch(
         if on_step:
             rate = count / (time.perf_counter() - start)
             fraction = (epoch - 1 + min(count / data.size, 1.0)) / recipe.epochs
-            on_step(Step(epoch, recipe.epochs, fraction, _exp(total / count), norm, rate))
+            on_step(Step(epoch, recipe.epochs, fraction, perplexity(total / count / math.log(2)), norm, rate))
+        if saver:
+            saver.sometimes()
         if interrupted.is_set():
             break
     if interrupted.is_set() and count < data.size:
         return None
     seconds = time.perf_counter() - start
+    if total / count > 700:
+        raise TrainingDiverged(
+            f"training diverged at epoch {epoch}: a loss of {total / count:g} nats a character; use a lower learning "
+            f"rate (now {recipe.lr:g})"
+        )
     return total / count, norms / done, [n / done for n in layer_norms], count / seconds
 
 
@@ -290,36 +349,35 @@ class _Optimizer:
         )
 
 
-def _save(run: Run) -> None:
-    if run.path:
-        save(run.model, run.path / "model.safetensors", run.summary())
-
-
-def _exp(nats: float) -> float:
-    return math.exp(nats) if nats < 700 else math.inf
-
-
-def _dropout_seed(seed: int) -> int:
-    return (seed ^ 0xD809_0047_D809_0047) & (2**64 - 1)  # a key of its own, away from those of the initial weights
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextmanager
 def _interrupts() -> Iterator[threading.Event]:
-    """Turn Ctrl-C into an event that is looked at between steps; a second Ctrl-C interrupts at once."""
+    """Turn Ctrl-C, a request to end and a closed terminal into an event that is looked at between steps; a second one
+    ends the program at once."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
         return
 
     def on_signal(*_: object) -> None:
-        signal.signal(signal.SIGINT, before)
+        restore()
         event.set()
 
-    before = signal.signal(signal.SIGINT, on_signal)
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    # One that the caller ignores, as nohup does with SIGHUP, stays ignored; a handler not set from Python is unknown.
+    before: dict[int, Any] = {n: signal.getsignal(n) for n in _SIGNALS}
+    before = {n: handler for n, handler in before.items() if handler not in (signal.SIG_IGN, None)}
+    for number in before:
+        signal.signal(number, on_signal)
     try:
         yield event
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
 
 
 def build_model(corpus: Corpus, recipe: Recipe | None = None, **settings: Any) -> LanguageModel:

@@ -11,6 +11,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
+
 _CHOICES = {
     "cell": ("rnn_relu", "rnn_tanh", "gru", "lstm"),
     "partition": ("sequential", "random"),
@@ -80,22 +82,22 @@ class Recipe:
         object.__setattr__(self, "prompts", tuple(self.prompts))
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
+                raise InputError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
         for name, value in dataclasses.asdict(self).items():
             if value is None:  # where the type allows it, it means "off"
                 continue
             if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{name} must be finite, got {value}")
+                raise InputError(f"{name} must be finite, got {value}")
             if name in (*_AT_LEAST_ONE, "max_chars") and (not _whole(value) or value < 1):
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
             if _whole(value) and value >= (2**64 if name == "seed" else 2**31):
-                raise ValueError(f"{name} must be below {'2^64' if name == 'seed' else '2^31'}, got {value}")
+                raise InputError(f"{name} must be below {'2^64' if name == 'seed' else '2^31'}, got {value}")
             if name in _POSITIVE and not value > 0:
-                raise ValueError(f"{name} must be above 0, got {value!r}")
+                raise InputError(f"{name} must be above 0, got {value!r}")
             if name in _NOT_NEGATIVE and not value >= 0:
-                raise ValueError(f"{name} must be at least 0, got {value!r}")
+                raise InputError(f"{name} must be at least 0, got {value!r}")
             if name in ("dropout", "val_fraction") and not 0 <= value < 1:
-                raise ValueError(f"{name} must be in [0, 1), got {value!r}")
+                raise InputError(f"{name} must be in [0, 1), got {value!r}")
 
     def replace(self, **changes: Any) -> Recipe:
         """A copy with some settings changed.
@@ -108,7 +110,7 @@ class Recipe:
             if name not in known:
                 near = difflib.get_close_matches(name, known, 1)
                 hint = f"; did you mean {near[0]!r}?" if near else f"; expected one of {', '.join(known)}"
-                raise ValueError(f"unknown setting {name!r}{hint}")
+                raise InputError(f"unknown setting {name!r}{hint}")
         return dataclasses.replace(self, **changes)
 
 
@@ -135,15 +137,15 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         try:
             source = Path(name).read_text("utf-8")
         except OSError as error:
-            raise ValueError(
+            raise InputError(
                 f"no recipe {name!r}: not one of {', '.join(recipe_names())}, and as a file: {error.strerror}"
             ) from None
         except UnicodeDecodeError as error:
-            raise ValueError(f"recipe {name}: not UTF-8 text (byte {error.start})") from None
+            raise InputError(f"recipe {name}: not UTF-8 text (byte {error.start})") from None
     try:
         settings = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"recipe {name}: not TOML: {error}") from None
+        raise InputError(f"recipe {name}: not TOML: {error}") from None
     for key, value in settings.items():
         if key in ("clip", "init_std", "max_chars") and value is False:  # TOML has no null
             settings[key] = None
@@ -152,8 +154,8 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         if isinstance(default, float) and _whole(value):
             settings[key] = float(value)
         elif default is not None and not isinstance(value, list if isinstance(default, tuple) else type(default)):
-            raise ValueError(f"recipe {name}: {key} must be {type(default).__name__}, got {value!r}")
+            raise InputError(f"recipe {name}: {key} must be {type(default).__name__}, got {value!r}")
     try:
         return Recipe().replace(**settings)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"recipe {name}: {error}") from None
+        raise InputError(f"recipe {name}: {error}") from None

@@ -1,0 +1,32 @@
+"""What a user can cause, in one tree; anything else that is raised is a fault of the package.
+
+    ElmanError
+    ├── InputError        (also a ValueError)    a setting, a shape, a text or a model that does not fit
+    │   ├── CorpusError                          a text that cannot be had
+    │   └── ModelFileError                       no whole model that this version can read
+    └── TrainingDiverged  (also a RuntimeError)  the loss or the gradient is no longer finite
+
+The command turns each into one line and exit status 2.
+"""
+
+from __future__ import annotations
+
+
+class ElmanError(Exception):
+    """The root of the tree."""
+
+
+class InputError(ElmanError, ValueError):
+    """What was given does not fit; one line says what was expected, what came, where, and what to do."""
+
+
+class CorpusError(InputError):
+    """The text could not be had."""
+
+
+class ModelFileError(InputError):
+    """The file is not a whole model that this version can read."""
+
+
+class TrainingDiverged(ElmanError, RuntimeError):
+    """The loss or the gradient is no longer finite. The parameters are those before the step that failed."""

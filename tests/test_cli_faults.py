@@ -1,0 +1,205 @@
+"""What a user's own names, texts and stops must not do to the command."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import elman
+from elman.cli import main
+
+SMALL = ["--epochs", "1", "--hidden-size", "8", "--batch-size", "4", "--seq-length", "16", "--sample-every", "0"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def lines(count: int = 120, word: str = "line") -> str:
+    return "".join(f"{word} {i}: good morning, small world {i * 37 % 101}\n" for i in range(count))
+
+
+def refused(monkeypatch, capsys, *arguments: str) -> str:
+    """Run the command, which must end with status 2 and one line; that line."""
+    monkeypatch.setattr(sys, "argv", ["elman", *arguments])
+    with pytest.raises(SystemExit) as done:
+        main()
+    message = capsys.readouterr().err
+    assert done.value.code == 2
+    assert message.startswith("elman: ")
+    assert message.count("\n") == 1
+    return message
+
+
+@pytest.mark.parametrize("name", ["talk [dQw4].txt", "[bold] b [red].txt", ":bug: at 00:cd:11.txt", "$HOME_$USER.txt"])
+def test_a_name_is_shown_and_kept_as_it_is(folder, command, name):
+    Path(name).write_text(lines())
+    shown = command("train", name, *SMALL, "--output", f"runs/{name}").splitlines()
+    assert shown[0].startswith(f"{name}: ")
+    assert f"runs/{name}/model.safetensors  log.jsonl  curve.svg" in shown
+    ElementTree.parse(f"runs/{name}/curve.svg")
+
+
+def test_control_characters_reach_neither_a_picture_nor_a_terminal(folder, command, monkeypatch, capsys):
+    Path("b\x07l.txt").write_text(lines())
+    command("train", "b\x07l.txt", *SMALL, "--output", "r")
+    ElementTree.parse("r/curve.svg")
+    assert "no such file" in (message := refused(monkeypatch, capsys, "train", "\x1b[31mred"))
+    assert "\\x1b[31mred" in message
+    assert "\x1b" not in message
+
+
+def test_a_name_that_is_not_utf8(folder, command):
+    name = os.fsdecode(b"caf\xe9.txt")
+    Path(name).write_text(lines())
+    command("train", name, *SMALL, "--output", "r")
+    assert json.loads(command("info", "r", "--json"))["run"]["corpus"]["source"] == name
+
+
+def test_encodings(folder, command, monkeypatch, capsys):
+    Path("a.txt").write_bytes(lines(word="café").encode("cp1252"))
+    assert "byte 0xe9 at offset 3" in refused(monkeypatch, capsys, "train", "a.txt", *SMALL)
+    command("train", "a.txt", "--encoding", "cp1252", *SMALL, "--output", "r")
+    assert "é" in json.loads(command("info", "r", "--json"))["symbols"]
+    assert "no encoding 'cp9999'" in refused(monkeypatch, capsys, "train", "a.txt", "--encoding", "cp9999")
+    assert "cannot be read as rot13" in refused(monkeypatch, capsys, "train", "a.txt", "--encoding", "rot13")
+    Path("b.txt").write_bytes(lines(word="日本").encode("utf-16"))
+    assert elman.load_corpus("b.txt", normalisation="none").text == lines(word="日本")
+
+
+def test_every_file_of_a_folder_has_its_own_mark_and_name(folder, monkeypatch, capsys):
+    Path("f").mkdir()
+    Path("f/a.txt").write_bytes("one".encode("utf-8-sig"))
+    Path("f/b.txt").write_bytes("two".encode("utf-16"))
+    assert elman.load_corpus("f").text == "one two"
+    Path("f/c.txt").write_bytes(b"caf\xe9")
+    assert "elman: f/c.txt: not UTF-8" in refused(monkeypatch, capsys, "train", "f")
+
+
+def test_half_a_surrogate_pair_is_refused_before_training(folder, monkeypatch, capsys):
+    Path("t.jsonl").write_text('{"text": "fine"}\n{"text": "bye \\ud83d"}\n')
+    assert "t.jsonl, line 2: half a surrogate pair" in refused(
+        monkeypatch, capsys, "train", "t.jsonl", "--field", "text"
+    )
+    Path("deep.jsonl").write_text('{"text": ' + "[" * 100_000 + "\n")
+    assert "deep.jsonl, line 1: not JSON" in refused(monkeypatch, capsys, "train", "deep.jsonl", "--field", "text")
+
+
+def test_endless_input_is_bounded(folder, monkeypatch, capsys):
+    monkeypatch.setattr(elman.corpora, "_MOST", 1 << 20)  # pyright: ignore[reportAttributeAccessIssue]
+    Path("bomb.gz").write_bytes(gzip.compress(bytes(1 << 26)))
+    assert "bomb.gz: more than" in refused(monkeypatch, capsys, "train", "bomb.gz")
+    assert "/dev/zero is a device" in refused(monkeypatch, capsys, "train", "/dev/zero")
+    os.mkfifo("fifo")  # without a writer
+    assert "fifo is empty" in refused(monkeypatch, capsys, "train", "fifo")
+
+
+def test_addresses(folder, monkeypatch, capsys):
+    message = refused(monkeypatch, capsys, "train", "http://me:secret@127.0.0.1:9/a b")
+    assert "secret" not in message
+    assert "can't contain control characters" in message
+
+
+def test_less_than_a_record(folder, monkeypatch, capsys):
+    Path("t.txt").write_text(lines(3))
+    assert "max_chars 9 is less than the first record" in refused(
+        monkeypatch, capsys, "train", "t.txt", "--records", "--max-chars", "9"
+    )
+
+
+def test_a_divergence_keeps_the_model_and_the_log(folder, command, monkeypatch, capsys):
+    command("train", "traveller", *SMALL, "--output", "r")
+    before = {name: Path("r", name).read_bytes() for name in ("model.safetensors", "log.jsonl")}
+    message = refused(monkeypatch, capsys, "train", "traveller", *SMALL, "--lr", "1e10", "--overwrite", "--output", "r")
+    assert "diverged" in message
+    assert {name: Path("r", name).read_bytes() for name in before} == before
+    assert not Path("r/log.new.jsonl").exists()
+
+
+def test_a_divergence_later_keeps_the_last_whole_epoch(tmp_path):
+    corpus = elman.Corpus("t", lines(), "none", "here")
+    recipe = elman.Recipe().replace(hidden_size=8, batch_size=4, seq_length=16, epochs=3, prompts=())
+    model = elman.build_model(corpus, recipe)
+    digests = []
+
+    def spoil(epoch):
+        digests.append(model.digest())
+        if epoch.epoch == 2:
+            with torch.no_grad():
+                model.output.weight.fill_(np.nan)
+
+    with pytest.raises(elman.TrainingDiverged, match="epoch 3, step 1"):
+        elman.fit(model, corpus, recipe, output=tmp_path, on_epoch=spoil)
+    assert elman.load(tmp_path / "model.safetensors").digest() == digests[1]
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_reader_that_leaves_and_a_callback_that_fails_lose_nothing(tmp_path):
+    corpus = elman.Corpus("t", lines(), "none", "here")
+    recipe = elman.Recipe().replace(hidden_size=8, batch_size=4, seq_length=16, epochs=3, prompts=())
+    model = elman.build_model(corpus, recipe)
+
+    def leave(_):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        elman.fit(model, corpus, recipe, output=tmp_path, on_epoch=leave)
+    assert elman.load(tmp_path / "model.safetensors").digest() == model.digest()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_training_with_its_model_saved(folder, number):
+    handler = signal.getsignal(number)
+    corpus = elman.Corpus("t", lines(), "none", "here")
+    recipe = elman.Recipe().replace(hidden_size=8, batch_size=4, seq_length=16, epochs=10**6, prompts=())
+    model = elman.build_model(corpus, recipe)
+
+    def stop(step):
+        if step.epoch == 3:
+            os.kill(os.getpid(), number)
+
+    run = elman.fit(model, corpus, recipe, output="r", on_step=stop)
+    assert run.interrupted
+    assert signal.getsignal(number) == handler
+    assert elman.load("r/model.safetensors").digest() == model.digest()
+
+
+def test_trainings_claim_their_folders(folder, command):
+    for _ in range(3):
+        command("train", "traveller", *SMALL)
+    assert sorted(os.listdir("runs")) == ["traveller", "traveller-2", "traveller-3"]
+
+
+def test_a_full_standard_output_ends_with_one_line(folder, command):
+    command("train", "traveller", *SMALL, "--output", "r")
+    for arguments in (["generate", "r", "a"], ["info", "r"], ["score", "r", "r/log.jsonl", "--lines"]):
+        start = time.perf_counter()
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "elman.cli", *arguments], stdout=full, stderr=subprocess.PIPE, timeout=60
+            )
+        assert done.returncode == 2, arguments
+        assert done.stderr == b"elman: standard output: No space left on device\n"
+        assert time.perf_counter() - start < 30
+
+
+def test_not_a_number_is_refused_by_name(tmp_path):
+    model = elman.build_model(elman.Corpus("t", "abcabc", "none", "here"), hidden_size=4)
+    with torch.no_grad():
+        model.output.bias[1] = np.inf
+    elman.save(model, tmp_path / "m")
+    with pytest.raises(elman.ModelFileError, match="its weights are not all numbers"):
+        elman.load(tmp_path / "m")
