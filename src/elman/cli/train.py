@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -115,13 +115,14 @@ def train(
         )
     if recipe is None and records and epochs is None:
         settings = settings.replace(epochs=min(settings.epochs, max(1, round(_RECORD_CHARACTERS / len(text)))))
-    _train(
-        text,
-        settings,
-        _run_folder(output, text.name, overwrite),
-        every or max(1, settings.epochs // 10),
-        json_,
-    )
+    folder = _run_folder(output, text.name, overwrite)
+    try:
+        _train(text, settings, folder, every or max(1, settings.epochs // 10), json_)
+    except BaseException:
+        for empty in (folder, folder.parent) if output is None else ():
+            with suppress(OSError):  # it has something in it
+                empty.rmdir()
+        raise
 
 
 def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bool) -> None:

@@ -461,6 +461,16 @@ for _name, _grad, _setup in (
     torch.library.register_autograd(f"elman::{_name}", _grad, setup_context=_setup)
 
 
+def _no_second_derivative(*_: Any) -> Any:
+    raise RuntimeError(
+        "the native kernel has no second derivative; compute with kernels.use('reference'), or in float64"
+    )
+
+
+for _name in ("recurrent_backward", "linear_backward", "cross_entropy_backward"):  # else it would be zero, silently
+    torch.library.register_autograd(f"elman::{_name}", _no_second_derivative)
+
+
 # --- updates, in place ---
 
 

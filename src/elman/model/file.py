@@ -33,10 +33,11 @@ def save(model: LanguageModel, path: str | Path, run: dict[str, Any] | None = No
     Args:
         run: a summary of the training, for `elman info`; any JSON.
     Raises:
-        ValueError: the model has no vocabulary, so that no one could use it.
+        InputError: the model has no vocabulary, so that no one could use it, or parameters that no file can hold.
     """
     if model.vocabulary is None:
         raise InputError("the model has no vocabulary; train it with fit, or set model.vocabulary")
+    model.check_parameters()
     tensors = {name: p.detach().to("cpu").contiguous() for name, p in model.named_parameters()}
     header = {
         "cell": model.layer.cell,

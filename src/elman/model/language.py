@@ -95,6 +95,10 @@ class LanguageModel(nn.Module):
             grads: of `parameters()`, in that order.
         """
         layer, drop = self.layer, None
+        weights, output = layer.weights(), (self.output.weight, self.output.bias)
+        used = [w for group in (*weights, output) for w in group if w is not None]
+        if len({id(w) for w in used}) < len(used) or not all(type(w) is nn.Parameter for w in used):
+            self.check_parameters()
         parts = (state,) if isinstance(state, Tensor) else state
         if layer.dropout and layer.training:
             drop = layer.draw_dropout([0] + [ids.numel() * layer.hidden_size] * (layer.num_layers - 1))
@@ -103,12 +107,37 @@ class LanguageModel(nn.Module):
             ids,
             targets,
             list(zip(*(part.unbind(0) for part in parts), strict=True)),
-            layer.weights(),
-            (self.output.weight, self.output.bias),
+            weights,
+            output,
             drop,
         )
         packed = tuple(stack(part) for part in zip(*last, strict=True))
         return mean, packed if layer.cell == "lstm" else packed[0], grads  # type: ignore[return-value]
+
+    def check_parameters(self) -> None:
+        """What `fit`, `loss_and_grads` and `save` work on: a layer's own parameters and the output's, and no others.
+
+        Raises:
+            InputError: some are shared, reparametrised (as by weight_norm or pruning), missing or more; names them.
+        """
+        expected = [f"layer.{name}" for name in self.layer._flat_weights_names] + ["output.weight", "output.bias"]
+        names = [name for name, _ in self.named_parameters(remove_duplicate=False)]
+        if set(names) != set(expected):
+            more, less = sorted(set(names) - set(expected)), sorted(set(expected) - set(names))
+            what = "; ".join(
+                f"{word} {', '.join(some)}" for word, some in (("it also has", more), ("it lacks", less)) if some
+            )
+            raise InputError(
+                f"the model's parameters are not a plain LanguageModel's: {what}; train it with an ordinary torch loop"
+            )
+        first: dict[int, str] = {}
+        for name, parameter in self.named_parameters(remove_duplicate=False):
+            if id(parameter) in first:
+                raise InputError(
+                    f"{name} is shared with {first[id(parameter)]}; train it with an ordinary torch loop, or give each "
+                    "its own parameter"
+                )
+            first[id(parameter)] = name
 
     @torch.no_grad()
     def initialise(self, seed: int, std: float | None = 0.01) -> LanguageModel:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from .. import kernels
 from ..errors import InputError
@@ -22,6 +24,7 @@ class _Recurrent(nn.Module):
     """What the three layers share. Shapes: T steps, B batch, I input, H hidden, L layers, D directions (1 or 2)."""
 
     cell: str
+    proj_size = 0
 
     def __init__(
         self,
@@ -77,6 +80,25 @@ class _Recurrent(nn.Module):
             for name in self._suffixes()
         ]
 
+    @property
+    def mode(self) -> str:
+        """torch's name of the cell."""
+        return self.cell.upper()
+
+    @property
+    def all_weights(self) -> list[list[nn.Parameter]]:
+        """As torch: the parameters of every layer and direction."""
+        return [[w for w in weights if w is not None] for weights in self.weights()]  # type: ignore[misc]
+
+    @property
+    def _flat_weights_names(self) -> list[str]:
+        parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if self.bias else 2]
+        return [part + name for name in self._suffixes() for part in parts]
+
+    @property
+    def _flat_weights(self) -> list[nn.Parameter]:
+        return [w for weights in self.all_weights for w in weights]
+
     def reset_parameters(self) -> None:
         """As torch: uniform in +-1/sqrt(H), from torch's generator. For exact seeds see LanguageModel.initialise."""
         bound = 1.0 / math.sqrt(self.hidden_size)
@@ -94,26 +116,25 @@ class _Recurrent(nn.Module):
         return (h, torch.zeros_like(h)) if self.cell == "lstm" else h
 
     def forward(
-        self, input: Tensor, hx: Tensor | tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, Tensor | tuple[Tensor, Tensor]]:
+        self, input: Tensor | PackedSequence, hx: Tensor | tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Any, Tensor | tuple[Tensor, Tensor]]:
         """Run the layers over a sequence.
 
         Args:
             input: (T, B, I), or token ids, int64 (T, B), values in 0..I-1. (B, T, ...) with batch_first. Without the
-                batch's axis, one sequence.
+                batch's axis, one sequence. Or a packed sequence, as from torch.nn.utils.rnn.pack_sequence.
             hx: h (L*D, B, H), or (h, c) for the LSTM; zeros if None.
         Returns:
-            output: (T, B, D*H), h of the last layer at every step.
+            output: (T, B, D*H), h of the last layer at every step; packed if the input is.
             state: as `hx`, after the last step.
         Raises:
-            TypeError: a packed sequence, or something else that is no tensor.
+            TypeError: something that is neither a tensor nor a packed sequence.
             ValueError: a shape that does not fit; says which was expected.
         """
+        if isinstance(input, PackedSequence):
+            return self._forward_packed(input, hx)
         if not isinstance(input, Tensor):
-            raise TypeError(
-                f"input is a {type(input).__name__}; expected a tensor; pad sequences that are packed, with "
-                "torch.nn.utils.rnn.pad_packed_sequence"
-            )
+            raise TypeError(f"input is a {type(input).__name__}; expected a tensor or a packed sequence")
         token_ids = not input.is_floating_point()
         unbatched = input.dim() == (1 if token_ids else 2)
         x = input.unsqueeze(0 if self.batch_first else 1) if unbatched else input
@@ -144,6 +165,34 @@ class _Recurrent(nn.Module):
             x = x.squeeze(0 if self.batch_first else 1)
             packed = tuple(part.squeeze(1) for part in packed)
         return x, packed if self.cell == "lstm" else packed[0]  # type: ignore[return-value]
+
+    def _forward_packed(
+        self, packed: PackedSequence, hx: Tensor | tuple[Tensor, Tensor] | None
+    ) -> tuple[PackedSequence, Tensor | tuple[Tensor, Tensor]]:
+        """As torch: sequences of different lengths, longest first, each with the state after its own last step."""
+        x, sizes, order, back = packed
+        runs, counts = torch.unique_consecutive(sizes, return_counts=True)
+        runs = list(zip(runs.tolist(), counts.tolist(), strict=True))
+        if hx is not None and order is not None:
+            hx = hx[:, order] if isinstance(hx, Tensor) else (hx[0][:, order], hx[1][:, order])
+        states = self._unpack_state(hx, runs[0][0], False)
+        weights, last = self.weights(), []
+        directions = 2 if self.bidirectional else 1
+        for layer in range(self.num_layers):
+            if layer and self.dropout and self.training:
+                x = self._drop(x)
+            outputs = []
+            for direction in range(directions):
+                at = layer * directions + direction
+                run = _packed_backward if direction else _packed_forward
+                out, state = run(self.cell, x, runs, states[at], weights[at])
+                outputs.append(out)
+                last.append(state)
+            x = outputs[0] if directions == 1 else torch.cat(outputs, -1)
+        ends = tuple(stack(part) for part in zip(*last, strict=True))
+        if back is not None:
+            ends = tuple(part[:, back] for part in ends)
+        return PackedSequence(x, sizes, order, back), ends if self.cell == "lstm" else ends[0]  # type: ignore[return-value]
 
     def _unpack_state(
         self, hx: Tensor | tuple[Tensor, Tensor] | None, batch_size: int, unbatched: bool
@@ -186,8 +235,47 @@ class _Recurrent(nn.Module):
 
 def stack(layers: Sequence[Tensor]) -> Tensor:
     """(B, H) of each layer -> (L, B, H). One alone is not copied: a large copy would wake torch's threads, which then
-    spin for a while on the kernel's cores."""
-    return layers[0].unsqueeze(0) if len(layers) == 1 else torch.stack(list(layers))
+    spin for a while on the kernel's cores. Nor is it a view, which `detach_`, as the book's loop calls it, refuses."""
+    if len(layers) > 1:
+        return torch.stack(list(layers))
+    return torch.ops.aten._unsafe_view(layers[0], (1, *layers[0].shape))
+
+
+Runs = list[tuple[int, int]]  # of a packed sequence: sequences that go on, and for how many steps so many do
+
+
+def _blocks(x: Tensor, runs: Runs) -> list[Tensor]:
+    """The packed steps (sum, ...) as one (steps, b, ...) for each run."""
+    parts = x.split([b * steps for b, steps in runs])
+    return [part.unflatten(0, (steps, b)) for part, (b, steps) in zip(parts, runs, strict=True)]
+
+
+def _packed_forward(
+    cell: str, x: Tensor, runs: Runs, state: kernels.State, weights: kernels.Weights
+) -> tuple[Tensor, kernels.State]:
+    """Sequences leave as they end, the last ones of the batch first."""
+    outputs, ended = [], []
+    for block in _blocks(x, runs):
+        b = block.shape[1]
+        ended.append(tuple(part[b:] for part in state))
+        out, state = kernels.recurrent(cell, block, tuple(part[:b] for part in state), weights)
+        outputs.append(out.flatten(0, 1))
+    groups = [state, *reversed(ended)]
+    last = tuple(torch.cat([group[i] for group in groups]) for i in range(len(state)))
+    return torch.cat(outputs), last
+
+
+def _packed_backward(
+    cell: str, x: Tensor, runs: Runs, state: kernels.State, weights: kernels.Weights
+) -> tuple[Tensor, kernels.State]:
+    """From the end: sequences join at their last step, with their own first state."""
+    outputs, now = [], tuple(part[:0] for part in state)
+    for block in reversed(_blocks(x, runs)):
+        b = block.shape[1]
+        now = tuple(torch.cat((part, first[len(part) : b])) for part, first in zip(now, state, strict=True))
+        out, now = kernels.recurrent(cell, block.flip(0), now, weights)
+        outputs.append(out.flip(0).flatten(0, 1))
+    return torch.cat(outputs[::-1]), now
 
 
 class RNN(_Recurrent):

@@ -147,6 +147,7 @@ def fit(
         run.path = Path(output)
         run.path.mkdir(parents=True, exist_ok=True)
         saver = _Saver(run)
+    model.check_parameters()
     optimizer = _Optimizer(model, recipe)
     model.layer.dropout_seed, model.layer.dropout_offset = philox.dropout_seed(recipe.seed), 0
     start = time.perf_counter()
@@ -288,6 +289,8 @@ def _train_epoch(
         assert before is not None
         counted = int((targets >= 0).sum())
         loss, state, grads = model.loss_and_grads(inputs.t().contiguous(), targets.t().contiguous(), before)
+        if optimizer.frozen:
+            grads = [torch.zeros_like(g) if i in optimizer.frozen else g for i, g in enumerate(grads)]
         norm = kernels.grad_norm(grads)
         if not (math.isfinite(loss) and math.isfinite(norm)):
             clip = "none" if recipe.clip is None else f"{recipe.clip:g}"
@@ -322,6 +325,8 @@ class _Optimizer:
 
     def __init__(self, model: LanguageModel, recipe: Recipe) -> None:
         self.params = list(model.parameters())
+        self.frozen = {i for i, p in enumerate(self.params) if not p.requires_grad}
+        """Indices of the parameters that stay as they are."""
         self.recipe, self.steps = recipe, 0
         if recipe.optimizer != "sgd":
             self.exp_avg = [torch.zeros_like(p) for p in self.params]
@@ -330,23 +335,16 @@ class _Optimizer:
     @torch.no_grad()
     def step(self, grads: list[torch.Tensor], norm: float) -> None:
         """Update, with the gradients scaled down to the clipping norm if `norm`, which is theirs, is above it."""
-        clip = self.recipe.clip
+        clip, free = self.recipe.clip, [i for i in range(len(grads)) if i not in self.frozen]
         scale = clip / norm if clip is not None and norm > clip else 1.0
         self.steps += 1
+        params, grads = [self.params[i] for i in free], [grads[i] for i in free]
         if self.recipe.optimizer == "sgd":
-            kernels.sgd_(self.params, grads, self.recipe.lr, scale)
+            kernels.sgd_(params, grads, self.recipe.lr, scale)
             return
         decay = self.recipe.weight_decay if self.recipe.optimizer == "adamw" else 0.0
-        kernels.adamw_(
-            self.params,
-            grads,
-            self.exp_avg,
-            self.exp_avg_sq,
-            self.steps,
-            self.recipe.lr,
-            weight_decay=decay,
-            scale=scale,
-        )
+        mean, square = ([kept[i] for i in free] for kept in (self.exp_avg, self.exp_avg_sq))
+        kernels.adamw_(params, grads, mean, square, self.steps, self.recipe.lr, weight_decay=decay, scale=scale)
 
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]

@@ -1,0 +1,144 @@
+"""What users of torch.nn do with a layer or a model beyond calling it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
+from torch.nn.utils.rnn import pack_padded_sequence
+
+import elman
+from elman import kernels
+
+TEXT = "it is a truth that a text repeats itself, and so does this one, line by line.\n" * 20
+PAIRS = [(elman.RNN, nn.RNN), (elman.GRU, nn.GRU), (elman.LSTM, nn.LSTM)]
+
+
+def model(cell: str = "gru", num_layers: int = 1) -> elman.LanguageModel:
+    corpus = elman.Corpus("t", TEXT, "none", "here")
+    return elman.build_model(corpus, cell=cell, hidden_size=9, num_layers=num_layers, init_std=None)
+
+
+def fit(m: elman.LanguageModel, **settings) -> elman.Run:
+    corpus = elman.Corpus("t", TEXT, "none", "here")
+    return elman.fit(m, corpus, epochs=1, lr=0.1, batch_size=4, seq_length=16, sample_every=0, **settings)
+
+
+def tied() -> elman.LanguageModel:
+    m = model(num_layers=3)
+    for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+        setattr(m.layer, f"{part}_l2", getattr(m.layer, f"{part}_l1"))
+    return m
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_the_books_loop_detaches_the_state_in_place(ours, theirs, num_layers):
+    losses = []
+    e, n = ours(5, 7, num_layers), theirs(5, 7, num_layers)
+    e.load_state_dict(n.state_dict())
+    x = torch.randn((3, 4, 2, 5), generator=torch.Generator().manual_seed(0))
+    for layer in (e, n):
+        state, optimizer = None, torch.optim.SGD(layer.parameters(), 0.5)
+        for part in x:
+            for s in () if state is None else state if isinstance(state, tuple) else (state,):
+                s.detach_()
+            out, state = layer(part, state)
+            loss = out.square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        losses.append(loss.item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_a_second_derivative_is_refused_or_right_but_never_zero(ours, theirs):
+    e, n = ours(5, 7), theirs(5, 7)
+    e.load_state_dict(n.state_dict())
+
+    def penalty(layer):
+        layer.zero_grad()
+        y = torch.randn((4, 3, 5), generator=torch.Generator().manual_seed(0)).requires_grad_()
+        (grad,) = torch.autograd.grad(layer(y)[0].sum(), y, create_graph=True)
+        (grad.norm() - 1).square().backward()
+        return layer.weight_hh_l0.grad
+
+    if kernels.serving(e.weight_hh_l0)[0] == "cpu":
+        with pytest.raises(RuntimeError, match=r"no second derivative; compute with kernels\.use\('reference'\)"):
+            penalty(e)
+    with kernels.use("reference"):
+        torch.testing.assert_close(penalty(e), penalty(n))
+
+
+def test_shared_parameters_are_refused():
+    ids = torch.zeros((3, 2), dtype=torch.int64)
+    for call in (fit, lambda m: m.loss_and_grads(ids, ids, m.begin_state(2)), lambda m: elman.save(m, "never")):
+        m = tied()
+        m.vocabulary = elman.Corpus("t", TEXT, "none", "here").vocabulary()
+        with pytest.raises(elman.InputError, match=r"layer\.weight_ih_l2 is shared with layer\.weight_ih_l1"):
+            call(m)
+
+
+def test_reparametrised_and_extra_parameters_are_refused():
+    m = model()
+    weight_norm(m.layer, "weight_hh_l0")
+    with pytest.raises(elman.InputError, match=r"it also has layer\.parametrizations.*; it lacks layer\.weight_hh_l0"):
+        fit(m)
+    m = model()
+    m.extra = nn.Parameter(torch.zeros(3))
+    with pytest.raises(elman.InputError, match="it also has extra; train it with an ordinary torch loop"):
+        fit(m)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_frozen_parameters_stay(optimizer):
+    m = model("lstm")
+    m.layer.requires_grad_(False)
+    before = [p.clone() for p in m.parameters()]
+    run = fit(m, optimizer=optimizer, weight_decay=0.5)
+    changed = [not torch.equal(a, b) for a, b in zip(before, m.parameters(), strict=True)]
+    assert changed == [False] * 4 + [True] * 2
+    assert run.log[0].layer_grad_norms[0] == 0
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_torchs_attributes(ours, theirs):
+    for bias in (True, False):
+        e, n = (kind(5, 7, 2, bias=bias, bidirectional=True) for kind in (ours, theirs))
+        e.load_state_dict(n.state_dict())
+        assert (e.mode, e.proj_size, e._flat_weights_names) == (n.mode, 0, n._flat_weights_names)
+        for a, b in zip(e._flat_weights, n._flat_weights, strict=True):
+            assert torch.equal(a, b)
+        assert [[w.shape for w in ws] for ws in e.all_weights] == [[w.shape for w in ws] for ws in n.all_weights]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("enforce_sorted", [False, True])
+def test_packed_sequences_are_torchs(ours, theirs, bidirectional, enforce_sorted):
+    e, n = (kind(5, 7, 2, bidirectional=bidirectional).double() for kind in (ours, theirs))
+    e.load_state_dict(n.state_dict())
+    draw = torch.Generator().manual_seed(1)
+    lengths = [6, 4, 4, 1] if enforce_sorted else [4, 1, 6, 4]
+    x = torch.randn((6, 4, 5), generator=draw, dtype=torch.float64)
+    first = [torch.randn((4 if bidirectional else 2, 4, 7), generator=draw, dtype=torch.float64) for _ in range(2)]
+    results = []
+    for layer in (e, n):
+        leaf = x.clone().requires_grad_()
+        hx = tuple(h.clone().requires_grad_() for h in first)
+        packed = pack_padded_sequence(leaf, torch.tensor(lengths), enforce_sorted=enforce_sorted)
+        out, state = layer(packed, hx if ours is elman.LSTM else hx[0])
+        state = state if isinstance(state, tuple) else (state,)
+        total = out.data.square().sum() + sum((i + 2) * s.sin().sum() for i, s in enumerate(state))
+        wanted = [leaf, *hx[: len(state)], *layer.parameters()]
+        results.append([out.data, *state, *torch.autograd.grad(total, wanted)])
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
+    # in float32, through the kernel that serves here
+    e, n = e.float(), n.float()
+    packed = pack_padded_sequence(x.float(), torch.tensor(lengths), enforce_sorted=enforce_sorted)
+    for a, b in zip(e(packed)[0], n(packed)[0], strict=True):
+        if a is not None:
+            torch.testing.assert_close(a, b)
