@@ -18,6 +18,7 @@ import torch
 
 import elman
 from elman.cli import main
+from elman.training import loop
 
 SMALL = ["--epochs", "1", "--hidden-size", "8", "--batch-size", "4", "--seq-length", "16", "--sample-every", "0"]
 
@@ -203,3 +204,15 @@ def test_not_a_number_is_refused_by_name(tmp_path):
     elman.save(model, tmp_path / "m")
     with pytest.raises(elman.ModelFileError, match="its weights are not all numbers"):
         elman.load(tmp_path / "m")
+
+
+def test_an_infinite_perplexity_ends_with_status_2_and_a_log_of_json(folder, monkeypatch, capsys):
+    before = loop._train_epoch
+    monkeypatch.setattr(loop, "_train_epoch", lambda *args: (800.0, *before(*args)[1:]))
+    assert "perplexity is infinite after epoch 1" in refused(
+        monkeypatch, capsys, "train", "traveller", *SMALL, "--output", "r"
+    )
+    (line,) = Path("r/log.jsonl").read_text().splitlines()
+    record = json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert record["train_perplexity"] is None
+    assert record["train_bits_per_char"] == pytest.approx(800 / np.log(2))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import InputError
+from ..errors import InputError, TrainingDiverged
 from .console import Bytes, Encoding, EncodingErrors, Json, err, out, write_json
 
 if TYPE_CHECKING:
@@ -151,6 +152,11 @@ def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bo
                 above(f"  - {prompt}{continuation}")
 
         run = fit(model, text, settings, output=folder, on_step=on_step, on_epoch=None if as_json else on_epoch)
+    if run.log and math.isinf(run.perplexity):
+        raise TrainingDiverged(
+            f"training diverged: its perplexity is infinite after epoch {len(run.log)}; {folder}/log.jsonl says when it "
+            f"began; use a lower learning rate (now {settings.lr:g})"
+        )
     if run.log:
         save_curve(run.log, folder / "curve.svg", f"{text.name}, {settings.cell} {settings.hidden_size}")
     if as_json:

@@ -95,8 +95,8 @@ class Run:
             "corpus": self.corpus,
             "recipe": recipe,
             "epochs_done": len(self.log),
-            "train_perplexity": last.train_perplexity if last else None,
-            "val_perplexity": last.val_perplexity if last else None,
+            "train_perplexity": _finite(last.train_perplexity) if last else None,
+            "val_perplexity": _finite(last.val_perplexity) if last else None,
         }
 
 
@@ -167,7 +167,7 @@ def fit(
             run.log.append(
                 Epoch(
                     epoch,
-                    math.exp(nats),
+                    math.exp(nats) if nats < 700 else math.inf,
                     nats / math.log(2),
                     None if val_bits is None else perplexity(val_bits),
                     val_bits,
@@ -189,6 +189,11 @@ def fit(
     return run
 
 
+def _finite(perplexity: float | None) -> float | None:
+    """None for infinity, which JSON does not have; the bits beside it say the same."""
+    return None if perplexity == math.inf else perplexity
+
+
 class _Saver:
     """Writes a run's folder. What an earlier run left there stays until the first model of this one is whole."""
 
@@ -202,8 +207,7 @@ class _Saver:
 
     def after_epoch(self) -> None:
         epoch = asdict(self.run.log[-1])
-        if epoch["val_perplexity"] == math.inf:  # which JSON does not have; its bits say the same
-            epoch["val_perplexity"] = None
+        epoch |= {name: _finite(epoch[name]) for name in ("train_perplexity", "val_perplexity")}
         append_line(self._new_log, json.dumps(epoch, ensure_ascii=False, allow_nan=False))
         self._good = [p.detach().clone() for p in self.run.model.parameters()]
         self.sometimes()
@@ -312,11 +316,6 @@ def _train_epoch(
     if interrupted.is_set() and count < data.size:
         return None
     seconds = time.perf_counter() - start
-    if total / count > 700:
-        raise TrainingDiverged(
-            f"training diverged at epoch {epoch}: a loss of {total / count:g} nats a character; use a lower learning "
-            f"rate (now {recipe.lr:g})"
-        )
     return total / count, norms / done, [n / done for n in layer_norms], count / seconds
 
 
