@@ -208,7 +208,13 @@ def test_not_a_number_is_refused_by_name(tmp_path):
 
 def test_an_infinite_perplexity_ends_with_status_2_and_a_log_of_json(folder, monkeypatch, capsys):
     before = loop._train_epoch
-    monkeypatch.setattr(loop, "_train_epoch", lambda *args: (800.0, *before(*args)[1:]))
+
+    def huge(*arguments):
+        record = before(*arguments)
+        assert record is not None
+        return 800.0, *record[1:]
+
+    monkeypatch.setattr(loop, "_train_epoch", huge)
     assert "perplexity is infinite after epoch 1" in refused(
         monkeypatch, capsys, "train", "traveller", *SMALL, "--output", "r"
     )

@@ -154,8 +154,8 @@ def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bo
         run = fit(model, text, settings, output=folder, on_step=on_step, on_epoch=None if as_json else on_epoch)
     if run.log and math.isinf(run.perplexity):
         raise TrainingDiverged(
-            f"training diverged: its perplexity is infinite after epoch {len(run.log)}; {folder}/log.jsonl says when it "
-            f"began; use a lower learning rate (now {settings.lr:g})"
+            f"training diverged: its perplexity is infinite after epoch {len(run.log)}; {folder}/log.jsonl says when "
+            f"it began; use a lower learning rate (now {settings.lr:g})"
         )
     if run.log:
         save_curve(run.log, folder / "curve.svg", f"{text.name}, {settings.cell} {settings.hidden_size}")
