@@ -103,6 +103,17 @@ def test_frozen_parameters_stay(optimizer):
     assert run.log[0].layer_grad_norms[0] == 0
 
 
+@pytest.mark.skipif(not hasattr(torch.library, "register_autocast"), reason="needs torch 2.7")
+@pytest.mark.parametrize("ours", [ours for ours, _ in PAIRS])
+def test_inside_autocast_the_kernel_computes_in_float32(ours):
+    e, x = ours(5, 7), torch.randn((4, 3, 5), generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = e(x.bfloat16())[0]
+        out.float().sum().backward()
+    assert torch.equal(out, e(x.bfloat16().float())[0])
+    assert e.weight_hh_l0.grad.dtype == torch.float32
+
+
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS)
 def test_torchs_attributes(ours, theirs):
     for bias in (True, False):

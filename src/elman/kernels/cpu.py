@@ -459,6 +459,8 @@ for _name, _grad, _setup in (
     ("dropout", _dropout_grad, _dropout_setup),
 ):
     torch.library.register_autograd(f"elman::{_name}", _grad, setup_context=_setup)
+    if hasattr(torch.library, "register_autocast"):  # torch 2.7: inside autocast the kernel still computes in float32
+        torch.library.register_autocast(f"elman::{_name}", "cpu", torch.float32)
 
 
 def _no_second_derivative(*_: Any) -> Any:
