@@ -79,6 +79,8 @@ def test_encodings(folder, command, monkeypatch, capsys):
     assert "cannot be read as rot13" in refused(monkeypatch, capsys, "train", "a.txt", "--encoding", "rot13")
     Path("b.txt").write_bytes(lines(word="日本").encode("utf-16"))
     assert elman.load_corpus("b.txt", normalisation="none").text == lines(word="日本")
+    Path("b.txt").write_bytes("\ufeffone".encode("utf-16-le"))
+    assert elman.load_corpus("b.txt", encoding="utf-16-le").text == "one"
 
 
 def test_every_file_of_a_folder_has_its_own_mark_and_name(folder, monkeypatch, capsys):
@@ -95,6 +97,11 @@ def test_half_a_surrogate_pair_is_refused_before_training(folder, monkeypatch, c
     assert "t.jsonl, line 2: half a surrogate pair" in refused(
         monkeypatch, capsys, "train", "t.jsonl", "--field", "text"
     )
+    Path("many").mkdir()
+    Path("many/a.jsonl").write_text('{"text": "one"}\n{"text": "two"}')
+    Path("many/b.jsonl").write_text('{"text": "three"}\n{"text": 4}\n')
+    message = refused(monkeypatch, capsys, "train", "many", "--field", "text")
+    assert "elman: many/b.jsonl, line 2: expected an object" in message
     Path("deep.jsonl").write_text('{"text": ' + "[" * 100_000 + "\n")
     assert "deep.jsonl, line 1: not JSON" in refused(monkeypatch, capsys, "train", "deep.jsonl", "--field", "text")
 
@@ -108,10 +115,24 @@ def test_endless_input_is_bounded(folder, monkeypatch, capsys):
     assert "fifo is empty" in refused(monkeypatch, capsys, "train", "fifo")
 
 
-def test_addresses(folder, monkeypatch, capsys):
-    message = refused(monkeypatch, capsys, "train", "http://me:secret@127.0.0.1:9/a b")
-    assert "secret" not in message
-    assert "can't contain control characters" in message
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://me:secret@127.0.0.1:9/a b",
+        "http://me:part@secret@127.0.0.1:9/",
+        "http://me:se/cret@127.0.0.1:9/",
+        "HTTPS://secret@127.0.0.1:9/a",
+    ],
+)
+def test_an_address_with_a_password_is_refused_and_not_shown(folder, monkeypatch, capsys, address):
+    message = refused(monkeypatch, capsys, "train", address)
+    assert "has a user name or a password; download it by other means" in message
+    assert not any(part in message for part in ("secret", "cret@", "me:"))
+
+
+def test_malformed_addresses(folder, monkeypatch, capsys):
+    assert "can't contain control characters" in refused(monkeypatch, capsys, "train", "http://127.0.0.1:9/a b")
+    assert "nonnumeric port: 'x'" in refused(monkeypatch, capsys, "train", "http://127.0.0.1:x/a")
 
 
 def test_less_than_a_record(folder, monkeypatch, capsys):
@@ -197,11 +218,30 @@ def test_a_full_standard_output_ends_with_one_line(folder, command):
         assert time.perf_counter() - start < 30
 
 
-def test_not_a_number_is_refused_by_name(tmp_path):
+@pytest.mark.parametrize("lr", ["1e38", "1e45"])
+@pytest.mark.parametrize("samples", ["0", "1"])
+def test_a_last_step_that_ruins_the_model_keeps_the_one_before(folder, command, monkeypatch, capsys, lr, samples):
+    Path("t.txt").write_text(lines()[:400])
+    sizes = "--hidden-size 8 --batch-size 2 --seq-length 90 --epochs 1"
+    arguments = ["train", "t.txt", *sizes.split(), "--output", "r"]
+    command(*arguments, "--sample-every", "0")
+    before = {name: Path("r", name).read_bytes() for name in ("model.safetensors", "log.jsonl")}
+    ruinous = ["--lr", lr, "--clip", "0", "--overwrite", "--sample-every", samples]
+    assert "training diverged in the last step of epoch 1" in refused(monkeypatch, capsys, *arguments, *ruinous)
+    assert {name: Path("r", name).read_bytes() for name in before} == before
+    assert sorted(os.listdir("r")) == ["curve.svg", "log.jsonl", "model.safetensors"]
+
+
+def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(tmp_path, monkeypatch):
     model = elman.build_model(elman.Corpus("t", "abcabc", "none", "here"), hidden_size=4)
     with torch.no_grad():
         model.output.bias[1] = np.inf
-    elman.save(model, tmp_path / "m")
+    with pytest.raises(elman.InputError, match=r"output\.bias is not all finite numbers"):
+        elman.save(model, tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.Tensor, "isfinite", lambda x: torch.ones_like(x, dtype=torch.bool))
+        elman.save(model, tmp_path / "m")
     with pytest.raises(elman.ModelFileError, match="its weights are not all numbers"):
         elman.load(tmp_path / "m")
 

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 import elman
-from elman.model import read_header
+from elman.model import file, read_header
 
 CORPUS = elman.Corpus("t", "some text, and ünicode 日本", "none", "here")
 
@@ -90,3 +90,71 @@ def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
     assert read_header(path)["run"] == {"epochs_done": 3}
+
+
+def craft(path, header, tensors, **whole):
+    """A file with a right digest, whatever is in it."""
+    config = json.dumps(header)
+    with contextlib.suppress(RuntimeError):
+        whole = {"digest": file._digest(config, tensors)} | whole
+    save_file(tensors, path, metadata={"elman": json.dumps({"format": 1, "config": config, "digest": ""} | whole)})
+
+
+def spoiled(tensors, name, value):
+    return {**tensors, name: value}
+
+
+def test_crafted_files_are_refused_by_name(tmp_path, saved):
+    header, tensors = file._read(saved[0])
+    path = tmp_path / "crafted"
+    craft(path, header, tensors)
+    assert elman.load(path).digest() == saved[1].digest()
+    bias = tensors["output.bias"]
+    for name, value in (
+        ("output.weight", torch.tensor(1.0)),
+        ("output.bias", torch.tensor(1.0)),
+        ("output.bias", bias[:-1].clone()),
+        ("layer.weight_hh_l1", torch.zeros(1)),
+        *(("output.bias", bias.to(dtype)) for dtype in (torch.int8, torch.int64, torch.bool, torch.float64)),
+        ("output.bias", bias.to(torch.complex64)),
+        ("output.bias", bias.to(torch.float8_e4m3fn)),
+    ):
+        craft(path, header, spoiled(tensors, name, value))
+        with pytest.raises(elman.ModelFileError, match=r"expected torch\.float32|damaged|truncated|the header says"):
+            elman.load(path)
+    for whole in (
+        {"format": 0, "config": 5},
+        {"format": 1, "config": ["x"]},
+        {"format": "1"},
+        {"config": '"\ud83d"'},
+        {"digest": 3},
+    ):
+        craft(path, header, tensors, **whole)
+        with pytest.raises(elman.ModelFileError):
+            elman.load(path)
+
+
+def test_sizes_are_compared_before_memory_is_asked_for(tmp_path, saved, monkeypatch):
+    header, tensors = file._read(saved[0])
+    small = {name: torch.zeros(1) for name in tensors}
+    monkeypatch.setattr(file, "make_layer", lambda *_: pytest.fail("memory was asked for"))
+    for change in (
+        {"hidden_size": 8000},
+        {"num_layers": 10**6},
+        {"vocab_size": 2**30},
+        {"hidden_size": -1},
+        {"cell": "x"},
+    ):
+        craft(tmp_path / "m", header | change, small)
+        with pytest.raises(elman.ModelFileError, match="the header and the weights do not make a model"):
+            elman.load(tmp_path / "m")
+
+
+def test_what_a_file_needs(tmp_path, saved):
+    header, tensors = file._read(saved[0])
+    assert header.pop("needs") == []
+    craft(tmp_path / "m", header, tensors)  # as an older version wrote it
+    assert elman.load(tmp_path / "m").digest() == saved[1].digest()
+    craft(tmp_path / "m", header | {"needs": ["int8"]}, tensors)
+    with pytest.raises(elman.ModelFileError, match="it needs 'int8', which this version lacks; upgrade Elman"):
+        elman.load(tmp_path / "m")

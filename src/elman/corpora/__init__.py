@@ -17,7 +17,6 @@ import os
 import re
 import stat
 import sys
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -31,6 +30,7 @@ from typing import Any
 import platformdirs
 
 from ..errors import CorpusError
+from ..files import write_atomically
 from ..text import NORMALISATIONS, Vocabulary, json_field, normalise, record_lines, without_blank_lines
 
 Progress = Callable[[int, int | None, str], None]
@@ -171,12 +171,13 @@ def load_corpus(
             text = without_blank_lines(record_lines(text, "none"))
         text = text[:max_chars]
     else:
-        decoded = "\n".join([_decode(data, place, encoding, encoding_errors) for place, data in parts])
+        texts = [(place, _decode(data, place, encoding, encoding_errors)) for place, data in parts]
         del parts
+        if field is not None:
+            texts, records = [(place, _field(text, field, place)) for place, text in texts], True
+        decoded = ("" if field is not None else "\n").join(text for _, text in texts)
         if name == "timemachine-gutenberg":
             decoded = _without_licence(decoded)
-        if field is not None:
-            decoded, records = _field(decoded, field, source), True
         if records:
             text = without_blank_lines(record_lines(decoded, normalisation))[:max_chars]
         else:
@@ -222,11 +223,11 @@ def _read(name: str, progress: Progress | None) -> tuple[str, str, list[Part]]:
         return name, place, [(place, data)]
     if name == "-":
         return "stdin", "standard input", [("standard input", _bounded(sys.stdin.buffer, "standard input"))]
-    if name.startswith(("http://", "https://")):
-        shown = _without_password(name)
+    if name.lower().startswith(("http://", "https://")):
+        _refuse_password(name)
         last = urllib.parse.urlsplit(name).path.rstrip("/").rsplit("/", 1)[-1]
         data = _gunzip(_download([name], None, progress), urllib.parse.urlsplit(name).path)
-        return "download" if last in ("", ".", "..") else last, shown, [(shown, data)]
+        return "download" if last in ("", ".", "..") else last, name, [(name, data)]
     path = Path(name)
     try:
         if path.is_dir():
@@ -295,10 +296,8 @@ def _gunzip(data: bytes, source: str) -> bytes:
 def _decode(data: bytes, source: str, encoding: str | None, errors: str) -> str:
     marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     encoding = encoding or marked or "utf-8"
-    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-        data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return data.decode(encoding, errors)
+        return data.decode(encoding, errors).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         name = "UTF-8" if encoding == "utf-8" else encoding
         raise CorpusError(
@@ -330,7 +329,7 @@ def _read_named(name: str, entry: _Named, progress: Progress | None) -> tuple[st
     cached = _cache() / entry.file
     for path in _places(entry):
         try:
-            data = path.read_bytes()
+            data = _read_file(path)
         except OSError:
             continue
         if not (wrong := _wrong_digest(data, entry)):
@@ -346,9 +345,7 @@ def _read_named(name: str, entry: _Named, progress: Progress | None) -> tuple[st
         ) from None
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=cached.parent, delete=False) as file:
-            file.write(data)
-        os.replace(file.name, cached)
+        write_atomically(cached, data)
     except OSError:
         return entry.sources[0], data  # a cache that cannot be written costs the next run a download, no more
     return str(cached), data
@@ -382,14 +379,15 @@ def _download(sources: list[str], entry: _Named | None, progress: Progress | Non
             reason = _wrong_digest(data, entry) if entry else ""
             if not reason:
                 return data
-        failures.append(f"{_without_password(url)} ({reason})")
+        failures.append(f"{url} ({reason})")
     raise CorpusError("tried " + ", ".join(failures))
 
 
 class _OnlyHttp(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        if not newurl.startswith(("http://", "https://")):
-            raise OSError(f"it redirects to {_without_password(newurl)}, which is no http(s) address")
+        if not newurl.lower().startswith(("http://", "https://")):
+            raise OSError(f"it redirects to a {newurl.partition(':')[0]} address; expected http or https")
+        _refuse_password(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -402,16 +400,25 @@ def _fetch(url: str, progress: Progress | None) -> bytes:
         while block := answer.read(_BLOCK):
             data.write(block)
             if data.tell() > _MOST:
-                raise CorpusError(
-                    f"{_without_password(url)}: more than {_MOST >> 30} GiB, the most that a corpus may have"
-                )
+                raise CorpusError(f"{url}: more than {_MOST >> 30} GiB, the most that a corpus may have")
             if progress:
-                progress(data.tell(), total, _without_password(url))
+                progress(data.tell(), total, url)
     if total is not None and data.tell() != total:
         raise OSError(f"the connection ended after {data.tell():,} of {total:,} bytes")
     return data.getvalue()
 
 
-def _without_password(url: str) -> str:
-    """For messages and model files: an address as it may be shown."""
-    return re.sub(r"^(\w+://)[^/@]*@", r"\1", url)
+def _refuse_password(url: str) -> None:
+    """Raises CorpusError for an address with a user name or a password, of which it shows neither: it would be kept in
+    the model's file, and the download could not use it."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        has_one = "@" in parts.netloc
+        _ = parts.port  # raises where it is no number
+    except ValueError:  # no address at all; perhaps a password with a slash in it
+        has_one = "@" in url
+    if has_one:
+        raise CorpusError(
+            f"the address at {url.rpartition('@')[2]} has a user name or a password; download it by other means and "
+            "give the file, or - for standard input"
+        )

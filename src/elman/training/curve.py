@@ -38,7 +38,7 @@ def grid(logs: Mapping[str, Sequence[Epoch]], columns: int = 3, title: str = "")
         axes.set_title(visible(name), fontsize="medium", parse_math=False)
     for axes in panels[len(logs) :]:
         axes.set_axis_off()
-    figure.suptitle(title)
+    figure.suptitle(visible(title), parse_math=False)
     figure.supxlabel("epoch", fontsize="medium")
     figure.supylabel("perplexity", fontsize="medium")
     max(panels, key=lambda axes: len(axes.lines)).legend(frameon=False, fontsize="small")

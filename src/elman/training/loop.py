@@ -157,6 +157,11 @@ def fit(
             if record is None:
                 run.interrupted = True
                 break
+            if not _sound(model):  # the last step's loss was that of the weights before it
+                raise TrainingDiverged(
+                    f"training diverged in the last step of epoch {epoch}: the model's weights or logits are no longer "
+                    f"finite; use a lower learning rate (now {recipe.lr:g})"
+                )
             due = epoch % recipe.eval_every == 0 or epoch == recipe.epochs
             val_bits = data.held_out_bits(model) if due else None
             samples = {}
@@ -214,7 +219,7 @@ class _Saver:
 
     def sometimes(self) -> None:
         """Save if the last time is long ago: a run that is killed loses at most `_SAVE_SECONDS`."""
-        if time.perf_counter() - self._last > _SAVE_SECONDS:
+        if time.perf_counter() - self._last > _SAVE_SECONDS and _sound(self.run.model):
             self.save()
 
     def save(self) -> None:
@@ -224,6 +229,12 @@ class _Saver:
             self._new_log = self._log
         self._last = time.perf_counter()
 
+    def end(self) -> None:
+        if not _sound(self.run.model):  # stopped within an epoch, by a step that ruined it
+            self.go_back()
+            raise TrainingDiverged("training diverged in its last step: the model's weights or logits are not finite")
+        self.save()
+
     def go_back(self) -> None:
         """After a divergence: save the last whole epoch; without one, an earlier run's model stays if there is one."""
         if self._good is not None:
@@ -231,9 +242,23 @@ class _Saver:
                 for parameter, good in zip(self.run.model.parameters(), self._good, strict=True):
                     parameter.copy_(good)
         if self._good is not None or not self.model.exists():
-            self.save()
-        else:
+            with suppress(InputError):  # weights that no file can hold
+                self.save()
+        elif self._new_log != self._log:
             self._new_log.unlink(missing_ok=True)
+
+
+@torch.no_grad()
+def _sound(model: LanguageModel) -> bool:
+    """Whether the model can be used: finite weights, and finite logits after some tokens."""
+    if not all(bool(p.isfinite().all()) for p in model.parameters()):
+        return False
+    ids, training = torch.arange(min(model.vocab_size, 64), device=model.output.weight.device)[None], model.training
+    model.eval()  # dropout would take masks from the training's stream
+    try:
+        return bool(model(ids)[0].isfinite().all())
+    finally:
+        model.train(training)
 
 
 @contextmanager
@@ -247,11 +272,11 @@ def _saved_whatever_happens(saver: _Saver | None) -> Iterator[None]:
         raise
     except (Exception, SystemExit):
         with suppress(Exception):
-            if saver:
+            if saver and _sound(saver.run.model):
                 saver.save()
         raise
     if saver:
-        saver.save()
+        saver.end()
 
 
 def _encode(model: LanguageModel, corpus: Corpus, recipe: Recipe) -> np.ndarray:
