@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call
 from torch.nn.utils.parametrizations import weight_norm
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import elman
 from elman import kernels
+from elman.scoring import blocks
 
 TEXT = "it is a truth that a text repeats itself, and so does this one, line by line.\n" * 20
 PAIRS = [(elman.RNN, nn.RNN), (elman.GRU, nn.GRU), (elman.LSTM, nn.LSTM)]
@@ -93,11 +100,15 @@ def test_reparametrised_and_extra_parameters_are_refused():
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_frozen_parameters_stay(optimizer):
+@pytest.mark.parametrize("backend", ["cpu", "torch", "reference"])
+def test_frozen_parameters_stay(optimizer, backend):
+    if backend == "cpu" and kernels.serving(torch.zeros(()))[0] != "cpu":
+        pytest.skip("the native kernel does not serve here")
     m = model("lstm")
     m.layer.requires_grad_(False)
     before = [p.clone() for p in m.parameters()]
-    run = fit(m, optimizer=optimizer, weight_decay=0.5)
+    with kernels.use(backend):
+        run = fit(m, optimizer=optimizer, weight_decay=0.5)
     changed = [not torch.equal(a, b) for a, b in zip(before, m.parameters(), strict=True)]
     assert changed == [False] * 4 + [True] * 2
     assert run.log[0].layer_grad_norms[0] == 0
@@ -153,3 +164,102 @@ def test_packed_sequences_are_torchs(ours, theirs, bidirectional, enforce_sorted
     for a, b in zip(e(packed)[0], n(packed)[0], strict=True):
         if a is not None:
             torch.testing.assert_close(a, b)
+
+
+def test_a_model_that_is_all_frozen_is_refused():
+    with pytest.raises(elman.InputError, match="every parameter is frozen, so there is nothing to train"):
+        fit(model().requires_grad_(False))
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_torch_func(ours, theirs):
+    e, n = ours(5, 7), theirs(5, 7)
+    e.load_state_dict(n.state_dict())
+    x = torch.randn((4, 3, 5), generator=torch.Generator().manual_seed(0))
+    results = []
+    for layer in (e, n):
+
+        def cost(parameters, layer=layer):
+            return functional_call(layer, parameters, (x,))[0].square().sum()
+
+        grads = torch.func.grad(cost)(dict(layer.named_parameters()))
+        jacobian = torch.func.jacrev(lambda y, layer=layer: layer(y)[0].sum((0, 1)))(x)
+        pulled = torch.func.vjp(lambda y, layer=layer: layer(y)[0], x)[1](torch.ones(4, 3, 7))
+        results.append([*grads.values(), jacobian, *pulled])
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("ours", [ours for ours, _ in PAIRS])
+def test_forward_derivatives_are_those_of_differences(ours):
+    layer, draw = ours(5, 7).double(), torch.Generator().manual_seed(0)
+    x, v = (torch.randn((4, 3, 5), generator=draw, dtype=torch.float64) for _ in range(2))
+    difference = (layer(x + 1e-6 * v)[0] - layer(x - 1e-6 * v)[0]) / 2e-6
+    layer = layer.float()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch's own use of torch.jit
+        tangent: Any = torch.func.jvp(lambda y: layer(y)[0], (x.float(),), (v.float(),))[1]
+    assert tangent.norm() > 0.1
+    torch.testing.assert_close(tangent, difference.float(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("ours", [ours for ours, _ in PAIRS])
+def test_a_trace_serves_other_sizes(ours):
+    layer = ours(5, 7, batch_first=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit is deprecated, and warns of each Python value that it fixes
+        traced: Any = torch.jit.trace(layer, (torch.randn(2, 3, 5),))
+        x = torch.randn((4, 6, 5), generator=torch.Generator().manual_seed(0))
+        out = traced(x)[0]
+    torch.testing.assert_close(out, layer(x)[0])
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_repr_is_torchs(ours, theirs):
+    for options in ({}, {"num_layers": 2, "bias": False, "batch_first": True, "dropout": 0.5, "bidirectional": True}):
+        assert repr(ours(5, 7, **options)) == repr(theirs(5, 7, **options))
+
+
+def test_a_forced_backend_is_its_threads_own_and_does_not_stick():
+    here, seen, like = kernels.serving(torch.zeros(()))[0], [], torch.zeros(())
+    with kernels.use("reference"):
+        thread = threading.Thread(target=lambda: seen.append(kernels.serving(like)[0]))
+        thread.start()
+        thread.join()
+    assert seen == [here]
+    first, second = kernels.use("reference"), kernels.use("torch")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert kernels.serving(like) == ("torch", "forced by kernels.use")
+    second.__exit__(None, None, None)
+    assert kernels.serving(like)[0] == here
+
+
+def test_reading_leaves_the_mode_and_drops_nothing(monkeypatch):
+    m = model("lstm", num_layers=2)
+    want = elman.score(m, TEXT[:50]).bits, elman.generate(m, "it", 9)
+    m.layer.dropout = 0.9
+    m.train()
+    for backend in ("reference", kernels.serving(torch.zeros(()))[0]):
+        with kernels.use(backend):
+            assert elman.score(m, TEXT[:50]).bits == pytest.approx(want[0], rel=1e-5)
+            assert elman.generate(m, "it", 9) == want[1]
+            assert elman.beam_search(m, "it", 3)
+    ids = np.array([1, 2, 3])
+    next(blocks.walk(m, ids, np.array([0]), np.array([2]))).hidden  # noqa: B018  (closed before its end)
+    assert all(module.training for module in m.modules())
+
+
+def test_a_cell_that_the_kernel_lacks_is_the_references(monkeypatch):
+    m = model("gru")
+    ids = torch.ones((3, 2), dtype=torch.int64)
+    want = m.loss_and_grads(ids, ids, m.begin_state(2))
+    native = kernels._native
+    if native is None:
+        pytest.skip("the native kernel is not built")
+    monkeypatch.setattr(native, "CELLS", {c: i for c, i in native.CELLS.items() if c != "gru"})
+    got = m.loss_and_grads(ids, ids, m.begin_state(2))
+    assert got[0] == pytest.approx(want[0], rel=1e-5)
+    assert kernels.decoder("gru", 1, m.layer.weights(), (m.output.weight, m.output.bias)) is None
+    assert len(elman.generate(m, "it", 5)) == 5

@@ -95,7 +95,7 @@ def test_backward_in_pieces_equals_backward_at_once(cell, ids, threads):
     h, c = state[0], state[1] if lstm else None
     calls = []
     for a, b in [(0, 2), (2, 3), (3, 9)]:
-        out, hn, cn, gates, cells = torch.ops.elman.recurrent(cpu._CELLS[cell], x[a:b], h, c, *weights, True)
+        out, hn, cn, gates, cells = torch.ops.elman.recurrent(cpu.CELLS[cell], x[a:b], h, c, *weights, True)
         calls.append((a, b, h, c, out, gates, cells))
         h, c = hn, cn if lstm else None
 
@@ -106,7 +106,7 @@ def test_backward_in_pieces_equals_backward_at_once(cell, ids, threads):
         part = x[a:b].contiguous()
         d_part = None if ids else d_x[a:b]
         _cpu.backward(
-            cpu._CELLS[cell], b - a, B, I, H, part.data_ptr() if ids else 0, 0 if ids else part.data_ptr(),
+            cpu.CELLS[cell], b - a, B, I, H, part.data_ptr() if ids else 0, 0 if ids else part.data_ptr(),
             *(cpu._address(t) for t in (h, c, *weights[:2], out, gates, cells, d_out[a:b].contiguous(), d_h, d_c)),
             *(cpu._address(t) for t in (d_part, new_h, new_c, *grads)), first > 0,
         )  # fmt: skip

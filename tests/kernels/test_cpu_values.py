@@ -387,7 +387,7 @@ def test_opcheck_recurrent(cell, ids):
     x, state, weights, _ = layer_inputs(cell, 3, 2, 5, 7, ids=ids)
     leaves = [t.requires_grad_() for t in (*state, *weights) if t is not None]
     c0 = leaves[1] if cell == "lstm" else None
-    args = (cpu._CELLS[cell], x if ids else x.requires_grad_(), leaves[0], c0, *leaves[len(state) :], True)
+    args = (cpu.CELLS[cell], x if ids else x.requires_grad_(), leaves[0], c0, *leaves[len(state) :], True)
     torch.library.opcheck(torch.ops.elman.recurrent.default, args, test_utils=CHECKS)
 
 

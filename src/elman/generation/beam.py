@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from ..model import LanguageModel, ModelState
+from ..model import LanguageModel, ModelState, evaluating
 from .sampling import Sampling
 from .text import prompt_ids
 
@@ -43,12 +43,11 @@ def beam_search(model: LanguageModel, prompt: str = "", length: int = 50, width:
     if length < 0:
         raise InputError(f"length must be at least 0, got {length}")
     ids = prompt_ids(model, prompt)
-    vocabulary, training = model.vocabulary, model.training
+    vocabulary = model.vocabulary
     assert vocabulary is not None
     end = int(vocabulary.encode("\n")[0]) if model.records else -1
     bias = Sampling().bias(vocabulary, model.vocab_size)
     device = next(model.parameters()).device
-    model.eval()
     # W strings: their nats (W,), ids (t, W), and the state after them (L, W, H).
     nats, strings, state = np.zeros(1), np.empty((0, 1), dtype=np.int64), None
     logp = np.full((1, model.vocab_size), -np.log(model.vocab_size))
@@ -73,7 +72,6 @@ def beam_search(model: LanguageModel, prompt: str = "", length: int = 50, width:
             break
         if step + 1 < length:
             logp, state = _read(model, strings[-1:], _take(state, rows), device)
-    model.train(training)
     best = sorted([*ended, *((c, tuple(s)) for c, s in zip(nats, strings.T, strict=True))], key=lambda b: b[0])[:width]
     return [
         Beam(
@@ -88,7 +86,8 @@ def _read(
     model: LanguageModel, ids: np.ndarray, state: ModelState | None, device: torch.device
 ) -> tuple[np.ndarray, ModelState]:
     """float64 (W, V) log-probabilities after ids (T, W), and the state."""
-    logits, after = model(torch.from_numpy(ids).to(device), state)
+    with evaluating():
+        logits, after = model(torch.from_numpy(ids).to(device), state)
     return torch.log_softmax(logits[-1].double(), -1).cpu().numpy(), after
 
 

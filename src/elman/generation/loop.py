@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from .. import kernels, philox
-from ..model import LanguageModel, ModelState
+from ..model import LanguageModel, ModelState, evaluating
 from .choose import choose
 from .sampling import Sampling
 
@@ -47,11 +47,9 @@ class Streams:
         if self._native is not None:
             self._native.read(torch.from_numpy(ids.astype(np.int64)))
             return
-        training = self.model.training
-        self.model.eval()
-        logits, self._state = self.model(torch.from_numpy(ids.astype(np.int64)).to(self._device), self._state)
+        with evaluating():
+            logits, self._state = self.model(torch.from_numpy(ids.astype(np.int64)).to(self._device), self._state)
         self._logits = logits[-1].float().cpu().numpy()
-        self.model.train(training)
 
     def advance(self, steps: int) -> np.ndarray:
         """The next int64 (steps, B) ids. Many short calls give what one long one does."""

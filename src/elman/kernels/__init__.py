@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
@@ -36,19 +37,20 @@ CELLS = {"rnn_relu": 1, "rnn_tanh": 1, "gru": 3, "lstm": 4}
 """Gates per cell."""
 
 _BACKENDS: dict[str, ModuleType | None] = {"cpu": _native, "torch": torchnn, "reference": reference}
-_forced: str | None = None
+_forced: ContextVar[tuple[tuple[str, object], ...]] = ContextVar("forced", default=())
+"""What `use` asks for, the latest last; each thread and task has its own."""
 
 
 @contextlib.contextmanager
 def use(backend: str) -> Iterator[None]:
     """Serve every call inside the `with` from `backend`: "cpu", "torch" or "reference"."""
-    global _forced
     _backend(backend)
-    before, _forced = _forced, backend
+    entry = (backend, object())
+    _forced.set((*_forced.get(), entry))
     try:
         yield
-    finally:
-        _forced = before
+    finally:  # by name, since two may end in another order than they began
+        _forced.set(tuple(other for other in _forced.get() if other is not entry))
 
 
 def serving(like: Tensor) -> tuple[str, str]:
@@ -57,10 +59,15 @@ def serving(like: Tensor) -> tuple[str, str]:
     Returns:
         (name, reason), for example ("torch", "float64; the native kernel computes in float32").
     """
-    forced = _forced or os.environ.get("ELMAN_BACKEND")
+    used = _forced.get()
+    forced = used[-1][0] if used else os.environ.get("ELMAN_BACKEND")
     if forced:
         _backend(forced)
-        return forced, "forced by ELMAN_BACKEND" if _forced is None else "forced by kernels.use"
+        return forced, "forced by kernels.use" if used else "forced by ELMAN_BACKEND"
+    if torch._C._are_functorch_transforms_active():  # of torch.func: grad, vjp, jvp, jacrev, vmap
+        return "reference", "inside torch.func; the native kernel has first derivatives in reverse alone"
+    if torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
+        return "torch", "inside torch.jit.trace, which records torch's own operations"
     if like.device.type != "cpu":
         return "torch", f"device {like.device.type}; the native kernel runs on the CPU"
     if like.dtype != torch.float32:
@@ -81,8 +88,10 @@ def _backend(name: str) -> ModuleType:
     return module
 
 
-def _serve(like: Tensor) -> ModuleType:
-    return _backend(serving(like)[0])
+def _serve(like: Tensor, cell: str | None = None) -> ModuleType:
+    """What serves such tensors; the reference where that is the only one to have the cell."""
+    module = _backend(serving(like)[0])
+    return module if cell is None or cell in module.CELLS else reference
 
 
 def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
@@ -98,7 +107,7 @@ def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Ten
         output: (T, B, H), h after every step.
         state: after the last step, as `state`.
     """
-    return _serve(weights[1]).recurrent(cell, x, state, weights)
+    return _serve(weights[1], cell).recurrent(cell, x, state, weights)
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -140,7 +149,7 @@ def loss_and_grads(
         states: after the last step.
         grads: of all weights, layer by layer, then of the dense layer: those of an autograd pass, to the bit.
     """
-    module = _serve(output[0])
+    module = _serve(output[0], cell)
     if module is _native:
         return module.loss_and_grads(cell, ids, targets, states, layers, output, drop)
     x, last = ids, []
@@ -150,8 +159,10 @@ def loss_and_grads(
         x, after = module.recurrent(cell, x, state, weights)
         last.append(tuple(s.detach() for s in after))
     mean, _ = module.cross_entropy(x, *output, targets)
-    wanted = [w for group in (*layers, output) for w in group if w is not None]
-    return mean.item(), last, list(torch.autograd.grad(mean, wanted))
+    weights = [w for group in (*layers, output) for w in group if w is not None]
+    free = [w for w in weights if w.requires_grad]
+    grads = iter(torch.autograd.grad(mean, free) if free else ())
+    return mean.item(), last, [next(grads) if w.requires_grad else torch.zeros_like(w) for w in weights]
 
 
 def decoder(cell: str, batch_size: int, layers: Sequence[Weights], output: tuple[Tensor, Tensor | None]) -> Any | None:
@@ -164,7 +175,7 @@ def decoder(cell: str, batch_size: int, layers: Sequence[Weights], output: tuple
         penalty as `generation.Sampling` says; seen: bool (B, V), what the penalty is for, updated. Its bits are those
         of the other operations.
     """
-    if _native is None or _serve(output[0]) is not _native:
+    if _native is None or _serve(output[0], cell) is not _native:
         return None
     return _native.Decoder(cell, batch_size, layers, output)
 

@@ -19,7 +19,7 @@ from ..errors import InputError
 from . import _cpu
 from .reference import State, Weights
 
-_CELLS = {"rnn_relu": 0, "rnn_tanh": 1, "gru": 2, "lstm": 3}
+CELLS = {"rnn_relu": 0, "rnn_tanh": 1, "gru": 2, "lstm": 3}
 _GATES, _SAVED = (1, 1, 3, 4), (0, 0, 4, 4)
 _LSTM = 3
 _KEPT_LOGITS = 1 << 22  # floats: above, the loss computes its logits again in backward rather than keep them
@@ -183,7 +183,7 @@ def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Ten
     """One recurrent layer over T steps; see `elman.kernels.recurrent` for the shapes."""
     c0 = state[1] if cell == "lstm" else None
     save = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *state, *weights))
-    out, hn, cn, _, _ = torch.ops.elman.recurrent(_CELLS[cell], x, state[0], c0, *weights, save)
+    out, hn, cn, _, _ = torch.ops.elman.recurrent(CELLS[cell], x, state[0], c0, *weights, save)
     return out, (hn, cn) if cell == "lstm" else (hn,)
 
 
@@ -338,7 +338,7 @@ def loss_and_grads(
     """See `elman.kernels.loss_and_grads`."""
     ran: list[Any] = []
     last: list[State] = []
-    kind, x = _CELLS[cell], ids
+    kind, x = CELLS[cell], ids
     for i, (state, weights) in enumerate(zip(states, layers, strict=True)):
         if i and drop:
             x = _dropout(x, drop[0], drop[1], drop[2][i])
@@ -368,7 +368,7 @@ class Decoder:
     def __init__(
         self, cell: str, batch_size: int, layers: Sequence[Weights], output: tuple[Tensor, Tensor | None]
     ) -> None:
-        kind, (V, H) = _CELLS[cell], output[0].shape
+        kind, (V, H) = CELLS[cell], output[0].shape
         self._sizes, self._addresses = [kind, len(layers), batch_size, H, V], []
         self._owned: list[Tensor | None] = []
         for i, weights in enumerate(layers):

@@ -10,7 +10,7 @@ from .reference import State, Weights, adamw_, cross_entropy, dropout, exp, grad
 
 __all__ = ["adamw_", "cross_entropy", "dropout", "exp", "grad_norm", "linear", "recurrent", "sgd_"]
 
-_LAYERS = {
+CELLS = {
     "rnn_relu": torch.rnn_relu,
     "rnn_tanh": torch.rnn_tanh,
     "gru": torch.gru,
@@ -29,5 +29,5 @@ def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Ten
     batched = tuple(s.unsqueeze(0) for s in state)
     hx = batched if cell == "lstm" else batched[0]
     # (input, state, params, has_biases, num_layers, dropout, train, bidirectional, batch_first)
-    output, *last = _LAYERS[cell](x, hx, params, len(params) == 4, 1, 0.0, False, False, False)
+    output, *last = CELLS[cell](x, hx, params, len(params) == 4, 1, 0.0, False, False, False)
     return output, tuple(s.squeeze(0) for s in last)

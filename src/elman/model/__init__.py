@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .file import FORMAT, load, read_header, save
 from .language import LanguageModel, ModelState, detach
-from .layers import GRU, LSTM, RNN, make_layer
+from .layers import GRU, LSTM, RNN, evaluating, make_layer
 
 __all__ = [
     "FORMAT",
@@ -14,6 +14,7 @@ __all__ = [
     "LanguageModel",
     "ModelState",
     "detach",
+    "evaluating",
     "load",
     "make_layer",
     "read_header",

@@ -8,7 +8,9 @@ do.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import accumulate
 from typing import Any
 
@@ -18,6 +20,19 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .. import kernels
 from ..errors import InputError
+
+_evaluating: ContextVar[bool] = ContextVar("evaluating", default=False)
+
+
+@contextmanager
+def evaluating() -> Iterator[None]:
+    """Inside, layers drop nothing, whatever their mode, which stays: other threads may train or read the same model."""
+    before = _evaluating.get()
+    _evaluating.set(True)
+    try:
+        yield
+    finally:
+        _evaluating.set(before)
 
 
 class _Recurrent(nn.Module):
@@ -148,7 +163,7 @@ class _Recurrent(nn.Module):
         states = self._unpack_state(hx, x.shape[1], unbatched)
         weights, last = self.weights(), []
         for layer in range(self.num_layers):
-            if layer and self.dropout and self.training:
+            if layer and self._drops():
                 x = self._drop(x)
             if not self.bidirectional:
                 x, state = kernels.recurrent(self.cell, x, states[layer], weights[layer])
@@ -179,7 +194,7 @@ class _Recurrent(nn.Module):
         weights, last = self.weights(), []
         directions = 2 if self.bidirectional else 1
         for layer in range(self.num_layers):
-            if layer and self.dropout and self.training:
+            if layer and self._drops():
                 x = self._drop(x)
             outputs = []
             for direction in range(directions):
@@ -216,6 +231,9 @@ class _Recurrent(nn.Module):
                 )
         return list(zip(*(part.unbind(0) for part in parts), strict=True))
 
+    def _drops(self) -> bool:
+        return bool(self.dropout) and self.training and not _evaluating.get()
+
     def draw_dropout(self, sizes: Sequence[int]) -> tuple[float, int, list[int]]:
         """p, the seed, and the offset of one mask of each of these sizes: the next ones of the seed's stream."""
         if self.dropout_seed is None:
@@ -230,13 +248,16 @@ class _Recurrent(nn.Module):
         return kernels.dropout(x, p, seed, offsets[0])
 
     def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
+        """As torch: what is not the default."""
+        parts = [str(self.input_size), str(self.hidden_size)]
+        defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
+        return ", ".join(parts + [f"{k}={getattr(self, k)}" for k, v in defaults.items() if getattr(self, k) != v])
 
 
 def stack(layers: Sequence[Tensor]) -> Tensor:
     """(B, H) of each layer -> (L, B, H). One alone is not copied: a large copy would wake torch's threads, which then
     spin for a while on the kernel's cores. Nor is it a view, which `detach_`, as the book's loop calls it, refuses."""
-    if len(layers) > 1:
+    if len(layers) > 1 or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]  (sizes would be fixed)
         return torch.stack(list(layers))
     return torch.ops.aten._unsafe_view(layers[0], (1, *layers[0].shape))
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .. import kernels
-from ..model import LanguageModel, ModelState
+from ..model import LanguageModel, ModelState, evaluating
 from ..text import line_end, record_spans
 
 # Most sequences side by side times hidden units. The state then stays in the cache, and is too small for torch, which
@@ -112,8 +112,7 @@ class Block:
 
 def walk(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Iterator[Block]:
     """Read all sequences from zero states, side by side and longest first, a block of steps at a time."""
-    training, device = model.training, next(model.parameters()).device
-    model.eval()
+    device = next(model.parameters()).device
     order = np.argsort(-lengths, kind="stable")
     most = max(1, _STATE // model.layer.hidden_size)
     for group in range(0, len(order), most):
@@ -123,13 +122,12 @@ def walk(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.
             rows = rows[lengths[rows] > first]
             steps = min(longest - first, _STEPS, max(1, _TOKENS // len(rows)))
             begins = starts[rows] + first
-            with torch.no_grad():
+            with torch.no_grad(), evaluating():
                 inputs = torch.from_numpy(_take(ids, begins, steps)).to(device)
                 hidden, state = model.layer(inputs, first_rows(state, len(rows)))
             counted = np.arange(first, first + steps)[:, None] < lengths[rows]
             yield Block(rows, first, begins, counted, hidden)
             first += steps
-    model.train(training)
 
 
 def first_rows(state: ModelState | None, count: int) -> ModelState | None:

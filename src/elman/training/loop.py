@@ -24,7 +24,7 @@ from ..corpora import Corpus
 from ..errors import InputError, TrainingDiverged
 from ..files import append_line
 from ..generation import generate
-from ..model import LanguageModel, ModelState, make_layer, save
+from ..model import LanguageModel, ModelState, evaluating, make_layer, save
 from ..scoring import first_rows, perplexity
 from .data import Records, Text
 from .recipe import Recipe
@@ -253,12 +253,9 @@ def _sound(model: LanguageModel) -> bool:
     """Whether the model can be used: finite weights, and finite logits after some tokens."""
     if not all(bool(p.isfinite().all()) for p in model.parameters()):
         return False
-    ids, training = torch.arange(min(model.vocab_size, 64), device=model.output.weight.device)[None], model.training
-    model.eval()  # dropout would take masks from the training's stream
-    try:
+    ids = torch.arange(min(model.vocab_size, 64), device=model.output.weight.device)[None]
+    with evaluating():
         return bool(model(ids)[0].isfinite().all())
-    finally:
-        model.train(training)
 
 
 @contextmanager
@@ -351,6 +348,8 @@ class _Optimizer:
         self.params = list(model.parameters())
         self.frozen = {i for i, p in enumerate(self.params) if not p.requires_grad}
         """Indices of the parameters that stay as they are."""
+        if len(self.frozen) == len(self.params):
+            raise InputError("every parameter is frozen, so there is nothing to train; set requires_grad on some")
         self.recipe, self.steps = recipe, 0
         if recipe.optimizer != "sgd":
             self.exp_avg = [torch.zeros_like(p) for p in self.params]
