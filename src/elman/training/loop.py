@@ -208,13 +208,13 @@ class _Saver:
         self._log = run.path / "log.jsonl"
         self._new_log = run.path / "log.new.jsonl" if self.model.exists() else self._log
         self._new_log.unlink(missing_ok=True)
-        self._good: list[torch.Tensor] | None = None
+        self._good: list[np.ndarray] | None = None
 
     def after_epoch(self) -> None:
         epoch = asdict(self.run.log[-1])
         epoch |= {name: _finite(epoch[name]) for name in ("train_perplexity", "val_perplexity")}
         append_line(self._new_log, json.dumps(epoch, ensure_ascii=False, allow_nan=False))
-        self._good = [p.detach().clone() for p in self.run.model.parameters()]
+        self._good = [p.detach().cpu().numpy().copy() for p in self.run.model.parameters()]
         self.sometimes()
 
     def sometimes(self) -> None:
@@ -240,7 +240,7 @@ class _Saver:
         if self._good is not None:
             with torch.no_grad():
                 for parameter, good in zip(self.run.model.parameters(), self._good, strict=True):
-                    parameter.copy_(good)
+                    parameter.copy_(torch.from_numpy(good))
         if self._good is not None or not self.model.exists():
             with suppress(InputError):  # weights that no file can hold
                 self.save()
@@ -251,7 +251,9 @@ class _Saver:
 @torch.no_grad()
 def _sound(model: LanguageModel) -> bool:
     """Whether the model can be used: finite weights, and finite logits after some tokens."""
-    if not all(bool(p.isfinite().all()) for p in model.parameters()):
+    if not math.isfinite(
+        kernels.grad_norm(list(model.parameters()))
+    ):  # torch would wake threads that spin on our cores
         return False
     ids = torch.arange(min(model.vocab_size, 64), device=model.output.weight.device)[None]
     with evaluating():
