@@ -12,7 +12,7 @@ from .. import kernels
 from ..errors import InputError
 from ..text import Vocabulary
 from . import initial
-from .layers import _Recurrent, stack
+from .layers import _Recurrent
 
 ModelState = Tensor | tuple[Tensor, Tensor]  # h (L, B, H), or (h, c)
 
@@ -111,7 +111,8 @@ class LanguageModel(nn.Module):
             output,
             drop,
         )
-        packed = tuple(stack(part) for part in zip(*last, strict=True))
+        parts = map(list, zip(*last, strict=True))  # one layer's is not copied: as in layers.stack
+        packed = tuple(torch.stack(part) if len(part) > 1 else part[0][None] for part in parts)
         return mean, packed if layer.cell == "lstm" else packed[0], grads  # type: ignore[return-value]
 
     def check_parameters(self) -> None:
