@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..model import LanguageModel
 
 
-class _Console(Console):
+class PlainConsole(Console):
     """Text of users and models is shown as it is: no markup, no emoji, and on a terminal no control characters."""
 
     def __init__(self, **options: Any) -> None:
@@ -29,8 +29,8 @@ class _Console(Console):
         return super().render_str(text.translate(CONTROLS) if self.is_terminal else text, **options)
 
 
-out = _Console()
-err = _Console(stderr=True)
+out = PlainConsole()
+err = PlainConsole(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, for a program to read.")]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .safetensors file, or a run's folder.")]
@@ -47,6 +47,16 @@ def load_model(path: Path) -> LanguageModel:
     from ..model import load
 
     return load(model_path(path))
+
+
+def read_text(model: LanguageModel, place: str, encoding: str | None, encoding_errors: str) -> str | bytes:
+    """A text for `model` to read, not yet normalised; bytes for a model of bytes."""
+    from ..corpora import load_corpus
+
+    as_bytes = model.vocabulary is not None and model.vocabulary.kind == "bytes"
+    return load_corpus(
+        place, normalisation="none", as_bytes=as_bytes, encoding=encoding, encoding_errors=encoding_errors
+    ).text
 
 
 def warn_unknown(model: LanguageModel, prompt: str) -> str:

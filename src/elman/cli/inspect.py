@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ..errors import InputError
 from ..text import visible
-from .console import Encoding, EncodingErrors, Json, ModelPath, load_model, model_path, out, write_json
+from .console import Encoding, EncodingErrors, Json, ModelPath, load_model, model_path, out, read_text, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +55,6 @@ def inspect(
     if html is not None and not html.parent.is_dir():
         raise InputError(f"{html}: there is no folder {html.parent}; make it first")
     chosen = None if units is None else _indices(units)
-    from ..corpora import load_corpus
     from ..inspection import after, kind, memorisation, quotations, write
     from ..inspection import units as look
     from ..scoring import score
@@ -63,10 +62,7 @@ def inspect(
     loaded = load_model(model)
     assert loaded.vocabulary is not None
     training_text, held_out = _training_text(loaded, model, corpus)
-    as_bytes = loaded.vocabulary.kind == "bytes"
-    text = load_corpus(
-        file, normalisation="none", as_bytes=as_bytes, encoding=encoding, encoding_errors=encoding_errors
-    ).text
+    text = read_text(loaded, file, encoding, encoding_errors)
     cost = score(loaded, text)
     found, values = look(loaded, cost, layer, chosen)
     layer = loaded.layer.num_layers - 1 if layer is None else layer

@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ..errors import InputError
 from ..text import visible
-from .console import Encoding, EncodingErrors, Json, ModelPath, err, load_model, out, write_csv, write_json
+from .console import (
+    Encoding,
+    EncodingErrors,
+    Json,
+    ModelPath,
+    PlainConsole,
+    err,
+    load_model,
+    out,
+    read_text,
+    write_csv,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from ..model import LanguageModel
@@ -65,7 +76,7 @@ def score(
     from ..scoring import score_many
 
     loaded, names = load_model(model), files or ["-"]
-    texts = _read(loaded, names, encoding, encoding_errors)
+    texts = [read_text(loaded, name, encoding, encoding_errors) for name in names]
     with err.status(f"reading {sum(map(len, texts)):,} characters") if err.is_terminal else nullcontext():
         scores = score_many(loaded, texts, records=records, names=names)
     if html is not None:
@@ -80,18 +91,6 @@ def score(
         _list_characters(names, scores, form)
     else:
         _summarise(loaded, names, scores, form)
-
-
-def _read(model: LanguageModel, names: Sequence[str], encoding: str | None, encoding_errors: str) -> list[str | bytes]:
-    from ..corpora import load_corpus
-
-    as_bytes = model.vocabulary is not None and model.vocabulary.kind == "bytes"
-    return [
-        load_corpus(
-            name, normalisation="none", as_bytes=as_bytes, encoding=encoding, encoding_errors=encoding_errors
-        ).text
-        for name in names
-    ]
 
 
 def _summary(name: str | None, score: Score) -> dict[str, Any]:
@@ -155,9 +154,7 @@ def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], kind: s
             f"{row['perplexity']:.4f}",
             *(f"{row[name]:.3f}" for name in baselines),
         )
-    wide = (
-        out if out.is_terminal else Console(width=1000, markup=False, emoji=False)
-    )  # a file or a pipe has no edge to fold at
+    wide = out if out.is_terminal else PlainConsole(width=1000)  # a file or a pipe has no edge to fold at
     wide.print(table)
     out.print(
         f"bits/{unit} and perplexity: the model's, which learnt from its training text beforehand"

@@ -91,7 +91,7 @@ def _backend(name: str) -> ModuleType:
 def _serve(like: Tensor, cell: str | None = None) -> ModuleType:
     """What serves such tensors; the reference where that is the only one to have the cell."""
     module = _backend(serving(like)[0])
-    return module if cell is None or cell in module.CELLS else reference
+    return module if cell is None or module is reference or cell in module.CELLS else reference
 
 
 def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:

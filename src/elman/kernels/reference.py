@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-CELLS = ("rnn_relu", "rnn_tanh", "gru", "lstm")
 State = tuple[Tensor, ...]  # (h,) or (h, c), each (B, H)
 Weights = tuple[Tensor, Tensor, Tensor | None, Tensor | None]  # w_ih (GH, I), w_hh (GH, H), b_ih (GH), b_hh (GH)
 

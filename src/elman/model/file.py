@@ -17,10 +17,9 @@ from safetensors.torch import save as to_safetensors
 
 from ..errors import InputError, ModelFileError
 from ..files import write_atomically
-from ..kernels import CELLS
 from ..text import NORMALISATIONS, Vocabulary
 from .language import LanguageModel
-from .layers import make_layer
+from .layers import make_layer, parameter_shapes
 
 FORMAT = 1
 """Version of the header. A reader refuses a higher one."""
@@ -97,15 +96,12 @@ def _check_sizes(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> No
     for size in (V, H, L):
         if not isinstance(size, int) or isinstance(size, bool) or not 0 < size < 2**31:
             raise InputError(f"a size is {size!r}; expected a whole number above 0")
-    rows, dtype = CELLS[header["cell"]] * H, tensors["output.weight"].dtype
-    shapes = {"weight_ih": (rows, H), "weight_hh": (rows, H)}
-    if header["bias"]:
-        shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
-    if len(tensors) != len(shapes) * L + 2:
-        raise InputError(f"{len(tensors)} tensors; {L} layers have {len(shapes) * L + 2}")
-    expected: dict[str, tuple[int, ...]] = {"output.weight": (V, H), "output.bias": (V,)}
-    expected |= {f"layer.{part}_l{layer}": shape for layer in range(L) for part, shape in shapes.items()}
-    expected["layer.weight_ih_l0"] = (rows, V)
+    per_layer = 4 if header["bias"] else 2
+    if len(tensors) != per_layer * L + 2:
+        raise InputError(f"{len(tensors)} tensors; {L} layers have {per_layer * L + 2}")
+    dtype, layer = tensors["output.weight"].dtype, parameter_shapes(header["cell"], V, H, L, bool(header["bias"]))
+    expected = {f"layer.{name}": shape for name, shape in layer.items()}
+    expected |= {"output.weight": (V, H), "output.bias": (V,)}
     if dtype not in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
         raise InputError(f"weights of {dtype}; expected real numbers")
     for name, shape in expected.items():

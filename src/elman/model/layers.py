@@ -8,9 +8,10 @@ do.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -21,6 +22,8 @@ from torch.nn.utils.rnn import PackedSequence
 from .. import kernels
 from ..errors import InputError
 
+Direction = Callable[[str, Tensor, kernels.State, kernels.Weights], tuple[Tensor, kernels.State]]
+"""How one layer runs in one direction: as `kernels.recurrent`."""
 _evaluating: ContextVar[bool] = ContextVar("evaluating", default=False)
 
 
@@ -33,6 +36,27 @@ def evaluating() -> Iterator[None]:
         yield
     finally:
         _evaluating.set(before)
+
+
+_PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+def _places(num_layers: int, bidirectional: bool) -> list[str]:
+    """The ends of parameters' names, in the order in which layers and directions run."""
+    ends = ("", "_reverse") if bidirectional else ("",)
+    return [f"l{layer}{end}" for layer in range(num_layers) for end in ends]
+
+
+def parameter_shapes(
+    cell: str, input_size: int, hidden_size: int, num_layers: int, bias: bool, bidirectional: bool = False
+) -> dict[str, tuple[int, ...]]:
+    """The parameters of a layer under torch's names, in torch's order."""
+    rows, shapes = kernels.CELLS[cell] * hidden_size, {}
+    for place in _places(num_layers, bidirectional):
+        width = input_size if place in ("l0", "l0_reverse") else hidden_size * (2 if bidirectional else 1)
+        of_parts = ((rows, width), (rows, hidden_size), (rows,), (rows,))[: 4 if bias else 2]
+        shapes |= {f"{part}_{place}": shape for part, shape in zip(_PARTS, of_parts, strict=False)}
+    return shapes
 
 
 class _Recurrent(nn.Module):
@@ -72,27 +96,17 @@ class _Recurrent(nn.Module):
         )
         self.dropout_seed: int | None = None  # None: each call draws one from torch's generator
         self.dropout_offset = 0  # words of that seed's stream already used
-        directions, rows = 2 if bidirectional else 1, kernels.CELLS[self.cell] * hidden_size
-        for name in self._suffixes():
-            width = input_size if name in ("_l0", "_l0_reverse") else hidden_size * directions
-            shapes = {"weight_ih": (rows, width), "weight_hh": (rows, hidden_size)}
-            if bias:
-                shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
-            for part, shape in shapes.items():
-                self.register_parameter(part + name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        shapes = parameter_shapes(self.cell, input_size, hidden_size, num_layers, bias, bidirectional)
+        for name, shape in shapes.items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        self._flat_weights_names = list(shapes)  # torch's name for it
         self.reset_parameters()
-
-    def _suffixes(self) -> list[str]:
-        """Of the parameters' names, in the order in which layers and directions run."""
-        ends = ("", "_reverse") if self.bidirectional else ("",)
-        return [f"_l{layer}{end}" for layer in range(self.num_layers) for end in ends]
 
     def weights(self) -> list[kernels.Weights]:
         """(w_ih, w_hh, b_ih, b_hh) of every layer and direction, in the order in which they run."""
-        parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         return [
-            tuple(getattr(self, part + name, None) for part in parts)  # type: ignore[misc]
-            for name in self._suffixes()
+            tuple(getattr(self, f"{part}_{place}", None) for part in _PARTS)  # type: ignore[misc]
+            for place in _places(self.num_layers, self.bidirectional)
         ]
 
     @property
@@ -104,11 +118,6 @@ class _Recurrent(nn.Module):
     def all_weights(self) -> list[list[nn.Parameter]]:
         """As torch: the parameters of every layer and direction."""
         return [[w for w in weights if w is not None] for weights in self.weights()]  # type: ignore[misc]
-
-    @property
-    def _flat_weights_names(self) -> list[str]:
-        parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if self.bias else 2]
-        return [part + name for name in self._suffixes() for part in parts]
 
     @property
     def _flat_weights(self) -> list[nn.Parameter]:
@@ -161,25 +170,30 @@ class _Recurrent(nn.Module):
         if self.batch_first:
             x = x.transpose(0, 1)
         states = self._unpack_state(hx, x.shape[1], unbatched)
-        weights, last = self.weights(), []
-        for layer in range(self.num_layers):
-            if layer and self._drops():
-                x = self._drop(x)
-            if not self.bidirectional:
-                x, state = kernels.recurrent(self.cell, x, states[layer], weights[layer])
-                last.append(state)
-                continue
-            ahead, state_ahead = kernels.recurrent(self.cell, x, states[2 * layer], weights[2 * layer])
-            back, state_back = kernels.recurrent(self.cell, x.flip(0), states[2 * layer + 1], weights[2 * layer + 1])
-            x = torch.cat((ahead, back.flip(0)), -1)
-            last += [state_ahead, state_back]
-        packed = tuple(stack(part) for part in zip(*last, strict=True))
+        x, packed = self._run(x, states, kernels.recurrent, _backward)
         if self.batch_first:
             x = x.transpose(0, 1)
         if unbatched:
             x = x.squeeze(0 if self.batch_first else 1)
             packed = tuple(part.squeeze(1) for part in packed)
         return x, packed if self.cell == "lstm" else packed[0]  # type: ignore[return-value]
+
+    def _run(
+        self, x: Tensor, states: Sequence[kernels.State], ahead: Direction, back: Direction
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Every layer, in one direction or both: the last one's output, and h (L*D, B, H), or h and c."""
+        directions, weights, last = (ahead, back) if self.bidirectional else (ahead,), iter(self.weights()), []
+        before = iter(states)
+        for layer in range(self.num_layers):
+            if layer and self._drops():
+                x = self._drop(x)
+            outputs = []
+            for direction in directions:
+                out, state = direction(self.cell, x, next(before), next(weights))
+                outputs.append(out)
+                last.append(state)
+            x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
+        return x, tuple(stack(part) for part in zip(*last, strict=True))
 
     def _forward_packed(
         self, packed: PackedSequence, hx: Tensor | tuple[Tensor, Tensor] | None
@@ -191,20 +205,7 @@ class _Recurrent(nn.Module):
         if hx is not None and order is not None:
             hx = hx[:, order] if isinstance(hx, Tensor) else (hx[0][:, order], hx[1][:, order])
         states = self._unpack_state(hx, runs[0][0], False)
-        weights, last = self.weights(), []
-        directions = 2 if self.bidirectional else 1
-        for layer in range(self.num_layers):
-            if layer and self._drops():
-                x = self._drop(x)
-            outputs = []
-            for direction in range(directions):
-                at = layer * directions + direction
-                run = _packed_backward if direction else _packed_forward
-                out, state = run(self.cell, x, runs, states[at], weights[at])
-                outputs.append(out)
-                last.append(state)
-            x = outputs[0] if directions == 1 else torch.cat(outputs, -1)
-        ends = tuple(stack(part) for part in zip(*last, strict=True))
+        x, ends = self._run(x, states, partial(_packed_forward, runs), partial(_packed_backward, runs))
         if back is not None:
             ends = tuple(part[:, back] for part in ends)
         return PackedSequence(x, sizes, order, back), ends if self.cell == "lstm" else ends[0]  # type: ignore[return-value]
@@ -262,6 +263,12 @@ def stack(layers: Sequence[Tensor]) -> Tensor:
     return torch.ops.aten._unsafe_view(layers[0], (1, *layers[0].shape))
 
 
+def _backward(cell: str, x: Tensor, state: kernels.State, weights: kernels.Weights) -> tuple[Tensor, kernels.State]:
+    """`kernels.recurrent` from the last step to the first."""
+    out, last = kernels.recurrent(cell, x.flip(0), state, weights)
+    return out.flip(0), last
+
+
 Runs = list[tuple[int, int]]  # of a packed sequence: sequences that go on, and for how many steps so many do
 
 
@@ -272,7 +279,7 @@ def _blocks(x: Tensor, runs: Runs) -> list[Tensor]:
 
 
 def _packed_forward(
-    cell: str, x: Tensor, runs: Runs, state: kernels.State, weights: kernels.Weights
+    runs: Runs, cell: str, x: Tensor, state: kernels.State, weights: kernels.Weights
 ) -> tuple[Tensor, kernels.State]:
     """Sequences leave as they end, the last ones of the batch first."""
     outputs, ended = [], []
@@ -287,15 +294,15 @@ def _packed_forward(
 
 
 def _packed_backward(
-    cell: str, x: Tensor, runs: Runs, state: kernels.State, weights: kernels.Weights
+    runs: Runs, cell: str, x: Tensor, state: kernels.State, weights: kernels.Weights
 ) -> tuple[Tensor, kernels.State]:
     """From the end: sequences join at their last step, with their own first state."""
     outputs, now = [], tuple(part[:0] for part in state)
     for block in reversed(_blocks(x, runs)):
         b = block.shape[1]
         now = tuple(torch.cat((part, first[len(part) : b])) for part, first in zip(now, state, strict=True))
-        out, now = kernels.recurrent(cell, block.flip(0), now, weights)
-        outputs.append(out.flip(0).flatten(0, 1))
+        out, now = _backward(cell, block, now, weights)
+        outputs.append(out.flatten(0, 1))
     return torch.cat(outputs[::-1]), now
 
 
