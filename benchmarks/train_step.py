@@ -30,7 +30,7 @@ from elman import kernels
 from elman.kernels import _cpu
 from elman.model import make_layer
 from elman.training import Recipe
-from elman.training.loop import _Optimizer
+from elman.training.optimiser import Optimiser
 
 LR, CLIP = 1.0, 1.0
 
@@ -74,7 +74,7 @@ SECTIONS = [*SINGLE, "one-thread", "neighbour", *SCALING]
 
 def elman_fit(model: elman.LanguageModel, ids: torch.Tensor) -> Contestant:
     """What `fit` does between two batches."""
-    optimizer, state = _Optimizer(model, Recipe(lr=LR, clip=CLIP)), model.begin_state(ids.shape[1])
+    optimizer, state = Optimiser(model, Recipe(lr=LR, clip=CLIP)), model.begin_state(ids.shape[1])
     x, y = ids[:-1].contiguous(), ids[1:].contiguous()
 
     def step() -> float:

@@ -17,7 +17,7 @@ ROOMS = {
     "generation": ("sampling", "choose", "loop", "writer", "text", "beam"),
     "scoring": ("lines", "blocks", "score", "baselines"),
     "inspection": ("units", "matching", "memorisation"),
-    "training": ("recipe", "data", "loop", "curve"),
+    "training": ("recipe", "build", "data", "run", "saver", "optimiser", "interrupt", "loop", "curve"),
     "pages": ("page", "surprisal", "inspection"),
     "cli": ("console", "generate", "session", "info", "inspect", "score", "train"),
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .loop import Epoch, Run, Step, build_model, fit
+from .build import build_model
+from .loop import fit
 from .recipe import Recipe, load_recipe, recipe_names
+from .run import Epoch, Run, Step
 
 __all__ = ["Epoch", "Recipe", "Run", "Step", "build_model", "fit", "load_recipe", "recipe_names"]

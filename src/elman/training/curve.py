@@ -13,7 +13,7 @@ from matplotlib.ticker import LogFormatter
 
 from ..files import write_atomically
 from ..text import visible
-from .loop import Epoch
+from .run import Epoch
 
 
 def curve(log: Sequence[Epoch], title: str = "") -> Figure:

@@ -1,0 +1,84 @@
+"""Run: what a training gives back, and its log, an Epoch at a time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..model import LanguageModel
+from .recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of log.jsonl. Perplexity is exp of the mean nats per character over the epoch, as in the book.
+
+    That of the held-out text is what `score` finds for it, its first character included; None: not measured.
+    """
+
+    epoch: int
+    train_perplexity: float
+    train_bits_per_char: float
+    val_perplexity: float | None
+    val_bits_per_char: float | None
+    grad_norm: float
+    """Mean over the epoch's steps, before clipping."""
+    layer_grad_norms: list[float]
+    """The same of each layer's parameters alone, the lowest first, and of the dense output's."""
+    seconds: float
+    """Since training began."""
+    chars_per_second: float
+    """Of this epoch's training, without its evaluation."""
+    samples: dict[str, str] = field(default_factory=dict)
+    """Prompt -> its greedy continuation, on the epochs that have them."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where training stands, for a progress bar or a closer look."""
+
+    epoch: int
+    epochs: int
+    fraction: float
+    """Of all the work, 0..1."""
+    perplexity: float
+    """Of this epoch so far."""
+    grad_norm: float
+    """Of this step, before clipping."""
+    chars_per_second: float
+
+
+@dataclass
+class Run:
+    """What `fit` returns."""
+
+    model: LanguageModel
+    recipe: Recipe
+    corpus: dict[str, Any]
+    log: list[Epoch] = field(default_factory=list)
+    interrupted: bool = False
+    path: Path | None = None
+
+    @property
+    def perplexity(self) -> float:
+        """Of the training text, in the last epoch."""
+        return self.log[-1].train_perplexity if self.log else math.inf
+
+    def summary(self) -> dict[str, Any]:
+        """For the model file: a function of corpus, recipe and seed, so without times."""
+        recipe = asdict(self.recipe) | {"prompts": list(self.recipe.prompts)}
+        last = self.log[-1] if self.log else None
+        return {
+            "corpus": self.corpus,
+            "recipe": recipe,
+            "epochs_done": len(self.log),
+            "train_perplexity": finite(last.train_perplexity) if last else None,
+            "val_perplexity": finite(last.val_perplexity) if last else None,
+        }
+
+
+def finite(perplexity: float | None) -> float | None:
+    """None for infinity, which JSON does not have; the bits beside it say the same."""
+    return None if perplexity == math.inf else perplexity
