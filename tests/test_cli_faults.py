@@ -18,6 +18,7 @@ import torch
 
 import elman
 from elman.cli import main
+from elman.corpora import files
 from elman.training import loop
 
 SMALL = ["--epochs", "1", "--hidden-size", "8", "--batch-size", "4", "--seq-length", "16", "--sample-every", "0"]
@@ -107,7 +108,7 @@ def test_half_a_surrogate_pair_is_refused_before_training(folder, monkeypatch, c
 
 
 def test_endless_input_is_bounded(folder, monkeypatch, capsys):
-    monkeypatch.setattr(elman.corpora, "_MOST", 1 << 20)  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setattr(files, "_MOST", 1 << 20)
     Path("bomb.gz").write_bytes(gzip.compress(bytes(1 << 26)))
     assert "bomb.gz: more than" in refused(monkeypatch, capsys, "train", "bomb.gz")
     assert "/dev/zero is a device" in refused(monkeypatch, capsys, "train", "/dev/zero")

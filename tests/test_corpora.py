@@ -10,15 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from elman import corpora
-from elman.corpora import load_corpus
+from elman.corpora import load_corpus, named
 from elman.errors import CorpusError
 
 
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch, tmp_path):
     """Neither the user's cache nor the network is touched."""
-    monkeypatch.setattr(corpora, "_cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(named, "cache", lambda: tmp_path / "cache")
     monkeypatch.delenv("ELMAN_DATA", raising=False)
 
 
@@ -49,8 +48,8 @@ def server():
 
 
 def _name(monkeypatch, sources, data=b"The right text."):
-    entry = corpora._Named("a test", "right.txt", tuple(sources), "sha256", hashlib.sha256(data).hexdigest())
-    monkeypatch.setitem(corpora._NAMED, "right", entry)
+    entry = named.Named("a test", "right.txt", tuple(sources), "sha256", hashlib.sha256(data).hexdigest())
+    monkeypatch.setitem(named.NAMED, "right", entry)
     return entry
 
 
@@ -118,17 +117,17 @@ def test_download_falls_back_retries_and_is_cached(server, monkeypatch):
     assert corpus.text == "The right text."
     assert seen[-1] == (15, 15, f"{url}/late")
     answers.clear()
-    assert load_corpus("right").source == str(corpora._cache() / entry.file)
+    assert load_corpus("right").source == str(named.cache() / entry.file)
 
 
 def test_a_damaged_cache_is_downloaded_again(server, monkeypatch):
     url, answers = server
     entry = _name(monkeypatch, [f"{url}/a"])
     answers["/a"] = [b"The right text."]
-    corpora._cache().mkdir()
-    (corpora._cache() / entry.file).write_bytes(b"The wrong text.")
+    named.cache().mkdir()
+    (named.cache() / entry.file).write_bytes(b"The wrong text.")
     assert load_corpus("right", normalisation="none").text == "The right text."
-    assert (corpora._cache() / entry.file).read_bytes() == b"The right text."
+    assert (named.cache() / entry.file).read_bytes() == b"The right text."
 
 
 def test_a_wrong_file_in_elman_data_is_an_error(monkeypatch, tmp_path):

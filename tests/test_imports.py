@@ -10,7 +10,7 @@ import elman
 PACKAGE = Path(elman.__file__).parent
 ROOMS = {
     "text": ("visible", "vocabulary", "records"),
-    "corpora": (),
+    "corpora": ("files", "download", "named"),
     "batches": ("windows", "records"),
     "kernels": ("reference", "torchnn", "cpu"),
     "model": ("initial", "layers", "language", "file"),
