@@ -29,7 +29,7 @@ namespace {
 #define ELMAN_STRING(x) ELMAN_STRING_(x)
 extern const Table table;
 const Table table = {
-    ELMAN_STRING(ELMAN_ISA_NAME), forward, backward, linear, linear_backward, loss,        loss_backward, norm,
+    ELMAN_STRING(ELMAN_ISA_NAME), forward, backward, linear, linear_backward, loss,        loss_backward, squares,
     sgd,                          adamw,   dropout,  philox, math,            log_softmax, decoder_pack,
     decoder_pack_output, decoder_read, decoder_generate, fma_peak,
 };

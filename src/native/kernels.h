@@ -85,6 +85,21 @@ struct Tensors {
   float *const *m, *const *v;      // (count) Adam's averages, or null
 };
 
+constexpr int64_t kChunk = 8192;   // elements; a chunk of a tensor is one thread's
+constexpr int64_t chunks_of(int64_t size) { return (size + kChunk - 1) / kChunk; }
+inline int64_t chunks_of(const Tensors& tensors) {
+  int64_t chunks = 0;
+  for (int64_t i = 0; i < tensors.count; ++i) chunks += chunks_of(tensors.sizes[i]);
+  return chunks;
+}
+
+// The Euclidean norm of what was squared chunk by chunk: the chunks are added in order.
+inline double norm_of(const double* sums, int64_t chunks) {
+  double sum = 0.0;
+  for (int64_t c = 0; c < chunks; ++c) sum += sums[c];
+  return __builtin_sqrt(sum);
+}
+
 struct Adam {
   float beta1, one_minus_beta1, beta2, one_minus_beta2, eps, decay, correction2, step_size, scale;
 };
@@ -125,7 +140,7 @@ struct Table {
   void (*linear_backward)(const LinearBackward&);
   void (*loss)(const Loss&);
   void (*loss_backward)(const LossBackward&);
-  double (*norm)(const Tensors&);
+  void (*squares)(const Tensors&, double* sums);  // of the elements of p, chunk by chunk
   void (*sgd)(const Tensors&, float lr, float scale);
   void (*adamw)(const Tensors&, const Adam&);
   // keep element i iff its Philox word is at least `threshold` (0 .. 2^32)

@@ -1,14 +1,6 @@
 // What happens to parameters between two steps, and random bits: the gradient's norm, SGD, AdamW, Philox, dropout.
 #pragma once
 
-constexpr int64_t kChunk = 8192;  // elements; a chunk of a tensor is one thread's
-
-inline int64_t chunks_of(const Tensors& tensors) {
-  int64_t chunks = 0;
-  for (int64_t i = 0; i < tensors.count; ++i) chunks += (tensors.sizes[i] + kChunk - 1) / kChunk;
-  return chunks;
-}
-
 // body(tensor, first, count, chunk) for every chunk, divided between the threads.
 template <class F>
 inline void for_chunks(const Tensors& tensors, F&& body) {
@@ -22,10 +14,9 @@ inline void for_chunks(const Tensors& tensors, F&& body) {
   });
 }
 
-// In float64, where the square of a float32 is exact: sixteen partial sums for each chunk and their tree, then the chunks
-// in order.
-double norm(const Tensors& tensors) {
-  auto* sums = reinterpret_cast<double*>(scratch(ORDER, 2 * chunks_of(tensors)));
+// In float64, where the square of a float32 is exact: for each chunk, in the order of the tensors, sixteen partial sums and
+// their tree. sums: (chunks_of(tensors)).
+void squares(const Tensors& tensors, double* sums) {
   for_chunks(tensors, [&](int64_t i, int64_t at, int64_t count, int64_t chunk) {
     const float* x = tensors.p[i] + at;
     double lanes[16] = {};
@@ -37,9 +28,6 @@ double norm(const Tensors& tensors) {
       for (int l = 0; l < half; ++l) lanes[l] += lanes[l + half];
     sums[chunk] = lanes[0];
   });
-  double sum = 0.0;
-  for (int64_t c = 0; c < chunks_of(tensors); ++c) sum += sums[c];
-  return __builtin_sqrt(sum);
 }
 
 void sgd(const Tensors& tensors, float lr, float scale) {
