@@ -65,7 +65,8 @@ void* Arrays::take(nb::handle object, const char* name, int kind, bool optional,
     if (&other != &held && (written || other.written) && begin < last && first < end)
       throw nb::value_error((std::string(name) + " shares memory with another array, and one of them is written").c_str());
   }
-  return view.buf;
+  static double nothing;
+  return view.buf ? view.buf : &nothing;  // what has no elements may have no address, yet it was given
 }
 
 }  // namespace elman

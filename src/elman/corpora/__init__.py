@@ -1,4 +1,4 @@
-"""Corpora: named ones, files, folders, addresses and standard input -> text. Without torch."""
+"""Corpora: named ones, files, folders, addresses and standard input -> text."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from ..errors import CorpusError
 from ..text import (
     NORMALISATIONS,
+    Reading,
     Vocabulary,
     json_field,
     normalise,
@@ -42,6 +43,10 @@ class Corpus:
     def vocabulary(self) -> Vocabulary:
         """Of this text's characters; of bytes if the text is bytes."""
         return Vocabulary.from_text(self.text) if isinstance(self.text, str) else Vocabulary.bytes()
+
+    def reading(self) -> Reading:
+        """How a model of this text reads."""
+        return Reading(self.vocabulary(), self.normalisation, self.records)
 
     def __len__(self) -> int:
         return len(self.text)
