@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-KERNEL = Path(__file__).parents[2] / "src" / "elman" / "kernels" / "cpu"
+KERNEL = Path(__file__).parents[2] / "src" / "native"
 pytestmark = pytest.mark.skipif(
     not KERNEL.is_dir(), reason="the tests run outside a checkout, without the kernel's source"
 )

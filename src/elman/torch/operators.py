@@ -300,7 +300,8 @@ def _dropout(x: Tensor, p: float, seed: int, offset: int) -> Tensor:
     x = x.contiguous()
     y = torch.empty_like(x)
     mask = 2**64 - 1
-    _cpu.dropout(x=_array(x.view(-1)), y=_array(y.view(-1)), p=p, seed=seed & mask, offset=offset & mask)
+    if x.numel():
+        _cpu.dropout(x=_array(x.view(-1)), y=_array(y.view(-1)), p=p, seed=seed & mask, offset=offset & mask)
     return y
 
 
