@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import hashlib
 import sys
 import urllib.parse
 from dataclasses import dataclass
@@ -47,6 +48,11 @@ class Corpus:
     def reading(self) -> Reading:
         """How a model of this text reads."""
         return Reading(self.vocabulary(), self.normalisation, self.records)
+
+    def digest(self) -> str:
+        """SHA-256 of the text as UTF-8, or of the bytes."""
+        data = self.text if isinstance(self.text, bytes) else self.text.encode("utf-8", "surrogatepass")
+        return hashlib.sha256(data).hexdigest()
 
     def __len__(self) -> int:
         return len(self.text)

@@ -149,7 +149,7 @@ def recorded_corpus(model: LanguageModel, run: Mapping[str, Any]) -> tuple[np.nd
         CorpusError: no such text, one that cannot be had, or one that has changed; one line.
     """
     recipe, recorded = run.get("recipe") or {}, run.get("corpus") or {}
-    name, source, size = (recorded.get(key) for key in ("name", "source", "characters"))
+    name, source, size, digest = (recorded.get(key) for key in ("name", "source", "characters", "digest"))
     place = name if name in {entry["name"] for entry in corpora()} else source
     if place in (None, "a string", "standard input"):
         raise CorpusError(f"the model was trained on {place or 'a text that its file does not name'}; give --corpus")
@@ -157,10 +157,10 @@ def recorded_corpus(model: LanguageModel, run: Mapping[str, Any]) -> tuple[np.nd
         corpus = read_corpus(model, str(place), recipe.get("max_chars"))
     except CorpusError as error:
         raise CorpusError(f"the model's training text: {error}; or give --corpus") from None
-    if len(corpus) != size:
+    if digest != corpus.digest():
         raise CorpusError(
-            f"{place} has {len(corpus):,} characters, but the model was trained on {size or 0:,}; give what it was "
-            "trained on as --corpus"
+            f"{place} is not the text that the model was trained on: it has {len(corpus):,} characters, that had "
+            f"{size or 0:,}, and the digests differ; give what it was trained on as --corpus"
         )
     ids = model.reading.vocabulary.encode(corpus.text)
     held_out = _held_out(model, ids, float(recipe.get("val_fraction") or 0), int(recipe.get("seed") or 0))

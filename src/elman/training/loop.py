@@ -5,6 +5,7 @@ On the CPU with the native kernel a run is a function of (corpus, recipe, seed) 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import threading
 import time
@@ -62,11 +63,13 @@ def fit(
     if isinstance(corpus, str):
         text = model.reading.prepare(corpus)
         corpus = Corpus("text", text, model.reading.normalisation, "a string", model.reading.records)
-    ids = model.reading.vocabulary.encode(corpus.text[: recipe.max_chars])
+    _check_reading(model, corpus)
+    corpus = dataclasses.replace(corpus, text=corpus.text[: recipe.max_chars])
+    ids = model.reading.vocabulary.encode(corpus.text)
     unknown = model.reading.vocabulary.unknown(ids)
     data = Records(ids, recipe, model.reading.line_end) if corpus.records else Text(ids, recipe)
     about = {"name": corpus.name, "source": corpus.source, "characters": len(ids), "unknown": unknown}
-    run, saver = Run(model, recipe, about), None
+    run, saver = Run(model, recipe, about | {"digest": corpus.digest()}), None
     training = _Training(model, data, recipe, _stepper(model, device))
     if output is not None:
         run.path = Path(output)
@@ -88,6 +91,19 @@ def fit(
                 run.interrupted = epoch < recipe.epochs
                 break
     return run
+
+
+def _check_reading(model: LanguageModel, corpus: Corpus) -> None:
+    """Raises InputError if the corpus was not read as the model reads: it would learn from what it never sees later."""
+    reading = model.reading
+    if corpus.records != reading.records:
+        what = ("records", "no records") if corpus.records else ("one text", "records")
+        raise InputError(f"the corpus was read as {what[0]}, and the model reads {what[1]}; build the model for it")
+    if corpus.normalisation != reading.normalisation:
+        raise InputError(
+            f"the corpus was read with normalisation {corpus.normalisation!r}, and the model reads with "
+            f"{reading.normalisation!r}; give load_corpus that normalisation"
+        )
 
 
 def _stepper(model: LanguageModel, device: str) -> Stepper:

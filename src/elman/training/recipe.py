@@ -15,12 +15,12 @@ from ..errors import InputError
 
 
 def setting(default: Any, help: str, *, choices: tuple[str, ...] = (), at_least: float | None = None,
-            above: float | None = None, below: float = 2**31, can_be_off: bool = False, option: str = "") -> Any:  # fmt: skip
+            above: float | None = None, below: float = math.inf, can_be_off: bool = False, option: str = "") -> Any:  # fmt: skip
     """A field of a Recipe, with all that is to be said about it once: the command's options are made from it.
 
     Args:
         help: what it means; the option's help.
-        choices: the only values, of a string. at_least, above, below: the range of a number.
+        choices: the only values, of a string. at_least, above, below: the range of a number; a whole one is below 2^31 anyway.
         can_be_off: None is allowed, and means off; a TOML file says false, and the command 0.
         option: its name on the command line, where that is not the field's.
     """
@@ -111,17 +111,18 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
         return
     if name == "prompts" or (value is None and m["can_be_off"]):
         return
+    kind = "a whole number" if whole else "a number"
     if not _whole(value) and (whole or not isinstance(value, float)):
-        raise InputError(f"{name} must be a {'whole number' if whole else 'number'}, got {value!r}")
+        raise InputError(f"{name} must be {kind}, got {value!r}")
     if not math.isfinite(value):
         raise InputError(f"{name} must be finite, got {value}")
     if m["above"] is not None and not value > m["above"]:
         raise InputError(f"{name} must be above {m['above']}, got {value!r}")
     if m["at_least"] is not None and not value >= m["at_least"]:
-        raise InputError(f"{name} must be at least {m['at_least']}, got {value!r}")
-    if not value < m["below"]:
-        below = {2**64: "2^64", 2**31: "2^31"}.get(m["below"], m["below"])
-        raise InputError(f"{name} must be below {below}, got {value}")
+        raise InputError(f"{name} must be {kind} of at least {m['at_least']}, got {value!r}")
+    most = 2**31 if whole and m["below"] == math.inf else m["below"]
+    if not value < most:
+        raise InputError(f"{name} must be below {({2**64: '2^64', 2**31: '2^31'}).get(most, most)}, got {value}")
 
 
 def _whole(value: object) -> bool:
