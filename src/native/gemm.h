@@ -33,6 +33,10 @@ inline Range share(int64_t count, int64_t unit, int id, int n) {
   int64_t units = (count + unit - 1) / unit;
   return {least(count, units * id / n * unit), least(count, units * (id + 1) / n * unit)};
 }
+inline int64_t largest_share(int64_t count, int64_t unit, int n) {
+  int64_t units = (count + unit - 1) / unit;
+  return least(count, (units + n - 1) / n * unit);
+}
 
 // Where the accumulators of row i start: zero; or base + i * stride; or base + index[i] * stride.
 struct Start {
@@ -169,6 +173,7 @@ struct Product {
   bool resume = false;  // start from what C holds, instead of `start`
 };
 inline void multiply(const Product& p) {
+  if (p.M == 0) return;
   int64_t depth = p.depth ? p.depth : p.K, n = 0;  // n: the first column of a panel
   auto start_of = [&](int64_t row, int64_t group, bool resume) -> const float* {
     if (resume) return p.c + group * p.c_group + row * p.ldc + n;
@@ -184,7 +189,8 @@ inline void multiply(const Product& p) {
   }
   for (; n < p.N; n += kPanel) {
     int64_t columns = least(kPanel, p.N - n);
-    for (int64_t k = 0; k < p.K; k += kBlock) {
+    int64_t k = 0;
+    do {  // once where K is zero: then C is `start`
       const float* b = p.b + n * depth + k * kPanel;
       for (int64_t g = 0; g < p.groups; ++g) {
         float* c = p.c + g * p.c_group + n;
@@ -196,7 +202,7 @@ inline void multiply(const Product& p) {
                             c + i * p.ldc, p.ldc, columns);
         }
       }
-    }
+    } while ((k += kBlock) < p.K);
   }
 }
 
@@ -251,20 +257,40 @@ struct Rows {
   }
 };
 
-// C (M, N) = [C] + sum over rows r of a.row(r)[m] * b.row(r)[n]: a weight gradient. Every thread of the team calls it and
-// computes its share of the panels or of the rows of C, whichever divides better.
-inline void outer(const Team& team, int64_t M, int64_t N, Rows a, Rows b, float* c, int64_t ldc, bool accumulate) {
-  constexpr int64_t kTiles = 256 / kRows;                 // of A in one packed block: 256 KiB
-  constexpr int64_t kTileSize = kRows * kBlock + 16;      // a cache line more, so that tiles do not share its sets
-  int64_t total = a.T * a.B, n_panels = panels(N), n_tiles = (M + kRows - 1) / kRows;
-  Range columns{0, n_panels}, tiles{0, n_tiles};
-  if ((n_panels + team.n - 1) / team.n * n_tiles <= n_panels * ((n_tiles + team.n - 1) / team.n))
-    columns = share(n_panels, 1, team.id, team.n);
-  else
-    tiles = share(n_tiles, 1, team.id, team.n);
+constexpr int64_t kTiles = 256 / kRows;             // of A in one packed block of an outer product: 256 KiB
+constexpr int64_t kTileSize = kRows * kBlock + 16;  // a cache line more, so that tiles do not share its sets
+
+inline int64_t tiles_of(int64_t M) { return (M + kRows - 1) / kRows; }
+
+// An outer product (M, N) is divided by columns, or else by rows: whichever leaves the busiest thread less.
+inline bool outer_by_columns(int64_t M, int64_t N, int n) {
+  return product((panels(N) + n - 1) / n, tiles_of(M)) <= product(panels(N), (tiles_of(M) + n - 1) / n);
+}
+
+// Where each thread packs its operands of the outer products of a region, one product after the other.
+class Packing {
+ public:
+  void fit(int64_t M, int64_t N, int n) {
+    a_ = most(a_, least(kTiles, tiles_of(M)) * kTileSize);
+    b_ = most(b_, product(outer_by_columns(M, N, n) ? (panels(N) + n - 1) / n : panels(N), kPanel, kBlock));
+  }
+  void reserve(Region& region) { a = region.each(a_), b = region.each(b_); }
+  Each a{}, b{};
+
+ private:
+  int64_t a_ = 0, b_ = 0;  // floats
+};
+
+// C (M, N) = sum over rows r of a.row(r)[m] * b.row(r)[n], added to what is there if `accumulate`: a weight gradient.
+// Every thread of the team calls it and computes its share of C.
+inline void outer(const Team& team, const Packing& packing, int64_t M, int64_t N, Rows a, Rows b, float* c, int64_t ldc,
+                  bool accumulate) {
+  int64_t total = a.T * a.B;
+  Range columns{0, panels(N)}, tiles{0, tiles_of(M)};
+  if (outer_by_columns(M, N, team.n)) columns = share(panels(N), 1, team.id, team.n);
+  else tiles = share(tiles_of(M), 1, team.id, team.n);
   if (columns.begin == columns.end || tiles.begin == tiles.end) return;
-  float* packed_a = scratch(PACK_A, kTiles * kTileSize);
-  float* packed_b = scratch(PACK_B, (columns.end - columns.begin) * kPanel * kBlock);
+  float *packed_a = team[packing.a], *packed_b = team[packing.b];
   if (total == 0 && !accumulate)
     for (int64_t m = tiles.begin * kRows; m < least(M, tiles.end * kRows); ++m)
       for (int64_t n = columns.begin * kPanel; n < least(N, columns.end * kPanel); ++n) c[m * ldc + n] = 0.0f;

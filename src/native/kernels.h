@@ -8,6 +8,13 @@
 
 namespace elman {
 
+// Sizes multiplied; the largest int64_t where that does not fit, which no reservation of memory then meets.
+constexpr int64_t product(int64_t a, int64_t b) {
+  int64_t result = 0;
+  return __builtin_mul_overflow(a, b, &result) ? INT64_MAX : result;
+}
+constexpr int64_t product(int64_t a, int64_t b, int64_t c) { return product(product(a, b), c); }
+
 enum Cell : int { RNN_RELU, RNN_TANH, GRU, LSTM };
 
 constexpr int gates_of(int cell) { return cell == LSTM ? 4 : cell == GRU ? 3 : 1; }
@@ -158,7 +165,7 @@ struct Table {
 };
 
 // Floats in the packed form of a matrix of N columns and K rows.
-constexpr int64_t packed_size(int64_t N, int64_t K) { return (N + 31) / 32 * 32 * K; }
+constexpr int64_t packed_size(int64_t N, int64_t K) { return product(N / 32 + (N % 32 != 0), 32, K); }
 
 // The table in use; chosen on first use from ELMAN_ISA or the processor. Throws std::runtime_error.
 const Table& kernels();

@@ -29,11 +29,13 @@ void log_softmax(const float* x, float* y, int64_t rows, int64_t n) {
 }
 
 void linear(const Linear& l) {
-  float* packed = scratch(WEIGHTS, packed_size(l.N, l.K));
-  parallel(l.rows * l.K * l.N > (1 << 16) ? get_threads() : 1, [&](const Team& team) {
+  Region region(product(l.rows, l.K, l.N) > (1 << 16) ? get_threads() : 1);
+  Shared packed_w = region.shared(packed_size(l.N, l.K));
+  region.run([&](const Team& team) {
+    float* packed = team[packed_w];
     pack_transposed(l.w, l.N, l.K, l.K, packed, share(panels(l.N), 1, team.id, team.n));
     team.barrier();
-    Range mine = share(l.rows, row_unit(l.rows), team.id, team.n);
+    Range mine = share(l.rows, row_unit(l.rows, team.n), team.id, team.n);
     for (int64_t r = mine.begin; r < mine.end; r += 128)
       multiply({least(128, mine.end - r), l.N, l.K, l.x + r * l.K, l.K, packed, {l.b, 0}, l.y + r * l.N, l.N});
   });
@@ -41,17 +43,22 @@ void linear(const Linear& l) {
 
 void linear_backward(const LinearBackward& l) {
   int64_t rows = l.T * l.B;
-  float* packed = l.d_x ? scratch(WEIGHTS, packed_size(l.K, l.N)) : nullptr;
-  parallel(get_threads(), [&](const Team& team) {
+  Region region(get_threads());
+  Shared packed_w = region.shared(l.d_x ? packed_size(l.K, l.N) : 0);
+  Packing packing;
+  if (l.d_w) packing.fit(l.N, l.K, region.n());
+  packing.reserve(region);
+  region.run([&](const Team& team) {
+    float* packed = team[packed_w];
     if (l.d_x) pack_plain(l.w, l.K, l.N, packed, share(panels(l.K), 1, team.id, team.n));
     team.barrier();
     if (l.d_x) {
-      Range mine = share(rows, row_unit(rows), team.id, team.n);
+      Range mine = share(rows, row_unit(rows, team.n), team.id, team.n);
       for (int64_t r = mine.begin; r < mine.end; r += 128)
         multiply({least(128, mine.end - r), l.K, l.N, l.d_y + r * l.N, l.N, packed, {}, l.d_x + r * l.K, l.K});
     }
     Rows d{l.d_y, l.N, l.T, l.B};
-    if (l.d_w) outer(team, l.N, l.K, d, {l.x, l.K, l.T, l.B}, l.d_w, l.K, l.accumulate);
+    if (l.d_w) outer(team, packing, l.N, l.K, d, {l.x, l.K, l.T, l.B}, l.d_w, l.K, l.accumulate);
     if (l.d_b) sum_rows(d, share(l.N, 16, team.id, team.n), l.d_b, l.accumulate);
   });
 }
@@ -62,15 +69,14 @@ struct Part {
   int64_t T, B, b0, rows;
 };
 inline Part part_of(int64_t T, int64_t B, const Team& team) {
-  if (row_threads(B) < team.n) B *= T, T = 1;
-  Range mine = share(B, row_unit(B), team.id, team.n);
+  if (B < team.n) B *= T, T = 1;
+  Range mine = share(B, row_unit(B, team.n), team.id, team.n);
   return {T, B, mine.begin, mine.end - mine.begin};
 }
 
 // Softmax in place of logits, minus one at the target, for `rows` rows; and the loss of each row where it is wanted. A
-// row whose target is negative counts for nothing.
-inline void loss_rows(int64_t rows, int64_t V, const int64_t* targets, float* logits, float* nats, bool gradient) {
-  float* e = scratch(LOGITS, V);
+// row whose target is negative counts for nothing. e: (V), scratch.
+inline void loss_rows(int64_t rows, int64_t V, const int64_t* targets, float* logits, float* nats, bool gradient, float* e) {
   for (int64_t r = 0; r < rows; ++r) {
     float *x = logits + r * V, top;
     if (targets[r] < 0) {
@@ -93,24 +99,27 @@ inline float counted(const int64_t* targets, int64_t rows) {
 }
 
 void loss(const Loss& l) {
-  float* packed = scratch(WEIGHTS, packed_size(l.V, l.H));
-  parallel(l.T * l.B * l.H * l.V > (1 << 16) ? get_threads() : 1, [&](const Team& team) {
+  Region region(product(l.T * l.B, l.H, l.V) > (1 << 16) ? get_threads() : 1);
+  // Several steps at a time, as many as keep their logits in the cache; or a part of the rows of one.
+  int64_t block = most(8, least(128, (int64_t(1) << 18) / most(1, l.V)));
+  Shared packed_w = region.shared(packed_size(l.V, l.H));
+  Each logits_of = region.each(l.saved ? 0 : product(least(block, l.T * l.B), l.V)), powers = region.each(l.V);
+  region.run([&](const Team& team) {
+    float* packed = team[packed_w];
     pack_transposed(l.w, l.V, l.H, l.H, packed, share(panels(l.V), 1, team.id, team.n));
     team.barrier();
     Part p = part_of(l.T, l.B, team);
     if (p.rows == 0) return;
-    // Several steps at a time, as many as keep their logits in the cache; or a part of the rows of one.
-    int64_t block = most(8, least(128, (int64_t(1) << 18) / l.V)), rows = least(p.rows, block);
-    int64_t steps = most(1, block / p.rows);
-    float* logits = l.saved ? nullptr : scratch(ROWS, steps * rows * l.V);
+    int64_t rows = least(p.rows, block), steps = most(1, block / p.rows);
     for (int64_t t = 0; t < p.T; t += steps)
       for (int64_t b = p.b0; b < p.b0 + p.rows; b += rows) {
         int64_t at = t * p.B + b, count = least(rows, p.b0 + p.rows - b), groups = least(steps, p.T - t);
-        float* to = l.saved ? l.saved + at * l.V : logits;
+        float* to = l.saved ? l.saved + at * l.V : team[logits_of];
         int64_t group = l.saved ? p.B * l.V : count * l.V;
         multiply({count, l.V, l.H, l.hidden + at * l.H, l.H, packed, {l.b, 0}, to, l.V, groups, p.B * l.H, group});
         for (int64_t g = 0; g < groups; ++g)
-          loss_rows(count, l.V, l.targets + at + g * p.B, to + g * group, l.nats + at + g * p.B, l.saved != nullptr);
+          loss_rows(count, l.V, l.targets + at + g * p.B, to + g * group, l.nats + at + g * p.B, l.saved != nullptr,
+                    team[powers]);
       }
   });
   double sum = 0.0;
@@ -125,12 +134,18 @@ void loss_backward(const LossBackward& l) {
     return;
   }
   // Some steps at a time, the last ones first: the order of the weight gradients' sums.
-  int64_t steps = most(1, least(l.T, (int64_t(1) << 22) / (l.B * l.V)));
-  float* packed = l.d_hidden ? scratch(WEIGHTS, packed_size(l.H, l.V)) : nullptr;
-  float* packed_out = l.saved ? nullptr : scratch(WEIGHTS2, packed_size(l.V, l.H));
-  float* d = scratch(PRE, steps * l.B * l.V);
+  int64_t steps = most(1, least(l.T, (int64_t(1) << 22) / most(1, product(l.B, l.V))));
+  Region region(get_threads());
+  Shared packed_w = region.shared(l.d_hidden ? packed_size(l.H, l.V) : 0);
+  Shared packed_out_w = region.shared(l.saved ? 0 : packed_size(l.V, l.H));
+  Shared gradients = region.shared(product(steps, l.B, l.V));
+  Each powers = region.each(l.saved ? 0 : l.V);
+  Packing packing;
+  if (l.d_w) packing.fit(l.V, l.H, region.n());
+  packing.reserve(region);
   v16 scale = set1(l.d_mean / counted(l.targets, l.T * l.B));
-  parallel(get_threads(), [&](const Team& team) {
+  region.run([&](const Team& team) {
+    float *packed = team[packed_w], *packed_out = team[packed_out_w], *d = team[gradients];
     if (l.d_hidden) pack_plain(l.w, l.H, l.V, packed, share(panels(l.H), 1, team.id, team.n));
     if (!l.saved) pack_transposed(l.w, l.V, l.H, l.H, packed_out, share(panels(l.V), 1, team.id, team.n));
     for (int64_t end = l.T; end > 0; end -= steps) {
@@ -144,7 +159,7 @@ void loss_backward(const LossBackward& l) {
         const float* from = l.saved ? l.saved + (offset + at) * l.V : to;
         if (!l.saved) {
           multiply({p.rows, l.V, l.H, hidden + at * l.H, l.H, packed_out, {l.b, 0}, to, l.V});
-          loss_rows(p.rows, l.V, l.targets + offset + at, to, nullptr, true);
+          loss_rows(p.rows, l.V, l.targets + offset + at, to, nullptr, true, team[powers]);
         }
         for (int64_t j = 0; j < p.rows * l.V; j += 16)
           store_n(to + j, mul(load_n(from + j, p.rows * l.V - j), scale), p.rows * l.V - j);
@@ -155,7 +170,7 @@ void loss_backward(const LossBackward& l) {
       team.barrier();
       bool accumulate = l.accumulate || end < l.T;
       Rows logits{d, l.V, end - first, l.B};
-      if (l.d_w) outer(team, l.V, l.H, logits, {hidden, l.H, end - first, l.B}, l.d_w, l.H, accumulate);
+      if (l.d_w) outer(team, packing, l.V, l.H, logits, {hidden, l.H, end - first, l.B}, l.d_w, l.H, accumulate);
       if (l.d_b) sum_rows(logits, share(l.V, 16, team.id, team.n), l.d_b, accumulate);
     }
   });

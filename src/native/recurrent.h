@@ -4,15 +4,9 @@
 // A cell differs from another in `gates_of`, in its step and in its step backward, and in nothing else.
 #pragma once
 
-// Rows for each thread: whole tiles where the batch has them.
-inline int64_t row_unit(int64_t B) {
-  int n = get_threads();
-  return B >= 8 * n ? 8 : B >= 4 * n ? 4 : 1;
-}
-inline int row_threads(int64_t B) {
-  int64_t unit = row_unit(B);
-  return B < 2 ? 1 : int(least(get_threads(), (B + unit - 1) / unit));
-}
+// How n threads divide B rows: in whole tiles where the batch has them.
+inline int64_t row_unit(int64_t B, int n) { return B >= 8 * n ? 8 : B >= 4 * n ? 4 : 1; }
+inline int row_threads(int64_t B) { return int(most(1, least(get_threads(), B))); }
 
 // The bias that a pre-activation starts from: b_ih + b_hh, rounded once; b_ih alone for the GRU's n, whose b_hh belongs
 // to the product that the reset gate scales.
@@ -36,7 +30,9 @@ inline void build_table(int cell, int64_t I, int64_t H, const float* w_ih, const
 
 // Packed W_hh (GH, H): for the GRU, r and z together and n apart, because they start from different biases.
 inline int64_t packed_hh_size(int cell, int64_t H) {
-  return cell == GRU ? packed_size(2 * H, H) + packed_size(H, H) : packed_size(gates_of(cell) * H, H);
+  if (cell != GRU) return packed_size(product(gates_of(cell), H), H);
+  int64_t r_and_z = packed_size(product(2, H), H), n = packed_size(H, H);
+  return r_and_z > INT64_MAX - n ? INT64_MAX : r_and_z + n;
 }
 inline void pack_hh(int cell, int64_t H, const float* w_hh, float* packed, int id, int n) {
   int64_t N = cell == GRU ? 2 * H : gates_of(cell) * H;
@@ -127,8 +123,8 @@ inline void copy_floats(float* to, const float* from, int64_t n) {
 }
 
 void forward(const Forward& f) {
-  int64_t T = f.T, B = f.B, H = f.H, N = gates_of(f.cell) * H, S = saved_of(f.cell) * H;
-  if (T == 0 || B == 0) {
+  int64_t T = f.T, B = f.B, H = f.H, N = product(gates_of(f.cell), H), S = product(saved_of(f.cell), H);
+  if (T == 0 || B == 0 || H == 0) {
     copy_floats(f.hn, f.h0, B * H);
     if (f.cell == LSTM) copy_floats(f.cn, f.c0, B * H);
     return;
@@ -136,12 +132,18 @@ void forward(const Forward& f) {
   // Token input: a table of the pre-activation of each id, or of each position where ids outnumber positions.
   bool by_position = f.ids && f.I > T * B;
   int64_t entries = by_position ? T * B : f.I;
-  float* packed = scratch(WEIGHTS, packed_hh_size(f.cell, H));
-  float* packed_ih = f.ids ? nullptr : scratch(WEIGHTS2, packed_size(N, f.I));
-  float* table = scratch(TABLE, f.ids ? entries * N : N);  // or the bias alone
+  Region region(row_threads(B));
+  int64_t unit = row_unit(B, region.n()), most_rows = largest_share(B, unit, region.n());
+  // Real input: a few steps' pre-activations at a time, so that W_ih is read once for all of them.
+  int64_t ahead = f.ids ? 0 : most(1, least(T, (int64_t(1) << 18) / product(most_rows, N)));
+  Shared packed_hh = region.shared(packed_hh_size(f.cell, H));
+  Shared packed_x = region.shared(f.ids ? 0 : packed_size(N, f.I));
+  Shared starts = region.shared(f.ids ? product(entries, N) : N);  // the table, or the bias alone
+  Each pre_of = region.each(product(ahead, most_rows, N));
+  Each gates_of_step = region.each(f.gates ? 0 : product(most_rows, S));
   const float* b_hn = f.cell == GRU && f.b_hh ? f.b_hh + 2 * H : nullptr;
-  int64_t unit = row_unit(B);
-  parallel(row_threads(B), [&](const Team& team) {
+  region.run([&](const Team& team) {
+    float *packed = team[packed_hh], *packed_ih = team[packed_x], *table = team[starts], *pre = team[pre_of];
     pack_hh(f.cell, H, f.w_hh, packed, team.id, team.n);
     Range columns = share(N, 16, team.id, team.n);
     if (f.ids) {
@@ -154,10 +156,6 @@ void forward(const Forward& f) {
     Range mine = share(B, unit, team.id, team.n);
     int64_t b0 = mine.begin, rows = mine.end - b0;
     if (rows == 0) return;
-    // Real input: a few steps' pre-activations at a time, so that W_ih is read once for all of them.
-    int64_t ahead = f.ids ? 1 : most(1, least(T, (int64_t(1) << 18) / (rows * N)));
-    float* pre = f.ids ? nullptr : scratch(PRE, ahead * rows * N);
-    float* one_step = f.gates || !S ? nullptr : scratch(ROWS, rows * S);
     for (int64_t t = 0; t < T; ++t) {
       Start start;
       if (by_position) {
@@ -177,7 +175,7 @@ void forward(const Forward& f) {
         c_out = f.cells ? f.cells + (t * B + b0) * H : f.cn + b0 * H;
       }
       float* out = f.out + (t * B + b0) * H;
-      float* gates = !S ? out : f.gates ? f.gates + (t * B + b0) * S : one_step;
+      float* gates = !S ? out : f.gates ? f.gates + (t * B + b0) * S : team[gates_of_step];
       Step step{f.cell, rows, H, packed, b_hn, start, t ? out - B * H : f.h0 + b0 * H, c, out, c_out, gates};
       step_products(step, {0, 1});
       step_pointwise(step, {0, H});
@@ -235,7 +233,7 @@ inline void lstm_backward(int64_t H, const float* c, const float* c_before, cons
   }
 }
 
-// [to] + the sum of all rows of d, columns first .. last-1.
+// The sums of all rows of d, columns first .. last-1, added to what is there if `accumulate`.
 inline void sum_rows(Rows d, Range columns, float* to, bool accumulate) {
   for (int64_t j = columns.begin; j < columns.end; j += 64) {
     int64_t width = least(64, columns.end - j);
@@ -276,22 +274,33 @@ inline void scatter(const Backward& k, Rows d, Range columns, float* table, int6
 }
 
 void backward(const Backward& k) {
-  int64_t T = k.T, B = k.B, H = k.H, N = gates_of(k.cell) * H, S = saved_of(k.cell) * H;
-  int64_t D = k.cell == GRU ? 4 * H : N;  // floats of d per row
-  float* packed = scratch(WEIGHTS, packed_size(H, N));
-  float* packed_ih = k.d_x ? scratch(WEIGHTS2, packed_size(k.I, N)) : nullptr;
-  float* d = scratch(PRE, T * B * D);
-  float* table = k.ids && k.d_w_ih ? scratch(TABLE, k.I * N) : nullptr;
-  int64_t unit = row_unit(B);
-  parallel(get_threads(), [&](const Team& team) {
+  int64_t T = k.T, B = k.B, H = k.H, N = product(gates_of(k.cell), H), S = product(saved_of(k.cell), H);
+  int64_t D = k.cell == GRU ? product(4, H) : N;  // floats of d per row
+  int64_t plain = k.cell == GRU ? 2 * H : N;      // the gates whose two sides have the same gradient
+  Region region(get_threads());
+  int64_t unit = row_unit(B, region.n()), most_rows = largest_share(B, unit, region.n());
+  Shared packed_hh = region.shared(packed_size(H, N));
+  Shared packed_x = region.shared(k.d_x ? packed_size(k.I, N) : 0);
+  Shared gradients = region.shared(product(T, B, D));
+  Shared columns_of_ids = region.shared(k.ids && k.d_w_ih ? product(k.I, N) : 0);
+  Each carried_h = region.each(product(most_rows, H));
+  Each carried_c = region.each(k.cell == LSTM ? product(most_rows, H) : 0);
+  Packing packing;
+  if (k.d_w_hh) packing.fit(N, H, region.n());
+  if (k.d_w_ih && !k.ids) {
+    packing.fit(plain, k.I, region.n());
+    if (plain < N) packing.fit(H, k.I, region.n());
+  }
+  packing.reserve(region);
+  region.run([&](const Team& team) {
+    float *packed = team[packed_hh], *packed_ih = team[packed_x], *d = team[gradients];
     pack_plain(k.w_hh, H, N, packed, share(panels(H), 1, team.id, team.n));
     if (k.d_x) pack_plain(k.w_ih, k.I, N, packed_ih, share(panels(k.I), 1, team.id, team.n));
     team.barrier();
     Range mine = share(B, unit, team.id, team.n);
     int64_t b0 = mine.begin, rows = mine.end - b0;
     if (rows) {
-      float* dh = scratch(CARRY, rows * H);
-      float* dc = k.cell == LSTM ? scratch(CARRY2, rows * H) : nullptr;
+      float *dh = team[carried_h], *dc = k.cell == LSTM ? team[carried_c] : nullptr;
       for (int64_t i = 0; i < rows * H; ++i) dh[i] = k.d_hn ? k.d_hn[b0 * H + i] : 0.0f;
       if (dc)
         for (int64_t i = 0; i < rows * H; ++i) dc[i] = k.d_cn ? k.d_cn[b0 * H + i] : 0.0f;
@@ -328,13 +337,12 @@ void backward(const Backward& k) {
     team.barrier();
     Rows inner{d, D, T, B};              // r, z and n behind the reset gate: what multiplied W_hh
     Rows n_gate{d + H, D, T, B};         // column j >= 2H of the gradients of the input's side is column j + H of d
-    int64_t plain = k.cell == GRU ? 2 * H : N;
-    if (k.d_w_hh) outer(team, N, H, inner, {k.out, H, T, B, k.h0}, k.d_w_hh, H, k.accumulate);
+    if (k.d_w_hh) outer(team, packing, N, H, inner, {k.out, H, T, B, k.h0}, k.d_w_hh, H, k.accumulate);
     if (k.d_w_ih && !k.ids) {
       Rows x{k.x, k.I, T, B};
-      outer(team, plain, k.I, inner, x, k.d_w_ih, k.I, k.accumulate);
+      outer(team, packing, plain, k.I, inner, x, k.d_w_ih, k.I, k.accumulate);
       if (plain < N)
-        outer(team, H, k.I, {d + 3 * H, D, T, B}, x, k.d_w_ih + plain * k.I, k.I, k.accumulate);
+        outer(team, packing, H, k.I, {d + 3 * H, D, T, B}, x, k.d_w_ih + plain * k.I, k.I, k.accumulate);
     }
     const Range both[] = {{0, plain}, {plain, N}};
     for (Range all : both) {
@@ -345,7 +353,7 @@ void backward(const Backward& k) {
       if (k.d_b_ih) sum_rows(from, columns, k.d_b_ih, k.accumulate);
       if (k.d_b_hh && (all.begin || k.accumulate || !k.d_b_ih)) sum_rows(inner, columns, k.d_b_hh, k.accumulate);
       else if (k.d_b_hh) copy_floats(k.d_b_hh + columns.begin, k.d_b_ih + columns.begin, columns.end - columns.begin);
-      if (k.d_w_ih && k.ids) scatter(k, from, columns, table, N);
+      if (k.d_w_ih && k.ids) scatter(k, from, columns, team[columns_of_ids], N);
     }
   });
 }

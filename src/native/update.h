@@ -111,7 +111,9 @@ void math(int f, const float* x, float* y, int64_t n) {
 // The floor that benchmarks compare with: independent FMAs in registers, on all threads.
 double fma_peak(int64_t rounds) {
   double operations = 0.0;
-  parallel(get_threads(), [&](const Team& team) {
+  Region region(get_threads());
+  Each sink = region.each(16);  // so that the compiler cannot leave the work out
+  region.run([&](const Team& team) {
     v16 sums[kRows * kVectors];
     for (auto& s : sums) s = set1(float(team.id));
     v16 x = set1(0.999f), y = set1(0.001f);
@@ -119,7 +121,7 @@ double fma_peak(int64_t rounds) {
 #pragma GCC unroll 16
       for (auto& s : sums) s = fma(s, x, y);
     }
-    for (auto& s : sums) scratch(ROWS, 16)[0] = sum_lanes(s);
+    for (auto& s : sums) store(team[sink], s);
     if (team.id == 0) operations = 2.0 * 16 * kRows * kVectors * double(rounds) * team.n;
   });
   return operations;

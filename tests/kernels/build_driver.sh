@@ -26,8 +26,9 @@ for isa in $isas; do
   $compiler $flags $machine -DELMAN_ISA_NAME="$isa" -D"ELMAN_$upper" -c "$kernel/isa.cpp" -o "$objects/$isa.o" &
   running="$running $!"
 done
-for source in "$kernel/dispatch.cpp" "$kernel/pool.cpp" "$tests/driver.cpp"; do
-  $compiler $flags $define -c "$source" -o "$objects/$(basename "$source").o"
+for source in dispatch pool wait cores scratch environment; do
+  $compiler $flags $define -c "$kernel/$source.cpp" -o "$objects/$source.o"
 done
+$compiler $flags -c "$tests/driver.cpp" -o "$objects/driver.o"
 for job in $running; do wait "$job"; done
 $compiler $flags "$objects"/*.o -o "$program"
