@@ -169,6 +169,10 @@ inline int64_t choose(const Choice& c, int64_t V, const float* logits, const uin
 
 // The next ids (steps, B). Returns false when logits are not numbers.
 bool decoder_generate(const Decoder& d, int64_t steps, const Choice& c, int64_t* ids) {
+  if (d.V == 0) {  // there is no character
+    for (int64_t i = 0; i < steps * d.B; ++i) ids[i] = 0;
+    return steps * d.B == 0;
+  }
   int wrong = 0;
   for_lanes(d, choice_floats(d.V), [&](const Lane& lane) {
     for (int64_t t = 0; t < steps; ++t) {
