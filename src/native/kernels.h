@@ -171,7 +171,7 @@ constexpr int64_t packed_size(int64_t N, int64_t K) { return product(N / 32 + (N
 const Table& kernels();
 // Choose by name; throws std::runtime_error that lists what this machine can run.
 void set_isa(const char* name);
-// The best instruction set of this processor; null where only `portable` runs and would be slower than torch.
+// The best instruction set of this processor; never null.
 const char* best_isa();
 
 }  // namespace elman
