@@ -2,6 +2,7 @@
 //
 // Shapes, last axis fastest: T steps, B batch, V vocabulary, I input, H hidden, G gates (RNN 1, GRU 3, LSTM 4).
 // All buffers are contiguous float32 (ids: int64), owned by the caller, and none aliases another unless said.
+// Functions here are static, or constexpr and inlined: one copy for all instruction sets might be the newest one's.
 // Pointers marked "or null" are optional. Sizes and ids were checked at the border (cpu.py, bindings.cpp).
 #pragma once
 #include <cstdint>
@@ -94,14 +95,14 @@ struct Tensors {
 
 constexpr int64_t kChunk = 8192;   // elements; a chunk of a tensor is one thread's
 constexpr int64_t chunks_of(int64_t size) { return (size + kChunk - 1) / kChunk; }
-inline int64_t chunks_of(const Tensors& tensors) {
+static inline int64_t chunks_of(const Tensors& tensors) {
   int64_t chunks = 0;
   for (int64_t i = 0; i < tensors.count; ++i) chunks += chunks_of(tensors.sizes[i]);
   return chunks;
 }
 
 // The Euclidean norm of what was squared chunk by chunk: the chunks are added in order.
-inline double norm_of(const double* sums, int64_t chunks) {
+static inline double norm_of(const double* sums, int64_t chunks) {
   double sum = 0.0;
   for (int64_t c = 0; c < chunks; ++c) sum += sums[c];
   return __builtin_sqrt(sum);

@@ -49,7 +49,7 @@ class Region {
   template <class F>
   void run(F&& body) {
     using Body = std::remove_reference_t<F>;
-    start([](void* f, const Team& team) noexcept { (*static_cast<Body*>(f))(team); }, const_cast<std::remove_const_t<Body>*>(&body));
+    start([](void* f, const Team& team) noexcept { (*static_cast<Body*>(f))(team); }, &body);
   }
 
  private:

@@ -1,6 +1,6 @@
 // v16: sixteen float32 lanes, whatever the machine's vectors are: one AVX-512 register, two of AVX2, four of NEON or of the
-// compiler's own. Every function here is one IEEE-754 operation per lane, rounded once, so the lanes hold the same bits everywhere
-// (a NaN is a NaN everywhere; its sign and payload are not promised).
+// compiler's own. Every function here is one IEEE-754 operation per lane, rounded once, so the lanes hold the same bits
+// everywhere (a NaN is a NaN everywhere; its sign and payload are not promised).
 //
 // Included once per instruction set, inside namespace elman::ISA.
 #pragma once
