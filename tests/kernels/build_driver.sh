@@ -14,7 +14,7 @@ case $($compiler -dumpmachine) in
   *) isas=portable define= ;;
 esac
 flags="-std=c++17 -O2 -Wall -Wextra -Werror -ffp-contract=off -fno-fast-math"
-flags="$flags -pthread -I$kernel $*"
+flags="$flags -pthread -iquote $kernel $*"
 unknown=
 case $($compiler --version) in *clang*) unknown=-Wno-unknown-warning-option ;; esac
 running=
