@@ -35,7 +35,7 @@ browser:
 	(command -v chromium && command -v chromedriver) >/dev/null || (apt-get -qq -o Acquire::http::Timeout=20 update && \
 	  DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium chromium-driver)
 
-# The kernel under the address, undefined-behaviour and thread sanitizers: needs g++ alone, about two minutes.
+# The kernel under the address, undefined-behaviour and thread sanitizers: needs g++ alone, some minutes.
 sanitize:
 	mkdir -p build
 	for kind in address,undefined thread; do \
@@ -44,6 +44,8 @@ sanitize:
 	    ELMAN_ISA=$$isa ELMAN_THREADS=$$threads build/driver > build/driver.$$isa.$$threads || exit 1; \
 	    cmp build/driver.portable.1 build/driver.$$isa.$$threads || exit 1; \
 	  done; done; \
+	  DRIVER=limits tests/kernels/build_driver.sh $(CXX) build/limits -g -fno-sanitize-recover=all -fsanitize=$$kind || exit 1; \
+	  ELMAN_THREADS=3 build/limits || exit 1; \
 	done
 
 # The wheel, installed in an environment of its own and tested away from the checkout: some minutes.
