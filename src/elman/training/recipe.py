@@ -14,13 +14,23 @@ from typing import Any
 from ..errors import InputError
 
 
-def setting(default: Any, help: str, *, choices: tuple[str, ...] = (), at_least: float | None = None,
-            above: float | None = None, below: float = math.inf, can_be_off: bool = False, option: str = "") -> Any:  # fmt: skip
+def setting(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple[str, ...] = (),
+    at_least: float | None = None,
+    above: float | None = None,
+    below: float = math.inf,
+    can_be_off: bool = False,
+    option: str = "",
+) -> Any:
     """A field of a Recipe, with all that is to be said about it once: the command's options are made from it.
 
     Args:
         help: what it means; the option's help.
-        choices: the only values, of a string. at_least, above, below: the range of a number; a whole one is below 2^31 anyway.
+        choices: the only values, of a string.
+        at_least, above, below: the range of a number; a whole one is below 2^31 anyway.
         can_be_off: None is allowed, and means off; a TOML file says false, and the command 0.
         option: its name on the command line, where that is not the field's.
     """
@@ -75,9 +85,11 @@ class Recipe:
     )
 
     # What is shown meanwhile
-    eval_every: int = setting(1, "Epochs between measurements of what is held out; the last always has one.", at_least=1)
+    eval_every: int = setting(1, "Epochs between measurements of what is held out; the last has one.", at_least=1)
     prompts: tuple[str, ...] = setting(
-        ("traveller", "time traveller"), "Prompt to continue, greedily, while training; may be repeated.", option="prompt"
+        ("traveller", "time traveller"),
+        "Prompt to continue, greedily, while training; may be repeated.",
+        option="prompt",
     )
     sample_every: int = setting(100, "Epochs between continuations; 0: none.", at_least=0)
     sample_length: int = setting(50, "Characters of a continuation.", at_least=0, option="length")
@@ -112,16 +124,17 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
     if name == "prompts" or (value is None and m["can_be_off"]):
         return
     kind = "a whole number" if whole else "a number"
-    if not _whole(value) and (whole or not isinstance(value, float)):
+    if not _whole(value) if whole else not isinstance(value, (int, float)) or isinstance(value, bool):
         raise InputError(f"{name} must be {kind}, got {value!r}")
-    if not math.isfinite(value):
+    number: float = value
+    if not math.isfinite(number):
         raise InputError(f"{name} must be finite, got {value}")
-    if m["above"] is not None and not value > m["above"]:
+    if m["above"] is not None and not number > m["above"]:
         raise InputError(f"{name} must be above {m['above']}, got {value!r}")
-    if m["at_least"] is not None and not value >= m["at_least"]:
+    if m["at_least"] is not None and not number >= m["at_least"]:
         raise InputError(f"{name} must be {kind} of at least {m['at_least']}, got {value!r}")
     most = 2**31 if whole and m["below"] == math.inf else m["below"]
-    if not value < most:
+    if not number < most:
         raise InputError(f"{name} must be below {({2**64: '2^64', 2**31: '2^31'}).get(most, most)}, got {value}")
 
 
