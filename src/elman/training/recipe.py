@@ -124,17 +124,16 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
     if name == "prompts" or (value is None and m["can_be_off"]):
         return
     kind = "a whole number" if whole else "a number"
-    if not _whole(value) if whole else not isinstance(value, (int, float)) or isinstance(value, bool):
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or (whole and not _whole(value)):
         raise InputError(f"{name} must be {kind}, got {value!r}")
-    number: float = value
-    if not math.isfinite(number):
+    if not math.isfinite(value):
         raise InputError(f"{name} must be finite, got {value}")
-    if m["above"] is not None and not number > m["above"]:
+    if m["above"] is not None and not value > m["above"]:
         raise InputError(f"{name} must be above {m['above']}, got {value!r}")
-    if m["at_least"] is not None and not number >= m["at_least"]:
+    if m["at_least"] is not None and not value >= m["at_least"]:
         raise InputError(f"{name} must be {kind} of at least {m['at_least']}, got {value!r}")
     most = 2**31 if whole and m["below"] == math.inf else m["below"]
-    if not number < most:
+    if not value < most:
         raise InputError(f"{name} must be below {({2**64: '2^64', 2**31: '2^31'}).get(most, most)}, got {value}")
 
 
