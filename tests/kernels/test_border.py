@@ -1,4 +1,4 @@
-"""The border to C++: every size, type and layout is compared there, whatever Python passes; nothing unwritten comes back."""
+"""The border to C++: every size, type and layout is compared there; what does not fit is refused before it runs."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def test_each_array_of_a_layer_is_compared(name):
         "no array": 5,
     }
     for value in wrong.values():
-        with pytest.raises(ValueError, match="expected float32|contiguous|buffer|bytes-like"):
+        with pytest.raises(ValueError, match=r"expected float32|contiguous|buffer|bytes-like"):
             _cpu.recurrent(**(right | {name: value}))
     if name not in ("gates", "cells"):  # which may be left out
-        with pytest.raises((ValueError, TypeError), match="incompatible|goes with|both biases|give either"):
+        with pytest.raises((ValueError, TypeError), match=r"incompatible|goes with|both biases|give either"):
             _cpu.recurrent(**(right | {name: None}))
 
 
@@ -55,7 +55,7 @@ def test_what_does_not_go_together():
             _cpu.recurrent(**(right | changes))
     with pytest.raises(ValueError, match="c0 goes with an LSTM and with no other cell"):
         _cpu.recurrent(**(gru | {"c0": right["c0"]}))
-    with pytest.raises(ValueError, match="cells are? missing|cells go with an LSTM"):
+    with pytest.raises(ValueError, match=r"cells are? missing|cells go with an LSTM"):
         cases.backward(right | {"cells": None}, None, (None, None))
     with pytest.raises(ValueError, match="gates are missing"):
         cases.backward(gru | {"gates": None}, None, (None,))
@@ -119,7 +119,7 @@ def test_element_by_element():
         lambda: _cpu.philox(words=np.empty(4, dtype=np.int32), seed=1, offset=0),
         lambda: _cpu.set_threads(0),
     ):
-        with pytest.raises(ValueError, match="expected|shares memory|must be in"):
+        with pytest.raises(ValueError, match=r"expected|shares memory|must be in"):
             call()
     read_only = x.copy()
     read_only.flags.writeable = False
@@ -197,7 +197,7 @@ def test_a_decoder_compares_its_arrays_and_ids():
     packed = _cpu.Packed(native(net))
     h, c, logits = (np.zeros(s, dtype=np.float32) for s in ((2, 3, 9), (2, 3, 9), (3, 11)))
     for changes in ({"h": h[:1]}, {"c": None}, {"c": c[:, :2].copy()}, {"logits": logits[:2]}, {"c": h}):
-        with pytest.raises(ValueError, match="h|c|logits"):
+        with pytest.raises(ValueError, match=r"h|c|logits"):
             _cpu.Decoder(packed, **({"h": h, "c": c, "logits": logits} | changes))  # type: ignore[arg-type]
     decoder = _cpu.Decoder(packed, h=h, c=c, logits=logits)
     with pytest.raises(ValueError, match=r"ids .*expected int64 \(any, 3\)"):
@@ -207,7 +207,7 @@ def test_a_decoder_compares_its_arrays_and_ids():
     ids, plain = np.empty((4, 3), dtype=np.int64), {"bias": None, "exponent": 1.0, "draws": np.zeros((4, 3))}
     for changes in ({"draws": None}, {"draws": np.zeros((3, 3))}, {"bias": logits[0, :9].copy()}, {"top_k": -1},
                     {"seen": np.zeros((2, 11), dtype=np.uint8)}):  # fmt: skip
-        with pytest.raises(ValueError, match="draws|bias|top_k|seen"):
+        with pytest.raises(ValueError, match=r"draws|bias|top_k|seen"):
             decoder.generate(ids=ids, **(plain | changes))  # type: ignore[arg-type]
     assert decoder.generate(ids=ids, **plain)  # type: ignore[arg-type]
 
