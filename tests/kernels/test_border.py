@@ -1,5 +1,7 @@
 """The border to C++: every size, type and layout is compared there; what does not fit is refused before it runs."""
 
+# These calls are wrong on purpose.
+# pyright: reportArgumentType=false, reportCallIssue=false
 from __future__ import annotations
 
 import gc
