@@ -16,10 +16,10 @@ def test_sequential_rows_go_on_where_they_ended():
     batches = list(sequential_batches(IDS, 4, 7, seed=1, epoch=1))
     assert len(batches) >= num_batches(2000, 4, 7) > 60
     for inputs, targets in batches:
-        assert inputs.shape == targets.shape == (4, 7)
+        assert inputs.shape == targets.shape == (7, 4)
         assert (targets == inputs + 1).all()
     for (before, _), (after, _) in itertools.pairwise(batches):
-        assert (after[:, 0] == before[:, -1] + 1).all()
+        assert (after[0] == before[-1] + 1).all()
 
 
 def test_every_epoch_has_its_own_offset_and_every_seed():
@@ -31,12 +31,12 @@ def test_every_epoch_has_its_own_offset_and_every_seed():
 
 def test_random_windows_cover_the_text_once_in_another_order():
     batches = list(random_batches(IDS, 4, 7, seed=1, epoch=1))
-    starts = [int(row[0]) for inputs, _ in batches for row in inputs]
+    starts = [int(row[0]) for inputs, _ in batches for row in inputs.T]
     assert all((targets == inputs + 1).all() for inputs, targets in batches)
     assert len(set(starts)) == len(starts) >= 4 * num_batches(2000, 4, 7)
     assert len({s % 7 for s in starts}) == 1
     assert starts != sorted(starts)
-    other = [int(row[0]) for inputs, _ in random_batches(IDS, 4, 7, seed=1, epoch=2) for row in inputs]
+    other = [int(row[0]) for inputs, _ in random_batches(IDS, 4, 7, seed=1, epoch=2) for row in inputs.T]
     assert other != starts
 
 

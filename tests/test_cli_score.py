@@ -39,7 +39,6 @@ def rows(text):
 
 def test_a_summary_is_the_librarys_beside_the_baselines(files, command):
     model = elman.load(files / "records")
-    assert model.vocabulary is not None
     names = [str(files / "a"), str(files / "b")]
     one, two, total = rows(command("score", files / "records", *names, "--json"))
     for row, name, text in ((one, names[0], TEXT), (two, names[1], ODD)):
@@ -47,7 +46,7 @@ def test_a_summary_is_the_librarys_beside_the_baselines(files, command):
         assert (row["file"], row["characters"], row["bits"]) == (name, len(text), score.bits)
         assert (row["perplexity"], row["unknown"], row["records"]) == (score.perplexity, 0, True)
         assert row["gzip"] == 8 * len(gzip.compress(text.encode(), 9)) / len(text)
-        ids = model.vocabulary.encode(text)
+        ids = model.reading.vocabulary.encode(text)
         assert row["6-gram"] == pytest.approx(ngram_bits(ids, model.vocab_size).sum() / len(text))
     size = len(TEXT) + len(ODD)
     assert (total["file"], total["characters"], total["perplexity"]) == (None, size, 2 ** total["bits_per_char"])
@@ -142,8 +141,8 @@ def test_train_on_a_field_and_on_lines(tmp_path, command):
     assert printed.startswith("l: 60 records, 260 characters, 10 in the vocabulary, normalisation none\nlstm 1 x 9,")
     command("train", tmp_path / "j", "--field", "name", "--output", tmp_path / "two", *small)
     one, two = (elman.load(tmp_path / name / "model.safetensors") for name in ("one", "two"))
-    assert one.records
-    assert two.records
+    assert one.reading.records
+    assert two.reading.records
     assert one.digest() == two.digest()
 
 
@@ -155,7 +154,7 @@ def test_neither_threads_nor_the_batch_change_a_bit(files):
     ]
     assert outputs[0] == outputs[1]
     model = elman.load(files / "records")
-    if kernels.serving(model.output.weight)[0] == "cpu":
+    if kernels.serving()[0] == "cpu":
         alone = [bits for text in (TEXT, ODD) for bits in elman.score(model, text).lines().bits]
         assert [r["bits"] for r in rows(outputs[0])] == alone
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
 import numpy as np
 import pytest
-import torch
 
 import elman
 from elman.generation import Sampling, Streams, beam_search, generate_ids, stream
 from elman.generation.choose import choose, weights
+from elman.kernels.reference import log_softmax
 
 TEXT = "abca bcab cabc aabb ccab. "
 
@@ -19,18 +20,15 @@ TEXT = "abca bcab cabc aabb ccab. "
 def make(cell="gru", text: str | bytes = TEXT, hidden=7, seed=3, scale=3.0) -> elman.LanguageModel:
     model = elman.build_model(elman.Corpus("t", text, "none", "here"), cell=cell, hidden_size=hidden, init_std=None)
     model.initialise(seed, None)
-    with torch.no_grad():
-        model.output.weight.mul_(scale)
-        model.output.bias.mul_(scale)
+    model.output.weight *= scale
+    model.output.bias *= scale
     return model
 
 
 def log_p(model: elman.LanguageModel, prompt: str, string: str) -> float:
     """ln p(string | prompt), by one call of the model over both."""
-    assert model.vocabulary is not None
-    ids = torch.from_numpy(model.vocabulary.encode(prompt + string).astype(np.int64))[:, None]
-    with torch.no_grad():
-        logp = torch.log_softmax(model(ids[:-1])[0].double(), -1)
+    ids = model.reading.vocabulary.encode(prompt + string)[:, None]
+    logp = log_softmax(model(ids[:-1])[0].astype(np.float64))
     steps = range(len(prompt) - 1, len(ids) - 1)
     return sum(float(logp[t, 0, ids[t + 1, 0]]) for t in steps)
 
@@ -38,8 +36,7 @@ def log_p(model: elman.LanguageModel, prompt: str, string: str) -> float:
 @pytest.mark.parametrize("cell", ["rnn_tanh", "lstm"])
 def test_a_wide_beam_finds_what_brute_force_finds(cell):
     model = make(cell)
-    assert model.vocabulary is not None
-    symbols = model.vocabulary.symbols[1:]
+    symbols = model.reading.vocabulary.symbols[1:]
     every = {"".join(s): log_p(model, "ca", "".join(s)) for s in itertools.product(symbols, repeat=4)}
     best = sorted(every, key=every.__getitem__, reverse=True)[:5]
     beams = beam_search(model, "ca", 4, width=len(symbols) ** 3)
@@ -63,9 +60,8 @@ def test_a_beam_of_one_is_greedy_and_a_wider_one_is_no_worse():
 
 def test_a_beam_over_records_weighs_strings_that_end():
     model = make("gru", "ab\nba\nb\n", seed=2)
-    model.records = True
-    assert model.vocabulary is not None
-    letters = [s for s in model.vocabulary.symbols[1:] if s != "\n"]
+    model.reading = dataclasses.replace(model.reading, records=True)
+    letters = [s for s in model.reading.vocabulary.symbols[1:] if s != "\n"]
     every = {}
     for n in range(4):
         for s in map("".join, itertools.product(letters, repeat=n)):
@@ -134,11 +130,8 @@ def test_ties_keep_the_lowest_ids_and_impossible_stays_so():
 @pytest.mark.parametrize("settings", [{"alpha": 1.0}, {"alpha": 2.0}, {"alpha": 0.5}, {"temperature": 0.7}])
 def test_frequencies_are_p_to_the_alpha(settings):
     model, count = make("lstm"), 4000
-    assert model.vocabulary is not None
-    ids = model.vocabulary.encode("abc")
-    with torch.no_grad():
-        logits = model(torch.from_numpy(ids.astype(np.int64))[:, None])[0][-1, 0].double()
-    p = torch.softmax(logits, 0).numpy()[1:]  # <unk> is never written
+    ids = model.reading.vocabulary.encode("abc")
+    p = np.exp(log_softmax(model(ids[:, None])[0][-1, 0].astype(np.float64)))[1:]  # <unk> is never written
     expected = p ** Sampling(**settings).exponent
     expected = count * expected / expected.sum()
     drawn = generate_ids(model, ids, 1, Sampling(seed=1, **settings), num_samples=count)
@@ -179,7 +172,7 @@ def test_stop_strings():
 
 def test_the_end_of_a_record_stops():
     model = make(text="ab\nba\nabba\n")
-    model.records = True
+    model.reading = dataclasses.replace(model.reading, records=True)
     texts = elman.generate(model, "", 300, num_samples=20, seed=1)
     assert all("\n" not in t for t in texts)
     assert len({len(t) for t in texts}) > 1
@@ -188,15 +181,13 @@ def test_the_end_of_a_record_stops():
 def test_bytes_are_never_cut_inside_a_character():
     text = "né€𝄞 日本語 ü"
     model = make("lstm", text.encode(), hidden=3)
-    assert model.vocabulary is not None
-    with torch.no_grad():
-        model.output.weight.zero_()
-        model.output.bias.zero_()
-        model.output.bias[list(set(text.encode()))] = 6.0  # mostly the bytes of these, in any order
+    model.output.weight[:] = 0.0
+    model.output.bias[:] = 0.0
+    model.output.bias[list(set(text.encode()))] = 6.0  # mostly the bytes of these, in any order
     pieces = list(stream(model, "n", 500, seed=2))
-    whole = generate_ids(model, model.vocabulary.encode("n"), 500, Sampling(seed=2))[:, 0]
+    whole = generate_ids(model, model.reading.vocabulary.encode("n"), 500, Sampling(seed=2))[:, 0]
     assert len(pieces) > 5
-    assert "".join(pieces) == model.vocabulary.decode(whole) == elman.generate(model, "n", 500, seed=2)
+    assert "".join(pieces) == model.reading.vocabulary.decode(whole) == elman.generate(model, "n", 500, seed=2)
 
 
 def test_allowed_bias_and_penalty():
@@ -205,10 +196,11 @@ def test_allowed_bias_and_penalty():
     assert set(elman.generate(model, "ab", 20, logit_bias={"b": 100.0})) == {"b"}
     assert "b" not in elman.generate(model, "ab", 200, logit_bias={"b": -math.inf})
     # The penalty by hand: a logit above 0 is divided, one below multiplied, of what was seen.
-    one = Streams(model, model.vocabulary.encode("ab").astype(np.int64)[:, None], Sampling(repetition_penalty=2.0))  # type: ignore[union-attr]
-    raw, got = one._logits[0], one._shape(0)
+    ids = model.reading.prompt("ab")[:, None]
+    one = Streams(model, ids, Sampling(repetition_penalty=2.0))
+    raw, got = one._decoder.logits[0], one._shape(0)
     for i in range(1, model.vocab_size):
-        seen = i in (model.vocabulary.encode("ab"))  # type: ignore[union-attr]
+        seen = i in ids
         assert got[i] == (raw[i] if not seen else raw[i] / 2 if raw[i] > 0 else raw[i] * 2)
 
 
@@ -243,4 +235,4 @@ def test_an_empty_prompt_and_an_empty_length():
     model = make()
     assert len(elman.generate(model, "", 5)) == 5
     assert elman.generate(model, "ab", 0) == ""
-    assert elman.generate(model, "", 3, temperature=0)[0] == model.vocabulary.symbols[1]  # type: ignore[union-attr]
+    assert elman.generate(model, "", 3, temperature=0)[0] == model.reading.vocabulary.symbols[1]

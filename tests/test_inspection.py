@@ -1,13 +1,13 @@
-"""Activations against torch's own cells step by step; the measure against its definition; a planted unit is found."""
+"""Activations against the reference in float64; the measure against its definition; a planted unit is found."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 import elman
 from elman.inspection import Unit, activations, correlation_ratio, features, kind, units
+from elman.kernels import CELLS, reference
 from elman.scoring import blocks
 
 TEXT = 'He said "no (never)",\nand THE sea,\n17 times.\n\n' * 6
@@ -18,35 +18,27 @@ def make(cell="lstm", text: str | bytes = TEXT, **settings) -> elman.LanguageMod
     return elman.build_model(corpus, cell=cell, hidden_size=7, init_std=None, **settings)
 
 
-def by_torch(model: elman.LanguageModel, ids: np.ndarray) -> list[np.ndarray]:
-    """(T, H) of each layer: tanh(c), or h, a step at a time in float64."""
-    cells = {"lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell, "rnn_tanh": torch.nn.RNNCell}
-    x = torch.nn.functional.one_hot(torch.from_numpy(ids.astype(np.int64)), model.vocab_size).double()
-    found = []
-    for layer in range(model.layer.num_layers):
-        cell = cells[model.layer.cell](x.shape[1], model.layer.hidden_size).double()
-        own = {
-            name.removesuffix(f"_l{layer}"): w for name, w in model.layer.state_dict().items() if f"_l{layer}" in name
-        }
-        cell.load_state_dict(own)
-        state, values, outputs = None, [], []
-        for step in x:
-            state = cell(step[None], state)
-            h, seen = (state[0], torch.tanh(state[1])) if isinstance(state, tuple) else (state, state)
-            values.append(seen[0])
-            outputs.append(h[0])
-        found.append(torch.stack(values).detach().numpy())
-        x = torch.stack(outputs)
+def by_hand(model: elman.LanguageModel, ids: np.ndarray) -> list[np.ndarray]:
+    """(T, H) of each layer: tanh(c), or h, by the reference in float64."""
+    x, found = ids[:, None], []
+    for layer in model.layer.weights():
+        weights = tuple(None if w is None else w.astype(np.float64) for w in layer)
+        zeros = np.zeros((1, model.layer.hidden_size))
+        cell = CELLS[model.layer.cell]
+        trace = reference._forward(cell, x, (zeros,) * cell.states, weights)  # type: ignore[arg-type]
+        seen = np.tanh([state[1] for state in trace.states[1:]]) if cell.states == 2 else trace.output
+        found.append(np.asarray(seen)[:, 0])
+        x = trace.output
     return found
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn_tanh"])
 @pytest.mark.parametrize("steps", [5, 4096])
-def test_activations_are_torchs(cell, steps, monkeypatch):
+def test_activations_are_the_references(cell, steps, monkeypatch):
     monkeypatch.setattr(blocks, "_STEPS", steps)
     model = make(cell, num_layers=2)
     score = elman.score(model, TEXT)
-    expected = by_torch(model, model.vocabulary.encode(TEXT))  # type: ignore[union-attr]
+    expected = by_hand(model, model.reading.vocabulary.encode(TEXT))
     assert kind(model) == ("tanh(c)" if cell == "lstm" else "h")
     for layer in (0, 1):
         np.testing.assert_allclose(activations(model, score, layer, None), expected[layer], atol=2e-6)
@@ -59,8 +51,8 @@ def test_records_begin_afresh(monkeypatch):
     score = elman.score(model, TEXT, records=True)
     got, at = activations(model, score, 1, None), 0
     for line in TEXT.splitlines(keepends=True):
-        ids = model.vocabulary.encode("\n" + line)  # type: ignore[union-attr]
-        np.testing.assert_allclose(got[at : at + len(line)], by_torch(model, ids)[1][1:], atol=2e-6)
+        ids = model.reading.vocabulary.encode("\n" + line)
+        np.testing.assert_allclose(got[at : at + len(line)], by_hand(model, ids)[1][1:], atol=2e-6)
         at += len(line)
     assert at == len(got) == len(TEXT)
 
@@ -69,7 +61,7 @@ def test_bytes_give_a_value_for_each_character():
     data = "é日a".encode() + b"\xff"
     model = make(text=data)
     got = activations(model, elman.score(model, data), 0, None)
-    np.testing.assert_allclose(got, by_torch(model, np.frombuffer(data, np.uint8))[0][[1, 4, 5, 6]], atol=2e-6)
+    np.testing.assert_allclose(got, by_hand(model, np.frombuffer(data, np.uint8))[0][[1, 4, 5, 6]], atol=2e-6)
 
 
 def test_what_can_be_seen():
@@ -97,12 +89,11 @@ def test_the_correlation_ratio_is_its_definition():
 
 def test_a_planted_unit_is_found():
     model = make("rnn_tanh")
-    layer, space = model.layer, model.vocabulary.encode(" \n")  # type: ignore[union-attr]
+    layer, space = model.layer, model.reading.vocabulary.encode(" \n")
     (w_ih, w_hh, _, _), *_ = layer.weights()
-    with torch.no_grad():
-        w_hh[3] = 0.0
-        w_ih[3] = -2.0
-        w_ih[3, torch.from_numpy(space.astype(np.int64))] = 2.0
+    w_hh[3] = 0.0
+    w_ih[3] = -2.0
+    w_ih[3, space] = 2.0
     score = elman.score(model, TEXT)
     found, values = units(model, score)
     assert (found[0].index, found[0].feature) == (3, "white space")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -52,18 +54,18 @@ def test_the_training_text_is_found_again(tmp_path, records):
     run = read_header(tmp_path / "model.safetensors")["run"]
     train, held_out = recorded_corpus(model, run)
     assert held_out is not None
-    ids = model.vocabulary.encode(corpus.text)  # type: ignore[union-attr]
+    ids = model.reading.vocabulary.encode(corpus.text)
     assert len(train) + len(held_out) == len(ids)
-    assert run["val_perplexity"] is not None
+    assert run["val_bits_per_char"] is not None
     if records:
-        scored = elman.score(model, model.vocabulary.decode(held_out))  # type: ignore[union-attr]
-        assert scored.perplexity == pytest.approx(run["val_perplexity"], rel=1e-6)
+        scored = elman.score(model, model.reading.vocabulary.decode(held_out))
+        assert scored.bits_per_char == pytest.approx(run["val_bits_per_char"], rel=1e-6)
     else:
         np.testing.assert_array_equal(np.concatenate((train, held_out)), ids)
         assert len(held_out) == int(len(ids) * 0.25)
-    file.write_text("another text\n" * 200)
-    with pytest.raises(elman.CorpusError, match="the model was trained on"):
-        recorded_corpus(model, run | {"corpus": run["corpus"] | {"characters": 77}})
+    file.write_text(LINES.replace("sea", "lea"))  # as long, and another text
+    with pytest.raises(elman.CorpusError, match="is not the text that the model was trained on"):
+        recorded_corpus(model, run)
     file.unlink()
     with pytest.raises(elman.CorpusError, match=r"training text: .*no such file.*; or give --corpus"):
         recorded_corpus(model, run)
@@ -77,8 +79,8 @@ def test_writing_is_seeded_and_of_the_asked_length():
     assert len(write(model, 300)) == 300
     np.testing.assert_array_equal(write(model, 300, seed=3), write(model, 300, seed=3))
     assert not np.array_equal(write(model, 300, seed=3), write(model, 300, seed=4))
-    model.records = True
-    text = model.vocabulary.decode(write(model, 5000))  # type: ignore[union-attr]
+    model.reading = dataclasses.replace(model.reading, records=True)
+    text = model.reading.vocabulary.decode(write(model, 5000))
     assert len(text) == 5000
     records = elman.generate(model, "", 1000, num_samples=3, seed=0)
     assert text.split("\n")[:3] == records

@@ -42,7 +42,7 @@ def test_a_page_holds_what_the_library_says():
         span = slice(file["start"], file["end"] - 1)
         assert "".join(map(chr, arrays["codes"][span])) == score.text
         np.testing.assert_allclose(arrays["bits"][span], score.surprisal * 1000, atol=0.51)
-        ids = model.vocabulary.encode(score.data)  # type: ignore[union-attr]
+        ids = model.reading.vocabulary.encode(score.data)
         tokens, bits = alternatives(model, ids, np.array([0]), np.array([len(ids)]))
         for k in range(5):
             after_first = slice(file["start"] + 1, file["end"])  # with the place after the end
@@ -58,7 +58,7 @@ def test_records_have_alternatives_at_their_first_character():
     _, arrays = unpack(surprisal_page(model, [score], ["t"]))
     first, second, end = arrays["bits0"][[0, 4, 8]]
     assert first == second == end  # a record always begins in the same state
-    tokens, bits = alternatives(model, model.vocabulary.encode("\n"), np.array([0]), np.array([1]))  # type: ignore
+    tokens, bits = alternatives(model, model.reading.vocabulary.encode("\n"), np.array([0]), np.array([1]))  # type: ignore
     assert arrays["token0"][0] == tokens[0, 0]
     assert first == pytest.approx(bits[0, 0] * 1000, abs=0.51)
 

@@ -72,9 +72,9 @@ def check(browser, model, score, position):
     assert float(bits) == pytest.approx(score.surprisal[position], abs=0.0101)
     assert float(probability.rstrip(" %")) == pytest.approx(100 * 2 ** -score.surprisal[position], rel=0.01)
     begin = score.text.rfind("\n", 0, position) if score.records else 0
-    ids = model.vocabulary.encode(score.text[begin:position])
+    ids = model.reading.vocabulary.encode(score.text[begin:position])
     tokens, costs = alternatives(model, ids, np.array([0]), np.array([len(ids)]))
-    signs = [model.vocabulary.symbols[t] for t in tokens[-1]]
+    signs = [model.reading.vocabulary.symbols[t] for t in tokens[-1]]
     for (sign, p, row_bits), symbol, expected in zip(rows, signs, costs[-1], strict=True):
         if symbol.isprintable() and symbol != " ":
             assert sign == symbol

@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 import elman
 from elman.batches import record_batches
@@ -67,6 +66,7 @@ def test_every_record_once_in_order_and_masked(batch_size, seq_length):
     texts: list[str] = []
     for inputs, targets, fresh in record_batches(ids, *record_spans(ids, end), batch_size, seq_length, 3, 1):
         assert inputs.shape == targets.shape
+        inputs, targets = inputs.T, targets.T
         assert inputs.shape[1] <= seq_length
         if fresh:
             seen += texts
@@ -74,8 +74,8 @@ def test_every_record_once_in_order_and_masked(batch_size, seq_length):
             assert (inputs[:, 0] == end).all()
         for row in range(len(inputs)):
             counted = targets[row] >= 0
-            assert (counted.int().diff() <= 0).all()  # padding is at the end only
-            texts[row] += vocabulary.decode(targets[row][counted].numpy())
+            assert (np.diff(counted.astype(int)) <= 0).all()  # padding is at the end only
+            texts[row] += vocabulary.decode(targets[row][counted])
     seen += texts
     assert sorted(seen) == sorted(n + "\n" for n in NAMES)
 
@@ -86,7 +86,7 @@ def test_the_order_is_a_function_of_seed_and_epoch():
     spans = record_spans(ids, int(corpus.vocabulary().encode("\n")[0]))
 
     def order(seed, epoch):
-        return [i.numpy().tobytes() for i, _, _ in record_batches(ids, *spans, 4, 50, seed, epoch)]
+        return [i.tobytes() for i, _, _ in record_batches(ids, *spans, 4, 50, seed, epoch)]
 
     assert order(1, 1) == order(1, 1)
     assert order(1, 1) != order(1, 2)
@@ -96,20 +96,21 @@ def test_the_order_is_a_function_of_seed_and_epoch():
 def test_padding_does_not_count():
     """The loss and the gradient of a batch of records are those of its records, each by itself."""
     corpus = corpus_of(NAMES[:5])
-    model = elman.build_model(corpus, cell="lstm", hidden_size=6, init_std=None).double()
+    model = elman.build_model(corpus, cell="lstm", hidden_size=6, init_std=None)
     ids = corpus.vocabulary().encode("\n" + str(corpus.text))
     spans = record_spans(ids, int(corpus.vocabulary().encode("\n")[0]))
     ((inputs, targets, _),) = record_batches(ids, *spans, 5, 100, 0, 1)
     count = int((targets >= 0).sum())
-    mean, _, grads = model.loss_and_grads(inputs.t(), targets.t(), model.begin_state(5))
-    total = torch.zeros((), dtype=torch.float64)
+    mean, _, grads = model.loss_and_grads(inputs, targets)
+    total, sums = 0.0, [np.zeros_like(g) for g in grads]
     for row in range(5):
-        n = int((targets[row] >= 0).sum())
-        total = total + model.loss(inputs[row, :n, None], targets[row, :n, None])[0] * n
-    (total / count).backward()
-    assert mean == pytest.approx((total / count).item())
-    for p, g in zip(model.parameters(), grads, strict=True):
-        torch.testing.assert_close(p.grad, g)
+        n = int((targets[:, row] >= 0).sum())
+        alone, _, of_row = model.loss_and_grads(inputs[:n, row : row + 1], targets[:n, row : row + 1])
+        total += alone * n
+        sums = [s + g * n for s, g in zip(sums, of_row, strict=True)]
+    assert mean == pytest.approx(total / count)
+    for s, g in zip(sums, grads, strict=True):
+        np.testing.assert_allclose(s / count, g, rtol=1e-4, atol=1e-7)
 
 
 def test_train_remember_and_stop(tmp_path):
@@ -120,14 +121,14 @@ def test_train_remember_and_stop(tmp_path):
     # Half are "abc": one bit for the choice, the rest certain; so near 1/3.5 bits a character.
     assert run.log[-1].train_bits_per_char < 0.5
     loaded = elman.load(tmp_path / "model.safetensors")
-    assert loaded.records
+    assert loaded.reading.records
     assert read_header(tmp_path / "model.safetensors")["records"] is True
     made = elman.generate(loaded, "", 50, num_samples=40, seed=1)
     assert sum(text in ("abc", "ab") for text in made) >= 35
     assert {"abc", "ab"} <= set(made)
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert log[-1]["val_perplexity"] == run.log[-1].val_perplexity
-    assert not elman.load(_saved(tmp_path / "other")).records
+    assert not elman.load(_saved(tmp_path / "other")).reading.records
 
 
 def _saved(path):
@@ -137,10 +138,11 @@ def _saved(path):
 
 def test_the_held_out_records_are_scored_as_score_does():
     model = elman.build_model(corpus_of(), cell="gru", hidden_size=6, init_std=None)
-    assert model.vocabulary is not None
-    data = Records(model, model.vocabulary.encode(corpus_of().text), Recipe(val_fraction=0.3))
+    reading = model.reading
+    data = Records(reading.vocabulary.encode(corpus_of().text), Recipe(val_fraction=0.3), reading.line_end)
     starts, lengths = data._val
-    text = "".join(model.vocabulary.decode(data._ids[s + 1 : s + n + 1]) for s, n in zip(starts, lengths, strict=True))
+    spans = zip(starts, lengths, strict=True)
+    text = "".join(reading.vocabulary.decode(data._ids[s + 1 : s + n + 1]) for s, n in spans)
     assert text.count("\n") == int(0.3 * len(NAMES))
     assert elman.score(model, text).bits_per_char == data.held_out_bits(model)
     nats = sequence_nats(model, data._ids, starts, lengths)
@@ -152,5 +154,5 @@ def test_nothing_whole_to_train_on():
     model = elman.build_model(corpus_of(["abcdef"]), hidden_size=4)
     with pytest.raises(ValueError, match="not one whole record"):
         elman.fit(model, corpus_of(["abcdef"]), max_chars=3)
-    with pytest.raises(ValueError, match="has never seen a line end"):
+    with pytest.raises(ValueError, match="the corpus was read as records, and the model reads no records"):
         elman.fit(elman.build_model(elman.Corpus("t", "ab", "none", "x"), hidden_size=3), corpus_of(["ab"]), epochs=1)

@@ -28,7 +28,7 @@ def test_the_page_of_an_inspection(cell):
     model = make(cell=cell)
     score = elman.score(model, TEXT)
     found, values = units(model, score, 0, [5, 2])
-    ids = model.vocabulary.encode(TEXT)  # type: ignore[union-attr]
+    ids = model.reading.vocabulary.encode(TEXT)
     report = memorisation(np.concatenate((ids[30:90], ids[:20])), ids[:400], ids[400:])
     page = inspection_page(model, score, "a<b>.txt", 0, found, values, report)
     data, arrays = unpack(page)
@@ -43,7 +43,7 @@ def test_the_page_of_an_inspection(cell):
     for row in rows:
         assert f" {row['text']}<td>{row['characters']:,}<td>{row['median']:.0f}<td>{row['p99']:.0f}" in page
     assert "<b>" not in page
-    overlaps = quotations(report, model.vocabulary)  # type: ignore[arg-type]
+    overlaps = quotations(report, model.reading.vocabulary)  # type: ignore[arg-type]
     assert page.count("<td class=quote>") == len(overlaps)
     assert f"<td>{overlaps[0]['length']}<td>line {overlaps[0]['line']}<td class=quote>" in page
     assert len(re.findall("<polyline", page)) == len(rows) == 4
@@ -62,7 +62,7 @@ def test_what_comes_after_the_end():
 
 def test_quotations_say_where_they_stand():
     model = make()
-    vocabulary = model.vocabulary
+    vocabulary = model.reading.vocabulary
     assert vocabulary is not None
     corpus = vocabulary.encode(TEXT)
     (first, *_) = quotations(memorisation(corpus[40:75], corpus[:300]), vocabulary)
@@ -100,7 +100,7 @@ def test_the_command(trained, tmp_path):
     assert told["bits_per_char"] == score.bits_per_char
     assert told["next"] == [{"token": t, "probability": p} for t, p in after(model, score)]
     assert told["activation"] == "tanh(c)"
-    ids = model.vocabulary.encode(TEXT)  # type: ignore[union-attr]
+    ids = model.reading.vocabulary.encode(TEXT)
     report = memorisation(write(model, 500, 0.5, 3), ids, seed=3)
     texts = {row.pop("text"): row for row in told["memorisation"]["texts"]}
     assert list(texts) == ["generated", "6-gram", "shuffled", "this text"]
@@ -111,7 +111,7 @@ def test_the_command(trained, tmp_path):
     expected = report.rows()[0]
     expected.pop("text")
     assert texts["generated"] == expected
-    assert told["memorisation"]["overlaps"] == quotations(report, model.vocabulary)  # type: ignore[arg-type]
+    assert told["memorisation"]["overlaps"] == quotations(report, model.reading.vocabulary)  # type: ignore[arg-type]
     assert f"{score.bits_per_char:.4f} bits/char" in printed.stdout
     assert f"{told['memorisation']['overlaps'][0]['length']:>6,}  line " in printed.stdout
     assert "Content-Security-Policy" in page.read_text()

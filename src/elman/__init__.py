@@ -1,6 +1,7 @@
 """Elman: recurrent language models, concise, fast, exact. This list is the whole public API.
 
-Names are imported when they are first used, so that `elman --help` does not wait for torch.
+Names are imported when they are first used, so that a command waits for what it needs alone. None needs torch, which
+only `elman.torch` imports.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ if TYPE_CHECKING:
     from .generation import Beam, Sampling, beam_search, generate, stream
     from .model import GRU, LSTM, RNN, LanguageModel, load, save
     from .scoring import Score, score
-    from .text import Vocabulary, normalise
+    from .text import Reading, Vocabulary, normalise
     from .training import Recipe, Run, build_model, fit, load_recipe
 
 _HOME = {
     "errors": ("CorpusError", "ElmanError", "InputError", "ModelFileError", "TrainingDiverged"),
     "corpora": ("Corpus", "load_corpus"),
-    "text": ("Vocabulary", "normalise"),
+    "text": ("Reading", "Vocabulary", "normalise"),
     "model": ("GRU", "LSTM", "RNN", "LanguageModel", "load", "save"),
     "training": ("Recipe", "Run", "build_model", "fit", "load_recipe"),
     "generation": ("Beam", "Sampling", "beam_search", "generate", "stream"),

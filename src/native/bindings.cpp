@@ -1,200 +1,492 @@
-// The Python module elman.kernels._cpu. Tensors arrive as addresses (0: null) and sizes that cpu.py has checked; token
-// ids and targets are checked here, because only they can lead outside a buffer by their values. The GIL is released.
+// The Python module elman.kernels._cpu. Every size is computed here from T, B, I, H, V and compared with the arrays
+// (buffers.h), and token ids and targets with their range; nothing behind this file checks again.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include <cstdint>
+#include <cmath>
+#include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <vector>
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
+#include "buffers.h"
 #include "kernels.h"
 #include "pool.h"
+#include "step.h"
 
-namespace nb = nanobind;
 using namespace elman;
+using namespace nb::literals;
 
 namespace {
 
-using Address = std::uintptr_t;
-float* floats(Address a) { return reinterpret_cast<float*>(a); }
-const int64_t* ids_at(Address a) { return reinterpret_cast<const int64_t*>(a); }
-
-void check_ids(const int64_t* ids, int64_t count, int64_t first, int64_t V, const char* what) {
-  for (int64_t i = 0; i < count; ++i)
-    if (ids[i] < first || ids[i] >= V)
-      throw std::out_of_range(std::string(what) + " must be in " + std::to_string(first) + ".." +
-                              std::to_string(V - 1) + ", got " +
-                              std::to_string(ids[i]) + " at position " + std::to_string(i));
-}
-
-void py_forward(int cell, int64_t T, int64_t B, int64_t I, int64_t H, Address ids, Address x, Address h0, Address c0,
-                Address w_ih, Address w_hh, Address b_ih, Address b_hh, Address out, Address hn, Address cn, Address gates,
-                Address cells) {
-  if (ids) check_ids(ids_at(ids), T * B, 0, I, "token ids");
-  kernels().forward({cell, T, B, I, H, ids_at(ids), floats(x), floats(h0), floats(c0), floats(w_ih), floats(w_hh),
-                     floats(b_ih), floats(b_hh), floats(out), floats(hn), floats(cn), floats(gates), floats(cells)});
-}
-
-void py_backward(int cell, int64_t T, int64_t B, int64_t I, int64_t H, Address ids, Address x, Address h0, Address c0,
-                 Address w_ih, Address w_hh, Address out, Address gates, Address cells, Address d_out, Address d_hn,
-                 Address d_cn, Address d_x, Address d_h0, Address d_c0, Address d_w_ih, Address d_w_hh, Address d_b_ih,
-                 Address d_b_hh, bool accumulate) {
-  if (ids) check_ids(ids_at(ids), T * B, 0, I, "token ids");
-  kernels().backward({cell, T, B, I, H, ids_at(ids), floats(x), floats(h0), floats(c0), floats(w_ih), floats(w_hh),
-                      floats(out), floats(gates), floats(cells), floats(d_out), floats(d_hn), floats(d_cn), floats(d_x),
-                      floats(d_h0), floats(d_c0), floats(d_w_ih), floats(d_w_hh), floats(d_b_ih), floats(d_b_hh),
-                      accumulate});
-}
-
-void py_linear(int64_t rows, int64_t K, int64_t N, Address x, Address w, Address b, Address y) {
-  kernels().linear({rows, K, N, floats(x), floats(w), floats(b), floats(y)});
-}
-
-void py_linear_backward(int64_t T, int64_t B, int64_t K, int64_t N, Address x, Address w, Address d_y, Address d_x,
-                        Address d_w, Address d_b, bool accumulate) {
-  kernels().linear_backward(
-      {T, B, K, N, floats(x), floats(w), floats(d_y), floats(d_x), floats(d_w), floats(d_b), accumulate});
-}
-
-void py_loss(int64_t T, int64_t B, int64_t H, int64_t V, Address hidden, Address w, Address b, Address targets,
-             Address nats, Address mean, Address saved) {
-  check_ids(ids_at(targets), T * B, -1, V, "targets");
-  kernels().loss({T, B, H, V, floats(hidden), floats(w), floats(b), ids_at(targets), floats(nats), floats(mean),
-                  floats(saved)});
-}
-
-void py_loss_backward(int64_t T, int64_t B, int64_t H, int64_t V, Address hidden, Address w, Address b, Address targets,
-                      Address saved, float d_mean, Address d_hidden, Address d_w, Address d_b, bool accumulate) {
-  check_ids(ids_at(targets), T * B, -1, V, "targets");
-  kernels().loss_backward({T, B, H, V, floats(hidden), floats(w), floats(b), ids_at(targets), floats(saved), d_mean,
-                           floats(d_hidden), floats(d_w), floats(d_b), accumulate});
-}
-
-// Lists of tensors: addresses side by side with sizes.
-struct List {
-  std::vector<float*> p, g, m, v;
-  const std::vector<int64_t>& sizes;
-  static std::vector<float*> all(const std::vector<Address>& addresses) {
-    std::vector<float*> result;
-    for (Address a : addresses) result.push_back(floats(a));
-    return result;
-  }
-  Tensors tensors() const { return {int64_t(sizes.size()), sizes.data(), p.data(), g.data(), m.data(), v.data()}; }
+// While the kernel works: other threads of Python run, and numbers round to nearest.
+struct Native {
+  nb::gil_scoped_release release;
+  FloatEnvironment environment;
 };
 
-double py_norm(const std::vector<Address>& x, const std::vector<int64_t>& sizes) {
-  List list{List::all(x), {}, {}, {}, sizes};
-  std::vector<double> sums(size_t(chunks_of(list.tensors())));
-  kernels().squares(list.tensors(), sums.data());
+void check_cell(int cell) { expect(RNN_RELU <= cell && cell <= LSTM, "cell must be in 0..3"); }
+
+// Throws an IndexError: ids that a caller gave are the one thing that only their values tell.
+void check_ids(const int64_t* ids, int64_t count, int64_t first, int64_t end, const char* what) {
+  for (int64_t i = 0; i < count; ++i)
+    if (ids[i] < first || ids[i] >= end)
+      throw std::out_of_range(std::string(what) + " must be in " + std::to_string(first) + ".." +
+                              std::to_string(end - 1) + ", got " + std::to_string(ids[i]) + " at position " +
+                              std::to_string(i));
+}
+
+void check_dropout(double p) { expect(p >= 0.0 && p < 1.0, "p must be in [0, 1)"); }
+
+// --- one layer ---
+
+// What forward and backward share: the sizes, and the layer's input and weights.
+struct LayerInput {
+  int64_t T, B, I, H, N;
+  const int64_t* ids;
+  const float *x, *h0, *c0, *w_ih, *w_hh;
+
+  LayerInput(Arrays& arrays, int cell, MaybeIds ids_, MaybeFloats x_, Floats h0_, MaybeFloats c0_, Floats w_ih_,
+             Floats w_hh_) {
+    check_cell(cell);
+    h0 = arrays.in(h0_, "h0", {-1, -1});
+    B = arrays.size(0), H = arrays.size(1), N = gates_of(cell) * H;
+    w_ih = arrays.in(w_ih_, "w_ih", {N, -1});
+    I = arrays.size(1);
+    w_hh = arrays.in(w_hh_, "w_hh", {N, H});
+    expect(H > 0 && I > 0, "H and I must be at least 1");
+    ids = arrays.in(ids_, "ids", {-1, B});
+    if (ids) T = arrays.size(0);
+    x = arrays.in(x_, "x", {-1, B, I});
+    if (x) T = arrays.size(0);
+    expect((ids != nullptr) != (x != nullptr), "give either ids or x");
+    c0 = arrays.in(c0_, "c0", {B, H});
+    expect((cell == LSTM) == (c0 != nullptr), "c0 goes with an LSTM and with no other cell");
+    if (ids) check_ids(ids, T * B, 0, I, "token ids");
+  }
+};
+
+void recurrent(int cell, MaybeIds ids, MaybeFloats x, Floats h0, MaybeFloats c0, Floats w_ih, Floats w_hh,
+               MaybeFloats b_ih, MaybeFloats b_hh, Floats out, Floats hn, MaybeFloats cn, MaybeFloats gates,
+               MaybeFloats cells) {
+  Arrays a;
+  LayerInput in(a, cell, ids, x, h0, c0, w_ih, w_hh);
+  int64_t T = in.T, B = in.B, H = in.H;
+  Forward f{cell, T, B, in.I, H, in.ids, in.x, in.h0, in.c0, in.w_ih, in.w_hh, a.in(b_ih, "b_ih", {in.N}),
+            a.in(b_hh, "b_hh", {in.N}), a.out(out, "out", {T, B, H}), a.out(hn, "hn", {B, H}),
+            a.out(cn, "cn", {B, H}), a.out(gates, "gates", {T, B, saved_of(cell) * H}),
+            a.out(cells, "cells", {T, B, H})};
+  expect(!f.b_ih == !f.b_hh, "give both biases or neither");
+  expect((cell == LSTM) == (f.cn != nullptr), "cn goes with an LSTM and with no other cell");
+  expect(cell == LSTM || !f.cells, "only an LSTM has cells");
+  if (!saved_of(cell)) f.gates = nullptr;
+  Native native;
+  kernels().forward(f);
+}
+
+void recurrent_backward(int cell, MaybeIds ids, MaybeFloats x, Floats h0, MaybeFloats c0, Floats w_ih, Floats w_hh,
+                        Floats out, MaybeFloats gates, MaybeFloats cells, MaybeFloats d_out, MaybeFloats d_hn,
+                        MaybeFloats d_cn, MaybeFloats d_x, MaybeFloats d_h0, MaybeFloats d_c0, MaybeFloats d_w_ih,
+                        MaybeFloats d_w_hh, MaybeFloats d_b_ih, MaybeFloats d_b_hh, bool accumulate) {
+  Arrays a;
+  LayerInput in(a, cell, ids, x, h0, c0, w_ih, w_hh);
+  int64_t T = in.T, B = in.B, H = in.H, I = in.I, N = in.N, saved = saved_of(cell) * H;
+  Backward k{cell, T, B, I, H, in.ids, in.x, in.h0, in.c0, in.w_ih, in.w_hh, a.in(out, "out", {T, B, H}),
+             a.in(gates, "gates", {T, B, saved}), a.in(cells, "cells", {T, B, H}), a.in(d_out, "d_out", {T, B, H}),
+             a.in(d_hn, "d_hn", {B, H}), a.in(d_cn, "d_cn", {B, H}), a.out(d_x, "d_x", {T, B, I}),
+             a.out(d_h0, "d_h0", {B, H}), a.out(d_c0, "d_c0", {B, H}), a.out(d_w_ih, "d_w_ih", {N, I}),
+             a.out(d_w_hh, "d_w_hh", {N, H}), a.out(d_b_ih, "d_b_ih", {N}), a.out(d_b_hh, "d_b_hh", {N}), accumulate};
+  expect(!saved || k.gates, "gates are missing: run forward with them");
+  expect((cell == LSTM) == (k.cells != nullptr), "cells go with an LSTM and with no other cell");
+  expect(cell == LSTM || (!k.d_cn && !k.d_c0), "only an LSTM has gradients of c");
+  expect(!k.d_x || in.x, "token ids have no gradient");
+  expect(!k.d_c0 || k.d_h0, "d_c0 goes with d_h0");
+  Native native;
+  kernels().backward(k);
+}
+
+// --- the dense output ---
+
+void linear(Floats x, Floats w, MaybeFloats b, Floats y) {
+  Arrays a;
+  Linear l{};
+  l.w = a.in(w, "w", {-1, -1});
+  l.N = a.size(0), l.K = a.size(1);
+  l.x = a.in(x, "x", {-1, l.K});
+  l.rows = a.size(0);
+  l.b = a.in(b, "b", {l.N});
+  l.y = a.out(y, "y", {l.rows, l.N});
+  Native native;
+  kernels().linear(l);
+}
+
+void linear_backward(Floats x, Floats w, Floats d_y, MaybeFloats d_x, MaybeFloats d_w, MaybeFloats d_b,
+                     bool accumulate) {
+  Arrays a;
+  LinearBackward l{};
+  l.w = a.in(w, "w", {-1, -1});
+  l.N = a.size(0), l.K = a.size(1);
+  l.x = a.in(x, "x", {-1, -1, l.K});
+  l.T = a.size(0), l.B = a.size(1);
+  l.d_y = a.in(d_y, "d_y", {l.T, l.B, l.N});
+  l.d_x = a.out(d_x, "d_x", {l.T, l.B, l.K});
+  l.d_w = a.out(d_w, "d_w", {l.N, l.K});
+  l.d_b = a.out(d_b, "d_b", {l.N});
+  l.accumulate = accumulate;
+  Native native;
+  kernels().linear_backward(l);
+}
+
+// hidden (T, B, H), the dense weights and the targets of both directions of the loss.
+struct LossInput {
+  int64_t T, B, H, V;
+  const float *hidden, *w, *b;
+  const int64_t* targets;
+
+  LossInput(Arrays& a, Floats hidden_, Floats w_, MaybeFloats b_, Ids targets_) {
+    w = a.in(w_, "w", {-1, -1});
+    V = a.size(0), H = a.size(1);
+    expect(V > 0 && H > 0, "V and H must be at least 1");
+    hidden = a.in(hidden_, "hidden", {-1, -1, H});
+    T = a.size(0), B = a.size(1);
+    b = a.in(b_, "b", {V});
+    targets = a.in(targets_, "targets", {T, B});
+    check_ids(targets, T * B, -1, V, "targets");
+  }
+};
+
+float cross_entropy(Floats hidden, Floats w, MaybeFloats b, Ids targets, Floats nats, MaybeFloats saved) {
+  Arrays a;
+  LossInput in(a, hidden, w, b, targets);
+  float mean = std::nanf("");  // of nothing, as in torch
+  Loss l{in.T, in.B, in.H, in.V, in.hidden, in.w, in.b, in.targets, a.out(nats, "nats", {in.T, in.B}), &mean,
+         a.out(saved, "saved", {in.T, in.B, in.V})};
+  Native native;
+  if (in.T > 0 && in.B > 0) kernels().loss(l);
+  return mean;
+}
+
+void cross_entropy_backward(Floats hidden, Floats w, MaybeFloats b, Ids targets, MaybeFloats saved, float d_mean,
+                            MaybeFloats d_hidden, MaybeFloats d_w, MaybeFloats d_b, bool accumulate) {
+  Arrays a;
+  LossInput in(a, hidden, w, b, targets);
+  LossBackward l{in.T, in.B, in.H, in.V, in.hidden, in.w, in.b, in.targets,
+                 a.in(saved, "saved", {in.T, in.B, in.V}), d_mean, a.out(d_hidden, "d_hidden", {in.T, in.B, in.H}),
+                 a.out(d_w, "d_w", {in.V, in.H}), a.out(d_b, "d_b", {in.V}), accumulate};
+  Native native;
+  kernels().loss_backward(l);
+}
+
+// --- lists of arrays ---
+
+// Arrays of any shape, flattened by their caller, and as many elements in each as in the first list.
+struct Lists {
+  Arrays arrays;
+  std::vector<int64_t> sizes;
+  std::vector<float*> take(const std::vector<Floats>& list, const char* name, bool written) {
+    bool first = sizes.empty();
+    expect(first || list.size() == sizes.size(), "lists of unequal length");
+    std::vector<float*> result;
+    for (size_t i = 0; i < list.size(); ++i) {
+      int64_t size = first ? -1 : sizes[i];
+      result.push_back(written ? arrays.out(list[i], name, {size}) : const_cast<float*>(arrays.in(list[i], name, {size})));
+      if (first) sizes.push_back(arrays.size(0));
+    }
+    return result;
+  }
+};
+
+double grad_norm(const std::vector<Floats>& grads) {
+  Lists lists;
+  std::vector<float*> g = lists.take(grads, "grads", false);
+  Tensors tensors{int64_t(g.size()), lists.sizes.data(), g.data(), nullptr, nullptr, nullptr};
+  std::vector<double> sums(size_t(chunks_of(tensors)));
+  Native native;
+  kernels().squares(tensors, sums.data());
   return norm_of(sums.data(), int64_t(sums.size()));
 }
 
-void py_sgd(const std::vector<Address>& p, const std::vector<Address>& g, const std::vector<int64_t>& sizes, float lr,
-            float scale) {
-  List list{List::all(p), List::all(g), {}, {}, sizes};
-  kernels().sgd(list.tensors(), lr, scale);
+void sgd(const std::vector<Floats>& params, const std::vector<Floats>& grads, float lr, float scale) {
+  Lists lists;
+  std::vector<float*> p = lists.take(params, "params", true), g = lists.take(grads, "grads", false);
+  Native native;
+  kernels().sgd({int64_t(p.size()), lists.sizes.data(), p.data(), g.data(), nullptr, nullptr}, lr, scale);
 }
 
-void py_adamw(const std::vector<Address>& p, const std::vector<Address>& g, const std::vector<Address>& m,
-              const std::vector<Address>& v, const std::vector<int64_t>& sizes, const std::vector<float>& a) {
-  List list{List::all(p), List::all(g), List::all(m), List::all(v), sizes};
-  kernels().adamw(list.tensors(), {a.at(0), a.at(1), a.at(2), a.at(3), a.at(4), a.at(5), a.at(6), a.at(7), a.at(8)});
+void adamw(const std::vector<Floats>& params, const std::vector<Floats>& grads, const std::vector<Floats>& exp_avg,
+           const std::vector<Floats>& exp_avg_sq, int64_t step, double lr, double beta1, double beta2, double eps,
+           double weight_decay, float scale) {
+  expect(step >= 1, "step counts from 1");
+  Lists lists;
+  std::vector<float*> p = lists.take(params, "params", true), g = lists.take(grads, "grads", false);
+  std::vector<float*> m = lists.take(exp_avg, "exp_avg", true), v = lists.take(exp_avg_sq, "exp_avg_sq", true);
+  Native native;
+  kernels().adamw({int64_t(p.size()), lists.sizes.data(), p.data(), g.data(), m.data(), v.data()},
+                  adam_numbers(step, lr, beta1, beta2, eps, weight_decay, scale));
 }
 
-void py_dropout(Address x, Address y, int64_t n, uint64_t seed, uint64_t offset, uint64_t threshold, float scale) {
-  kernels().dropout(floats(x), floats(y), n, seed, offset, threshold, scale);
+// --- element by element ---
+
+void dropout(Floats x, Floats y, double p, uint64_t seed, uint64_t offset) {
+  check_dropout(p);
+  Arrays a;
+  const float* from = a.in(x, "x", {-1});
+  int64_t n = a.size(0);
+  float* to = a.out(y, "y", {n});
+  Native native;
+  mask(p, seed, offset).apply(from, to, n);
 }
 
-void py_philox(Address words, int64_t n, uint64_t seed, uint64_t offset) {
-  kernels().philox(reinterpret_cast<uint32_t*>(words), n, seed, offset);
+void philox(Words words, uint64_t seed, uint64_t offset) {
+  Arrays a;
+  uint32_t* to = a.out(words, "words", {-1});
+  int64_t n = a.size(0);
+  Native native;
+  kernels().philox(to, n, seed, offset);
 }
 
-void py_math(int f, Address x, Address y, int64_t n) { kernels().math(f, floats(x), floats(y), n); }
-
-void py_log_softmax(Address x, Address y, int64_t rows, int64_t n) {
-  kernels().log_softmax(floats(x), floats(y), rows, n);
+template <int F>
+void pointwise(Floats x, Floats y) {
+  Arrays a;
+  const float* from = a.in(x, "x", {-1});
+  int64_t n = a.size(0);
+  float* to = a.out(y, "y", {n});
+  Native native;
+  kernels().math(F, from, to, n);
 }
 
-void py_decoder_pack(int cell, int64_t I, int64_t H, bool first, Address w_ih, Address w_hh, Address b_ih, Address b_hh,
-                     Address packed_hh, Address input, Address bias) {
-  kernels().decoder_pack(cell, I, H, first, floats(w_ih), floats(w_hh), floats(b_ih), floats(b_hh), floats(packed_hh),
-                         floats(input), floats(bias));
+void log_softmax(Floats x, Floats y) {
+  Arrays a;
+  const float* from = a.in(x, "x", {-1, -1});
+  int64_t rows = a.size(0), n = a.size(1);
+  float* to = a.out(y, "y", {rows, n});
+  Native native;
+  kernels().log_softmax(from, to, rows, n);
 }
 
-// Sizes and addresses as in Decoder: cell, L, B, H, V; four addresses for each layer; w_out, b_out, h, c, logits.
-struct DecoderArguments {
-  std::vector<DecoderLayer> layers;
-  Decoder decoder;
-  DecoderArguments(const std::vector<int64_t>& sizes, const std::vector<Address>& a) {
-    size_t L = size_t(sizes.at(1));
-    for (size_t l = 0; l < L; ++l)
-      layers.push_back({floats(a.at(4 * l)), floats(a.at(4 * l + 1)), floats(a.at(4 * l + 2)), floats(a.at(4 * l + 3))});
-    decoder = {int(sizes.at(0)), sizes.at(1), sizes.at(2), sizes.at(3), sizes.at(4), layers.data(), floats(a.at(4 * L)),
-               floats(a.at(4 * L + 1)), floats(a.at(4 * L + 2)), floats(a.at(4 * L + 3)), floats(a.at(4 * L + 4))};
+// --- a whole model ---
+
+using LayerArguments = std::tuple<Floats, Floats, MaybeFloats, MaybeFloats>;
+
+// A model's weights where Python's arrays have them, held for as long as this lives; and the memory of its steps.
+class Network {
+ public:
+  Network(int cell, const std::vector<LayerArguments>& layers, Floats w_out, MaybeFloats b_out) {
+    check_cell(cell);
+    expect(!layers.empty(), "a model has at least one layer");
+    model_.cell = cell, model_.L = int64_t(layers.size());
+    model_.w_out = arrays_.out(w_out, "w_out", {-1, -1});
+    int64_t V = model_.V = arrays_.size(0), H = model_.H = arrays_.size(1), N = gates_of(cell) * H;
+    expect(V > 0 && H > 0, "V and H must be at least 1");
+    model_.b_out = arrays_.out(b_out, "b_out", {V});
+    for (const auto& [w_ih, w_hh, b_ih, b_hh] : layers) {
+      int64_t l = int64_t(model_.layers.size());
+      model_.layers.push_back({arrays_.out(w_ih, "w_ih", {N, model_.width(l)}), arrays_.out(w_hh, "w_hh", {N, H}),
+                               arrays_.out(b_ih, "b_ih", {N}), arrays_.out(b_hh, "b_hh", {N})});
+      expect(!model_.layers.back().b_ih == !model_.layers.back().b_hh &&
+                 !model_.layers.back().b_ih == !model_.layers.front().b_ih,
+             "give both biases of every layer or none");
+    }
   }
+
+  void run(Ids ids, Floats h, MaybeFloats c, Floats hidden, MaybeFloats cells) const {
+    Arrays a;
+    const Batch batch = take(a, ids, h, c, {nb::none()}, false);
+    float* to = a.out(hidden, "hidden", {batch.T, batch.B, model_.H});
+    float* c_to = a.out(cells, "cells", {batch.T, batch.B, model_.H});
+    expect(!c_to || model_.cell == LSTM, "only an LSTM has cells");
+    Native native;
+    run_layers(model_, batch.T, batch.B, batch.ids, batch.h, batch.c, to, c_to);
+  }
+
+  float loss_and_grads(Ids ids, Ids targets, Floats h, MaybeFloats c, double p, uint64_t seed, uint64_t offset,
+                       const std::vector<Floats>& grads) {
+    Arrays a;
+    const Batch batch = take(a, ids, h, c, {targets.object}, true);
+    check_dropout(p);
+    std::vector<int64_t> sizes = model_.sizes();
+    expect(grads.size() == sizes.size(), "a gradient for each weight");
+    std::vector<float*> to;
+    for (size_t i = 0; i < sizes.size(); ++i) to.push_back(a.out(grads[i], "grads", {sizes[i]}));
+    Native native;
+    std::lock_guard<std::mutex> lock(busy_);
+    return elman::loss_and_grads(model_, memory_, batch, {p, seed, offset}, to);
+  }
+
+  std::tuple<float, double, std::vector<double>> step(Ids ids, Ids targets, Floats h, MaybeFloats c, double p,
+                                                      uint64_t seed, uint64_t offset, double lr, double clip,
+                                                      const std::vector<Floats>& exp_avg,
+                                                      const std::vector<Floats>& exp_avg_sq, int64_t step,
+                                                      double weight_decay, double beta1, double beta2, double eps) {
+    Arrays a;
+    const Batch batch = take(a, ids, h, c, {targets.object}, true);
+    check_dropout(p);
+    Update update{!exp_avg.empty(), lr, weight_decay, clip, beta1, beta2, eps, step, {}, {}};
+    std::vector<int64_t> sizes = model_.sizes();
+    expect(exp_avg.size() == exp_avg_sq.size() && (exp_avg.empty() || exp_avg.size() == sizes.size()),
+           "averages for each weight, or none");
+    expect(step >= 1, "step counts from 1");
+    for (size_t i = 0; i < exp_avg.size(); ++i) {
+      update.m.push_back(a.out(exp_avg[i], "exp_avg", {sizes[i]}));
+      update.v.push_back(a.out(exp_avg_sq[i], "exp_avg_sq", {sizes[i]}));
+    }
+    Native native;
+    std::lock_guard<std::mutex> lock(busy_);
+    StepResult result = train_step(model_, memory_, batch, {p, seed, offset}, update);
+    return {result.loss, result.norm, result.layer_norms};
+  }
+
+  uint64_t fingerprint() const {
+    Native native;
+    return elman::fingerprint(model_);
+  }
+
+  const Model& model() const { return model_; }
+
+ private:
+  Batch take(Arrays& a, Ids ids, Floats h, MaybeFloats c, MaybeIds targets, bool loss) const {
+    Batch batch{};
+    batch.ids = a.in(ids, "ids", {-1, -1});
+    batch.T = a.size(0), batch.B = a.size(1);
+    batch.h = a.out(h, "h", {model_.L, batch.B, model_.H});
+    batch.c = a.out(c, "c", {model_.L, batch.B, model_.H});
+    expect((model_.cell == LSTM) == (batch.c != nullptr), "c goes with an LSTM and with no other cell");
+    check_ids(batch.ids, batch.T * batch.B, 0, model_.V, "token ids");
+    if (loss) {
+      batch.targets = a.in(Ids{targets.object}, "targets", {batch.T, batch.B});
+      check_ids(batch.targets, batch.T * batch.B, -1, model_.V, "targets");
+    }
+    return batch;
+  }
+
+  Arrays arrays_;
+  Model model_;
+  std::mutex busy_;  // of memory_
+  Workspace memory_;
 };
 
-void py_decoder_read(const std::vector<int64_t>& sizes, const std::vector<Address>& addresses, int64_t T, Address ids) {
-  DecoderArguments d(sizes, addresses);
-  check_ids(ids_at(ids), T * d.decoder.B, 0, d.decoder.V, "token ids");
-  kernels().decoder_read(d.decoder, T, ids_at(ids));
-}
+// --- generation ---
 
-// choice: penalty, exponent, top_k, top_p, min_p as in Choice.
-bool py_decoder_generate(const std::vector<int64_t>& sizes, const std::vector<Address>& addresses, int64_t steps,
-                         Address bias, const std::vector<double>& choice, Address draws, Address seen, Address ids) {
-  DecoderArguments d(sizes, addresses);
-  Choice c{floats(bias), float(choice.at(0)), float(choice.at(1)), int64_t(choice.at(2)), choice.at(3), choice.at(4),
-           reinterpret_cast<const double*>(draws), reinterpret_cast<uint8_t*>(seen)};
-  return kernels().decoder_generate(d.decoder, steps, c, reinterpret_cast<int64_t*>(ids));
-}
+// The packed weights are const, so that many threads can read with them at once.
+class PyPacked {
+ public:
+  explicit PyPacked(const Network& network) {
+    Native native;
+    packed_ = std::make_shared<const Packed>(pack(network.model()));
+  }
+  const Packed& get() const { return *packed_; }
+
+ private:
+  std::shared_ptr<const Packed> packed_;
+};
+
+// B rows that grow: their states and logits are the caller's arrays, held for as long as this lives.
+class PyDecoder {
+ public:
+  PyDecoder(const PyPacked& packed, Floats h, MaybeFloats c, Floats logits) : packed_(packed) {
+    const Packed& p = packed_.get();
+    float* to = arrays_.out(logits, "logits", {-1, p.V});
+    int64_t B = arrays_.size(0);
+    decoder_ = {p.cell, p.L, B, p.H, p.V, p.layers.data(), p.w_out, p.b_out, arrays_.out(h, "h", {p.L, B, p.H}),
+                arrays_.out(c, "c", {p.L, B, p.H}), to};
+    expect((p.cell == LSTM) == (decoder_.c != nullptr), "c goes with an LSTM and with no other cell");
+  }
+
+  void read(Ids ids) {
+    Arrays a;
+    const int64_t* from = a.in(ids, "ids", {-1, decoder_.B});
+    int64_t T = a.size(0);
+    check_ids(from, T * decoder_.B, 0, decoder_.V, "token ids");
+    Native native;
+    if (T && decoder_.B) kernels().decoder_read(decoder_, T, from);
+  }
+
+  // False where logits are not numbers.
+  bool generate(Ids ids, MaybeFloats bias, double exponent, MaybeDoubles draws, int64_t top_k, double top_p,
+                double min_p, double penalty, MaybeBytes seen) {
+    Arrays a;
+    int64_t* to = a.out(ids, "ids", {-1, decoder_.B});
+    int64_t steps = a.size(0);
+    Choice choice{a.in(bias, "bias", {decoder_.V}), float(penalty), float(exponent), top_k, top_p, min_p,
+                  a.in(draws, "draws", {steps, decoder_.B}), a.out(seen, "seen", {decoder_.B, decoder_.V})};
+    expect(exponent < 0 || choice.draws, "draws are missing");
+    expect(top_k >= 0, "top_k must be at least 0");
+    if (choice.top_k > decoder_.V) choice.top_k = decoder_.V;
+    Native native;
+    return !decoder_.B || !steps || kernels().decoder_generate(decoder_, steps, choice, to);
+  }
+
+ private:
+  PyPacked packed_;
+  Arrays arrays_;
+  Decoder decoder_;
+};
 
 }  // namespace
 
 NB_MODULE(_cpu, m) {
-#if defined(__GLIBC__)
-  // A step of training allocates and frees the same megabytes again and again. By default glibc gives them back to the
-  // system each time, whose page faults can cost more than the step; keep up to a quarter of a gigabyte instead.
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  mallopt(M_TRIM_THRESHOLD, 256 << 20);
-#endif
-  using Free = nb::call_guard<nb::gil_scoped_release>;
-  m.def("isa", [] { return std::string(kernels().isa); });
-  m.def("best_isa", [] { return std::string(best_isa() ? best_isa() : ""); });
-  m.def("set_isa", [](const std::string& name) { set_isa(name.c_str()); });
+  m.doc() = "The native kernel. Arrays are C-contiguous; shapes and contracts are in src/native/kernels.h.";
+  m.def("isa", [] { return std::string(kernels().isa); }, "The instruction set that serves.");
+  m.def("best_isa", [] { return std::string(best_isa() ? best_isa() : ""); }, "The one chosen without ELMAN_ISA.");
+  m.def("set_isa", [](const std::string& name) { set_isa(name.c_str()); }, "name"_a);
   m.def("threads", &get_threads);
   m.def("set_threads", [](int n) {
-    if (n < 1 || n > 1024) throw std::invalid_argument("threads must be in 1..1024, got " + std::to_string(n));
+    expect(1 <= n && n <= 1024, "threads must be in 1..1024");
     set_threads(n);
-  });
-  m.def("forward", &py_forward, Free());
-  m.def("backward", &py_backward, Free());
-  m.def("linear", &py_linear, Free());
-  m.def("linear_backward", &py_linear_backward, Free());
-  m.def("loss", &py_loss, Free());
-  m.def("loss_backward", &py_loss_backward, Free());
-  m.def("norm", &py_norm, Free());
-  m.def("sgd", &py_sgd, Free());
-  m.def("adamw", &py_adamw, Free());
-  m.def("dropout", &py_dropout, Free());
-  m.def("philox", &py_philox, Free());
-  m.def("math", &py_math, Free());
-  m.def("log_softmax", &py_log_softmax, Free());
-  m.def("packed_hh_size", [](int cell, int64_t H) {
-    return cell == GRU ? packed_size(2 * H, H) + packed_size(H, H) : packed_size(gates_of(cell) * H, H);
-  });
-  m.def("packed_size", &packed_size);
-  m.def("decoder_pack", &py_decoder_pack, Free());
-  m.def("decoder_pack_output", [](int64_t V, int64_t H, Address w, Address packed) {
-    kernels().decoder_pack_output(V, H, floats(w), floats(packed));
-  });
-  m.def("decoder_read", &py_decoder_read, Free());
-  m.def("decoder_generate", &py_decoder_generate, Free());
-  m.def("fma_peak", [](int64_t rounds) { return kernels().fma_peak(rounds); }, Free());
+  }, "n"_a);
+  m.def("fma_peak", [](int64_t rounds) {
+    Native native;
+    return kernels().fma_peak(rounds);
+  }, "rounds"_a, "Independent fused multiply-adds on all threads; returns how many operations that was.");
+
+  m.def("recurrent", &recurrent, nb::kw_only(), "cell"_a, "ids"_a.none() = nb::none(), "x"_a.none() = nb::none(),
+        "h0"_a, "c0"_a.none(), "w_ih"_a, "w_hh"_a, "b_ih"_a.none(), "b_hh"_a.none(), "out"_a, "hn"_a, "cn"_a.none(),
+        "gates"_a.none() = nb::none(), "cells"_a.none() = nb::none());
+  m.def("recurrent_backward", &recurrent_backward, nb::kw_only(), "cell"_a, "ids"_a.none() = nb::none(),
+        "x"_a.none() = nb::none(), "h0"_a, "c0"_a.none(), "w_ih"_a, "w_hh"_a, "out"_a, "gates"_a.none(),
+        "cells"_a.none(), "d_out"_a.none(), "d_hn"_a.none(), "d_cn"_a.none(), "d_x"_a.none(), "d_h0"_a.none(),
+        "d_c0"_a.none(), "d_w_ih"_a.none(), "d_w_hh"_a.none(), "d_b_ih"_a.none(), "d_b_hh"_a.none(),
+        "accumulate"_a = false);
+  m.def("linear", &linear, nb::kw_only(), "x"_a, "w"_a, "b"_a.none(), "y"_a);
+  m.def("linear_backward", &linear_backward, nb::kw_only(), "x"_a, "w"_a, "d_y"_a, "d_x"_a.none(), "d_w"_a.none(),
+        "d_b"_a.none(), "accumulate"_a = false);
+  m.def("cross_entropy", &cross_entropy, nb::kw_only(), "hidden"_a, "w"_a, "b"_a.none(), "targets"_a, "nats"_a,
+        "saved"_a.none() = nb::none());
+  m.def("cross_entropy_backward", &cross_entropy_backward, nb::kw_only(), "hidden"_a, "w"_a, "b"_a.none(),
+        "targets"_a, "saved"_a.none(), "d_mean"_a, "d_hidden"_a.none(), "d_w"_a.none(), "d_b"_a.none(),
+        "accumulate"_a = false);
+  m.def("grad_norm", &grad_norm, "grads"_a);
+  m.def("sgd", &sgd, nb::kw_only(), "params"_a, "grads"_a, "lr"_a, "scale"_a);
+  m.def("adamw", &adamw, nb::kw_only(), "params"_a, "grads"_a, "exp_avg"_a, "exp_avg_sq"_a, "step"_a, "lr"_a,
+        "beta1"_a, "beta2"_a, "eps"_a, "weight_decay"_a, "scale"_a);
+  m.def("dropout", &dropout, nb::kw_only(), "x"_a, "y"_a, "p"_a, "seed"_a, "offset"_a);
+  m.def("philox", &philox, nb::kw_only(), "words"_a, "seed"_a, "offset"_a);
+  m.def("exp", &pointwise<0>, nb::kw_only(), "x"_a, "y"_a);
+  m.def("log", &pointwise<1>, nb::kw_only(), "x"_a, "y"_a);
+  m.def("tanh", &pointwise<2>, nb::kw_only(), "x"_a, "y"_a);
+  m.def("sigmoid", &pointwise<3>, nb::kw_only(), "x"_a, "y"_a);
+  m.def("log_softmax", &log_softmax, nb::kw_only(), "x"_a, "y"_a);
+
+  nb::class_<Network>(m, "Network")
+      .def(nb::init<int, const std::vector<LayerArguments>&, Floats, MaybeFloats>(), nb::kw_only(), "cell"_a,
+           "layers"_a, "w_out"_a, "b_out"_a.none())
+      .def("run", &Network::run, nb::kw_only(), "ids"_a, "h"_a, "c"_a.none(), "hidden"_a,
+           "cells"_a.none() = nb::none())
+      .def("loss_and_grads", &Network::loss_and_grads, nb::kw_only(), "ids"_a, "targets"_a, "h"_a, "c"_a.none(),
+           "p"_a, "seed"_a, "offset"_a, "grads"_a)
+      .def("step", &Network::step, nb::kw_only(), "ids"_a, "targets"_a, "h"_a, "c"_a.none(), "p"_a, "seed"_a,
+           "offset"_a, "lr"_a, "clip"_a, "exp_avg"_a, "exp_avg_sq"_a, "step"_a, "weight_decay"_a, "beta1"_a,
+           "beta2"_a, "eps"_a)
+      .def("fingerprint", &Network::fingerprint);
+  nb::class_<PyPacked>(m, "Packed").def(nb::init<const Network&>(), "network"_a);
+  nb::class_<PyDecoder>(m, "Decoder")
+      .def(nb::init<const PyPacked&, Floats, MaybeFloats, Floats>(), "packed"_a, nb::kw_only(), "h"_a, "c"_a.none(),
+           "logits"_a)
+      .def("read", &PyDecoder::read, "ids"_a)
+      .def("generate", &PyDecoder::generate, nb::kw_only(), "ids"_a, "bias"_a.none(), "exponent"_a, "draws"_a.none(),
+           "top_k"_a = 0, "top_p"_a = -1.0, "min_p"_a = -1.0, "penalty"_a = 1.0, "seen"_a.none() = nb::none());
 }

@@ -22,24 +22,18 @@ namespace {
 struct Candidate {
   const Table* table;
   bool runs;
-  bool serves;  // chosen without being named
 };
 
 // Best first.
 const Candidate* candidates(int& count) {
   static const Candidate all[] = {
 #if defined(ELMAN_X86)
-      {&avx512::table, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") != 0,
-       __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")},
-      {&avx2::table, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") != 0,
-       __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
-      {&portable::table, true, false},  // exact, but each fused multiply-add is a call into libm
+      {&avx512::table, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")},
+      {&avx2::table, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
 #elif defined(ELMAN_ARM)
-      {&neon::table, true, true},
-      {&portable::table, true, true},
-#else
-      {&portable::table, true, true},
+      {&neon::table, true},
 #endif
+      {&portable::table, true},
   };
   count = int(sizeof all / sizeof *all);
   return all;
@@ -52,9 +46,8 @@ std::atomic<const Table*> chosen{nullptr};
 const char* best_isa() {
   int count;
   const Candidate* all = candidates(count);
-  for (int i = 0; i < count; ++i)
-    if (all[i].runs && all[i].serves) return all[i].table->isa;
-  return nullptr;
+  while (!all->runs) ++all;  // the last one runs everywhere
+  return all->table->isa;
 }
 
 void set_isa(const char* name) {
@@ -76,8 +69,7 @@ const Table& kernels() {
   const Table* table = chosen.load(std::memory_order_acquire);
   if (!table) {
     const char* name = std::getenv("ELMAN_ISA");
-    if (!name || !*name) name = best_isa();
-    set_isa(name ? name : "portable");
+    set_isa(name && *name ? name : best_isa());
     table = chosen.load();
   }
   return *table;

@@ -1,8 +1,6 @@
 // Matrix products in exact order: every output element has one accumulator, which starts from a given value and takes its
 // terms for k = 0, 1, 2, ... by one fused multiply-add each. Blocks and tiles divide rows and columns, or store and
 // reload the accumulator between two k; neither changes a bit.
-//
-// B is packed: panels of 32 columns, panel p at p * 32 * K, its element (k, j) at k * 32 + j, zero beyond column N.
 #pragma once
 
 #if defined(ELMAN_AVX512)
@@ -18,21 +16,7 @@ constexpr int kThin = 2;                // 16
 constexpr int kRows = 2, kVectors = 1;
 constexpr int kThin = 2;
 #endif
-constexpr int64_t kPanel = 32;
 constexpr int64_t kBlock = 256;  // k: a block of one panel is 32 KiB, and stays in the first-level cache
-
-inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-inline int64_t most(int64_t a, int64_t b) { return a < b ? b : a; }
-inline int64_t panels(int64_t N) { return (N + kPanel - 1) / kPanel; }
-
-// Part `id` of `n` of 0 .. count-1 in units.
-struct Range {
-  int64_t begin, end;
-};
-inline Range share(int64_t count, int64_t unit, int id, int n) {
-  int64_t units = (count + unit - 1) / unit;
-  return {least(count, units * id / n * unit), least(count, units * (id + 1) / n * unit)};
-}
 
 // Where the accumulators of row i start: zero; or base + i * stride; or base + index[i] * stride.
 struct Start {
@@ -169,6 +153,7 @@ struct Product {
   bool resume = false;  // start from what C holds, instead of `start`
 };
 inline void multiply(const Product& p) {
+  if (p.M == 0) return;
   int64_t depth = p.depth ? p.depth : p.K, n = 0;  // n: the first column of a panel
   auto start_of = [&](int64_t row, int64_t group, bool resume) -> const float* {
     if (resume) return p.c + group * p.c_group + row * p.ldc + n;
@@ -184,7 +169,8 @@ inline void multiply(const Product& p) {
   }
   for (; n < p.N; n += kPanel) {
     int64_t columns = least(kPanel, p.N - n);
-    for (int64_t k = 0; k < p.K; k += kBlock) {
+    int64_t k = 0;
+    do {  // once where K is zero: then C is `start`
       const float* b = p.b + n * depth + k * kPanel;
       for (int64_t g = 0; g < p.groups; ++g) {
         float* c = p.c + g * p.c_group + n;
@@ -196,7 +182,7 @@ inline void multiply(const Product& p) {
                             c + i * p.ldc, p.ldc, columns);
         }
       }
-    }
+    } while ((k += kBlock) < p.K);
   }
 }
 
@@ -208,96 +194,4 @@ inline void multiply(Product p, const Team& team) {
   p.b += n * (p.depth ? p.depth : p.K), p.c += n;
   if (p.start.base) p.start.base += n;
   multiply(p);
-}
-
-// Panels first .. last-1 of B = W transposed: W is (N, K) with rows `ld` apart.
-inline void pack_transposed(const float* w, int64_t N, int64_t K, int64_t ld, float* packed, Range range) {
-  for (int64_t panel = range.begin; panel < range.end; ++panel) {
-    float* to = packed + panel * kPanel * K;
-    int64_t columns = least(kPanel, N - panel * kPanel);
-    const float* from = w + panel * kPanel * ld;
-    int64_t k = 0;
-    for (; k + 8 <= K; k += 8)  // eight floats of a row at a time: reads whole cache lines in pieces
-      for (int64_t j = 0; j < kPanel; ++j)
-        for (int64_t s = 0; s < 8; ++s) to[(k + s) * kPanel + j] = j < columns ? from[j * ld + k + s] : 0.0f;
-    for (; k < K; ++k)
-      for (int64_t j = 0; j < kPanel; ++j) to[k * kPanel + j] = j < columns ? from[j * ld + k] : 0.0f;
-  }
-}
-
-// Panels of B = W as it is: W is (K, N).
-inline void pack_plain(const float* w, int64_t N, int64_t K, float* packed, Range range) {
-  for (int64_t panel = range.begin; panel < range.end; ++panel) {
-    float* to = packed + panel * kPanel * K;
-    int64_t columns = least(kPanel, N - panel * kPanel);
-    for (int64_t k = 0; k < K; ++k) {
-      const float* from = w + k * N + panel * kPanel;
-      store(to + k * kPanel, load_n(from, columns));
-      store(to + k * kPanel + 16, columns > 16 ? load_n(from + 16, columns - 16) : set1(0.0f));
-    }
-  }
-}
-
-// The rows of a (T, B, ld) buffer in the order in which weight gradients sum: t decreasing, then b increasing. With
-// `before`, row (t, b) is that of the step before it, and before the first comes `before` (B, ld).
-struct Rows {
-  const float* x;
-  int64_t ld, T, B;
-  const float* before = nullptr;
-  const float* row(int64_t r) const {
-    int64_t t = T - 1 - r / B, b = r % B;
-    if (!before) return x + (t * B + b) * ld;
-    return t ? x + ((t - 1) * B + b) * ld : before + b * ld;
-  }
-};
-
-// C (M, N) = [C] + sum over rows r of a.row(r)[m] * b.row(r)[n]: a weight gradient. Every thread of the team calls it and
-// computes its share of the panels or of the rows of C, whichever divides better.
-inline void outer(const Team& team, int64_t M, int64_t N, Rows a, Rows b, float* c, int64_t ldc, bool accumulate) {
-  constexpr int64_t kTiles = 256 / kRows;                 // of A in one packed block: 256 KiB
-  constexpr int64_t kTileSize = kRows * kBlock + 16;      // a cache line more, so that tiles do not share its sets
-  int64_t total = a.T * a.B, n_panels = panels(N), n_tiles = (M + kRows - 1) / kRows;
-  Range columns{0, n_panels}, tiles{0, n_tiles};
-  if ((n_panels + team.n - 1) / team.n * n_tiles <= n_panels * ((n_tiles + team.n - 1) / team.n))
-    columns = share(n_panels, 1, team.id, team.n);
-  else
-    tiles = share(n_tiles, 1, team.id, team.n);
-  if (columns.begin == columns.end || tiles.begin == tiles.end) return;
-  float* packed_a = scratch(PACK_A, kTiles * kTileSize);
-  float* packed_b = scratch(PACK_B, (columns.end - columns.begin) * kPanel * kBlock);
-  if (total == 0 && !accumulate)
-    for (int64_t m = tiles.begin * kRows; m < least(M, tiles.end * kRows); ++m)
-      for (int64_t n = columns.begin * kPanel; n < least(N, columns.end * kPanel); ++n) c[m * ldc + n] = 0.0f;
-  for (int64_t k0 = 0; k0 < total; k0 += kBlock) {
-    int64_t depth = least(kBlock, total - k0);
-    for (int64_t k = 0; k < depth; ++k) {
-      const float* from = b.row(k0 + k);
-      for (int64_t p = columns.begin; p < columns.end; ++p) {
-        float* to = packed_b + (p - columns.begin) * kPanel * depth + k * kPanel;
-        int64_t width = least(kPanel, N - p * kPanel);
-        store(to, load_n(from + p * kPanel, width));
-        store(to + 16, width > 16 ? load_n(from + p * kPanel + 16, width - 16) : set1(0.0f));
-      }
-    }
-    for (int64_t t0 = tiles.begin; t0 < tiles.end; t0 += kTiles) {
-      int64_t t1 = least(tiles.end, t0 + kTiles), full = least(t1, M / kRows);
-      for (int64_t k = 0; k < depth; ++k) {
-        const float* from = a.row(k0 + k);
-        float* to = packed_a + k * kRows;
-        for (int64_t t = t0; t < full; ++t) __builtin_memcpy(to + (t - t0) * kTileSize, from + t * kRows, 4 * kRows);
-        if (full < t1)
-          for (int64_t i = 0; i < kRows; ++i)
-            to[(full - t0) * kTileSize + i] = full * kRows + i < M ? from[full * kRows + i] : 0.0f;
-      }
-      for (int64_t p = columns.begin; p < columns.end; ++p)
-        for (int64_t t = t0; t < t1; ++t) {
-          int rows = int(least(kRows, M - t * kRows));
-          float* to = c + t * kRows * ldc + p * kPanel;
-          const float* start[kRows];
-          for (int i = 0; i < rows; ++i) start[i] = k0 || accumulate ? to + i * ldc : nullptr;
-          tile_panel<true>(rows, depth, packed_a + (t - t0) * kTileSize, 0, packed_b + (p - columns.begin) * kPanel * depth,
-                           start, to, ldc, least(kPanel, N - p * kPanel));
-        }
-    }
-  }
 }

@@ -18,10 +18,16 @@ namespace ELMAN_ISA_NAME {
 namespace {
 #include "simd.h"
 #include "math.h"
+#include "pack.h"
 #include "gemm.h"
+#include "outer.h"
+#include "cells.h"
 #include "recurrent.h"
 #include "output.h"
+#include "loss.h"
 #include "update.h"
+#include "random.h"
+#include "choose.h"
 #include "decoder.h"
 }  // namespace
 

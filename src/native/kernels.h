@@ -2,11 +2,19 @@
 //
 // Shapes, last axis fastest: T steps, B batch, V vocabulary, I input, H hidden, G gates (RNN 1, GRU 3, LSTM 4).
 // All buffers are contiguous float32 (ids: int64), owned by the caller, and none aliases another unless said.
+// Functions here are static, or constexpr and inlined: one copy for all instruction sets might be the newest one's.
 // Pointers marked "or null" are optional. Sizes and ids were checked at the border (cpu.py, bindings.cpp).
 #pragma once
 #include <cstdint>
 
 namespace elman {
+
+// Sizes multiplied; the largest int64_t where that does not fit, which no reservation of memory then meets.
+constexpr int64_t product(int64_t a, int64_t b) {
+  int64_t result = 0;
+  return __builtin_mul_overflow(a, b, &result) ? INT64_MAX : result;
+}
+constexpr int64_t product(int64_t a, int64_t b, int64_t c) { return product(product(a, b), c); }
 
 enum Cell : int { RNN_RELU, RNN_TANH, GRU, LSTM };
 
@@ -87,14 +95,14 @@ struct Tensors {
 
 constexpr int64_t kChunk = 8192;   // elements; a chunk of a tensor is one thread's
 constexpr int64_t chunks_of(int64_t size) { return (size + kChunk - 1) / kChunk; }
-inline int64_t chunks_of(const Tensors& tensors) {
+static inline int64_t chunks_of(const Tensors& tensors) {
   int64_t chunks = 0;
   for (int64_t i = 0; i < tensors.count; ++i) chunks += chunks_of(tensors.sizes[i]);
   return chunks;
 }
 
 // The Euclidean norm of what was squared chunk by chunk: the chunks are added in order.
-inline double norm_of(const double* sums, int64_t chunks) {
+static inline double norm_of(const double* sums, int64_t chunks) {
   double sum = 0.0;
   for (int64_t c = 0; c < chunks; ++c) sum += sums[c];
   return __builtin_sqrt(sum);
@@ -158,13 +166,13 @@ struct Table {
 };
 
 // Floats in the packed form of a matrix of N columns and K rows.
-constexpr int64_t packed_size(int64_t N, int64_t K) { return (N + 31) / 32 * 32 * K; }
+constexpr int64_t packed_size(int64_t N, int64_t K) { return product(N / 32 + (N % 32 != 0), 32, K); }
 
 // The table in use; chosen on first use from ELMAN_ISA or the processor. Throws std::runtime_error.
 const Table& kernels();
 // Choose by name; throws std::runtime_error that lists what this machine can run.
 void set_isa(const char* name);
-// The best instruction set of this processor; null where only `portable` runs and would be slower than torch.
+// The best instruction set of this processor; never null.
 const char* best_isa();
 
 }  // namespace elman

@@ -63,15 +63,15 @@ inline float log(float x) {
   memcpy(&m, &bits, 4);
   m -= 1.0f;
   float p = 7.0376836292e-2f;
-  p = __builtin_fmaf(p, m, -1.1514610310e-1f);
-  p = __builtin_fmaf(p, m, 1.1676998740e-1f);
-  p = __builtin_fmaf(p, m, -1.2420140846e-1f);
-  p = __builtin_fmaf(p, m, 1.4249322787e-1f);
-  p = __builtin_fmaf(p, m, -1.6668057665e-1f);
-  p = __builtin_fmaf(p, m, 2.0000714765e-1f);
-  p = __builtin_fmaf(p, m, -2.4999993993e-1f);
-  p = __builtin_fmaf(p, m, 3.3333331174e-1f);
+  p = fma(p, m, -1.1514610310e-1f);
+  p = fma(p, m, 1.1676998740e-1f);
+  p = fma(p, m, -1.2420140846e-1f);
+  p = fma(p, m, 1.4249322787e-1f);
+  p = fma(p, m, -1.6668057665e-1f);
+  p = fma(p, m, 2.0000714765e-1f);
+  p = fma(p, m, -2.4999993993e-1f);
+  p = fma(p, m, 3.3333331174e-1f);
   float square = m * m;
-  float tail = __builtin_fmaf(p * m, square, __builtin_fmaf(e, kLn2Low, -0.5f * square));
-  return __builtin_fmaf(e, kLn2High, m + tail);
+  float tail = fma(p * m, square, fma(e, kLn2Low, -0.5f * square));
+  return fma(e, kLn2High, m + tail);
 }

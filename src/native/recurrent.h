@@ -1,18 +1,12 @@
 // The recurrent layers, forward and backward. Batch rows are divided between the threads, which then run the whole
 // sequence without meeting; the weight gradients come after, divided by columns.
 //
-// A cell differs from another in `gates_of`, in its step and in its step backward, and in nothing else.
+// A cell differs from another in `gates_of`, in its step and in its step backward (cells.h), and in nothing else.
 #pragma once
 
-// Rows for each thread: whole tiles where the batch has them.
-inline int64_t row_unit(int64_t B) {
-  int n = get_threads();
-  return B >= 8 * n ? 8 : B >= 4 * n ? 4 : 1;
-}
-inline int row_threads(int64_t B) {
-  int64_t unit = row_unit(B);
-  return B < 2 ? 1 : int(least(get_threads(), (B + unit - 1) / unit));
-}
+// How n threads divide B rows: in whole tiles where the batch has them.
+inline int64_t row_unit(int64_t B, int n) { return B >= 8 * n ? 8 : B >= 4 * n ? 4 : 1; }
+inline int row_threads(int64_t B) { return int(most(1, least(get_threads(), B))); }
 
 // The bias that a pre-activation starts from: b_ih + b_hh, rounded once; b_ih alone for the GRU's n, whose b_hh belongs
 // to the product that the reset gate scales.
@@ -36,28 +30,15 @@ inline void build_table(int cell, int64_t I, int64_t H, const float* w_ih, const
 
 // Packed W_hh (GH, H): for the GRU, r and z together and n apart, because they start from different biases.
 inline int64_t packed_hh_size(int cell, int64_t H) {
-  return cell == GRU ? packed_size(2 * H, H) + packed_size(H, H) : packed_size(gates_of(cell) * H, H);
+  if (cell != GRU) return packed_size(product(gates_of(cell), H), H);
+  int64_t r_and_z = packed_size(product(2, H), H), n = packed_size(H, H);
+  return r_and_z > INT64_MAX - n ? INT64_MAX : r_and_z + n;
 }
 inline void pack_hh(int cell, int64_t H, const float* w_hh, float* packed, int id, int n) {
   int64_t N = cell == GRU ? 2 * H : gates_of(cell) * H;
   pack_transposed(w_hh, N, H, H, packed, share(panels(N), 1, id, n));
   if (cell == GRU) pack_transposed(w_hh + 2 * H * H, H, H, H, packed + packed_size(2 * H, H), share(panels(H), 1, id, n));
 }
-
-// One step of `rows` rows: its products, each thread of a team a part of their columns; and, when all of those are there,
-// its pointwise part. start: the pre-activations from the input, bias included, (rows, GH).
-struct Step {
-  int cell;
-  int64_t rows, H;
-  const float* packed;             // pack_hh
-  const float* b_hn;               // (H) the GRU's b_hh of n, or null
-  Start start;
-  const float* h;                  // (rows, H) before
-  const float* c;                  // (rows, H) before, LSTM
-  float* out;                      // (rows, H) after; may be h
-  float* c_out;                    // (rows, H) after, LSTM; may be c
-  float* gates;                    // (rows, saved * H): activations; left as Forward::gates says. RNN: (rows, H), may be out
-};
 
 inline void step_products(const Step& s, const Team& team) {
   int64_t H = s.H;
@@ -69,66 +50,13 @@ inline void step_products(const Step& s, const Team& team) {
   }
 }
 
-inline void rnn_pointwise(const Step& s, Range columns) {
-  for (int64_t r = 0; r < s.rows; ++r)
-    for (int64_t j = columns.begin; j < columns.end; j += 16) {
-      v16 x = load_n(s.gates + r * s.H + j, s.H - j);
-      x = s.cell == RNN_RELU ? select(lt(x, set1(0.0f)), set1(0.0f), x) : tanh(x);  // a NaN stays one
-      store_n(s.out + r * s.H + j, x, s.H - j);
-    }
-}
-
-inline void gru_pointwise(const Step& s, Range columns) {
-  int64_t H = s.H;
-  for (int64_t row = 0; row < s.rows; ++row) {
-    float* gates = s.gates + row * 4 * H;
-    const float* from_x = s.start.row(row) + 2 * H;
-    for (int64_t j = columns.begin; j < columns.end; j += 16) {
-      int64_t n = H - j;
-      v16 r = sigmoid(load_n(gates + j, n)), z = sigmoid(load_n(gates + H + j, n));
-      v16 candidate = tanh(fma(r, load_n(gates + 3 * H + j, n), load_n(from_x + j, n)));
-      store_n(gates + j, r, n);
-      store_n(gates + H + j, z, n);
-      store_n(gates + 2 * H + j, candidate, n);
-      store_n(s.out + row * H + j, fma(z, sub(load_n(s.h + row * H + j, n), candidate), candidate), n);
-    }
-  }
-}
-
-inline void lstm_pointwise(const Step& s, Range columns) {
-  int64_t H = s.H;
-  for (int64_t row = 0; row < s.rows; ++row) {
-    float* gates = s.gates + row * 4 * H;
-    for (int64_t j = columns.begin; j < columns.end; j += 16) {
-      int64_t n = H - j;
-      v16 i = sigmoid(load_n(gates + j, n)), f = sigmoid(load_n(gates + H + j, n));
-      v16 g = tanh(load_n(gates + 2 * H + j, n)), o = sigmoid(load_n(gates + 3 * H + j, n));
-      v16 c = fma(f, load_n(s.c + row * H + j, n), mul(i, g));
-      store_n(gates + j, i, n);
-      store_n(gates + H + j, f, n);
-      store_n(gates + 2 * H + j, g, n);
-      store_n(gates + 3 * H + j, o, n);
-      store_n(s.c_out + row * H + j, c, n);
-      store_n(s.out + row * H + j, mul(o, tanh(c)), n);
-    }
-  }
-}
-
-inline void step_pointwise(const Step& s, Range columns) {
-  switch (s.cell) {
-    case GRU: return gru_pointwise(s, columns);
-    case LSTM: return lstm_pointwise(s, columns);
-    default: return rnn_pointwise(s, columns);
-  }
-}
-
 inline void copy_floats(float* to, const float* from, int64_t n) {
   if (n) __builtin_memcpy(to, from, size_t(n) * 4);
 }
 
 void forward(const Forward& f) {
-  int64_t T = f.T, B = f.B, H = f.H, N = gates_of(f.cell) * H, S = saved_of(f.cell) * H;
-  if (T == 0 || B == 0) {
+  int64_t T = f.T, B = f.B, H = f.H, N = product(gates_of(f.cell), H), S = product(saved_of(f.cell), H);
+  if (T == 0 || B == 0 || H == 0) {
     copy_floats(f.hn, f.h0, B * H);
     if (f.cell == LSTM) copy_floats(f.cn, f.c0, B * H);
     return;
@@ -136,12 +64,18 @@ void forward(const Forward& f) {
   // Token input: a table of the pre-activation of each id, or of each position where ids outnumber positions.
   bool by_position = f.ids && f.I > T * B;
   int64_t entries = by_position ? T * B : f.I;
-  float* packed = scratch(WEIGHTS, packed_hh_size(f.cell, H));
-  float* packed_ih = f.ids ? nullptr : scratch(WEIGHTS2, packed_size(N, f.I));
-  float* table = scratch(TABLE, f.ids ? entries * N : N);  // or the bias alone
+  Region region(row_threads(B));
+  int64_t unit = row_unit(B, region.n()), most_rows = largest_share(B, unit, region.n());
+  // Real input: a few steps' pre-activations at a time, so that W_ih is read once for all of them.
+  int64_t ahead = f.ids ? 0 : most(1, least(T, (int64_t(1) << 18) / product(most_rows, N)));
+  Shared packed_hh = region.shared(packed_hh_size(f.cell, H));
+  Shared packed_x = region.shared(f.ids ? 0 : packed_size(N, f.I));
+  Shared starts = region.shared(f.ids ? product(entries, N) : N);  // the table, or the bias alone
+  Each pre_of = region.each(product(ahead, most_rows, N));
+  Each gates_of_step = region.each(f.gates ? 0 : product(most_rows, S));
   const float* b_hn = f.cell == GRU && f.b_hh ? f.b_hh + 2 * H : nullptr;
-  int64_t unit = row_unit(B);
-  parallel(row_threads(B), [&](const Team& team) {
+  region.run([&](const Team& team) {
+    float *packed = team[packed_hh], *packed_ih = team[packed_x], *table = team[starts], *pre = team[pre_of];
     pack_hh(f.cell, H, f.w_hh, packed, team.id, team.n);
     Range columns = share(N, 16, team.id, team.n);
     if (f.ids) {
@@ -154,10 +88,6 @@ void forward(const Forward& f) {
     Range mine = share(B, unit, team.id, team.n);
     int64_t b0 = mine.begin, rows = mine.end - b0;
     if (rows == 0) return;
-    // Real input: a few steps' pre-activations at a time, so that W_ih is read once for all of them.
-    int64_t ahead = f.ids ? 1 : most(1, least(T, (int64_t(1) << 18) / (rows * N)));
-    float* pre = f.ids ? nullptr : scratch(PRE, ahead * rows * N);
-    float* one_step = f.gates || !S ? nullptr : scratch(ROWS, rows * S);
     for (int64_t t = 0; t < T; ++t) {
       Start start;
       if (by_position) {
@@ -177,7 +107,7 @@ void forward(const Forward& f) {
         c_out = f.cells ? f.cells + (t * B + b0) * H : f.cn + b0 * H;
       }
       float* out = f.out + (t * B + b0) * H;
-      float* gates = !S ? out : f.gates ? f.gates + (t * B + b0) * S : one_step;
+      float* gates = !S ? out : f.gates ? f.gates + (t * B + b0) * S : team[gates_of_step];
       Step step{f.cell, rows, H, packed, b_hn, start, t ? out - B * H : f.h0 + b0 * H, c, out, c_out, gates};
       step_products(step, {0, 1});
       step_pointwise(step, {0, H});
@@ -187,55 +117,7 @@ void forward(const Forward& f) {
   });
 }
 
-// One row of one step backward: from dh (H), the gradient of h, to d, the gradients of the pre-activations; for the LSTM
-// also dc (H), the gradient of c, in and out. d has GH floats; for the GRU 4H: r, z, n behind the reset gate, n.
-// On return dh holds the part of the gradient of the h before that does not go through W_hh.
-inline void rnn_backward(int cell, int64_t H, const float* h, float* dh, float* d) {
-  for (int64_t j = 0; j < H; j += 16) {
-    int64_t n = H - j;
-    v16 y = load_n(h + j, n), g = load_n(dh + j, n), zero = set1(0.0f);
-    g = cell == RNN_RELU ? select(lt(zero, y), g, zero) : mul(g, fnma(y, y, set1(1.0f)));
-    store_n(d + j, g, n);
-    store_n(dh + j, zero, n);
-  }
-}
-
-inline void gru_backward(int64_t H, const float* h, const float* gates, float* dh, float* d) {
-  v16 one = set1(1.0f);
-  for (int64_t j = 0; j < H; j += 16) {
-    int64_t n = H - j;
-    v16 r = load_n(gates + j, n), z = load_n(gates + H + j, n), candidate = load_n(gates + 2 * H + j, n);
-    v16 g = load_n(dh + j, n);
-    v16 dz = mul(mul(g, sub(load_n(h + j, n), candidate)), mul(z, sub(one, z)));
-    v16 dn = mul(mul(g, sub(one, z)), fnma(candidate, candidate, one));
-    v16 dr = mul(mul(dn, load_n(gates + 3 * H + j, n)), mul(r, sub(one, r)));
-    store_n(d + j, dr, n);
-    store_n(d + H + j, dz, n);
-    store_n(d + 2 * H + j, mul(dn, r), n);
-    store_n(d + 3 * H + j, dn, n);
-    store_n(dh + j, mul(g, z), n);
-  }
-}
-
-inline void lstm_backward(int64_t H, const float* c, const float* c_before, const float* gates, float* dh, float* dc,
-                          float* d) {
-  v16 one = set1(1.0f);
-  for (int64_t j = 0; j < H; j += 16) {
-    int64_t n = H - j;
-    v16 i = load_n(gates + j, n), f = load_n(gates + H + j, n);
-    v16 g = load_n(gates + 2 * H + j, n), o = load_n(gates + 3 * H + j, n);
-    v16 squashed = tanh(load_n(c + j, n)), gh = load_n(dh + j, n);
-    v16 gc = fma(mul(gh, o), fnma(squashed, squashed, one), load_n(dc + j, n));
-    store_n(d + j, mul(mul(gc, g), mul(i, sub(one, i))), n);
-    store_n(d + H + j, mul(mul(gc, load_n(c_before + j, n)), mul(f, sub(one, f))), n);
-    store_n(d + 2 * H + j, mul(mul(gc, i), fnma(g, g, one)), n);
-    store_n(d + 3 * H + j, mul(mul(gh, squashed), mul(o, sub(one, o))), n);
-    store_n(dc + j, mul(gc, f), n);
-    store_n(dh + j, set1(0.0f), n);
-  }
-}
-
-// [to] + the sum of all rows of d, columns first .. last-1.
+// The sums of all rows of d, columns first .. last-1, added to what is there if `accumulate`.
 inline void sum_rows(Rows d, Range columns, float* to, bool accumulate) {
   for (int64_t j = columns.begin; j < columns.end; j += 64) {
     int64_t width = least(64, columns.end - j);
@@ -276,22 +158,33 @@ inline void scatter(const Backward& k, Rows d, Range columns, float* table, int6
 }
 
 void backward(const Backward& k) {
-  int64_t T = k.T, B = k.B, H = k.H, N = gates_of(k.cell) * H, S = saved_of(k.cell) * H;
-  int64_t D = k.cell == GRU ? 4 * H : N;  // floats of d per row
-  float* packed = scratch(WEIGHTS, packed_size(H, N));
-  float* packed_ih = k.d_x ? scratch(WEIGHTS2, packed_size(k.I, N)) : nullptr;
-  float* d = scratch(PRE, T * B * D);
-  float* table = k.ids && k.d_w_ih ? scratch(TABLE, k.I * N) : nullptr;
-  int64_t unit = row_unit(B);
-  parallel(get_threads(), [&](const Team& team) {
+  int64_t T = k.T, B = k.B, H = k.H, N = product(gates_of(k.cell), H), S = product(saved_of(k.cell), H);
+  int64_t D = k.cell == GRU ? product(4, H) : N;  // floats of d per row
+  int64_t plain = k.cell == GRU ? 2 * H : N;      // the gates whose two sides have the same gradient
+  Region region(get_threads());
+  int64_t unit = row_unit(B, region.n()), most_rows = largest_share(B, unit, region.n());
+  Shared packed_hh = region.shared(packed_size(H, N));
+  Shared packed_x = region.shared(k.d_x ? packed_size(k.I, N) : 0);
+  Shared gradients = region.shared(product(T, B, D));
+  Shared columns_of_ids = region.shared(k.ids && k.d_w_ih ? product(k.I, N) : 0);
+  Each carried_h = region.each(product(most_rows, H));
+  Each carried_c = region.each(k.cell == LSTM ? product(most_rows, H) : 0);
+  Packing packing;
+  if (k.d_w_hh) packing.fit(N, H, region.n());
+  if (k.d_w_ih && !k.ids) {
+    packing.fit(plain, k.I, region.n());
+    if (plain < N) packing.fit(H, k.I, region.n());
+  }
+  packing.reserve(region);
+  region.run([&](const Team& team) {
+    float *packed = team[packed_hh], *packed_ih = team[packed_x], *d = team[gradients];
     pack_plain(k.w_hh, H, N, packed, share(panels(H), 1, team.id, team.n));
     if (k.d_x) pack_plain(k.w_ih, k.I, N, packed_ih, share(panels(k.I), 1, team.id, team.n));
     team.barrier();
     Range mine = share(B, unit, team.id, team.n);
     int64_t b0 = mine.begin, rows = mine.end - b0;
     if (rows) {
-      float* dh = scratch(CARRY, rows * H);
-      float* dc = k.cell == LSTM ? scratch(CARRY2, rows * H) : nullptr;
+      float *dh = team[carried_h], *dc = k.cell == LSTM ? team[carried_c] : nullptr;
       for (int64_t i = 0; i < rows * H; ++i) dh[i] = k.d_hn ? k.d_hn[b0 * H + i] : 0.0f;
       if (dc)
         for (int64_t i = 0; i < rows * H; ++i) dc[i] = k.d_cn ? k.d_cn[b0 * H + i] : 0.0f;
@@ -328,13 +221,12 @@ void backward(const Backward& k) {
     team.barrier();
     Rows inner{d, D, T, B};              // r, z and n behind the reset gate: what multiplied W_hh
     Rows n_gate{d + H, D, T, B};         // column j >= 2H of the gradients of the input's side is column j + H of d
-    int64_t plain = k.cell == GRU ? 2 * H : N;
-    if (k.d_w_hh) outer(team, N, H, inner, {k.out, H, T, B, k.h0}, k.d_w_hh, H, k.accumulate);
+    if (k.d_w_hh) outer(team, packing, N, H, inner, {k.out, H, T, B, k.h0}, k.d_w_hh, H, k.accumulate);
     if (k.d_w_ih && !k.ids) {
       Rows x{k.x, k.I, T, B};
-      outer(team, plain, k.I, inner, x, k.d_w_ih, k.I, k.accumulate);
+      outer(team, packing, plain, k.I, inner, x, k.d_w_ih, k.I, k.accumulate);
       if (plain < N)
-        outer(team, H, k.I, {d + 3 * H, D, T, B}, x, k.d_w_ih + plain * k.I, k.I, k.accumulate);
+        outer(team, packing, H, k.I, {d + 3 * H, D, T, B}, x, k.d_w_ih + plain * k.I, k.I, k.accumulate);
     }
     const Range both[] = {{0, plain}, {plain, N}};
     for (Range all : both) {
@@ -345,7 +237,7 @@ void backward(const Backward& k) {
       if (k.d_b_ih) sum_rows(from, columns, k.d_b_ih, k.accumulate);
       if (k.d_b_hh && (all.begin || k.accumulate || !k.d_b_ih)) sum_rows(inner, columns, k.d_b_hh, k.accumulate);
       else if (k.d_b_hh) copy_floats(k.d_b_hh + columns.begin, k.d_b_ih + columns.begin, columns.end - columns.begin);
-      if (k.d_w_ih && k.ids) scatter(k, from, columns, table, N);
+      if (k.d_w_ih && k.ids) scatter(k, from, columns, team[columns_of_ids], N);
     }
   });
 }

@@ -1,6 +1,6 @@
-// v16: sixteen float32 lanes, whatever the machine's vectors are: one AVX-512 register, two of AVX2, four of NEON, or an
-// array. Every function here is one IEEE-754 operation per lane, rounded once, so the lanes hold the same bits everywhere
-// (a NaN is a NaN everywhere; its sign and payload are not promised).
+// v16: sixteen float32 lanes, whatever the machine's vectors are: one AVX-512 register, two of AVX2, four of NEON or of the
+// compiler's own. Every function here is one IEEE-754 operation per lane, rounded once, so the lanes hold the same bits
+// everywhere (a NaN is a NaN everywhere; its sign and payload are not promised).
 //
 // Included once per instruction set, inside namespace elman::ISA.
 #pragma once
@@ -84,30 +84,62 @@ inline Register r_copysign(Register a, Register sign) { return vbslq_f32(vdupq_n
 inline Register r_pow2(Register n) {
   return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23));
 }
-#else  // portable: one lane at a time, left to the compiler; a mask is 1 or 0
-using Register = float;
-constexpr int kParts = 16;
-inline Register r_set1(float x) { return x; }
-inline Register r_load(const float* p) { return *p; }
-inline void r_store(float* p, Register a) { *p = a; }
+#else  // portable: vectors of the compiler, which it takes apart where the machine has none; a mask is all ones or zeros
+#if !defined(__FLT_EVAL_METHOD__) || __FLT_EVAL_METHOD__ != 0
+#error "floats must be computed as floats: on 32-bit x86 compile with -msse2 -mfpmath=sse"
+#endif
+typedef float Register __attribute__((vector_size(16)));
+typedef int32_t Words __attribute__((vector_size(16)));
+typedef double Doubles __attribute__((vector_size(16)));
+typedef uint64_t Longs __attribute__((vector_size(16)));
+constexpr int kParts = 4;
+inline Register r_set1(float x) { return Register{x, x, x, x}; }
+inline Register r_load(const float* p) {
+  Register a;
+  memcpy(&a, p, 16);
+  return a;
+}
+inline void r_store(float* p, Register a) { memcpy(p, &a, 16); }
 inline Register r_add(Register a, Register b) { return a + b; }
 inline Register r_sub(Register a, Register b) { return a - b; }
 inline Register r_mul(Register a, Register b) { return a * b; }
 inline Register r_div(Register a, Register b) { return a / b; }
-inline Register r_sqrt(Register a) { return __builtin_sqrtf(a); }
-inline Register r_fma(Register a, Register b, Register c) { return __builtin_fmaf(a, b, c); }
-inline Register r_fnma(Register a, Register b, Register c) { return __builtin_fmaf(-a, b, c); }
-inline Register r_lt(Register a, Register b) { return a < b ? 1.0f : 0.0f; }
-inline Register r_le(Register a, Register b) { return a <= b ? 1.0f : 0.0f; }
-inline Register r_select(Register m, Register yes, Register no) { return m != 0.0f ? yes : no; }
-inline Register r_abs(Register a) { return __builtin_fabsf(a); }
-inline Register r_copysign(Register a, Register sign) { return __builtin_copysignf(a, sign); }
+inline Register r_sqrt(Register a) {
+  return Register{__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]), __builtin_sqrtf(a[3])};
+}
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+inline Register r_fma(Register a, Register b, Register c) {
+  return Register{__builtin_fmaf(a[0], b[0], c[0]), __builtin_fmaf(a[1], b[1], c[1]), __builtin_fmaf(a[2], b[2], c[2]),
+                  __builtin_fmaf(a[3], b[3], c[3])};
+}
+#else
+// a b + c rounded to odd: cut off to a double's 53 bits, the last bit set if that left anything out. Rounded once more, to
+// a float's 24 bits or a denormal's fewer, it gives what one rounding of the exact value gives, because at least two bits
+// more are there, and ties and what is beside them differ. No step before overflows or underflows: a b has 48 bits and an
+// exponent far inside a double's. `error` is exactly what the sum left out (Knuth's two-sum); infinities and NaNs make it
+// NaN, whose comparisons are false. Source: Boldo and Melquiond, "Emulation of FMA and correctly rounded sums" (2008).
+inline Doubles fma_to_odd(Doubles a, Doubles b, Doubles c) {
+  Doubles p = a * b, sum = p + c, back = sum - p, error = (p - (sum - back)) + (c - back), side = sum * error;
+  Longs beyond = Longs(side < Doubles{}), inexact = beyond | Longs(side > Doubles{}), bits = Longs(sum);
+  return Doubles((bits + beyond) | (inexact >> 63));  // beyond is -1: sum lies farther from zero than the exact value
+}
+inline Register r_fma(Register a, Register b, Register c) {
+  Doubles low = fma_to_odd(Doubles{a[0], a[1]}, Doubles{b[0], b[1]}, Doubles{c[0], c[1]});
+  Doubles high = fma_to_odd(Doubles{a[2], a[3]}, Doubles{b[2], b[3]}, Doubles{c[2], c[3]});
+  return Register{float(low[0]), float(low[1]), float(high[0]), float(high[1])};
+}
+#endif
+inline Register r_fnma(Register a, Register b, Register c) { return r_fma(-a, b, c); }
+inline Register r_lt(Register a, Register b) { return Register(a < b); }
+inline Register r_le(Register a, Register b) { return Register(a <= b); }
+inline Register r_select(Register m, Register yes, Register no) {
+  return Register((Words(m) & Words(yes)) | (~Words(m) & Words(no)));
+}
+inline Register r_abs(Register a) { return Register(Words(a) & 0x7fffffff); }
+inline Register r_copysign(Register a, Register sign) { return r_select(Register(Words{} + 0x7fffffff), a, sign); }
 inline Register r_pow2(Register n) {
-  int32_t whole = n >= -126.0f && n <= 127.0f ? int32_t(n) : 0;  // out of range only for NaN, which the caller keeps
-  int32_t bits = int32_t(uint32_t(whole + 127) << 23);
-  float result;
-  memcpy(&result, &bits, 4);
-  return result;
+  Words inside = (n >= r_set1(-126.0f)) & (n <= r_set1(127.0f));  // outside are only NaNs, which the caller keeps
+  return Register((__builtin_convertvector(Register(Words(n) & inside), Words) + 127) << 23);
 }
 #endif
 
@@ -151,6 +183,15 @@ inline void store_n(float* p, v16 a, int64_t n) {
 }
 
 #endif
+
+// a b + c of single floats.
+inline float fma(float a, float b, float c) {
+#if defined(ELMAN_PORTABLE)
+  return r_fma(r_set1(a), r_set1(b), r_set1(c))[0];
+#else
+  return __builtin_fmaf(a, b, c);
+#endif
+}
 
 // The sum and the maximum of sixteen lanes: always this tree, in which lane i meets lane i + 8, then i + 4, i + 2, i + 1.
 #if defined(ELMAN_AVX512) || defined(ELMAN_AVX2)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# build_driver.sh COMPILER PROGRAM [FLAG...]: builds driver.cpp with the kernel for the compiler's own processor.
+# build_driver.sh COMPILER PROGRAM [FLAG...]: builds driver.cpp with the kernel for the compiler's own processor;
+# or another source of this folder, as in DRIVER=limits build_driver.sh ...
 set -e
 compiler=$1 program=$2
 shift 2
@@ -12,22 +13,25 @@ case $($compiler -dumpmachine) in
   aarch64*) isas="portable neon" define=-DELMAN_ARM ;;
   *) isas=portable define= ;;
 esac
-# GCC 12 warns of its own AVX-512 header; Clang does not know one of the options that stop it.
-flags="-std=c++17 -O2 -Wall -Wextra -Wno-maybe-uninitialized -Wno-uninitialized -Wno-unknown-warning-option -ffp-contract=off -fno-fast-math"
-flags="$flags -pthread -I$kernel $*"
+flags="-std=c++17 -O3 -Wall -Wextra -Werror -ffp-contract=off -fno-fast-math -fno-tree-slp-vectorize"
+flags="$flags -pthread -iquote $kernel $*"
+unknown=
+case $($compiler --version) in *clang*) unknown=-Wno-unknown-warning-option ;; esac
 running=
 for isa in $isas; do
   case $isa in
     avx2) machine="-mavx2 -mfma" ;;
-    avx512) machine="-mavx2 -mfma -mavx512f -mavx512dq" ;;
+    # GCC 12 warns of its own AVX-512 header; Clang does not know one of the options that stop it.
+    avx512) machine="-mavx2 -mfma -mavx512f -mavx512dq -Wno-maybe-uninitialized -Wno-uninitialized $unknown" ;;
     *) machine= ;;
   esac
   upper=$(echo "$isa" | tr a-z A-Z)
   $compiler $flags $machine -DELMAN_ISA_NAME="$isa" -D"ELMAN_$upper" -c "$kernel/isa.cpp" -o "$objects/$isa.o" &
   running="$running $!"
 done
-for source in "$kernel/dispatch.cpp" "$kernel/pool.cpp" "$tests/driver.cpp"; do
-  $compiler $flags $define -c "$source" -o "$objects/$(basename "$source").o"
+for source in dispatch pool wait cores scratch environment; do
+  $compiler $flags $define -c "$kernel/$source.cpp" -o "$objects/$source.o"
 done
+$compiler $flags -c "$tests/${DRIVER:-driver}.cpp" -o "$objects/driver.o"
 for job in $running; do wait "$job"; done
 $compiler $flags "$objects"/*.o -o "$program"

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
 import elman
 from elman import kernels
 from elman.model import initial
 
 pytest.importorskip("elman.kernels._cpu", reason="the native kernel is not built")
-from elman.kernels import _cpu, cpu  # pyright: ignore
+from elman.kernels import _cpu
 
+Array = np.ndarray
 CELLS = tuple(kernels.CELLS)
 ISAS = ("portable", "avx2", "avx512", "neon")
 
@@ -34,30 +34,30 @@ def use_isa(name: str) -> None:
         pytest.skip(str(error))
 
 
-def numbers(shape: Sequence[int], seed: int, scale: float = 1.0) -> Tensor:
+def numbers(shape: Sequence[int], seed: int, scale: float = 1.0) -> Array:
     """float32, uniform in -scale .. scale."""
     values = initial.uniform(seed, 0, int(np.prod(shape))) * 2.0 - 1.0
-    return torch.from_numpy((values * scale).astype(np.float32)).view(*shape)
+    return (values * scale).astype(np.float32).reshape(shape)
 
 
-def integers(shape: Sequence[int], bound: int, seed: int) -> Tensor:
+def integers(shape: Sequence[int], bound: int, seed: int) -> Array:
     """int64 in 0 .. bound-1."""
     values = initial.uniform(seed, 1, int(np.prod(shape))) * bound
-    return torch.from_numpy(values.astype(np.int64)).view(*shape)
+    return values.astype(np.int64).reshape(shape)
 
 
-def same_bits(a: Iterable[Tensor], b: Iterable[Tensor]) -> None:
+def same_bits(a: Iterable[Array], b: Iterable[Array]) -> None:
     for i, (x, y) in enumerate(zip(a, b, strict=True)):
-        assert x.shape == y.shape
-        different = int((x.contiguous().view(torch.int32) != y.contiguous().view(torch.int32)).sum())
-        assert not different, f"tensor {i}: {different} of {x.numel()} elements differ"
+        assert (x.shape, x.dtype) == (y.shape, y.dtype)
+        bits = (np.ascontiguousarray(part).view(f"u{x.itemsize}") for part in (x, y))
+        different = int(np.not_equal(*bits).sum())
+        assert not different, f"array {i}: {different} of {x.size} elements differ"
 
 
-def digest(tensors: Iterable[Tensor]) -> str:
+def digest(arrays: Iterable[Array]) -> str:
     """SHA-256 of the shapes and the little-endian bytes."""
     result = hashlib.sha256()
-    for t in tensors:
-        values = t.detach().contiguous().numpy()
+    for values in arrays:
         result.update(f"{values.dtype.str[1:]} {values.shape}\n".encode())
         result.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
     return result.hexdigest()
@@ -76,9 +76,9 @@ def layer_inputs(
     ids: bool = False,
     bias: bool = True,
     seed: int = 1,
-) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, Tensor, Tensor | None, Tensor | None], list[Tensor]]:
+) -> tuple[Array, kernels.State, kernels.Weights, list[Array]]:
     """x, state, weights, and cotangents of (output, *state)."""
-    rows, states = kernels.CELLS[cell] * H, 2 if cell == "lstm" else 1
+    rows, states = kernels.CELLS[cell].gates * H, kernels.CELLS[cell].states
     x = integers((T, B), I, seed) if ids else numbers((T, B, I), seed)
     state = tuple(numbers((B, H), seed + 1 + i) for i in range(states))
     w_ih, w_hh = numbers((rows, I), seed + 3, 0.5), numbers((rows, H), seed + 4, 1.5 * H**-0.5)
@@ -87,28 +87,64 @@ def layer_inputs(
     return x, state, (w_ih, w_hh, b_ih, b_hh), cotangents
 
 
-def run_layer(cell: str, x: Tensor, state: Sequence[Tensor], weights, cotangents: Sequence[Tensor | None]):
-    """Outputs, states, and the gradients of x (if real), the states and the weights. A cotangent None: undefined."""
-    inputs = [*(() if x.dtype == torch.int64 else (x,)), *state, *(w for w in weights if w is not None)]
-    leaves = iter([t.detach().clone().requires_grad_() for t in inputs])
-    if x.dtype != torch.int64:
-        x = next(leaves)
-    new_state = tuple(next(leaves) for _ in state)
-    new_weights = tuple(None if w is None else next(leaves) for w in weights)
-    output, last = kernels.recurrent(cell, x, new_state, new_weights)  # type: ignore[arg-type]
-    results = [output, *last]
-    given = [(r, d) for r, d in zip(results, cotangents, strict=True) if d is not None]
-    wanted = [t for t in (x, *new_state, *new_weights) if t is not None and t.requires_grad]
-    grads = torch.autograd.grad([r for r, _ in given], wanted, [d for _, d in given], allow_unused=True)
-    return [r.detach() for r in results], [torch.zeros_like(w) if g is None else g for g, w in zip(grads, wanted)]  # noqa: B905
+def forward(cell: str, x: Array, state: kernels.State, weights: kernels.Weights) -> dict[str, Any]:
+    """Run a layer and keep what backward needs: the arguments of `_cpu.recurrent` by name, its results among them."""
+    kind, (T, B), H = kernels.CELLS[cell], x.shape[:2], weights[1].shape[1]
+    is_ids, lstm = x.dtype == np.int64, cell == "lstm"
+    w_ih, w_hh, b_ih, b_hh = weights
+    run = {
+        "cell": kind.code, "ids": np.ascontiguousarray(x) if is_ids else None,
+        "x": None if is_ids else np.ascontiguousarray(x), "h0": np.ascontiguousarray(state[0]),
+        "c0": np.ascontiguousarray(state[1]) if lstm else None,
+        "w_ih": w_ih, "w_hh": w_hh, "b_ih": b_ih, "b_hh": b_hh, "out": unset((T, B, H)), "hn": unset((B, H)),
+        "cn": unset((B, H)) if lstm else None, "gates": unset((T, B, kind.saved * H)) if kind.saved else None,
+        "cells": unset((T, B, H)) if lstm else None,
+    }  # fmt: skip
+    _cpu.recurrent(**run)
+    return run
 
 
-def _layer(cell: str, **sizes) -> list[Tensor]:
+def backward(
+    run: dict[str, Any], d_out: Array | None, d_state: Sequence[Array | None], into: list[Array] | None = None
+) -> list[Array]:
+    """The gradients of x (if real), the states and the weights. into: weight gradients to add to."""
+    lstm = run["c0"] is not None
+    weights = [run[name] for name in ("w_ih", "w_hh", "b_ih", "b_hh")]
+    d_weights = [unset(w.shape) if w is not None else None for w in weights]
+    if into is not None:
+        d_weights = [*into, None, None][:4]
+    d_x = None if run["x"] is None else unset(run["x"].shape)
+    d_h0, d_c0 = unset(run["h0"].shape), unset(run["h0"].shape) if lstm else None
+    keep = ("cell", "ids", "x", "h0", "c0", "w_ih", "w_hh", "out", "gates", "cells")
+    names = ("d_w_ih", "d_w_hh", "d_b_ih", "d_b_hh")
+    dense = [None if d is None else np.ascontiguousarray(d) for d in (d_out, *d_state)]
+    _cpu.recurrent_backward(
+        **{name: run[name] for name in keep}, d_out=dense[0], d_hn=dense[1], d_cn=dense[2] if lstm else None, d_x=d_x,
+        d_h0=d_h0, d_c0=d_c0, **dict(zip(names, d_weights, strict=True)), accumulate=into is not None,
+    )  # fmt: skip
+    return [g for g in (d_x, d_h0, d_c0, *d_weights) if g is not None]
+
+
+def unset(shape: Sequence[int]) -> Array:
+    """What is not written shows."""
+    return np.full(shape, np.nan, dtype=np.float32)
+
+
+def run_layer(
+    cell: str, x: Array, state: kernels.State, weights: kernels.Weights, cotangents: Sequence[Array | None]
+) -> tuple[list[Array], list[Array]]:
+    """Output and states, and the gradients of x (if real), the states and the weights."""
+    run = forward(cell, x, state, weights)
+    outputs = [run[name] for name in ("out", "hn", "cn") if run[name] is not None]
+    return outputs, backward(run, cotangents[0], cotangents[1:])
+
+
+def _layer(cell: str, **sizes: Any) -> list[Array]:
     outputs, grads = run_layer(cell, *layer_inputs(cell, **sizes))
     return [*outputs, *grads]
 
 
-def _long_layer(cell: str) -> list[Tensor]:
+def _long_layer(cell: str) -> list[Array]:
     """More rows than a block of the weight gradients' sums, and threads with tiles of eight."""
     return _layer(cell, T=33, B=19, I=5, H=41)
 
@@ -116,83 +152,83 @@ def _long_layer(cell: str) -> list[Tensor]:
 # --- the rest ---
 
 
-def loss_inputs(T: int, B: int, H: int, V: int, seed: int = 20) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def loss_inputs(T: int, B: int, H: int, V: int, seed: int = 20) -> tuple[Array, Array, Array, Array]:
     """hidden, weight, bias, targets."""
     return numbers((T, B, H), seed), numbers((V, H), seed + 1), numbers((V,), seed + 2), integers((T, B), V, seed + 3)
 
 
-def run_loss(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> list[Tensor]:
-    """mean, nats, and the gradients of 1.7 times the mean."""
-    leaves = [t.detach().clone().requires_grad_() for t in (hidden, weight, bias) if t is not None]
-    mean, nats = kernels.cross_entropy(leaves[0], leaves[1], leaves[2] if bias is not None else None, targets)
-    return [mean.detach(), nats, *torch.autograd.grad(mean * 1.7, leaves)]
+def run_loss(hidden: Array, weight: Array, bias: Array | None, targets: Array, keep: bool = True) -> list[Array]:
+    """mean, nats, and the gradients of 1.7 times the mean. keep: the logits, for backward."""
+    given = {"hidden": hidden, "w": weight, "b": bias, "targets": targets}
+    nats, saved = unset(targets.shape), unset((*targets.shape, len(weight))) if keep else None
+    mean = _cpu.cross_entropy(**given, nats=nats, saved=saved)
+    grads = [unset(a.shape) if a is not None else None for a in (hidden, weight, bias)]
+    _cpu.cross_entropy_backward(
+        **given, saved=saved, d_mean=float(np.float32(1.7)), d_hidden=grads[0], d_w=grads[1], d_b=grads[2]
+    )
+    return [np.array(mean, dtype=np.float32), nats, *(g for g in grads if g is not None)]
 
 
-def run_linear(x: Tensor, weight: Tensor, bias: Tensor | None, cotangent: Tensor) -> list[Tensor]:
-    leaves = [t.detach().clone().requires_grad_() for t in (x, weight, bias) if t is not None]
-    y = kernels.linear(*leaves, *([None] if bias is None else []))
-    return [y.detach(), *torch.autograd.grad(y, leaves, cotangent)]
+def run_linear(x: Array, weight: Array, bias: Array | None, cotangent: Array) -> list[Array]:
+    """y, and the gradients. x: (T, B, K) or (B, K)."""
+    rows = x if x.ndim == 3 else x[None]
+    grads = [unset(rows.shape), unset(weight.shape), None if bias is None else unset(bias.shape)]
+    d_y = cotangent if x.ndim == 3 else cotangent[None]
+    _cpu.linear_backward(x=rows, w=weight, d_y=d_y, d_x=grads[0], d_w=grads[1], d_b=grads[2])
+    assert grads[0] is not None
+    d_x = grads[0].reshape(x.shape)
+    return [kernels.linear(x, weight, bias), d_x, *(g for g in grads[1:] if g is not None)]
 
 
-def _large_loss() -> list[Tensor]:
-    """The vocabulary is so large that the loss keeps no logits."""
-    before, cpu._KEPT_LOGITS = cpu._KEPT_LOGITS, 0
-    try:
-        return run_loss(*loss_inputs(5, 3, 9, 4500))
-    finally:
-        cpu._KEPT_LOGITS = before
-
-
-def tensors(seed: int, scale: float = 1.0) -> list[Tensor]:
+def arrays(seed: int, scale: float = 1.0) -> list[Array]:
     """Odd sizes, one of them with several of the updates' chunks, one empty."""
     return [numbers((n,), seed + i, scale) for i, n in enumerate((7, 70_001, 0, 33))]
 
 
-def _norm() -> list[Tensor]:
-    return [torch.tensor(kernels.grad_norm(tensors(30)), dtype=torch.float64)]
+def _norm() -> list[Array]:
+    return [np.array(kernels.grad_norm(arrays(30)))]
 
 
-def _sgd() -> list[Tensor]:
-    params = tensors(30)
-    kernels.sgd_(params, tensors(40), 0.3, 0.7)
+def _sgd() -> list[Array]:
+    params = arrays(30)
+    _cpu.sgd(params=params, grads=arrays(40), lr=0.3, scale=0.7)
     return params
 
 
-def _adamw() -> list[Tensor]:
-    params, m, v = tensors(30), tensors(50, 0.0), tensors(60, 0.0)
+def adamw(params: list[Array], grads: list[Array], m: list[Array], v: list[Array], step: int, **changes: float) -> None:
+    settings = {"lr": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "scale": 1.0} | changes
+    _cpu.adamw(params=params, grads=grads, exp_avg=m, exp_avg_sq=v, step=step, **settings)
+
+
+def _adamw() -> list[Array]:
+    params, m, v = arrays(30), arrays(50, 0.0), arrays(60, 0.0)
     for step in (1, 2, 3):
-        kernels.adamw_(params, tensors(40 + 100 * step), m, v, step, 0.01, weight_decay=0.1, scale=0.7)
+        adamw(params, arrays(40 + 100 * step), m, v, step, weight_decay=0.1, scale=0.7)
     return [*params, *m, *v]
 
 
-def philox(seed: int, offset: int, count: int) -> Tensor:
-    """int32 (count,) of the kernel's words."""
-    words = torch.empty(count, dtype=torch.int32)
-    _cpu.philox(words.data_ptr(), count, seed, offset)
+def philox(seed: int, offset: int, count: int) -> Array:
+    """uint32 (count,) of the kernel's words."""
+    words = np.empty(count, dtype=np.uint32)
+    _cpu.philox(words=words, seed=seed, offset=offset)
     return words
 
 
-def math(f: int, x: Tensor) -> Tensor:
-    """f: 0 exp, 1 log, 2 tanh, 3 sigmoid."""
-    y = torch.empty_like(x)
-    _cpu.math(f, x.data_ptr(), y.data_ptr(), x.numel())
+def math(name: str, x: Array) -> Array:
+    """exp, log, tanh or sigmoid."""
+    x = np.ascontiguousarray(x)
+    y = np.empty_like(x)
+    getattr(_cpu, name)(x=x.reshape(-1), y=y.reshape(-1))
     return y
 
 
-def log_softmax(x: Tensor) -> Tensor:
-    y = torch.empty_like(x)
-    _cpu.log_softmax(x.data_ptr(), y.data_ptr(), x.numel() // x.shape[-1], x.shape[-1])
-    return y
+def _math() -> list[Array]:
+    x = np.arange(0, 2**32, 65_537).astype(np.uint32).view(np.float32)  # every kind of float
+    x = x[~np.isnan(x)]  # NaN has no promised bits
+    return [math("exp", x), math("log", abs(x)), math("tanh", x), math("sigmoid", x)]
 
 
-def _math() -> list[Tensor]:
-    bits = torch.arange(0, 2**32, 65_537).to(torch.int32)  # every kind of float; NaN has no promised bits
-    x = bits.view(torch.float32)
-    x = x[~x.isnan()]
-    return [math(0, x), math(1, x.abs()), math(2, x), math(3, x)]
-
-
-OPERATIONS: dict[str, Callable[[], list[Tensor]]] = {
+OPERATIONS: dict[str, Callable[[], list[Array]]] = {
     **{f"{c} real": lambda c=c: _layer(c, T=7, B=5, I=13, H=37) for c in CELLS},
     **{f"{c} ids": lambda c=c: _layer(c, T=7, B=5, I=13, H=37, ids=True) for c in CELLS},
     **{f"{c} ids by position": lambda c=c: _layer(c, T=3, B=2, I=29, H=16, ids=True, bias=False) for c in CELLS},
@@ -201,13 +237,13 @@ OPERATIONS: dict[str, Callable[[], list[Tensor]]] = {
         numbers((9, 7, 45), 10), numbers((35, 45), 11), numbers((35,), 12), numbers((9, 7, 35), 13)),
     "linear deep": lambda: run_linear(numbers((3, 600), 10), numbers((17, 600), 11), None, numbers((3, 17), 13)),
     "cross-entropy": lambda: run_loss(*loss_inputs(11, 13, 33, 45)),
-    "cross-entropy large": _large_loss,
+    "cross-entropy large": lambda: run_loss(*loss_inputs(5, 3, 9, 4500), keep=False),
     "norm": _norm,
     "sgd": _sgd,
     "adamw": _adamw,
     "dropout": lambda: [kernels.dropout(numbers((5, 77, 101), 15), 0.3, 2**64 - 5, 6)],
-    "philox": lambda: [philox(2**63 + 1, 3, 20_001)],
-    "log-softmax": lambda: [log_softmax(numbers((3, 77), 16, 20.0))],
+    "philox": lambda: [philox(2**63 + 1, 3, 20_001).view(np.int32)],
+    "log-softmax": lambda: [kernels.log_softmax(numbers((3, 77), 16, 20.0))],
     "math": _math,
 }  # fmt: skip
 

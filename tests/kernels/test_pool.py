@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-KERNEL = Path(__file__).parents[2] / "src" / "elman" / "kernels" / "cpu"
+KERNEL = Path(__file__).parents[2] / "src" / "native"
 pytestmark = pytest.mark.skipif(
     not KERNEL.is_dir(), reason="the tests run outside a checkout, without the kernel's source"
 )
@@ -39,11 +39,10 @@ def test_a_late_announcement_does_not_end_the_next_region(tmp_path, monkeypatch)
     source = (KERNEL / "pool.cpp").read_text(encoding="utf-8")
     assert LAST_LINE in source
     source = source.replace(LAST_LINE, LAST_LINE.replace("finished", "usleep(1500), finished"))
-    (tmp_path / "pool.cpp").write_text(source + PROGRAM, encoding="utf-8")
+    (tmp_path / "pool.cpp").write_text("#include <unistd.h>\n" + source + PROGRAM, encoding="utf-8")
     program = tmp_path / "pool"
-    subprocess.run(
-        [compiler, "-std=c++17", "-O1", "-pthread", f"-I{KERNEL}", tmp_path / "pool.cpp", "-o", program], check=True
-    )
+    sources = [tmp_path / "pool.cpp", *(KERNEL / f"{part}.cpp" for part in ("wait", "cores", "scratch", "environment"))]
+    subprocess.run([compiler, "-std=c++17", "-O1", "-pthread", f"-I{KERNEL}", *sources, "-o", program], check=True)
     monkeypatch.setenv("ELMAN_THREADS", "2")
     done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "0"

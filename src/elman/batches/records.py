@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from .. import philox
-from .windows import to_tensor
+from .windows import time_major
 
 _POOL = 32  # batches of records sorted together: enough that little is padding, few enough that an epoch is shuffled
 
@@ -22,7 +20,7 @@ def record_batches(
     seq_length: int,
     seed: int,
     epoch: int,
-) -> Iterator[tuple[Tensor, Tensor, bool]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
     """Minibatches whose rows are records, every record once, in an order shuffled by the seed.
 
     Records of about one length go together: pools of `_POOL` shuffled batches are sorted by length and cut, and
@@ -32,7 +30,7 @@ def record_batches(
     Args:
         ids: (N,) of any integer type. starts, lengths: int64 (R,), from `records.record_spans`.
     Yields:
-        inputs, targets: int64 (b, T); a target of -1 stands beyond the end of its record and is not to be counted.
+        inputs, targets: int64 (T, b); a target of -1 stands beyond the end of its record and is not to be counted.
         fresh: whether these are the first characters of the batch's records. If not, the rows are the first b of the
             minibatch before, and go on from its state.
     """
@@ -47,8 +45,8 @@ def record_batches(
             rows = rows[lengths[rows] > first]
             steps = np.arange(first, min(first + seq_length, int(lengths[rows[0]])))
             positions = np.minimum(starts[rows, None] + steps, len(ids) - 2)
-            inputs, targets = to_tensor(ids[positions]), to_tensor(ids[positions + 1])
-            targets[torch.from_numpy(steps >= lengths[rows, None])] = -1
+            inputs, targets = time_major(ids[positions]), time_major(ids[positions + 1])
+            targets[(steps >= lengths[rows, None]).T] = -1
             yield inputs, targets, first == 0
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from .. import philox
 from ..errors import InputError
 
-Batch = tuple[Tensor, Tensor]  # inputs, targets: int64 (B, T); targets are one step ahead
+Batch = tuple[np.ndarray, np.ndarray]  # inputs, targets: int64 (T, B); targets are one step ahead
 
 
 def sequential_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: int, epoch: int) -> Iterator[Batch]:
@@ -21,7 +19,7 @@ def sequential_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: 
         ids: (N,) of any integer type; it is sliced, never copied whole.
         seed, epoch: decide the offset in [0, seq_length) at which the text is begun.
     Yields:
-        inputs, targets: int64 (B, T).
+        inputs, targets: int64 (T, B).
     Raises:
         ValueError: the text is too short for one batch; says how short, and what would fit.
     """
@@ -31,7 +29,7 @@ def sequential_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: 
     rows = ids[offset : offset + per_row * batch_size].reshape(batch_size, per_row)
     ahead = ids[offset + 1 : offset + 1 + per_row * batch_size].reshape(batch_size, per_row)
     for start in range(0, per_row - seq_length + 1, seq_length):
-        yield to_tensor(rows[:, start : start + seq_length]), to_tensor(ahead[:, start : start + seq_length])
+        yield time_major(rows[:, start : start + seq_length]), time_major(ahead[:, start : start + seq_length])
 
 
 def random_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: int, epoch: int) -> Iterator[Batch]:
@@ -44,7 +42,7 @@ def random_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: int,
     steps = np.arange(seq_length)
     for first in range(0, count - batch_size + 1, batch_size):
         windows = starts[first : first + batch_size, None] + steps
-        yield to_tensor(ids[windows]), to_tensor(ids[windows + 1])
+        yield time_major(ids[windows]), time_major(ids[windows + 1])
 
 
 def num_batches(n_ids: int, batch_size: int, seq_length: int) -> int:
@@ -73,5 +71,6 @@ def check_fits(n_ids: int, batch_size: int, seq_length: int) -> None:
     )
 
 
-def to_tensor(ids: np.ndarray) -> Tensor:
-    return torch.from_numpy(ids.astype(np.int64))
+def time_major(rows: np.ndarray) -> np.ndarray:
+    """(B, T) of any integer type -> int64 (T, B), C-contiguous."""
+    return rows.T.astype(np.int64, order="C")

@@ -46,10 +46,6 @@ def main() -> None:
         sys.exit(2)  # no command: the help is printed already
     except (ElmanError, OSError, MemoryError) as error:
         _fail(error)
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):  # torch's own MemoryError
-            raise
-        _fail(MemoryError())
     except KeyboardInterrupt:
         sys.exit(130)
 

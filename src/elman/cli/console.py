@@ -53,7 +53,7 @@ def read_text(model: LanguageModel, place: str, encoding: str | None, encoding_e
     """A text for `model` to read, not yet normalised; bytes for a model of bytes."""
     from ..corpora import load_corpus
 
-    as_bytes = model.vocabulary is not None and model.vocabulary.kind == "bytes"
+    as_bytes = model.reading.is_bytes
     return load_corpus(
         place, normalisation="none", as_bytes=as_bytes, encoding=encoding, encoding_errors=encoding_errors
     ).text
@@ -61,9 +61,7 @@ def read_text(model: LanguageModel, place: str, encoding: str | None, encoding_e
 
 def warn_unknown(model: LanguageModel, prompt: str) -> str:
     """The characters of `prompt` that the model has never seen, after a line about them."""
-    from ..generation import unknown_characters
-
-    unseen = unknown_characters(model, prompt)
+    unseen = model.reading.unknown_characters(prompt)
     if unseen:
         err.print(f"elman: the model has never seen {unseen!r}; read as <unk>")
     return unseen

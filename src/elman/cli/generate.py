@@ -93,7 +93,7 @@ def generate(
         if json_:
             write_json({"sample": number, "prompt": prompt, **sample, "unknown": unseen})
         else:
-            blank = "\n" if number and not loaded.records else ""
+            blank = "\n" if number and not loaded.reading.records else ""
             write(f"{blank}{prompt}{sample['text']}\n")
 
 

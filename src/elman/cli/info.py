@@ -20,12 +20,13 @@ def info(model: ModelPath, json_: Json = False) -> None:
     from ..model import read_header
 
     header, loaded = read_header(model_path(model)), load_model(model)
-    vocabulary, (backend, why) = header.pop("vocabulary"), serving(loaded.output.weight)
+    vocabulary, (backend, why) = header.pop("vocabulary"), serving()
     facts = {
         **{k: v for k, v in header.items() if k != "run"},
-        "vocabulary": f"{len(loaded.vocabulary or ())} {vocabulary['kind']}",
-        "parameters": sum(p.numel() for p in loaded.parameters()),
+        "vocabulary": f"{loaded.vocab_size} {vocabulary['kind']}",
+        "parameters": sum(p.size for p in loaded.parameters()),
         "digest": loaded.digest(),
+        "fingerprint": loaded.fingerprint(),
         "backend": f"{backend} ({why})",
     }
     if json_:

@@ -60,13 +60,13 @@ def inspect(
     from ..scoring import score
 
     loaded = load_model(model)
-    assert loaded.vocabulary is not None
     training_text, held_out = _training_text(loaded, model, corpus)
     text = read_text(loaded, file, encoding, encoding_errors)
     cost = score(loaded, text)
     found, values = look(loaded, cost, layer, chosen)
     layer = loaded.layer.num_layers - 1 if layer is None else layer
-    written, others = write(loaded, length, temperature, seed), {"this text": loaded.vocabulary.encode(cost.data)}
+    written = write(loaded, length, temperature, seed)
+    others = {"this text": loaded.reading.vocabulary.encode(cost.data)}
     report = memorisation(written, training_text, held_out, others, seed)
     if html is not None:
         from ..files import write_atomically
@@ -83,7 +83,7 @@ def inspect(
         "activation": kind(loaded),
         "units": [vars(unit) for unit in found],
     }
-    overlaps = quotations(report, loaded.vocabulary)
+    overlaps = quotations(report, loaded.reading.vocabulary)
     if json_:
         write_json(facts | {"memorisation": _as_json(report, overlaps)})
     else:
@@ -103,8 +103,7 @@ def _training_text(model: LanguageModel, path: Path, corpus: str | None) -> tupl
 
     if corpus is None:
         return recorded_corpus(model, read_header(model_path(path))["run"])
-    assert model.vocabulary is not None
-    return model.vocabulary.encode(read_corpus(model, corpus).text), None
+    return model.reading.vocabulary.encode(read_corpus(model, corpus).text), None
 
 
 def _as_json(report: Report, overlaps: list[dict[str, Any]]) -> dict[str, Any]:

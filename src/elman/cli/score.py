@@ -109,10 +109,9 @@ def _summarise(model: LanguageModel, names: Sequence[str], scores: Sequence[Scor
     """A row for each file, with the baselines' bits per character, and one in all for several: its file is null."""
     from ..scoring import baselines, perplexity
 
-    assert model.vocabulary is not None
     rows, totals = [], []
     for name, result in zip(names, scores, strict=True):
-        bits = baselines(result.data, model.vocabulary.encode(result.data), model.vocab_size)
+        bits = baselines(result.data, model.reading.vocabulary.encode(result.data), model.vocab_size)
         totals.append(bits)
         rows.append(_summary(name, result) | {k: v / len(result.surprisal) for k, v in bits.items()})
     if len(rows) > 1:
@@ -124,7 +123,7 @@ def _summarise(model: LanguageModel, names: Sequence[str], scores: Sequence[Scor
         total |= {k: sum(bits[k] for bits in totals) / total["characters"] for k in totals[0]}
         rows.append({k: total[k] for k in rows[0]})
     if form == "table":
-        _print_summary(rows, list(totals[0]), model.vocabulary.kind)
+        _print_summary(rows, list(totals[0]), model.reading.vocabulary.kind)
     else:
         _write(rows, form)
 

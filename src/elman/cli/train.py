@@ -11,6 +11,7 @@ import typer
 
 from ..errors import InputError, TrainingDiverged
 from .console import Bytes, Encoding, EncodingErrors, Json, err, out, write_json
+from .options import changes, with_recipe_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _RECORD_CHARACTERS = 20_000_000  # to train on, over all epochs, where nobody says how many: a minute or so on two cores
 
 
+@with_recipe_options
 def train(
     corpus: Annotated[
         str,
@@ -39,33 +41,12 @@ def train(
         Path | None, typer.Option(metavar="RUN", help="Folder to write; runs/CORPUS if left out.")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Write over a run that is there.")] = False,
-    cell: Annotated[str | None, typer.Option(help="rnn_relu (also: rnn), rnn_tanh, gru or lstm.")] = None,
-    hidden_size: Annotated[int | None, typer.Option(help="Hidden units of each layer.")] = None,
-    num_layers: Annotated[int | None, typer.Option(help="Recurrent layers.")] = None,
-    dropout: Annotated[float | None, typer.Option(help="Between layers, while training.")] = None,
-    seq_length: Annotated[int | None, typer.Option(help="Steps of truncated back-propagation.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Sequences side by side.")] = None,
-    partition: Annotated[str | None, typer.Option(help="sequential or random.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd, adam or adamw.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="For adamw.")] = None,
-    clip: Annotated[float | None, typer.Option(help="Largest norm of the whole gradient; 0: no clipping.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the text.")] = None,
-    val_fraction: Annotated[float | None, typer.Option(help="Share of the text, its end, to hold out.")] = None,
-    eval_every: Annotated[int | None, typer.Option(help="Epochs between measurements of the held-out end.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides all that is random.")] = None,
-    max_chars: Annotated[int | None, typer.Option(help="Train on the first so many characters.")] = None,
-    normalisation: Annotated[str | None, typer.Option(help="book (lower-case, white space collapsed) or none.")] = None,
-    prompt: Annotated[
-        list[str] | None, typer.Option(help="Prompt to continue while training; may be repeated.")
-    ] = None,
-    sample_every: Annotated[int | None, typer.Option(help="Epochs between continuations; 0: none.")] = None,
-    length: Annotated[int | None, typer.Option(help="Characters of a continuation.")] = None,
     every: Annotated[int, typer.Option(help="Print a line every so many epochs; 0: ten lines.")] = 0,
     as_bytes: Bytes = False,
     encoding: Encoding = None,
     encoding_errors: EncodingErrors = "strict",
     json_: Json = False,
+    **settings: Any,
 ) -> None:
     """Train a model on a text; write RUN/model.safetensors, log.jsonl and curve.svg.
 
@@ -74,39 +55,15 @@ def train(
     from ..corpora import load_corpus
     from ..training import load_recipe
 
-    changes = {
-        "cell": "rnn_relu" if cell == "rnn" else cell,
-        "hidden_size": hidden_size,
-        "num_layers": num_layers,
-        "dropout": dropout,
-        "seq_length": seq_length,
-        "batch_size": batch_size,
-        "partition": partition,
-        "optimizer": optimizer,
-        "lr": lr,
-        "weight_decay": weight_decay,
-        "epochs": epochs,
-        "val_fraction": val_fraction,
-        "eval_every": eval_every,
-        "seed": seed,
-        "max_chars": max_chars,
-        "normalisation": normalisation,
-        "prompts": prompt or None,
-        "sample_every": sample_every,
-        "sample_length": length,
-    }
     if every < 0:
         raise InputError(f"--every must be at least 0, got {every}")
     records = records or field is not None
-    settings = load_recipe(recipe or ("records" if records else "book"))
-    settings = settings.replace(**{k: v for k, v in changes.items() if v is not None})
-    if clip is not None:
-        settings = settings.replace(clip=clip or None)
+    chosen = load_recipe(recipe or ("records" if records else "book")).replace(**changes(settings))
     with _download_bar() as progress:
         text = load_corpus(
             corpus,
-            settings.max_chars,
-            normalisation=settings.normalisation,
+            chosen.max_chars,
+            normalisation=chosen.normalisation,
             as_bytes=as_bytes,
             encoding=encoding,
             encoding_errors=encoding_errors,
@@ -114,11 +71,11 @@ def train(
             field=field,
             progress=progress,
         )
-    if recipe is None and records and epochs is None:
-        settings = settings.replace(epochs=min(settings.epochs, max(1, round(_RECORD_CHARACTERS / len(text)))))
+    if recipe is None and records and settings["epochs"] is None:
+        chosen = chosen.replace(epochs=min(chosen.epochs, max(1, round(_RECORD_CHARACTERS / len(text)))))
     folder = _run_folder(output, text.name, overwrite)
     try:
-        _train(text, settings, folder, every or max(1, settings.epochs // 10), json_)
+        _train(text, chosen, folder, every or max(1, chosen.epochs // 10), json_)
     except BaseException:
         for empty in (folder, folder.parent) if output is None else ():
             with suppress(OSError):  # it has something in it
@@ -132,12 +89,12 @@ def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bo
     from ..training.curve import save_curve
 
     model = build_model(text, settings)
-    backend, why = serving(model.output.weight)
+    backend, why = serving()
     say = err if as_json else out
     say.print(
         f"{text.name}: {_size(text)}, {model.vocab_size} in the vocabulary, normalisation {text.normalisation}\n"
         f"{settings.cell} {settings.num_layers} x {settings.hidden_size}, "
-        f"{sum(p.numel() for p in model.parameters()):,} parameters; backend {backend} ({why})"
+        f"{sum(p.size for p in model.parameters()):,} parameters; backend {backend} ({why})"
     )
     with _training_bar() as (on_step, above):
 

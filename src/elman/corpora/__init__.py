@@ -1,9 +1,10 @@
-"""Corpora: named ones, files, folders, addresses and standard input -> text. Without torch."""
+"""Corpora: named ones, files, folders, addresses and standard input -> text."""
 
 from __future__ import annotations
 
 import codecs
 import difflib
+import hashlib
 import sys
 import urllib.parse
 from dataclasses import dataclass
@@ -13,14 +14,14 @@ from pathlib import Path
 from ..errors import CorpusError
 from ..text import (
     NORMALISATIONS,
+    Reading,
     Vocabulary,
     json_field,
     normalise,
     record_lines,
     without_blank_lines,
 )
-from .download import Progress, download, refuse_password
-from .files import Part, bounded, decode, gunzip, read_file, read_folder
+from .files import Part, Progress, bounded, decode, gunzip, read_file, read_folder
 from .named import NAMED, corpora, read_named, without_licence
 
 __all__ = ["Corpus", "Progress", "corpora", "load_corpus"]
@@ -42,6 +43,15 @@ class Corpus:
     def vocabulary(self) -> Vocabulary:
         """Of this text's characters; of bytes if the text is bytes."""
         return Vocabulary.from_text(self.text) if isinstance(self.text, str) else Vocabulary.bytes()
+
+    def reading(self) -> Reading:
+        """How a model of this text reads."""
+        return Reading(self.vocabulary(), self.normalisation, self.records)
+
+    def digest(self) -> str:
+        """SHA-256 of the text as UTF-8, or of the bytes."""
+        data = self.text if isinstance(self.text, bytes) else self.text.encode("utf-8", "surrogatepass")
+        return hashlib.sha256(data).hexdigest()
 
     def __len__(self) -> int:
         return len(self.text)
@@ -145,6 +155,8 @@ def _read(name: str, progress: Progress | None) -> tuple[str, str, list[Part]]:
     if name == "-":
         return "stdin", "standard input", [("standard input", bounded(sys.stdin.buffer, "standard input"))]
     if name.lower().startswith(("http://", "https://")):
+        from .download import download, refuse_password  # its imports cost more than most commands do
+
         refuse_password(name)
         path = urllib.parse.urlsplit(name).path
         last = path.rstrip("/").rsplit("/", 1)[-1]

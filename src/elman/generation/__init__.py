@@ -5,7 +5,7 @@ from __future__ import annotations
 from .beam import Beam, beam_search
 from .loop import Streams, generate_ids
 from .sampling import Sampling
-from .text import generate, prompt_ids, stream, unknown_characters
+from .text import generate, stream
 
 __all__ = [
     "Beam",
@@ -14,7 +14,5 @@ __all__ = [
     "beam_search",
     "generate",
     "generate_ids",
-    "prompt_ids",
     "stream",
-    "unknown_characters",
 ]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
+from .. import kernels
 from ..errors import InputError
-from ..model import LanguageModel, ModelState, evaluating
+from ..model import LanguageModel, ModelState
 from .sampling import Sampling
-from .text import prompt_ids
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,6 @@ class Beam:
     """-log2 of its probability after the prompt, the end of the record included if it has one."""
 
 
-@torch.no_grad()
 def beam_search(model: LanguageModel, prompt: str = "", length: int = 50, width: int = 10) -> list[Beam]:
     """The likeliest continuations of `prompt` by `length` characters, as far as `width` can see.
 
@@ -36,23 +34,21 @@ def beam_search(model: LanguageModel, prompt: str = "", length: int = 50, width:
     Returns:
         up to `width` of them, likeliest first. <unk> is never written, and its probability is given to no other.
     Raises:
-        ValueError: a width or length out of range, or a model without a vocabulary.
+        ValueError: a width or length out of range.
     """
     if width < 1:
         raise InputError(f"width must be at least 1, got {width}")
     if length < 0:
         raise InputError(f"length must be at least 0, got {length}")
-    ids = prompt_ids(model, prompt)
-    vocabulary = model.vocabulary
-    assert vocabulary is not None
-    end = int(vocabulary.encode("\n")[0]) if model.records else -1
-    bias = Sampling().bias(vocabulary, model.vocab_size)
-    device = next(model.parameters()).device
+    reading, vocabulary = model.reading, model.reading.vocabulary
+    ids = reading.prompt(prompt)
+    end = reading.line_end if reading.records else -1
+    bias = Sampling().bias(vocabulary)
     # W strings: their nats (W,), ids (t, W), and the state after them (L, W, H).
     nats, strings, state = np.zeros(1), np.empty((0, 1), dtype=np.int64), None
     logp = np.full((1, model.vocab_size), -np.log(model.vocab_size))
     if len(ids):
-        logp, state = _read(model, ids[:, None], state, device)
+        logp, state = _read(model, ids[:, None], state)
     ended: list[tuple[float, tuple[int, ...]]] = []
     for step in range(length):
         cost = nats[:, None] - (logp if bias is None else logp + bias)
@@ -71,24 +67,21 @@ def beam_search(model: LanguageModel, prompt: str = "", length: int = 50, width:
         if not len(keep):
             break
         if step + 1 < length:
-            logp, state = _read(model, strings[-1:], _take(state, rows), device)
+            logp, state = _read(model, strings[-1:], _take(state, rows))
     best = sorted([*ended, *((c, tuple(s)) for c, s in zip(nats, strings.T, strict=True))], key=lambda b: b[0])[:width]
     return [
         Beam(
-            vocabulary.decode(np.array(s, dtype=np.int64)).removesuffix("\n" if model.records else ""),
+            vocabulary.decode(np.array(s, dtype=np.int64)).removesuffix("\n" if reading.records else ""),
             float(c / np.log(2)),
         )
         for c, s in best
     ]
 
 
-def _read(
-    model: LanguageModel, ids: np.ndarray, state: ModelState | None, device: torch.device
-) -> tuple[np.ndarray, ModelState]:
+def _read(model: LanguageModel, ids: np.ndarray, state: ModelState | None) -> tuple[np.ndarray, ModelState]:
     """float64 (W, V) log-probabilities after ids (T, W), and the state."""
-    with evaluating():
-        logits, after = model(torch.from_numpy(ids).to(device), state)
-    return torch.log_softmax(logits[-1].double(), -1).cpu().numpy(), after
+    logits, after = model(ids, state)
+    return kernels.log_softmax(logits[-1]).astype(np.float64), after
 
 
 def _take(state: ModelState | None, rows: np.ndarray) -> ModelState | None:
@@ -96,5 +89,5 @@ def _take(state: ModelState | None, rows: np.ndarray) -> ModelState | None:
     if state is None:
         return None
     if isinstance(state, tuple):
-        return state[0][:, rows].contiguous(), state[1][:, rows].contiguous()
-    return state[:, rows].contiguous()
+        return state[0][:, rows], state[1][:, rows]
+    return state[:, rows]

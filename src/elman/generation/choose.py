@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from .. import kernels
 from ..errors import InputError
 from .sampling import Sampling
-
-
-def _exp(x: np.ndarray) -> np.ndarray:
-    """float32 exp of float32 x <= 0: the one function of the arithmetic below that IEEE 754 does not define."""
-    return kernels.exp(torch.from_numpy(x)).numpy()
 
 
 def weights(logits: np.ndarray, sampling: Sampling) -> np.ndarray:
@@ -30,7 +24,7 @@ def weights(logits: np.ndarray, sampling: Sampling) -> np.ndarray:
         return w
     with np.errstate(over="ignore", invalid="ignore"):  # a product may overflow to -inf, and -inf times 0 is masked
         scaled = (logits - logits[likeliest[0]]) * np.float32(sampling.exponent)
-        w = _exp(scaled).astype(np.float64)
+        w = kernels.exp(scaled).astype(np.float64)  # the one function here that IEEE 754 does not define
     w[np.isneginf(logits)] = 0.0
     if sampling.top_k is not None:
         w[likeliest[sampling.top_k :]] = 0.0

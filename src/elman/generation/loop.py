@@ -7,10 +7,9 @@ depend on what else is in the batch, on how it is cut into calls, or on where th
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from .. import kernels, philox
-from ..model import LanguageModel, ModelState, evaluating
+from ..model import LanguageModel
 from .choose import choose
 from .sampling import Sampling
 
@@ -25,64 +24,45 @@ class Streams:
     """
 
     def __init__(self, model: LanguageModel, prompts: np.ndarray, sampling: Sampling, first: int = 0) -> None:
-        self.model, self.sampling = model, sampling
-        self._bias = sampling.bias(model.vocabulary, model.vocab_size)
+        self.sampling, self._bias = sampling, sampling.bias(model.reading.vocabulary)
         batch = prompts.shape[1]
         self._words = [philox.generator(sampling.seed, philox.DRAW + first + b) for b in range(batch)]
-        self._device = next(model.parameters()).device
-        self._state: ModelState | None = None
-        self._logits = np.zeros((batch, model.vocab_size), dtype=np.float32)
-        output = (model.output.weight, model.output.bias)
-        self._native = kernels.decoder(model.layer.cell, batch, model.layer.weights(), output)
-        if self._native is not None:
-            self._logits = self._native.logits.numpy()  # shared: always those after the last token read
+        self._decoder = kernels.decoder(model.network, batch)
         self._seen = np.zeros((batch, model.vocab_size), dtype=bool)
         if len(prompts):
             self._seen[np.arange(batch), prompts] = True
-            self._read(prompts)
-
-    @torch.no_grad()
-    def _read(self, ids: np.ndarray) -> None:
-        """Let the model read ids (T, B)."""
-        if self._native is not None:
-            self._native.read(torch.from_numpy(ids.astype(np.int64)))
-            return
-        with evaluating():
-            logits, self._state = self.model(torch.from_numpy(ids.astype(np.int64)).to(self._device), self._state)
-        self._logits = logits[-1].float().cpu().numpy()
+            self._decoder.read(prompts)
 
     def advance(self, steps: int) -> np.ndarray:
         """The next int64 (steps, B) ids. Many short calls give what one long one does."""
-        s = self.sampling
-        if self._native is not None:
+        s, native = self.sampling, getattr(self._decoder, "generate", None)
+        if native is not None:
             draws = None
             if s.temperature != 0:
-                draws = np.stack([words.random_raw(steps) for words in self._words], axis=1)
-                draws = torch.from_numpy(philox.unit(draws))
-            bias = None if self._bias is None else torch.from_numpy(self._bias)
-            return self._native.generate(
+                draws = philox.unit(np.stack([words.random_raw(steps) for words in self._words], axis=1))
+            return native(
                 steps,
-                bias,
+                self._bias,
                 s.exponent,
                 draws,
                 top_k=s.top_k,
                 top_p=s.top_p,
                 min_p=s.min_p,
                 penalty=s.repetition_penalty,
-                seen=torch.from_numpy(self._seen),
-            ).numpy()
+                seen=self._seen,
+            )
         made = np.empty((steps, len(self._words)), dtype=np.int64)
         for t in range(steps):
             for b, words in enumerate(self._words):
                 u = float(philox.unit(words.random_raw(1))[0])
                 made[t, b] = choose(self._shape(b), self.sampling, u)
             self._seen[np.arange(len(self._words)), made[t]] = True
-            self._read(made[t : t + 1])
+            self._decoder.read(made[t : t + 1])
         return made
 
     def _shape(self, b: int) -> np.ndarray:
         """float32 (V,): the logits of stream b after bias and penalty."""
-        logits = self._logits[b] if self._bias is None else self._logits[b] + self._bias
+        logits = self._decoder.logits[b] if self._bias is None else self._decoder.logits[b] + self._bias
         penalty = np.float32(self.sampling.repetition_penalty)
         if penalty == 1:
             return logits

@@ -67,18 +67,18 @@ class Sampling:
         """alpha / temperature, which multiplies the logits; -1 stands for greedy."""
         return -1.0 if self.temperature == 0 else self.alpha / self.temperature
 
-    def bias(self, vocabulary: Vocabulary | None, vocab_size: int) -> np.ndarray | None:
+    def bias(self, vocabulary: Vocabulary) -> np.ndarray | None:
         """float32 (V,) to add to the logits, or None for nothing: `logit_bias`, and -inf for what must not come, <unk>
         among it.
 
         Raises:
             ValueError: a character that is not in the vocabulary, or that is not ASCII where the vocabulary is bytes.
         """
-        bias = np.zeros(vocab_size, dtype=np.float32)
-        if vocabulary is not None and vocabulary.kind == "chars":
+        bias = np.zeros(len(vocabulary), dtype=np.float32)
+        if vocabulary.kind == "chars":
             bias[0] = -np.inf
         if self.allowed is not None:
-            forbidden = np.ones(vocab_size, dtype=bool)
+            forbidden = np.ones(len(vocabulary), dtype=bool)
             forbidden[[_id(vocabulary, c, "allowed") for c in self.allowed]] = False
             bias[forbidden] = -np.inf
         for character, value in (self.logit_bias or {}).items():
@@ -88,8 +88,8 @@ class Sampling:
         return bias if bias.any() else None
 
 
-def _id(vocabulary: Vocabulary | None, character: str, name: str) -> int:
-    ids = vocabulary.encode(character) if vocabulary is not None else []
-    if len(ids) != 1 or vocabulary is None or vocabulary.unknown(np.asarray(ids)):
+def _id(vocabulary: Vocabulary, character: str, name: str) -> int:
+    ids = vocabulary.encode(character)
+    if len(ids) != 1 or vocabulary.unknown(ids):
         raise InputError(f"{name}: the model has no character {character!r}")
     return int(ids[0])

@@ -13,7 +13,6 @@ import numpy as np
 
 from ..errors import InputError
 from ..model import LanguageModel
-from ..text import normalise
 from .loop import Streams
 from .sampling import Sampling
 from .writer import Writer
@@ -45,9 +44,9 @@ def generate(
     """Continue `prompt` by at most `length` characters.
 
     Args:
-        prompt: normalised as the model's corpus was. What the vocabulary lacks is read as <unk>; `unknown_characters`
-            lists it. Empty: the first character is drawn from all of them alike, unless the model is one of records,
-            which then begins a record.
+        prompt: normalised as the model's corpus was. What the vocabulary lacks is read as <unk>;
+            `Reading.unknown_characters` lists it. Empty: the first character is drawn from all of them alike, unless
+            the model is one of records, which then begins a record.
         length: most characters (bytes, for a model of bytes) to write, at least 0.
         num_samples: write so many continuations in one batch; sample i draws from (seed, i), whatever the number.
         stop: end before the first of these strings; one that never comes changes nothing. A model of records stops at
@@ -57,7 +56,7 @@ def generate(
         the continuation, without the prompt and the stop string; a list of them if `num_samples` is given. <unk> is
         never written.
     Raises:
-        ValueError: a setting out of range, or a model without a vocabulary.
+        ValueError: a setting out of range.
     """
     texts = [""] * (1 if num_samples is None else num_samples)
     for index, piece in _stream(model, prompt, length, len(texts), stop, settings):
@@ -103,7 +102,7 @@ def stream(
 def _stream(
     model: LanguageModel, prompt: str, length: int, count: int, stop: str | Sequence[str], settings: dict[str, Any]
 ) -> Iterator[tuple[int, str]]:
-    sampling, ids = Sampling(**settings), prompt_ids(model, prompt)
+    sampling, ids = Sampling(**settings), model.reading.prompt(prompt)
     if length < 0:
         raise InputError(f"length must be at least 0, got {length}")
     if count < 1:
@@ -111,25 +110,16 @@ def _stream(
     stops = (stop,) if isinstance(stop, str) else tuple(stop)
     if "" in stops:
         raise InputError("a stop string is empty; leave it out")
-    if model.records:
+    if model.reading.records:
         stops = (*stops, "\n")
     streams = Streams(model, np.repeat(ids[:, None], count, axis=1), sampling)
     return _pieces(model, streams, length, stops, count)
 
 
-def prompt_ids(model: LanguageModel, prompt: str) -> np.ndarray:
-    """int64 (T,): the prompt as the model reads it; a model of records reads the end of the record before it first."""
-    if model.vocabulary is None:
-        raise InputError("the model has no vocabulary; train it with fit, or set model.vocabulary")
-    start = "\n" if model.records else ""
-    return model.vocabulary.encode(start + normalise(prompt, model.normalisation)).astype(np.int64)
-
-
 def _pieces(
     model: LanguageModel, streams: Streams, length: int, stops: Sequence[str], count: int
 ) -> Iterator[tuple[int, str]]:
-    assert model.vocabulary is not None
-    writers = [Writer(model.vocabulary, stops) for _ in range(count)]
+    writers = [Writer(model.reading.vocabulary, stops) for _ in range(count)]
     burst, done = 1, 0
     while done < length and not all(w.ended for w in writers):
         steps, start = min(burst, length - done), time.perf_counter()
@@ -143,11 +133,3 @@ def _pieces(
     for index, writer in enumerate(writers):
         if piece := writer.close():
             yield index, piece
-
-
-def unknown_characters(model: LanguageModel, text: str) -> str:
-    """The distinct characters of `text`, after normalisation, that the model's vocabulary lacks, in order."""
-    if model.vocabulary is None or model.vocabulary.kind == "bytes":
-        return ""
-    known = set(model.vocabulary.symbols)
-    return "".join(dict.fromkeys(c for c in normalise(text, model.normalisation) if c not in known))

@@ -19,7 +19,7 @@ from ..corpora import Corpus, corpora, load_corpus
 from ..errors import CorpusError, InputError
 from ..generation import Sampling, Streams, generate_ids
 from ..model import LanguageModel
-from ..text import Vocabulary, line_end, record_spans
+from ..text import Vocabulary, record_spans
 from .matching import Matches, expected_longest, longest_matches, ngram_text
 
 ORDER = 6
@@ -123,11 +123,10 @@ def write(model: LanguageModel, length: int, temperature: float = 1.0, seed: int
     """ids (length,) that the model writes from nothing: a text, or records until there are enough."""
     if length < 1:
         raise InputError(f"length must be at least 1, got {length}")
-    assert model.vocabulary is not None
     sampling = Sampling(temperature=temperature, seed=seed)
-    if not model.records:
+    if not model.reading.records:
         return generate_ids(model, np.zeros(0, dtype=np.int64), length, sampling)[:, 0]
-    end, parts, size, first = line_end(model.vocabulary), [], 0, 0
+    end, parts, size, first = model.reading.line_end, [], 0, 0
     while size < length:
         streams = Streams(model, np.full((1, _ROWS), end, dtype=np.int64), sampling, first)
         made = streams.advance(_BURST)
@@ -150,7 +149,7 @@ def recorded_corpus(model: LanguageModel, run: Mapping[str, Any]) -> tuple[np.nd
         CorpusError: no such text, one that cannot be had, or one that has changed; one line.
     """
     recipe, recorded = run.get("recipe") or {}, run.get("corpus") or {}
-    name, source, size = (recorded.get(key) for key in ("name", "source", "characters"))
+    name, source, size, digest = (recorded.get(key) for key in ("name", "source", "characters", "digest"))
     place = name if name in {entry["name"] for entry in corpora()} else source
     if place in (None, "a string", "standard input"):
         raise CorpusError(f"the model was trained on {place or 'a text that its file does not name'}; give --corpus")
@@ -158,29 +157,27 @@ def recorded_corpus(model: LanguageModel, run: Mapping[str, Any]) -> tuple[np.nd
         corpus = read_corpus(model, str(place), recipe.get("max_chars"))
     except CorpusError as error:
         raise CorpusError(f"the model's training text: {error}; or give --corpus") from None
-    if len(corpus) != size:
+    if digest != corpus.digest():
         raise CorpusError(
-            f"{place} has {len(corpus):,} characters, but the model was trained on {size or 0:,}; give what it was "
-            "trained on as --corpus"
+            f"{place} is not the text that the model was trained on: it has {len(corpus):,} characters, that had "
+            f"{size or 0:,}, and the digests differ; give what it was trained on as --corpus"
         )
-    assert model.vocabulary is not None
-    ids = model.vocabulary.encode(corpus.text)
+    ids = model.reading.vocabulary.encode(corpus.text)
     held_out = _held_out(model, ids, float(recipe.get("val_fraction") or 0), int(recipe.get("seed") or 0))
     return ids[~held_out], ids[held_out] if held_out.any() else None
 
 
 def read_corpus(model: LanguageModel, place: str, max_chars: int | None = None) -> Corpus:
     """A text, prepared as for training this model."""
-    as_bytes = model.vocabulary is not None and model.vocabulary.kind == "bytes"
-    return load_corpus(place, max_chars, normalisation=model.normalisation, as_bytes=as_bytes, records=model.records)
+    r = model.reading
+    return load_corpus(place, max_chars, normalisation=r.normalisation, as_bytes=r.is_bytes, records=r.records)
 
 
 def _held_out(model: LanguageModel, ids: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """bool (N,): not trained on, as `epochs` decides it."""
-    assert model.vocabulary is not None
-    if not model.records:
+    if not model.reading.records:
         return np.arange(len(ids)) >= len(ids) - int(len(ids) * fraction)
-    end = line_end(model.vocabulary)
+    end = model.reading.line_end
     lengths = record_spans(np.concatenate([np.array([end], dtype=ids.dtype), ids]), end)[1]
     mask = np.zeros(len(lengths), dtype=bool)
     mask[shuffled(len(lengths), seed)[len(lengths) - int(len(lengths) * fraction) :]] = True

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
+from .. import kernels
 from ..errors import InputError
-from ..model import LanguageModel, make_layer
+from ..model import LanguageModel, make_layer, parameter_shapes
 from ..scoring import Score, alternatives, walk, widths
-from ..text import Vocabulary, line_end, record_spans
+from ..text import Vocabulary, record_spans
 
 MEASURED = 50_000
 """Characters, from the text's beginning, on which units are chosen."""
@@ -88,10 +88,10 @@ def units(
 
 def after(model: LanguageModel, score: Score, count: int = 5) -> list[tuple[str, float]]:
     """The likeliest tokens after the end of the text, with their probabilities; a byte that is not ASCII as b'..'."""
-    assert model.vocabulary is not None
-    ids = model.vocabulary.encode(score.data)[-1:] if score.records else model.vocabulary.encode(score.data)
+    vocabulary = model.reading.vocabulary
+    ids = vocabulary.encode(score.data)[-1:] if score.records else vocabulary.encode(score.data)
     tokens, bits = alternatives(model, ids, np.array([0]), np.array([len(ids)]), count)
-    return [(_name(model.vocabulary, int(t)), float(2.0**-b)) for t, b in zip(tokens[-1], bits[-1], strict=True)]
+    return [(_name(vocabulary, int(t)), float(2.0**-b)) for t, b in zip(tokens[-1], bits[-1], strict=True)]
 
 
 def _name(vocabulary: Vocabulary, token: int) -> str:
@@ -143,10 +143,9 @@ def correlation_ratio(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def activations(model: LanguageModel, score: Score, layer: int, chosen: Sequence[int] | None) -> np.ndarray:
     """float32 (C, U): the chosen units of a layer, or all, when the model has read each character of the text."""
-    assert model.vocabulary is not None
-    ids = model.vocabulary.encode(score.data)
+    ids = model.reading.vocabulary.encode(score.data)
     if score.records:  # each is read from its line end before to its own, which begins the next one afresh
-        end = line_end(model.vocabulary)
+        end = model.reading.line_end
         ids = np.concatenate([np.array([end], dtype=ids.dtype), ids])
         if ids[-1] != end:
             ids = np.append(ids, ids.dtype.type(end))
@@ -164,47 +163,24 @@ def activations(model: LanguageModel, score: Score, layer: int, chosen: Sequence
     return values[ends]
 
 
-@torch.no_grad()
 def _walk_units(
     model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, layer: int, chosen: list[int]
 ) -> np.ndarray:
     """float32 (sum of lengths, U), in the order of the sequences."""
     offsets = np.cumsum(lengths) - lengths
     values = np.empty((int(lengths.sum()), len(chosen)), dtype=np.float32)
-    blocks = walk(_below(model, layer + 1), ids, starts, lengths)
-    inputs = walk(_below(model, layer), ids, starts, lengths) if layer else None
-    before = torch.zeros(0)
-    for block in blocks:
-        part = block.hidden[..., chosen]
-        if model.layer.cell == "lstm":
-            if block.first == 0:
-                before = block.hidden.new_zeros((1, *block.hidden.shape[1:]))
-            earlier = torch.cat((before[:, : block.hidden.shape[1]], block.hidden[:-1]))
-            below = next(inputs).hidden if inputs else torch.from_numpy(block.take(ids, 0)).to(part.device)
-            part = torch.where(part == 0, 0.0, part / _output_gate(model, layer, below, earlier, chosen)).clamp(-1, 1)
-            before = block.hidden[-1:]
-        values[block.places(offsets)] = part.float().cpu().numpy()[block.counted]
+    for block in walk(_first_layers(model, layer + 1), ids, starts, lengths, cells=model.layer.cell == "lstm"):
+        part = block.hidden if block.cells is None else kernels.tanh(block.cells)
+        values[block.places(offsets)] = part[block.counted][:, chosen]
     return values
 
 
-def _output_gate(
-    model: LanguageModel, layer: int, below: torch.Tensor, earlier: torch.Tensor, chosen: list[int]
-) -> torch.Tensor:
-    """o of an LSTM's step, from which h = o tanh(c): of the chosen units, (steps, b, U)."""
-    w_ih, w_hh, b_ih, b_hh = (None if w is None else w.chunk(4)[3][chosen] for w in model.layer.weights()[layer])
-    assert w_ih is not None
-    assert w_hh is not None
-    projected = w_ih.t()[below] if below.dim() == 2 else torch.nn.functional.linear(below, w_ih)
-    biases = sum(b for b in (b_ih, b_hh) if b is not None)
-    return torch.sigmoid(projected + torch.nn.functional.linear(earlier, w_hh) + biases)
-
-
-def _below(model: LanguageModel, num_layers: int) -> LanguageModel:
-    """The model with its first layers only."""
-    if num_layers == model.layer.num_layers:
+def _first_layers(model: LanguageModel, count: int) -> LanguageModel:
+    """The model with its first layers only, whose memory it shares."""
+    layer = model.layer
+    if count == layer.num_layers:
         return model
-    layer = make_layer(
-        model.layer.cell, model.vocab_size, model.layer.hidden_size, num_layers, bias=model.layer.bias
-    ).to(next(model.parameters()))
-    layer.load_state_dict({name: w for name, w in model.layer.state_dict().items() if name in layer.state_dict()})
-    return LanguageModel(layer, model.vocab_size)
+    shapes = parameter_shapes(layer.cell, layer.input_size, layer.hidden_size, count, layer.bias)
+    arrays = {name: array for name, array in layer.named_parameters().items() if name in shapes}
+    first = make_layer(layer.cell, layer.input_size, layer.hidden_size, count, bias=layer.bias, arrays=arrays)
+    return LanguageModel(first, model.reading, model.output.named_parameters())

@@ -1,128 +1,326 @@
-"""Plain PyTorch loops: the definition of every operation. Slow, differentiable, any device and dtype.
+"""The definition of every operation in plain NumPy, one step of time after another, with the derivatives written out.
 
-Shapes, last axis fastest: T steps, B batch, V vocabulary, I input, H hidden, G gates (RNN 1, GRU 3, LSTM 4).
-Parameters have torch's layout and gate order: GRU (r, z, n) with the reset gate applied after the matrix product, as in
-torch and cuDNN; LSTM (i, f, g, o).
+GRU (r, z, n) with the reset gate applied after the matrix product, as in torch and cuDNN; LSTM (i, f, g, o). The sums
+of a matrix product are NumPy's, whose order is not defined, so the native kernel agrees up to rounding; its own order
+is in docs/arithmetic.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
 
-State = tuple[Tensor, ...]  # (h,) or (h, c), each (B, H)
-Weights = tuple[Tensor, Tensor, Tensor | None, Tensor | None]  # w_ih (GH, I), w_hh (GH, H), b_ih (GH), b_hh (GH)
+from .backend import Array, Cell, Dropout, Network, State, StepResult, Update, Weights
 
 
-def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
-    """One recurrent layer over T steps; see `elman.kernels.recurrent` for the shapes."""
+def sigmoid(x: Array) -> Array:
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, np.float32(1)) / (1 + e)
+
+
+# --- one step of a cell, and back ---
+#
+# A forward step takes x (B, GH), the input's share of the pre-activations, and h (B, GH), the recurrent share, with the
+# state before; it returns the state after and what its derivative needs. A backward step takes that and the gradient of
+# the state after; it returns the gradients of x, of h, and of the state before as far as it does not go through W_hh.
+
+
+def _rnn_relu(x: Array, h: Array, state: State) -> tuple[State, Array]:
+    after = np.maximum(x + h, 0)
+    return (after,), after
+
+
+def _rnn_relu_back(saved: Array, grad: State, state: State) -> tuple[Array, Array, State]:
+    d = np.where(saved > 0, grad[0], np.float32(0))
+    return d, d, (np.zeros_like(d),)
+
+
+def _rnn_tanh(x: Array, h: Array, state: State) -> tuple[State, Array]:
+    after = np.tanh(x + h)
+    return (after,), after
+
+
+def _rnn_tanh_back(saved: Array, grad: State, state: State) -> tuple[Array, Array, State]:
+    d = grad[0] * (1 - saved * saved)
+    return d, d, (np.zeros_like(d),)
+
+
+def _gru(x: Array, h: Array, state: State) -> tuple[State, Array]:
+    (xr, xz, xn), (hr, hz, hn) = np.split(x, 3, -1), np.split(h, 3, -1)
+    r, z = sigmoid(xr + hr), sigmoid(xz + hz)
+    n = np.tanh(xn + r * hn)
+    return (n + z * (state[0] - n),), np.stack((r, z, n, hn))
+
+
+def _gru_back(saved: Array, grad: State, state: State) -> tuple[Array, Array, State]:
+    (r, z, n, hn), g = saved, grad[0]
+    dn = g * (1 - z) * (1 - n * n)
+    dz = g * (state[0] - n) * z * (1 - z)
+    dr = dn * hn * r * (1 - r)
+    return np.concatenate((dr, dz, dn), -1), np.concatenate((dr, dz, dn * r), -1), (g * z,)
+
+
+def _lstm(x: Array, h: Array, state: State) -> tuple[State, Array]:
+    i, f, g, o = np.split(x + h, 4, -1)
+    i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+    c = f * state[1] + i * g
+    return (o * np.tanh(c), c), np.stack((i, f, g, o, c))
+
+
+def _lstm_back(saved: Array, grad: State, state: State) -> tuple[Array, Array, State]:
+    i, f, g, o, c = saved
+    squashed = np.tanh(c)
+    dc = grad[1] + grad[0] * o * (1 - squashed * squashed)
+    do = grad[0] * squashed * o * (1 - o)
+    d = np.concatenate((dc * g * i * (1 - i), dc * state[1] * f * (1 - f), dc * i * (1 - g * g), do), -1)
+    return d, d, (np.zeros_like(dc), dc * f)
+
+
+_Step = Callable[[Array, Array, State], tuple[State, Array]]
+_StepBack = Callable[[Array, State, State], tuple[Array, Array, State]]
+_STEPS: dict[str, tuple[_Step, _StepBack]] = {
+    "rnn_relu": (_rnn_relu, _rnn_relu_back),
+    "rnn_tanh": (_rnn_tanh, _rnn_tanh_back),
+    "gru": (_gru, _gru_back),
+    "lstm": (_lstm, _lstm_back),
+}
+
+
+# --- a layer ---
+
+
+@dataclass
+class _Trace:
+    """A layer's forward pass: all that its backward pass needs."""
+
+    x: Array
+    output: Array
+    states: list[State]
+    """Before each step, and after the last."""
+    saved: list[Array]
+
+
+def _project(x: Array, w_ih: Array, b_ih: Array | None) -> Array:
+    """(T, B, GH). Token ids select columns: one-hot without the zeros."""
+    projected = w_ih.T[x] if x.dtype.kind in "iu" else x @ w_ih.T
+    return projected if b_ih is None else projected + b_ih
+
+
+def _forward(cell: Cell, x: Array, state: State, weights: Weights) -> _Trace:
     w_ih, w_hh, b_ih, b_hh = weights
-    projected = project(x, w_ih, b_ih)
-    output = []
-    for t in range(x.shape[0]):
-        state = step(cell, projected[t], state, w_hh, b_hh)
-        output.append(state[0])
-    if not output:
-        return projected[..., : w_hh.shape[1]], state
-    return torch.stack(output), state
+    projected, step = _project(x, w_ih, b_ih), _STEPS[cell.name][0]
+    trace = _Trace(x, np.empty((*x.shape[:2], w_hh.shape[1]), dtype=w_hh.dtype), [state], [])
+    for t in range(len(x)):
+        state, saved = step(projected[t], linear(state[0], w_hh, b_hh), state)
+        trace.output[t] = state[0]
+        trace.states.append(state)
+        trace.saved.append(saved)
+    return trace
 
 
-def project(x: Tensor, w_ih: Tensor, b_ih: Tensor | None) -> Tensor:
-    """The input's share of the pre-activations, (T, B, GH). Token ids select columns: one-hot without the zeros."""
-    if x.is_floating_point():
-        return F.linear(x, w_ih, b_ih)
-    columns = F.embedding(x, w_ih.t())
-    return columns if b_ih is None else columns + b_ih
+def _backward(cell: Cell, trace: _Trace, weights: Weights, d_output: Array) -> tuple[Array, list[Array]]:
+    """From the gradient of the output: that of the pre-activations' input share, (T, B, GH), and of the weights."""
+    w_ih, w_hh, b_ih, b_hh = weights
+    back, grad = _STEPS[cell.name][1], tuple(np.zeros_like(part) for part in trace.states[0])
+    d_projected = np.empty((*trace.x.shape[:2], len(w_hh)), dtype=w_hh.dtype)
+    d_recurrent = np.empty_like(d_projected)
+    for t in reversed(range(len(trace.x))):
+        grad = (grad[0] + d_output[t], *grad[1:])
+        d_projected[t], d_recurrent[t], grad = back(trace.saved[t], grad, trace.states[t])
+        grad = (grad[0] + d_recurrent[t] @ w_hh, *grad[1:])
+    d_w_ih = np.zeros_like(w_ih)
+    if trace.x.dtype.kind in "iu":
+        np.add.at(d_w_ih.T, trace.x, d_projected)
+    else:
+        d_w_ih += np.einsum("tbg,tbi->gi", d_projected, trace.x)
+    before = np.stack([state[0] for state in trace.states[:-1]]) if len(trace.x) else trace.output
+    grads = [d_w_ih, np.einsum("tbg,tbh->gh", d_recurrent, before)]
+    if b_ih is not None and b_hh is not None:
+        grads += [d_projected.sum((0, 1)), d_recurrent.sum((0, 1))]
+    return d_projected, grads
 
 
-def step(cell: str, projected: Tensor, state: State, w_hh: Tensor, b_hh: Tensor | None) -> State:
-    """One step of `cell`: projected (B, GH) and state -> state."""
-    h = state[0]
-    recurrent_part = F.linear(h, w_hh, b_hh)
-    if cell == "rnn_relu":
-        return (torch.relu(projected + recurrent_part),)
-    if cell == "rnn_tanh":
-        return (torch.tanh(projected + recurrent_part),)
-    if cell == "gru":
-        xr, xz, xn = projected.chunk(3, -1)
-        hr, hz, hn = recurrent_part.chunk(3, -1)
-        r, z = torch.sigmoid(xr + hr), torch.sigmoid(xz + hz)
-        n = torch.tanh(xn + r * hn)
-        return (n + z * (h - n),)
-    assert cell == "lstm", cell
-    i, f, g, o = (projected + recurrent_part).chunk(4, -1)
-    c = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
-    return (torch.sigmoid(o) * torch.tanh(c), c)
+def recurrent(cell: Cell, x: Array, state: State, weights: Weights) -> tuple[Array, State]:
+    trace = _forward(cell, x, state, weights)
+    return trace.output, trace.states[-1]
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return F.linear(x, weight, bias)
+# --- the dense output ---
 
 
-def cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> tuple[Tensor, Tensor]:
-    logits, flat = F.linear(hidden, weight, bias).flatten(0, -2), targets.reshape(-1)
-    nats = F.cross_entropy(logits, flat, ignore_index=-1, reduction="none")
-    return nats.sum() / (flat >= 0).sum(), nats.detach().view(targets.shape)
+def linear(x: Array, weight: Array, bias: Array | None) -> Array:
+    y = x @ weight.T
+    return y if bias is None else y + bias
 
 
-def dropout(x: Tensor, p: float, seed: int, offset: int) -> Tensor:
+def log_softmax(x: Array) -> Array:
+    shifted = x - x.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+
+
+def cross_entropy(hidden: Array, weight: Array, bias: Array | None, targets: Array) -> tuple[float, Array]:
+    counted = targets >= 0
+    chosen = np.take_along_axis(
+        log_softmax(linear(hidden, weight, bias)), np.where(counted, targets, 0)[..., None], -1
+    )[..., 0]
+    nats = np.where(counted, -chosen, np.float32(0))
+    return (float(nats.sum() / counted.sum()) if counted.any() else math.nan), nats
+
+
+# --- a whole model ---
+
+
+def _traces(network: Network, ids: Array, state: State, dropout_: Dropout | None) -> list[_Trace]:
+    traces, x = [], ids
+    for layer, weights in enumerate(network.layers):
+        if layer and dropout_:
+            x = _mask_of(dropout_, layer, x)
+        traces.append(_forward(network.cell, x, tuple(part[layer] for part in state), weights))
+        x = traces[-1].output
+    return traces
+
+
+def _mask_of(settings: Dropout, layer: int, x: Array) -> Array:
+    return dropout(x, settings.p, settings.seed, settings.offset + (layer - 1) * x.size)
+
+
+def _last(traces: list[_Trace]) -> State:
+    return tuple(np.stack(parts) for parts in zip(*(trace.states[-1] for trace in traces), strict=True))
+
+
+def run(network: Network, ids: Array, state: State) -> tuple[Array, State]:
+    traces = _traces(network, ids, state, None)
+    return traces[-1].output, _last(traces)
+
+
+def run_cells(network: Network, ids: Array, state: State) -> tuple[Array, Array, State]:
+    traces = _traces(network, ids, state, None)
+    cells = [after[1] for after in traces[-1].states[1:]]
+    return traces[-1].output, np.stack(cells) if cells else traces[-1].output, _last(traces)
+
+
+def loss_and_grads(
+    network: Network, ids: Array, targets: Array, state: State, dropout_: Dropout | None
+) -> tuple[float, State, list[Array]]:
+    traces = _traces(network, ids, state, dropout_)
+    hidden = traces[-1].output
+    mean, _ = cross_entropy(hidden, network.weight, network.bias, targets)
+    d, counted = np.exp(log_softmax(linear(hidden, network.weight, network.bias))), (targets >= 0)[..., None]
+    rows = d.reshape(targets.size, -1)
+    rows[np.arange(len(rows)), np.maximum(targets, 0).reshape(-1)] -= 1
+    d = np.where(counted, d, np.float32(0)) / np.float32(max(1, counted.sum()))
+    grads = [np.einsum("tbv,tbh->vh", d, hidden)] + ([d.sum((0, 1))] if network.bias is not None else [])
+    d = d @ network.weight
+    for layer in reversed(range(len(network.layers))):
+        d, of_layer = _backward(network.cell, traces[layer], network.layers[layer], d)
+        grads = of_layer + grads
+        if layer:
+            d = d @ network.layers[layer][0]
+            if dropout_:
+                d = _mask_of(dropout_, layer, d)
+    return mean, _last(traces), grads
+
+
+class ReferenceStepper:
+    """A Stepper: gradients, norms, clipping and the update, one after the other."""
+
+    def __init__(self, network: Network) -> None:
+        self._network, self._state = network, network.begin_state(0)
+
+    def step(self, ids: Array, targets: Array, fresh: bool, dropout: Dropout | None, update: Update) -> StepResult:
+        network, rows = self._network, ids.shape[1]
+        if fresh:
+            self._state = network.begin_state(rows)
+        state = tuple(part[:, :rows] for part in self._state)
+        loss, self._state, grads = loss_and_grads(network, ids, targets, state, dropout)
+        norm, each = grad_norm(grads), (len(grads) - (1 if network.bias is None else 2)) // len(network.layers)
+        parts = [grads[i * each : (i + 1) * each] for i in range(len(network.layers))]
+        parts.append(grads[len(parts) * each :])
+        if math.isfinite(loss) and math.isfinite(norm):
+            scale = update.clip / norm if update.clip and norm > update.clip else 1.0
+            apply(update, network.weights(), [g * np.float32(scale) for g in grads])
+        return StepResult(loss, norm, [grad_norm(part) for part in parts])
+
+    def sync(self) -> None: ...
+
+
+def stepper(network: Network) -> ReferenceStepper:
+    return ReferenceStepper(network)
+
+
+def apply(update: Update, weights: Sequence[Array], grads: Sequence[Array]) -> None:
+    """SGD, or AdamW with decoupled weight decay; 0 makes it Adam. In place.
+
+    Source: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
+    """
+    u = update
+    if not u.exp_avg:
+        for w, g in zip(weights, grads, strict=True):
+            w -= g * np.float32(u.lr)
+        return
+    correction1, correction2 = 1 - u.beta1**u.step, math.sqrt(1 - u.beta2**u.step)
+    for w, grad, m, v in zip(weights, grads, u.exp_avg, u.exp_avg_sq, strict=True):
+        g = grad.reshape(-1)
+        m[:] = m * np.float32(u.beta1) + g * np.float32(1 - u.beta1)
+        v[:] = v * np.float32(u.beta2) + g * g * np.float32(1 - u.beta2)
+        below = np.sqrt(v) / np.float32(correction2) + np.float32(u.eps)
+        w *= np.float32(1 - u.lr * u.weight_decay)
+        w -= (m / below).reshape(w.shape) * np.float32(u.lr / correction1)
+
+
+class ReferenceDecoder:
+    """A Decoder that runs the network a call at a time."""
+
+    def __init__(self, network: Network, batch_size: int) -> None:
+        self._network, self.state = network, network.begin_state(batch_size)
+        self.logits = np.zeros((batch_size, network.vocab_size), dtype=np.float32)
+
+    def read(self, ids: Array) -> None:
+        if len(ids):
+            hidden, self.state = run(self._network, ids, self.state)
+            self.logits = linear(hidden[-1], self._network.weight, self._network.bias)
+
+
+def decoder(network: Network, batch_size: int) -> ReferenceDecoder:
+    return ReferenceDecoder(network, batch_size)
+
+
+# --- element by element ---
+
+
+def dropout(x: Array, p: float, seed: int, offset: int) -> Array:
     first, skip = divmod(offset, 4)
-    blocks = (skip + x.numel() + 3) // 4
-    words = philox(seed, first, blocks, x.device).reshape(-1)[skip : skip + x.numel()]
+    words = philox(seed, first, (skip + x.size + 3) // 4).reshape(-1)[skip : skip + x.size]
     keep = words >= round(p * 2**32)
-    return torch.where(keep.view(x.shape), x * (1.0 / (1.0 - p)), torch.zeros((), dtype=x.dtype, device=x.device))
+    return np.where(keep.reshape(x.shape), x * np.float32(1.0 / (1.0 - p)), np.float32(0))
 
 
-def philox(seed: int, first: int, blocks: int, device: torch.device | str = "cpu") -> Tensor:
-    """Philox4x32-10: int64 (blocks, 4) of 32-bit words, for counters first .. first+blocks-1 and a 64-bit key.
+def philox(seed: int, first: int, blocks: int) -> Array:
+    """Philox4x32-10: uint64 (blocks, 4) of 32-bit words, for counters first .. first+blocks-1 and a 64-bit key.
 
     Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
     """
-    low = 0xFFFFFFFF
-    counter = torch.arange(first, first + blocks, dtype=torch.int64, device=device)
-    a, b, c, d = counter & low, counter >> 32, torch.zeros_like(counter), torch.zeros_like(counter)
-    k0, k1 = seed & low, (seed >> 32) & low
+    low, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    counter = np.arange(blocks, dtype=np.uint64) + np.uint64(first % 2**64)
+    a, b, c, d = counter & low, counter >> half, np.zeros_like(counter), np.zeros_like(counter)
+    k0, k1 = seed & 0xFFFFFFFF, seed >> 32
     for _ in range(10):
-        # int64 products wrap but keep their 64 bits; the mask undoes the arithmetic shift's sign.
-        p0, p1 = a * 0xD2511F53, c * 0xCD9E8D57
-        a, b, c, d = ((p1 >> 32) & low) ^ b ^ k0, p1 & low, ((p0 >> 32) & low) ^ d ^ k1, p0 & low
-        k0, k1 = (k0 + 0x9E3779B9) & low, (k1 + 0xBB67AE85) & low
-    return torch.stack((a, b, c, d), -1)
+        p0, p1 = a * np.uint64(0xD2511F53), c * np.uint64(0xCD9E8D57)
+        a, b, c, d = (p1 >> half) ^ b ^ np.uint64(k0), p1 & low, (p0 >> half) ^ d ^ np.uint64(k1), p0 & low
+        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
+    return np.stack((a, b, c, d), -1)
 
 
-def exp(x: Tensor) -> Tensor:
-    return torch.exp(x)
+def exp(x: Array) -> Array:
+    return np.exp(x)
 
 
-def grad_norm(grads: Sequence[Tensor]) -> float:
-    return sum(g.double().square().sum().item() for g in grads) ** 0.5
+def tanh(x: Array) -> Array:
+    return np.tanh(x)
 
 
-def sgd_(params: Sequence[Tensor], grads: Sequence[Tensor], lr: float, scale: float) -> None:
-    for p, g in zip(params, grads, strict=True):
-        p.sub_((g * scale) * lr)
-
-
-def adamw_(
-    params: Sequence[Tensor],
-    grads: Sequence[Tensor],
-    exp_avg: Sequence[Tensor],
-    exp_avg_sq: Sequence[Tensor],
-    step: int,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    scale: float,
-) -> None:
-    correction1, correction2 = 1 - beta1**step, (1 - beta2**step) ** 0.5
-    for p, g, m, v in zip(params, grads, exp_avg, exp_avg_sq, strict=True):
-        g = g * scale
-        p.mul_(1 - lr * weight_decay)
-        m.mul_(beta1).add_(g * (1 - beta1))
-        v.mul_(beta2).add_((g * g) * (1 - beta2))
-        p.sub_((m / (v.sqrt() / correction2 + eps)) * (lr / correction1))
+def grad_norm(arrays: Sequence[Array]) -> float:
+    return math.sqrt(sum(float(np.square(a, dtype=np.float64).sum()) for a in arrays))

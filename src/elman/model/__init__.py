@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .file import FORMAT, load, read_header, save
-from .language import LanguageModel, ModelState, detach
-from .layers import GRU, LSTM, RNN, evaluating, make_layer
+from .language import LanguageModel
+from .layers import GRU, LSTM, RNN, ModelState, make_layer, parameter_shapes
 
 __all__ = [
     "FORMAT",
@@ -13,10 +13,9 @@ __all__ = [
     "RNN",
     "LanguageModel",
     "ModelState",
-    "detach",
-    "evaluating",
     "load",
     "make_layer",
+    "parameter_shapes",
     "read_header",
     "save",
 ]

@@ -10,14 +10,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from safetensors import SafetensorError
-from safetensors.torch import load as from_safetensors
-from safetensors.torch import save as to_safetensors
+from safetensors.numpy import load as from_safetensors
+from safetensors.numpy import save as to_safetensors
 
 from ..errors import InputError, ModelFileError
 from ..files import write_atomically
-from ..text import NORMALISATIONS, Vocabulary
+from ..text import Reading
 from .language import LanguageModel
 from .layers import make_layer, parameter_shapes
 
@@ -33,16 +33,12 @@ def save(model: LanguageModel, path: str | Path, run: dict[str, Any] | None = No
     Args:
         run: a summary of the training, for `elman info`; any JSON.
     Raises:
-        InputError: the model has no vocabulary, so that no one could use it; parameters that no file can hold; or
-            weights that are not finite, which `load` would refuse.
+        InputError: weights that are not finite, which `load` would refuse.
     """
-    if model.vocabulary is None:
-        raise InputError("the model has no vocabulary; train it with fit, or set model.vocabulary")
-    model.check_parameters()
-    for name, parameter in model.named_parameters():
-        if not bool(parameter.isfinite().all()):
+    tensors = model.named_parameters()
+    for name, array in tensors.items():
+        if not np.isfinite(array).all():
             raise InputError(f"{name} is not all finite numbers: the training diverged; a file of it could not be used")
-    tensors = {name: p.detach().to("cpu").contiguous() for name, p in model.named_parameters()}
     header = {
         "cell": model.layer.cell,
         "vocab_size": model.vocab_size,
@@ -50,9 +46,7 @@ def save(model: LanguageModel, path: str | Path, run: dict[str, Any] | None = No
         "num_layers": model.layer.num_layers,
         "dropout": model.layer.dropout,
         "bias": model.layer.bias,
-        "vocabulary": model.vocabulary.to_dict(),
-        "normalisation": model.normalisation,
-        "records": model.records,
+        **model.reading.to_dict(),
         "needs": [],
         "run": run or {},
     }
@@ -64,8 +58,6 @@ def save(model: LanguageModel, path: str | Path, run: dict[str, Any] | None = No
 def load(path: str | Path) -> LanguageModel:
     """The model of a file, ready to generate and score.
 
-    Returns:
-        a LanguageModel in evaluation mode, with its vocabulary and normalisation, on the CPU.
     Raises:
         ModelFileError: missing, truncated, damaged, not a model of Elman's, of a newer format, or one whose weights
             are not numbers.
@@ -73,24 +65,34 @@ def load(path: str | Path) -> LanguageModel:
     header, tensors = _read(path)
     try:
         _check_sizes(header, tensors)
-        shape = (header[key] for key in ("vocab_size", "hidden_size", "num_layers", "dropout", "bias"))
-        layer = make_layer(header["cell"], *shape)
-        if header["normalisation"] not in NORMALISATIONS:
-            raise InputError(f"unknown normalisation {header['normalisation']!r}")
-        vocabulary = Vocabulary.from_dict(header["vocabulary"])
-        model = LanguageModel(
-            layer, header["vocab_size"], vocabulary, header["normalisation"], header.get("records") is True
+        if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
+            raise ModelFileError(f"{path}: its weights are not all numbers: its training diverged; train it again")
+        arrays = {name: np.array(tensor, dtype=np.float32, order="C") for name, tensor in tensors.items()}
+        layer = make_layer(
+            header["cell"],
+            header["vocab_size"],
+            header["hidden_size"],
+            header["num_layers"],
+            header["dropout"],
+            bool(header["bias"]),
+            arrays={name: arrays[f"layer.{name}"] for name in _layer_shapes(header)},
         )
-        model.to(next(iter(tensors.values())).dtype).load_state_dict(tensors)
+        output = {name: arrays[f"output.{name}"] for name in ("weight", "bias")}
+        return LanguageModel(layer, Reading.from_dict(header), output)
+    except ModelFileError:
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ModelFileError(f"{path}: the header and the weights do not make a model: {reason}") from None
-    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
-        raise ModelFileError(f"{path}: its weights are not all numbers: its training diverged; train it again")
-    return model.eval()
 
 
-def _check_sizes(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+def _layer_shapes(header: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Of the recurrent layer that a checked header describes, in the order of its parameters."""
+    V, H, L = (header[key] for key in ("vocab_size", "hidden_size", "num_layers"))
+    return parameter_shapes(header["cell"], V, H, L, bool(header["bias"]))
+
+
+def _check_sizes(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
     """Raises InputError if the header names sizes that the weights do not have, before memory is asked for them."""
     V, H, L = (header[key] for key in ("vocab_size", "hidden_size", "num_layers"))
     for size in (V, H, L):
@@ -99,10 +101,10 @@ def _check_sizes(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> No
     per_layer = 4 if header["bias"] else 2
     if len(tensors) != per_layer * L + 2:
         raise InputError(f"{len(tensors)} tensors; {L} layers have {per_layer * L + 2}")
-    dtype, layer = tensors["output.weight"].dtype, parameter_shapes(header["cell"], V, H, L, bool(header["bias"]))
-    expected = {f"layer.{name}": shape for name, shape in layer.items()}
+    dtype = tensors["output.weight"].dtype
+    expected = {f"layer.{name}": shape for name, shape in _layer_shapes(header).items()}
     expected |= {"output.weight": (V, H), "output.bias": (V,)}
-    if dtype not in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
+    if dtype not in (np.float32, np.float64, np.float16):
         raise InputError(f"weights of {dtype}; expected real numbers")
     for name, shape in expected.items():
         if name not in tensors:
@@ -117,7 +119,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
     return _read(path)[0]
 
 
-def _read(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def _read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The file, read into memory before any of it is checked: it may be written over meanwhile."""
     try:
         data = Path(path).read_bytes()
@@ -163,10 +165,10 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True).encode("utf-8", "backslashreplace").decode()
 
 
-def _digest(config: str, tensors: dict[str, torch.Tensor]) -> str:
+def _digest(config: str, tensors: dict[str, np.ndarray]) -> str:
     digest = hashlib.sha256(config.encode())
     for name in sorted(tensors):
         tensor = tensors[name]
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(f"{name} torch.{tensor.dtype} {tuple(tensor.shape)}\n".encode())  # as the first files had it
+        digest.update(tensor.tobytes())
     return digest.hexdigest()

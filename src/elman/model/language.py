@@ -3,144 +3,126 @@
 from __future__ import annotations
 
 import hashlib
-import math
+import json
+from collections.abc import Mapping
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
 from .. import kernels
 from ..errors import InputError
-from ..text import Vocabulary
+from ..kernels import CELLS, Array, Dropout, Network
+from ..text import Reading
 from . import initial
-from .layers import _Recurrent
-
-ModelState = Tensor | tuple[Tensor, Tensor]  # h (L, B, H), or (h, c)
+from .layers import ModelState, Parameters, Recurrent, check_ids, pack_state, uniform, unpack_state
 
 
-class LanguageModel(nn.Module):
+class Dense(Parameters):
+    """A dense layer: y = W x + b. `weight` (V, H), `bias` (V)."""
+
+    def __init__(self, hidden_size: int, vocab_size: int, arrays: Mapping[str, Array] | None = None) -> None:
+        if arrays is None:
+            shapes = {"weight": (vocab_size, hidden_size), "bias": (vocab_size,)}
+            arrays = {n: uniform(2**31 + i, shape, hidden_size) for i, (n, shape) in enumerate(shapes.items())}
+        self._arrays = dict(arrays)
+
+
+class LanguageModel(Parameters):
     """A language model over the tokens of a vocabulary.
 
     Args:
-        layer: RNN, GRU or LSTM with input_size V, time-major, one direction.
-        vocab_size: V.
-        vocabulary: what the ids mean. `fit` sets it from the corpus if it is None.
-        normalisation: what was done to the text before it was encoded ("book" or "none"); `generate` and `score` do the
-            same to theirs.
-        records: trained on records: a text is a sequence of lines, the state is reset at each, and a line is primed by
-            the line end before it.
+        layer: RNN, GRU or LSTM with input_size V.
+        reading: how the model reads text; as `Corpus.reading` gives it.
+        output: the memory of the dense layer, "weight" (V, H) and "bias" (V); None: new.
     Raises:
-        TypeError: the layer is none of Elman's, but torch's, say.
-        ValueError: the layer's or the vocabulary's size is not V, or the layer is bidirectional or batch_first.
+        TypeError: the layer is none of the core's, but torch's, say.
+        InputError: the layer's input size is not that of the vocabulary.
     """
 
-    def __init__(
-        self,
-        layer: _Recurrent,
-        vocab_size: int,
-        vocabulary: Vocabulary | None = None,
-        normalisation: str = "none",
-        records: bool = False,
-    ) -> None:
-        super().__init__()
-        if not isinstance(layer, _Recurrent):
+    def __init__(self, layer: Recurrent, reading: Reading, output: Mapping[str, Array] | None = None) -> None:
+        if not isinstance(layer, Recurrent):
             kind = type(layer)
-            raise TypeError(f"the layer is {kind.__module__}.{kind.__name__}; expected elman.RNN, GRU or LSTM")
-        if layer.input_size != vocab_size:
-            raise InputError(
-                f"the layer's input_size is {layer.input_size} but vocab_size is {vocab_size}; make them equal"
+            raise TypeError(
+                f"the layer is {kind.__module__}.{kind.__name__}; expected elman.RNN, GRU or LSTM "
+                "(elman.torch.from_torch copies torch's)"
             )
-        if layer.bidirectional:
+        if layer.input_size != len(reading):
             raise InputError(
-                "a bidirectional layer sees the characters that it should predict; use bidirectional=False"
+                f"the layer's input_size is {layer.input_size} but the vocabulary has {len(reading)} entries; "
+                "make them equal"
             )
-        if layer.batch_first:
-            raise InputError("LanguageModel is time-major, (T, B); use a layer with batch_first=False")
-        if vocabulary is not None and len(vocabulary) != vocab_size:
-            raise InputError(f"the vocabulary has {len(vocabulary)} entries but vocab_size is {vocab_size}")
-        self.layer = layer
-        weight = next(layer.parameters())
-        self.output = nn.Linear(layer.hidden_size, vocab_size, device=weight.device, dtype=weight.dtype)
-        self.vocab_size, self.vocabulary, self.normalisation = vocab_size, vocabulary, normalisation
-        self.records = records
+        self.layer, self.reading = layer, reading
+        self.output = Dense(layer.hidden_size, len(reading), output)
+        self._arrays = {f"layer.{name}": array for name, array in layer.named_parameters().items()}
+        self._arrays |= {f"output.{name}": array for name, array in self.output.named_parameters().items()}
+        self.network = Network(CELLS[layer.cell], layer.weights(), self.output.weight, self.output.bias)
+        """The weights as `elman.kernels` takes them."""
+
+    @property
+    def vocab_size(self) -> int:
+        """V."""
+        return self.network.vocab_size
 
     def begin_state(self, batch_size: int) -> ModelState:
         """Zeros for the start of a text: h (L, B, H), or (h, c) for the LSTM."""
         return self.layer.begin_state(batch_size)
 
-    def forward(self, ids: Tensor, state: ModelState | None = None) -> tuple[Tensor, ModelState]:
-        """Args: ids int64 (T, B); state from an earlier call, zeros if None. Returns: logits (T, B, V), state."""
-        hidden, last = self.layer(ids, state)
+    def __call__(self, ids: Array, state: ModelState | None = None) -> tuple[Array, ModelState]:
+        """
+        Args:
+            ids: integers (T, B). state: from an earlier call; zeros if None.
+        Returns:
+            logits: float32 (T, B, V). state: after ids[-1].
+        Raises:
+            InputError: an id outside the vocabulary, or a state of another shape.
+        """
+        hidden, last = self.hidden(ids, state)
         return kernels.linear(hidden, self.output.weight, self.output.bias), last
 
-    def loss(self, ids: Tensor, targets: Tensor, state: ModelState | None = None) -> tuple[Tensor, Tensor, ModelState]:
-        """The cross-entropy of `targets` after `ids`, both int64 (T, B).
+    def hidden(self, ids: Array, state: ModelState | None = None) -> tuple[Array, ModelState]:
+        """As a call, but the last layer's output, (T, B, H), in place of logits."""
+        ids = self._ids(ids, "token ids")
+        parts = unpack_state(self.begin_state(ids.shape[1]) if state is None else state, self.layer, ids.shape[1])
+        hidden, last = kernels.run(self.network, ids, parts)
+        return hidden, pack_state(last)
+
+    def loss(self, ids: Array, targets: Array, state: ModelState | None = None) -> tuple[float, Array, ModelState]:
+        """The cross-entropy of `targets` after `ids`, both integers (T, B); a target of -1 does not count.
 
         Returns:
-            mean: 0-d, nats, differentiable.
-            nats: (T, B), the loss of each target, detached.
-            state: after ids[-1].
+            mean: nats. nats: (T, B), the loss of each target. state: after ids[-1].
         """
-        hidden, last = self.layer(ids, state)
-        mean, nats = kernels.cross_entropy(hidden, self.output.weight, self.output.bias, targets)
-        return mean, nats, last
+        hidden, last = self.hidden(ids, state)
+        targets = self._ids(targets, "targets", ids)
+        return *kernels.cross_entropy(hidden, self.output.weight, self.output.bias, targets), last
 
-    def loss_and_grads(self, ids: Tensor, targets: Tensor, state: ModelState) -> tuple[float, ModelState, list[Tensor]]:
-        """A step of training without the update: faster than `loss` and `backward`, and the same bits.
+    def loss_and_grads(
+        self, ids: Array, targets: Array, state: ModelState | None = None, dropout: Dropout | None = None
+    ) -> tuple[float, ModelState, list[Array]]:
+        """A step of training without the update.
 
         Args:
-            ids, targets: int64 (T, B); a target of -1 does not count.
+            ids, targets: integers (T, B); a target of -1 does not count.
+            dropout: what to drop between layers; None: nothing.
         Returns:
             mean: nats.
             state: after ids[-1]; no gradient flows through it.
             grads: of `parameters()`, in that order.
         """
-        layer, drop = self.layer, None
-        weights, output = layer.weights(), (self.output.weight, self.output.bias)
-        used = [w for group in (*weights, output) for w in group if w is not None]
-        if len({id(w) for w in used}) < len(used) or not all(type(w) is nn.Parameter for w in used):
-            self.check_parameters()
-        parts = (state,) if isinstance(state, Tensor) else state
-        if layer.dropout and layer.training:
-            drop = layer.draw_dropout([0] + [ids.numel() * layer.hidden_size] * (layer.num_layers - 1))
-        mean, last, grads = kernels.loss_and_grads(
-            layer.cell,
-            ids,
-            targets,
-            list(zip(*(part.unbind(0) for part in parts), strict=True)),
-            weights,
-            output,
-            drop,
-        )
-        parts = map(list, zip(*last, strict=True))  # one layer's is not copied: as in layers.stack
-        packed = tuple(torch.stack(part) if len(part) > 1 else part[0][None] for part in parts)
-        return mean, packed if layer.cell == "lstm" else packed[0], grads  # type: ignore[return-value]
+        ids = self._ids(ids, "token ids")
+        targets = self._ids(targets, "targets", ids)
+        parts = unpack_state(self.begin_state(ids.shape[1]) if state is None else state, self.layer, ids.shape[1])
+        mean, last, grads = kernels.loss_and_grads(self.network, ids, targets, parts, dropout)
+        return mean, pack_state(last), grads
 
-    def check_parameters(self) -> None:
-        """What `fit`, `loss_and_grads` and `save` work on: a layer's own parameters and the output's, and no others.
+    def _ids(self, ids: Array, what: str, like: Array | None = None) -> Array:
+        ids = np.asarray(ids)
+        if ids.dtype.kind not in "iu" or ids.ndim != 2:
+            raise InputError(f"{what} are {ids.dtype} {ids.shape}; expected integers (T, B)")
+        if like is not None and ids.shape != np.shape(like):
+            raise InputError(f"{what} are {ids.shape} but the ids are {np.shape(like)}; expected one for each")
+        check_ids(ids, self.vocab_size, what, 0 if like is None else -1)
+        return ids.astype(np.int64, copy=False)
 
-        Raises:
-            InputError: some are shared, reparametrised (as by weight_norm or pruning), missing or more; names them.
-        """
-        expected = [f"layer.{name}" for name in self.layer._flat_weights_names] + ["output.weight", "output.bias"]
-        names = [name for name, _ in self.named_parameters(remove_duplicate=False)]
-        if set(names) != set(expected):
-            more, less = sorted(set(names) - set(expected)), sorted(set(expected) - set(names))
-            what = "; ".join(
-                f"{word} {', '.join(some)}" for word, some in (("it also has", more), ("it lacks", less)) if some
-            )
-            raise InputError(
-                f"the model's parameters are not a plain LanguageModel's: {what}; train it with an ordinary torch loop"
-            )
-        first: dict[int, str] = {}
-        for name, parameter in self.named_parameters(remove_duplicate=False):
-            if id(parameter) in first:
-                raise InputError(
-                    f"{name} is shared with {first[id(parameter)]}; train it with an ordinary torch loop, or give each "
-                    "its own parameter"
-                )
-            first[id(parameter)] = name
-
-    @torch.no_grad()
     def initialise(self, seed: int, std: float | None = 0.01) -> LanguageModel:
         """Set every parameter from `seed` alone, the same bits on any machine.
 
@@ -150,27 +132,26 @@ class LanguageModel(nn.Module):
         Returns:
             self
         """
-        bound = 1.0 / math.sqrt(self.layer.hidden_size)
-        for stream, (name, parameter) in enumerate(self.named_parameters()):
+        for stream, (name, array) in enumerate(self.named_parameters().items()):
             if std is None:
-                values = (initial.uniform(seed, stream, parameter.numel()) * 2.0 - 1.0) * bound
+                array[...] = uniform(stream, array.shape, self.layer.hidden_size, seed)
             elif "bias" in name:
-                parameter.zero_()
-                continue
+                array[...] = 0.0
             else:
-                values = initial.normal(seed, stream, parameter.numel()) * std
-            parameter.copy_(torch.from_numpy(values).view(parameter.shape))
+                array[...] = (initial.normal(seed, stream, array.size) * std).reshape(array.shape)
         return self
 
     def digest(self) -> str:
-        """SHA-256 over names, shapes and the float32 bits of all parameters: equal digests, equal models."""
+        """SHA-256 over names, shapes and bits of all parameters: equal digests, equal weights."""
         digest = hashlib.sha256()
-        for name, parameter in self.named_parameters():
-            values = parameter.detach().to("cpu", torch.float32).contiguous().numpy()
-            digest.update(f"{name} {values.shape}\n".encode() + values.astype("<f4").tobytes())
+        for name, array in self.named_parameters().items():
+            digest.update(f"{name} {array.shape}\n".encode() + array.astype("<f4").tobytes())
         return digest.hexdigest()
 
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides what the model computes from a text: its cell, how it reads, and its weights."""
+        rest = {"cell": self.layer.cell, "reading": self.reading.to_dict(), "weights": self.digest()}
+        return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
-def detach(state: ModelState) -> ModelState:
-    """The state's values without the graph that made them: where truncated back-propagation is cut."""
-    return state.detach() if isinstance(state, Tensor) else (state[0].detach(), state[1].detach())
+    def __repr__(self) -> str:
+        return f"LanguageModel({self.layer!r}, {self.reading!r})"

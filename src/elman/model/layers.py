@@ -1,69 +1,106 @@
-"""RNN, GRU and LSTM: drop-in for torch.nn's, with `begin_state`, computed by `elman.kernels`.
+"""RNN, GRU and LSTM over NumPy arrays, under torch's names and layout, computed by `elman.kernels`.
 
-They take torch's arguments, hold torch's parameters under torch's names, and load its state_dict. Beyond torch they
-take token ids in place of one-hot vectors. The GRU applies its reset gate after the matrix product, as torch and cuDNN
-do.
+They hold torch's parameters and load its state_dict, and take token ids in place of one-hot vectors. The GRU applies
+its reset gate after the matrix product, as torch and cuDNN do. Layers for torch's autograd are in `elman.torch`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import partial
-from itertools import accumulate
+from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
+import numpy as np
 
 from .. import kernels
 from ..errors import InputError
+from ..kernels import CELLS, Array, State, Weights
+from . import initial
 
-Direction = Callable[[str, Tensor, kernels.State, kernels.Weights], tuple[Tensor, kernels.State]]
-"""How one layer runs in one direction: as `kernels.recurrent`."""
-_evaluating: ContextVar[bool] = ContextVar("evaluating", default=False)
-
-
-@contextmanager
-def evaluating() -> Iterator[None]:
-    """Inside, layers drop nothing, whatever their mode, which stays: other threads may train or read the same model."""
-    before = _evaluating.get()
-    _evaluating.set(True)
-    try:
-        yield
-    finally:
-        _evaluating.set(before)
-
-
-_PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-
-
-def _places(num_layers: int, bidirectional: bool) -> list[str]:
-    """The ends of parameters' names, in the order in which layers and directions run."""
-    ends = ("", "_reverse") if bidirectional else ("",)
-    return [f"l{layer}{end}" for layer in range(num_layers) for end in ends]
+ModelState = Array | tuple[Array, Array]
+"""h (L, B, H), or (h, c) for the LSTM."""
+PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 def parameter_shapes(
-    cell: str, input_size: int, hidden_size: int, num_layers: int, bias: bool, bidirectional: bool = False
+    cell: str, input_size: int, hidden_size: int, num_layers: int, bias: bool
 ) -> dict[str, tuple[int, ...]]:
     """The parameters of a layer under torch's names, in torch's order."""
-    rows, shapes = kernels.CELLS[cell] * hidden_size, {}
-    for place in _places(num_layers, bidirectional):
-        width = input_size if place in ("l0", "l0_reverse") else hidden_size * (2 if bidirectional else 1)
+    rows, shapes = CELLS[cell].gates * hidden_size, {}
+    for layer in range(num_layers):
+        width = hidden_size if layer else input_size
         of_parts = ((rows, width), (rows, hidden_size), (rows,), (rows,))[: 4 if bias else 2]
-        shapes |= {f"{part}_{place}": shape for part, shape in zip(_PARTS, of_parts, strict=False)}
+        shapes |= {f"{part}_l{layer}": shape for part, shape in zip(PARTS, of_parts, strict=False)}
     return shapes
 
 
-class _Recurrent(nn.Module):
-    """What the three layers share. Shapes: T steps, B batch, I input, H hidden, L layers, D directions (1 or 2)."""
+class Parameters:
+    """Named float32 arrays, reached as attributes. Their memory never moves: to assign to one is to write into it."""
+
+    _arrays: dict[str, Array]
+
+    def __getattr__(self, name: str) -> Any:
+        arrays = self.__dict__.get("_arrays", {})
+        if name not in arrays:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return arrays[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        arrays = self.__dict__.get("_arrays", {})
+        if name in arrays:
+            write(arrays[name], value, name)
+        else:
+            super().__setattr__(name, value)
+
+    def named_parameters(self) -> dict[str, Array]:
+        """Name -> the array itself, in torch's order."""
+        return dict(self._arrays)
+
+    def parameters(self) -> list[Array]:
+        return list(self.named_parameters().values())
+
+    def state_dict(self) -> dict[str, Array]:
+        """Name -> a copy."""
+        return {name: array.copy() for name, array in self.named_parameters().items()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Copy values in, from arrays or tensors.
+
+        Raises:
+            InputError: a name too many or missing, or a shape that does not fit; nothing is changed then.
+        """
+        own = self.named_parameters()
+        if set(own) != set(state_dict):
+            more, less = sorted(set(state_dict) - set(own)), sorted(set(own) - set(state_dict))
+            parts = [f"{word} {', '.join(names)}" for word, names in (("unknown", more), ("missing", less)) if names]
+            raise InputError(f"these are not the parameters of this {type(self).__name__}: {'; '.join(parts)}")
+        values = {name: to_array(value) for name, value in state_dict.items()}
+        for name, value in values.items():
+            if value.shape != own[name].shape:
+                raise InputError(f"{name} is {value.shape}; expected {own[name].shape}")
+        for name, value in values.items():
+            write(own[name], value, name)
+
+
+def to_array(value: Any) -> Array:
+    """An array of an array or of a torch tensor on any device."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().float().numpy()
+    return np.asarray(value)
+
+
+def write(array: Array, value: Any, name: str) -> None:
+    """Copy `value` into a parameter. Raises InputError for a shape that is not its own."""
+    value = to_array(value)
+    if value.shape != array.shape:
+        raise InputError(f"{name} is {value.shape}; expected {array.shape}")
+    array[...] = value
+
+
+class Recurrent(Parameters):
+    """What the three layers share. Shapes: T steps, B batch, I input, H hidden, L layers."""
 
     cell: str
-    proj_size = 0
 
     def __init__(
         self,
@@ -71,245 +108,116 @@ class _Recurrent(nn.Module):
         hidden_size: int,
         num_layers: int = 1,
         bias: bool = True,
-        batch_first: bool = False,
         dropout: float = 0.0,
-        bidirectional: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        *,
+        arrays: Mapping[str, Array] | None = None,
     ) -> None:
-        super().__init__()
-        for name, value in (
-            ("input_size", input_size),
-            ("hidden_size", hidden_size),
-            ("num_layers", num_layers),
-        ):
-            if not isinstance(value, int) or value < 1:
+        """
+        Args:
+            dropout: share of each layer's output that `fit` drops on its way to the next layer; a call drops nothing.
+            arrays: the parameters' memory, float32 and C-contiguous, under torch's names. None: new ones, uniform in
+                +-1/sqrt(H), always the same; see LanguageModel.initialise.
+        Raises:
+            InputError: a size below 1, or a dropout outside [0, 1).
+        """
+        for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
         if not 0.0 <= dropout < 1.0:
             raise InputError(f"dropout must be in [0, 1), got {dropout!r}")
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.bias, self.batch_first, self.dropout, self.bidirectional = (
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
+        self.bias, self.dropout = bias, dropout
+        if arrays is None:
+            shapes = parameter_shapes(self.cell, input_size, hidden_size, num_layers, bias)
+            arrays = {name: uniform(stream, shape, hidden_size) for stream, (name, shape) in enumerate(shapes.items())}
+        self._arrays = dict(arrays)
+
+    def weights(self) -> tuple[Weights, ...]:
+        """(w_ih, w_hh, b_ih, b_hh) of every layer."""
+        return tuple(
+            tuple(self._arrays.get(f"{part}_l{layer}") for part in PARTS)  # type: ignore[misc]
+            for layer in range(self.num_layers)
         )
-        self.dropout_seed: int | None = None  # None: each call draws one from torch's generator
-        self.dropout_offset = 0  # words of that seed's stream already used
-        shapes = parameter_shapes(self.cell, input_size, hidden_size, num_layers, bias, bidirectional)
-        for name, shape in shapes.items():
-            self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
-        self._flat_weights_names = list(shapes)  # torch's name for it
-        self.reset_parameters()
 
-    def weights(self) -> list[kernels.Weights]:
-        """(w_ih, w_hh, b_ih, b_hh) of every layer and direction, in the order in which they run."""
-        return [
-            tuple(getattr(self, f"{part}_{place}", None) for part in _PARTS)  # type: ignore[misc]
-            for place in _places(self.num_layers, self.bidirectional)
-        ]
+    def begin_state(self, batch_size: int) -> ModelState:
+        """Zeros for the start of a text: h (L, B, H), or (h, c) for the LSTM."""
+        shape = (self.num_layers, batch_size, self.hidden_size)
+        return pack_state(tuple(np.zeros(shape, dtype=np.float32) for _ in range(CELLS[self.cell].states)))
 
-    @property
-    def mode(self) -> str:
-        """torch's name of the cell."""
-        return self.cell.upper()
-
-    @property
-    def all_weights(self) -> list[list[nn.Parameter]]:
-        """As torch: the parameters of every layer and direction."""
-        return [[w for w in weights if w is not None] for weights in self.weights()]  # type: ignore[misc]
-
-    @property
-    def _flat_weights(self) -> list[nn.Parameter]:
-        return [w for weights in self.all_weights for w in weights]
-
-    def reset_parameters(self) -> None:
-        """As torch: uniform in +-1/sqrt(H), from torch's generator. For exact seeds see LanguageModel.initialise."""
-        bound = 1.0 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
-
-    def flatten_parameters(self) -> None:
-        """For programs that call torch's: nothing to do, the backends lay out the weights themselves."""
-
-    def begin_state(self, batch_size: int) -> Tensor | tuple[Tensor, Tensor]:
-        """Zeros for the start of a text: h (L*D, B, H), or (h, c) for the LSTM."""
-        like = next(self.parameters())
-        layers = self.num_layers * (2 if self.bidirectional else 1)
-        h = torch.zeros((layers, batch_size, self.hidden_size), device=like.device, dtype=like.dtype)
-        return (h, torch.zeros_like(h)) if self.cell == "lstm" else h
-
-    def forward(
-        self, input: Tensor | PackedSequence, hx: Tensor | tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Any, Tensor | tuple[Tensor, Tensor]]:
+    def __call__(self, input: Array, state: ModelState | None = None) -> tuple[Array, ModelState]:
         """Run the layers over a sequence.
 
         Args:
-            input: (T, B, I), or token ids, int64 (T, B), values in 0..I-1. (B, T, ...) with batch_first. Without the
-                batch's axis, one sequence. Or a packed sequence, as from torch.nn.utils.rnn.pack_sequence.
-            hx: h (L*D, B, H), or (h, c) for the LSTM; zeros if None.
+            input: real numbers (T, B, I), or token ids, integers (T, B), values in 0..I-1.
+            state: h (L, B, H), or (h, c) for the LSTM; zeros if None.
         Returns:
-            output: (T, B, D*H), h of the last layer at every step; packed if the input is.
-            state: as `hx`, after the last step.
+            output: float32 (T, B, H), h of the last layer at every step.
+            state: as given, after the last step.
         Raises:
-            TypeError: something that is neither a tensor nor a packed sequence.
-            ValueError: a shape that does not fit; says which was expected.
+            InputError: a shape that does not fit, or an id out of range; says which was expected.
         """
-        if isinstance(input, PackedSequence):
-            return self._forward_packed(input, hx)
-        if not isinstance(input, Tensor):
-            raise TypeError(f"input is a {type(input).__name__}; expected a tensor or a packed sequence")
-        token_ids = not input.is_floating_point()
-        unbatched = input.dim() == (1 if token_ids else 2)
-        x = input.unsqueeze(0 if self.batch_first else 1) if unbatched else input
-        if x.dim() != (2 if token_ids else 3) or (not token_ids and x.shape[-1] != self.input_size):
+        x = np.asarray(input)
+        if x.dtype.kind not in "iuf" or x.ndim != (2 if x.dtype.kind in "iu" else 3):
             raise InputError(
-                f"input is {tuple(input.shape)} of {input.dtype}; expected (T, B, {self.input_size}) real numbers, or "
-                "(T, B) token ids" + (", with B first" if self.batch_first else "")
+                f"input is {x.dtype} {x.shape}; expected (T, B, {self.input_size}) real numbers, or (T, B) token ids"
             )
-        if self.batch_first:
-            x = x.transpose(0, 1)
-        states = self._unpack_state(hx, x.shape[1], unbatched)
-        x, packed = self._run(x, states, kernels.recurrent, _backward)
-        if self.batch_first:
-            x = x.transpose(0, 1)
-        if unbatched:
-            x = x.squeeze(0 if self.batch_first else 1)
-            packed = tuple(part.squeeze(1) for part in packed)
-        return x, packed if self.cell == "lstm" else packed[0]  # type: ignore[return-value]
+        if x.dtype.kind == "f" and x.shape[2] != self.input_size:
+            raise InputError(f"input is {x.shape}; expected (T, B, {self.input_size})")
+        if x.dtype.kind != "f":
+            check_ids(x, self.input_size, "token ids")
+        parts, last = unpack_state(self.begin_state(x.shape[1]) if state is None else state, self, x.shape[1]), []
+        for layer, weights in enumerate(self.weights()):
+            x, after = kernels.recurrent(CELLS[self.cell], x, tuple(part[layer] for part in parts), weights)
+            last.append(after)
+        return x, pack_state(tuple(np.stack(part) for part in zip(*last, strict=True)))
 
-    def _run(
-        self, x: Tensor, states: Sequence[kernels.State], ahead: Direction, back: Direction
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Every layer, in one direction or both: the last one's output, and h (L*D, B, H), or h and c."""
-        directions, weights, last = (ahead, back) if self.bidirectional else (ahead,), iter(self.weights()), []
-        before = iter(states)
-        for layer in range(self.num_layers):
-            if layer and self._drops():
-                x = self._drop(x)
-            outputs = []
-            for direction in directions:
-                out, state = direction(self.cell, x, next(before), next(weights))
-                outputs.append(out)
-                last.append(state)
-            x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
-        return x, tuple(stack(part) for part in zip(*last, strict=True))
-
-    def _forward_packed(
-        self, packed: PackedSequence, hx: Tensor | tuple[Tensor, Tensor] | None
-    ) -> tuple[PackedSequence, Tensor | tuple[Tensor, Tensor]]:
-        """As torch: sequences of different lengths, longest first, each with the state after its own last step."""
-        x, sizes, order, back = packed
-        runs, counts = torch.unique_consecutive(sizes, return_counts=True)
-        runs = list(zip(runs.tolist(), counts.tolist(), strict=True))
-        if hx is not None and order is not None:
-            hx = hx[:, order] if isinstance(hx, Tensor) else (hx[0][:, order], hx[1][:, order])
-        states = self._unpack_state(hx, runs[0][0], False)
-        x, ends = self._run(x, states, partial(_packed_forward, runs), partial(_packed_backward, runs))
-        if back is not None:
-            ends = tuple(part[:, back] for part in ends)
-        return PackedSequence(x, sizes, order, back), ends if self.cell == "lstm" else ends[0]  # type: ignore[return-value]
-
-    def _unpack_state(
-        self, hx: Tensor | tuple[Tensor, Tensor] | None, batch_size: int, unbatched: bool
-    ) -> list[kernels.State]:
-        """Per layer and direction, (h,) or (h, c), each (B, H)."""
-        if hx is None:
-            hx = self.begin_state(batch_size)
-        elif isinstance(hx, Tensor) == (self.cell == "lstm") or (len(hx) != 2 and not isinstance(hx, Tensor)):
-            raise InputError(
-                f"the state of {type(self).__name__} is {'(h, c)' if self.cell == 'lstm' else 'one tensor'}"
-            )
-        elif unbatched:
-            hx = hx.unsqueeze(1) if isinstance(hx, Tensor) else (hx[0].unsqueeze(1), hx[1].unsqueeze(1))
-        parts = (hx,) if isinstance(hx, Tensor) else hx
-        expected = (self.num_layers * (2 if self.bidirectional else 1), batch_size, self.hidden_size)
-        for part in parts:
-            if tuple(part.shape) != expected:
-                raise InputError(
-                    f"state is {tuple(part.shape)} but this input needs {expected}; "
-                    f"call begin_state({batch_size}) or pass None"
-                )
-        return list(zip(*(part.unbind(0) for part in parts), strict=True))
-
-    def _drops(self) -> bool:
-        return bool(self.dropout) and self.training and not _evaluating.get()
-
-    def draw_dropout(self, sizes: Sequence[int]) -> tuple[float, int, list[int]]:
-        """p, the seed, and the offset of one mask of each of these sizes: the next ones of the seed's stream."""
-        if self.dropout_seed is None:
-            seed, first = int(torch.randint(2**62, ())), 0
-        else:
-            seed, first = self.dropout_seed, self.dropout_offset
-            self.dropout_offset += sum(sizes)
-        return self.dropout, seed, list(accumulate(sizes[:-1], initial=first))
-
-    def _drop(self, x: Tensor) -> Tensor:
-        p, seed, offsets = self.draw_dropout([x.numel()])
-        return kernels.dropout(x, p, seed, offsets[0])
-
-    def extra_repr(self) -> str:
-        """As torch: what is not the default."""
+    def __repr__(self) -> str:
         parts = [str(self.input_size), str(self.hidden_size)]
-        defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
-        return ", ".join(parts + [f"{k}={getattr(self, k)}" for k, v in defaults.items() if getattr(self, k) != v])
+        defaults = {"num_layers": 1, "nonlinearity": "tanh", "bias": True, "dropout": 0.0}
+        shown = {name: getattr(self, name) for name in defaults if hasattr(self, name)}
+        parts += [f"{name}={value!r}" for name, value in shown.items() if value != defaults[name]]
+        return f"{type(self).__name__}({', '.join(parts)})"
 
 
-def stack(layers: Sequence[Tensor]) -> Tensor:
-    """(B, H) of each layer -> (L, B, H). One alone is not copied: a large copy would wake torch's threads, which then
-    spin for a while on the kernel's cores. Nor is it a view, which `detach_`, as the book's loop calls it, refuses."""
-    if len(layers) > 1 or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]  (sizes would be fixed)
-        return torch.stack(list(layers))
-    return torch.ops.aten._unsafe_view(layers[0], (1, *layers[0].shape))
+def check_ids(ids: Array, size: int, what: str, lowest: int = 0) -> None:
+    """Raises InputError if one of `ids` is outside lowest .. size-1; names the first one and its position."""
+    wrong = (ids < lowest) | (ids >= size)
+    if wrong.any():
+        at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise InputError(f"{what} must be in {lowest}..{size - 1}, got {ids[at]} at {at}")
 
 
-def _backward(cell: str, x: Tensor, state: kernels.State, weights: kernels.Weights) -> tuple[Tensor, kernels.State]:
-    """`kernels.recurrent` from the last step to the first."""
-    out, last = kernels.recurrent(cell, x.flip(0), state, weights)
-    return out.flip(0), last
+def uniform(stream: int, shape: tuple[int, ...], hidden_size: int, seed: int = 0) -> Array:
+    """float32, uniform in +-1/sqrt(H), as torch begins its layers."""
+    values = (initial.uniform(seed, stream, math.prod(shape)) * 2.0 - 1.0) * (1.0 / math.sqrt(hidden_size))
+    return values.astype(np.float32).reshape(shape)
 
 
-Runs = list[tuple[int, int]]  # of a packed sequence: sequences that go on, and for how many steps so many do
+def pack_state(state: State) -> ModelState:
+    """(h,) or (h, c) as a user sees it."""
+    return state[0] if len(state) == 1 else (state[0], state[1])
 
 
-def _blocks(x: Tensor, runs: Runs) -> list[Tensor]:
-    """The packed steps (sum, ...) as one (steps, b, ...) for each run."""
-    parts = x.split([b * steps for b, steps in runs])
-    return [part.unflatten(0, (steps, b)) for part, (b, steps) in zip(parts, runs, strict=True)]
+def unpack_state(state: ModelState, layer: Recurrent, batch_size: int) -> State:
+    """(h,) or (h, c), each (L, B, H). Raises InputError for another shape or the other cell's."""
+    is_pair = isinstance(state, (tuple, list))
+    if is_pair != (layer.cell == "lstm") or (is_pair and len(state) != 2):
+        raise InputError(f"the state of {type(layer).__name__} is {'(h, c)' if layer.cell == 'lstm' else 'one array'}")
+    parts = tuple(np.asarray(part) for part in state) if is_pair else (np.asarray(state),)
+    expected = (layer.num_layers, batch_size, layer.hidden_size)
+    for part in parts:
+        if part.shape != expected:
+            raise InputError(
+                f"state is {part.shape} but this input needs {expected}; call begin_state({batch_size}) or pass None"
+            )
+    return parts
 
 
-def _packed_forward(
-    runs: Runs, cell: str, x: Tensor, state: kernels.State, weights: kernels.Weights
-) -> tuple[Tensor, kernels.State]:
-    """Sequences leave as they end, the last ones of the batch first."""
-    outputs, ended = [], []
-    for block in _blocks(x, runs):
-        b = block.shape[1]
-        ended.append(tuple(part[b:] for part in state))
-        out, state = kernels.recurrent(cell, block, tuple(part[:b] for part in state), weights)
-        outputs.append(out.flatten(0, 1))
-    groups = [state, *reversed(ended)]
-    last = tuple(torch.cat([group[i] for group in groups]) for i in range(len(state)))
-    return torch.cat(outputs), last
-
-
-def _packed_backward(
-    runs: Runs, cell: str, x: Tensor, state: kernels.State, weights: kernels.Weights
-) -> tuple[Tensor, kernels.State]:
-    """From the end: sequences join at their last step, with their own first state."""
-    outputs, now = [], tuple(part[:0] for part in state)
-    for block in reversed(_blocks(x, runs)):
-        b = block.shape[1]
-        now = tuple(torch.cat((part, first[len(part) : b])) for part, first in zip(now, state, strict=True))
-        out, now = _backward(cell, block, now, weights)
-        outputs.append(out.flatten(0, 1))
-    return torch.cat(outputs[::-1]), now
-
-
-class RNN(_Recurrent):
+class RNN(Recurrent):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or ReLU.
 
-    Args: as torch.nn.RNN. `nonlinearity` is "tanh", as in torch, or "relu", the default of Gluon and so of the book.
+    Args: `nonlinearity` is "tanh", as in torch, or "relu", the default of Gluon and so of the book; the others as
+        `Recurrent` says.
     """
 
     def __init__(
@@ -319,47 +227,52 @@ class RNN(_Recurrent):
         num_layers: int = 1,
         nonlinearity: str = "tanh",
         bias: bool = True,
-        batch_first: bool = False,
         dropout: float = 0.0,
-        bidirectional: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        *,
+        arrays: Mapping[str, Array] | None = None,
     ) -> None:
         if nonlinearity not in ("tanh", "relu"):
             raise InputError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
         self.nonlinearity, self.cell = nonlinearity, f"rnn_{nonlinearity}"
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
+        super().__init__(input_size, hidden_size, num_layers, bias, dropout, arrays=arrays)
 
 
-class GRU(_Recurrent):
+class GRU(Recurrent):
     """Gates r, z, n: n = tanh(x_n + r * (W_hn h + b_hn)), h' = n + z * (h - n).
 
-    Args: as torch.nn.GRU. Source: Cho et al. (2014), in cuDNN's variant.
+    Source: Cho et al. (2014), in cuDNN's variant.
     """
 
     cell = "gru"
 
 
-class LSTM(_Recurrent):
+class LSTM(Recurrent):
     """Gates i, f, g, o: c' = f * c + i * g, h' = o * tanh(c').
 
-    Args: as torch.nn.LSTM, without proj_size. Source: Hochreiter and Schmidhuber (1997); Gers et al. (2000).
+    Source: Hochreiter and Schmidhuber (1997); Gers et al. (2000).
     """
 
     cell = "lstm"
 
 
 def make_layer(
-    cell: str, input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0, bias: bool = True
-) -> _Recurrent:
+    cell: str,
+    input_size: int,
+    hidden_size: int,
+    num_layers: int = 1,
+    dropout: float = 0.0,
+    bias: bool = True,
+    arrays: Mapping[str, Array] | None = None,
+) -> Recurrent:
     """The layer of a cell named as in `elman.kernels.CELLS`.
 
     Raises:
-        ValueError: an unknown cell; lists the known ones.
+        InputError: an unknown cell; lists the known ones.
     """
     if cell in ("rnn_relu", "rnn_tanh"):
-        return RNN(input_size, hidden_size, num_layers, cell.removeprefix("rnn_"), bias, dropout=dropout)
+        nonlinearity = cell.removeprefix("rnn_")
+        return RNN(input_size, hidden_size, num_layers, nonlinearity, bias, dropout, arrays=arrays)
     for layer in (GRU, LSTM):
         if layer.cell == cell:
-            return layer(input_size, hidden_size, num_layers, bias, dropout=dropout)
-    raise InputError(f"unknown cell {cell!r}; expected one of {', '.join(kernels.CELLS)}")
+            return layer(input_size, hidden_size, num_layers, bias, dropout, arrays=arrays)
+    raise InputError(f"unknown cell {cell!r}; expected one of {', '.join(CELLS)}")

@@ -34,10 +34,9 @@ def inspection_page(
         found, values: from `inspection.units`.
         report: from `memorisation.memorisation`.
     """
-    assert model.vocabulary is not None
     what = kind(model)
     layers = [_layer(unit, values[:, k], f"{what}, layer {layer}") for k, unit in enumerate(found)]
-    sections = _units(found, what, layer) + _memorisation(report, quotations(report, model.vocabulary))
+    sections = _units(found, what, layer) + _memorisation(report, quotations(report, model.reading.vocabulary))
     return page(model, [score], [name], title=f"Inspection: {name}", layers=layers, sections=sections)
 
 

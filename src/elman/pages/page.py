@@ -22,7 +22,7 @@ import numpy as np
 from ..errors import InputError
 from ..model import LanguageModel
 from ..scoring import Score, alternatives, widths
-from ..text import line_end, record_spans
+from ..text import record_spans
 
 COUNT = 5
 """Alternatives at each character."""
@@ -54,12 +54,9 @@ def page(
     sections: str = "",
 ) -> str:
     """`surprisal_page` with more layers to colour by, and HTML `sections` above the text."""
-    vocabulary = model.vocabulary
-    if not scores or len(scores) != len(names) or vocabulary is None:
-        raise InputError(
-            f"expected a model with a vocabulary, and a name for each score; got {len(names)} names for "
-            f"{len(scores)} scores"
-        )
+    vocabulary = model.reading.vocabulary
+    if not scores or len(scores) != len(names):
+        raise InputError(f"expected a name for each score; got {len(names)} names for {len(scores)} scores")
     arrays, files, start = [], [], 0
     for score, name, columns in zip(scores, names, _alternatives(model, scores), strict=True):
         arrays.append(_columns(score, *columns, model.vocab_size))
@@ -112,8 +109,7 @@ def _alternatives(model: LanguageModel, scores: Sequence[Score]) -> list[tuple[n
 
     What stands before the first token of a text that is not records has no meaning.
     """
-    assert model.vocabulary is not None
-    parts = [model.vocabulary.encode(score.data) for score in scores]
+    parts = [model.reading.vocabulary.encode(score.data) for score in scores]
     result: list[Any] = [None] * len(scores)
     carried = [i for i, score in enumerate(scores) if not score.records]
     if carried:
@@ -125,7 +121,7 @@ def _alternatives(model: LanguageModel, scores: Sequence[Score]) -> list[tuple[n
             result[i] = parts[i], tokens[rows], bits[rows]
     for i, score in enumerate(scores):
         if score.records:
-            end = line_end(model.vocabulary)
+            end = model.reading.line_end
             ids = np.concatenate([np.array([end], dtype=parts[i].dtype), parts[i]])
             tokens, bits = alternatives(model, ids, *record_spans(ids, end), COUNT)
             rows = np.r_[: len(tokens), 0]  # after the last record a record begins, as the first did
@@ -175,12 +171,11 @@ def _packed(values: np.ndarray) -> dict[str, str]:
 
 
 def _about(model: LanguageModel) -> str:
-    assert model.vocabulary is not None
-    layer = model.layer
+    layer, reading = model.layer, model.reading
     return (
-        f"{layer.cell} {layer.num_layers} x {layer.hidden_size}, {len(model.vocabulary)} {model.vocabulary.kind}, "
-        f"normalisation {model.normalisation}{', records' if model.records else ''}. Point at a character, or move "
-        "with the arrow keys, to see its surprisal, -log2 p, and what the model expected there."
+        f"{layer.cell} {layer.num_layers} x {layer.hidden_size}, {len(reading)} {reading.vocabulary.kind}, "
+        f"normalisation {reading.normalisation}{', records' if reading.records else ''}. Point at a character, or "
+        "move with the arrow keys, to see its surprisal, -log2 p, and what the model expected there."
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .baselines import baselines, ngram_bits
-from .blocks import Block, alternatives, first_rows, record_bits, sequence_nats, text_bits, walk
+from .blocks import Block, alternatives, record_bits, sequence_nats, text_bits, walk
 from .lines import BURST, Lines
-from .score import Score, perplexity, prepare, score, score_many, widths
+from .score import Score, perplexity, score, score_many, widths
 
 __all__ = [
     "BURST",
@@ -14,10 +14,8 @@ __all__ = [
     "Score",
     "alternatives",
     "baselines",
-    "first_rows",
     "ngram_bits",
     "perplexity",
-    "prepare",
     "record_bits",
     "score",
     "score_many",

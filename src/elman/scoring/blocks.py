@@ -10,16 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from .. import kernels
-from ..model import LanguageModel, ModelState, evaluating
-from ..text import line_end, record_spans
+from ..model import LanguageModel
+from ..text import record_spans
 
-# Most sequences side by side times hidden units. The state then stays in the cache, and is too small for torch, which
-# copies it between calls, to start threads of its own, which would spin on the kernel's cores.
-_STATE = 1 << 15
+_STATE = 1 << 15  # most sequences side by side times hidden units: the state then stays in the cache
 _TOKENS = 1 << 16  # most steps times rows in a call: bounds memory, and does not change a bit of the result
 _STEPS = 4096  # most steps in a call, for a single row
 
@@ -38,16 +34,14 @@ def text_bits(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndar
 
 def record_bits(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
     """float64 (T,) for each of the texts' ids (T,), which end with a line end: each record from a zero state."""
-    assert model.vocabulary is not None
     if not parts:
         return []
-    end = line_end(model.vocabulary)
+    end = model.reading.line_end
     ids = np.concatenate([np.array([end], dtype=parts[0].dtype), *parts])
     bits = sequence_nats(model, ids, *record_spans(ids, end)) / math.log(2)
     return np.split(bits, np.cumsum([len(p) for p in parts])[:-1])
 
 
-@torch.no_grad()
 def sequence_nats(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """-ln p(ids[s + j] | ids[s : s + j]) for each sequence s and j = 1 .. its length, one after another.
 
@@ -59,13 +53,11 @@ def sequence_nats(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, len
     nats, offsets = np.empty(int(lengths.sum())), np.cumsum(lengths) - lengths
     head = model.output
     for block in walk(model, ids, starts, lengths):
-        targets = torch.from_numpy(block.take(ids, 1)).to(head.weight.device)
-        _, part = kernels.cross_entropy(block.hidden, head.weight, head.bias, targets)
-        nats[block.places(offsets)] = part.double().cpu().numpy()[block.counted]
+        _, part = kernels.cross_entropy(block.hidden, head.weight, head.bias, block.take(ids, 1))
+        nats[block.places(offsets)] = part[block.counted]
     return nats
 
 
-@torch.no_grad()
 def alternatives(
     model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, count: int = 5
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -78,11 +70,10 @@ def alternatives(
     total, offsets = int(lengths.sum()), np.cumsum(lengths) - lengths
     tokens, bits = np.empty((total, count), dtype=np.int64), np.empty((total, count), dtype=np.float32)
     for block in walk(model, ids, starts, lengths):
-        logits = kernels.linear(block.hidden, model.output.weight, model.output.bias)
-        best, which = torch.log_softmax(logits.float(), -1).topk(count, -1)
-        places = block.places(offsets)
-        tokens[places] = which.cpu().numpy()[block.counted]
-        bits[places] = best.cpu().numpy()[block.counted] / -math.log(2)
+        logits = kernels.linear(block.hidden[block.counted], model.output.weight, model.output.bias)
+        places, likely = block.places(offsets), kernels.log_softmax(logits)
+        tokens[places] = _largest(likely, count)
+        bits[places] = np.take_along_axis(likely, tokens[places], -1) / np.float32(-math.log(2))
     return tokens, bits
 
 
@@ -97,8 +88,10 @@ class Block:
     """(b,), where in ids each row's first step of this block is read."""
     counted: np.ndarray
     """bool (steps, b): not beyond the row's end."""
-    hidden: Tensor
+    hidden: np.ndarray
     """(steps, b, H), the last layer's output."""
+    cells: np.ndarray | None
+    """(steps, b, H), the last layer's c, of an LSTM if it was asked for."""
 
     def take(self, ids: np.ndarray, ahead: int) -> np.ndarray:
         """int64 (steps, b): ids at these positions, or `ahead` of them; beyond a row's end, anything valid."""
@@ -110,9 +103,10 @@ class Block:
         return (offsets[self.rows] + steps)[self.counted]
 
 
-def walk(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Iterator[Block]:
+def walk(
+    model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, cells: bool = False
+) -> Iterator[Block]:
     """Read all sequences from zero states, side by side and longest first, a block of steps at a time."""
-    device = next(model.parameters()).device
     order = np.argsort(-lengths, kind="stable")
     most = max(1, _STATE // model.layer.hidden_size)
     for group in range(0, len(order), most):
@@ -122,21 +116,26 @@ def walk(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.
             rows = rows[lengths[rows] > first]
             steps = min(longest - first, _STEPS, max(1, _TOKENS // len(rows)))
             begins = starts[rows] + first
-            with torch.no_grad(), evaluating():
-                inputs = torch.from_numpy(_take(ids, begins, steps)).to(device)
-                hidden, state = model.layer(inputs, first_rows(state, len(rows)))
+            inputs, c = _take(ids, begins, steps), None
+            if state is None:
+                state = model.network.begin_state(len(rows))
+            state = tuple(part[:, : len(rows)] for part in state)
+            if cells:
+                hidden, c, state = kernels.run_cells(model.network, inputs, state)
+            else:
+                hidden, state = kernels.run(model.network, inputs, state)
             counted = np.arange(first, first + steps)[:, None] < lengths[rows]
-            yield Block(rows, first, begins, counted, hidden)
+            yield Block(rows, first, begins, counted, hidden, c)
             first += steps
 
 
-def first_rows(state: ModelState | None, count: int) -> ModelState | None:
-    """The state (L, B, H) of the first `count` rows of a batch."""
-    if state is None:
-        return None
-    if isinstance(state, tuple):
-        return state[0][:, :count].contiguous(), state[1][:, :count].contiguous()
-    return state[:, :count].contiguous()
+def _largest(rows: np.ndarray, count: int) -> np.ndarray:
+    """int64 (R, count): the places of the largest of each row (R, V), largest first; ties: lowest place first."""
+    rows, places = rows.copy(), np.empty((len(rows), count), dtype=np.int64)
+    for k in range(count):
+        places[:, k] = rows.argmax(-1)
+        np.put_along_axis(rows, places[:, k : k + 1], -np.inf, -1)
+    return places
 
 
 def _take(ids: np.ndarray, begins: np.ndarray, steps: int) -> np.ndarray:

@@ -16,7 +16,6 @@ import numpy as np
 
 from ..errors import InputError
 from ..model import LanguageModel
-from ..text import normalise, record_lines
 from .blocks import record_bits, text_bits
 from .lines import BURST, Lines, token_array
 
@@ -107,7 +106,7 @@ def score(model: LanguageModel, text: str | bytes, *, records: bool | None = Non
     Returns:
         a Score: the surprisal of every character, their sum and mean, the perplexity, the lines.
     Raises:
-        ValueError: an empty text, a model without a vocabulary, or records of a model that knows no line end.
+        ValueError: an empty text, or records of a model that knows no line end.
     Source: Shannon (1948); the length that a coder would emit.
     """
     return score_many(model, [text], records=records)[0]
@@ -117,25 +116,13 @@ def score_many(
     model: LanguageModel, texts: Sequence[str | bytes], *, records: bool | None = None, names: Sequence[str] = ()
 ) -> list[Score]:
     """`score` of each text, all read side by side. `names` are for messages."""
-    vocabulary = model.vocabulary
-    if vocabulary is None:
-        raise InputError("the model has no vocabulary; train it with fit, or set model.vocabulary")
-    by_line = model.records if records is None else records
+    reading = model.reading
+    by_line = reading.records if records is None else records
     datas, parts = [], []
     for index, text in enumerate(texts):
         if not len(text):
             raise InputError(f"{names[index] + ': ' if names else ''}nothing to score: the text is empty")
-        data = prepare(text, model.normalisation, by_line)
-        if vocabulary.kind == "bytes" and isinstance(data, str):
-            data = data.encode("utf-8", "surrogatepass")
-        datas.append(data)
-        parts.append(vocabulary.encode(data))
+        datas.append(reading.prepare(text, by_line))
+        parts.append(reading.vocabulary.encode(datas[-1]))
     bits = record_bits(model, parts) if by_line else text_bits(model, parts)
-    return [Score(d, b, vocabulary.unknown(i), by_line) for d, b, i in zip(datas, bits, parts, strict=True)]
-
-
-def prepare(text: str | bytes, normalisation: str, records: bool) -> str | bytes:
-    """`text` as a model reads it."""
-    if records:
-        return record_lines(text, normalisation)
-    return normalise(text, normalisation) if isinstance(text, str) else text
+    return [Score(d, b, reading.vocabulary.unknown(i), by_line) for d, b, i in zip(datas, bits, parts, strict=True)]

@@ -16,7 +16,6 @@ def build_model(corpus: Corpus, recipe: Recipe | None = None, **settings: Any) -
         settings: changes to the recipe, for example hidden_size=512, cell="lstm".
     """
     recipe = (recipe or Recipe()).replace(**settings)
-    vocabulary = corpus.vocabulary()
-    layer = make_layer(recipe.cell, len(vocabulary), recipe.hidden_size, recipe.num_layers, recipe.dropout)
-    model = LanguageModel(layer, len(vocabulary), vocabulary, corpus.normalisation, corpus.records)
-    return model.initialise(recipe.seed, recipe.init_std)
+    reading = corpus.reading()
+    layer = make_layer(recipe.cell, len(reading), recipe.hidden_size, recipe.num_layers, recipe.dropout)
+    return LanguageModel(layer, reading).initialise(recipe.seed, recipe.init_std)

@@ -6,13 +6,12 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 
 from .. import batches
 from ..errors import InputError
 from ..model import LanguageModel
 from ..scoring import sequence_nats, text_bits
-from ..text import line_end, record_spans
+from ..text import record_spans
 from .recipe import Recipe
 
 _PARTITIONS = {"sequential": batches.sequential_batches, "random": batches.random_batches}
@@ -21,7 +20,7 @@ _PARTITIONS = {"sequential": batches.sequential_batches, "random": batches.rando
 class Text:
     """A text to train on; its end is held out, cut off before there are windows."""
 
-    def __init__(self, model: LanguageModel, ids: np.ndarray, recipe: Recipe) -> None:
+    def __init__(self, ids: np.ndarray, recipe: Recipe) -> None:
         cut = len(ids) - int(len(ids) * recipe.val_fraction)
         self.recipe, self._train, self._val = recipe, ids[:cut], ids[cut:]
         batches.check_fits(cut, recipe.batch_size, recipe.seq_length)
@@ -29,7 +28,7 @@ class Text:
         self.size = steps * recipe.batch_size * recipe.seq_length
         """Characters that every epoch trains on at least."""
 
-    def batches(self, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, bool]]:
+    def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
         """As `record_batches`."""
         r, fresh = self.recipe, True
         for inputs, targets in _PARTITIONS[r.partition](self._train, r.batch_size, r.seq_length, r.seed, epoch):
@@ -44,9 +43,7 @@ class Text:
 class Records:
     """Records to train on; those held out are drawn by the seed, since a file of lines is often sorted."""
 
-    def __init__(self, model: LanguageModel, ids: np.ndarray, recipe: Recipe) -> None:
-        assert model.vocabulary is not None
-        end = line_end(model.vocabulary)
+    def __init__(self, ids: np.ndarray, recipe: Recipe, end: int) -> None:
         if len(ids) and ids[-1] != end:  # cut by max_chars
             ids = ids[: len(ids) - int(np.argmax(ids[::-1] == end))] if end in ids else ids[:0]
         if not len(ids):
@@ -58,7 +55,7 @@ class Records:
         self._train, self._val = ((starts[rows], lengths[rows]) for rows in (order[:cut], order[cut:]))
         self.size = int(self._train[1].sum())
 
-    def batches(self, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, bool]]:
+    def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
         r = self.recipe
         return batches.record_batches(self._ids, *self._train, r.batch_size, r.seq_length, r.seed, epoch)
 

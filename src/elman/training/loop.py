@@ -5,22 +5,24 @@ On the CPU with the native kernel a run is a function of (corpus, recipe, seed) 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from .. import kernels, philox
 from ..corpora import Corpus
 from ..errors import InputError, TrainingDiverged
 from ..generation import generate
-from ..model import LanguageModel, ModelState
-from ..scoring import first_rows, perplexity
+from ..kernels import Dropout, Stepper, StepResult
+from ..model import LanguageModel
+from ..scoring import perplexity
 from .data import Records, Text
 from .interrupt import interrupts
 from .optimiser import Optimiser
@@ -37,80 +39,50 @@ def fit(
     output: str | Path | None = None,
     on_step: Callable[[Step], None] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
+    device: str = "cpu",
     **settings: Any,
 ) -> Run:
     """Train `model` on `corpus`, in place.
 
     Args:
         model: its parameters are where training starts from; see LanguageModel.initialise and build_model.
-        corpus: from load_corpus, or a str. A model without a vocabulary gets the corpus's.
+        corpus: from load_corpus; or a str, which is read as the model reads any text.
         recipe: the settings; the book's if None. Those that describe a model (cell, sizes) are not used here.
         output: a folder for model.safetensors and log.jsonl; made if missing. None: nothing is written.
         on_step: called after each step. on_epoch: called after each epoch.
+        device: "cpu"; or another one of torch's, such as "cuda", for which `elman[torch]` must be installed.
         settings: changes to the recipe, for example epochs=100, lr=0.5.
     Returns:
         a Run: the model, the log, and whether Ctrl-C ended it early (after which the model is saved all the same).
     Raises:
-        ValueError: the corpus is too short for one batch, does not fit the vocabulary, or a setting is out of range.
+        InputError: the corpus is too short for one batch, or a setting is out of range.
         TrainingDiverged: the loss or gradient is infinite or not a number; says where and what to change.
     Source: Zhang et al., Dive into Deep Learning, "Concise Implementation of Recurrent Neural Networks".
     """
     recipe = (recipe or Recipe()).replace(**settings)
     if isinstance(corpus, str):
-        corpus = Corpus(name="text", text=corpus, normalisation="none", source="a string")
-    ids = _encode(model, corpus, recipe)
-    data = (Records if corpus.records else Text)(model, ids, recipe)
-    unknown = model.vocabulary.unknown(ids)  # type: ignore[union-attr]
-    run = Run(
-        model,
-        recipe,
-        {
-            "name": corpus.name,
-            "source": corpus.source,
-            "characters": len(ids),
-            "unknown": unknown,
-        },
-    )
-    model.check_parameters()
-    optimizer, saver = Optimiser(model, recipe), None
+        text = model.reading.prepare(corpus)
+        corpus = Corpus("text", text, model.reading.normalisation, "a string", model.reading.records)
+    _check_reading(model, corpus)
+    corpus = dataclasses.replace(corpus, text=corpus.text[: recipe.max_chars])
+    ids = model.reading.vocabulary.encode(corpus.text)
+    unknown = model.reading.vocabulary.unknown(ids)
+    data = Records(ids, recipe, model.reading.line_end) if corpus.records else Text(ids, recipe)
+    about = {"name": corpus.name, "source": corpus.source, "characters": len(ids), "unknown": unknown}
+    run, saver = Run(model, recipe, about | {"digest": corpus.digest()}), None
+    training = _Training(model, data, recipe, _stepper(model, device))
     if output is not None:
         run.path = Path(output)
         run.path.mkdir(parents=True, exist_ok=True)
         saver = Saver(run)
-    model.layer.dropout_seed, model.layer.dropout_offset = philox.dropout_seed(recipe.seed), 0
     start = time.perf_counter()
     with interrupts() as interrupted, saved_whatever_happens(saver):
         for epoch in range(1, recipe.epochs + 1):
-            record = _train_epoch(model, data, recipe, epoch, optimizer, on_step, interrupted, saver)
-            if record is None:
+            means = training.epoch(epoch, on_step, interrupted, saver)
+            if means is None:
                 run.interrupted = True
                 break
-            if not is_sound(model):  # the last step's loss was that of the weights before it
-                raise TrainingDiverged(
-                    f"training diverged in the last step of epoch {epoch}: the model's weights or logits are no longer "
-                    f"finite; use a lower learning rate (now {recipe.lr:g})"
-                )
-            due = epoch % recipe.eval_every == 0 or epoch == recipe.epochs
-            val_bits = data.held_out_bits(model) if due else None
-            samples = {}
-            if recipe.sample_every and (epoch % recipe.sample_every == 0 or epoch == recipe.epochs):
-                for prompt in recipe.prompts:
-                    samples[prompt] = generate(model, prompt, recipe.sample_length, temperature=0)
-            nats, grad_norm, layer_grad_norms, rate = record
-            run.log.append(
-                Epoch(
-                    epoch,
-                    math.exp(nats) if nats < 700 else math.inf,
-                    nats / math.log(2),
-                    None if val_bits is None else perplexity(val_bits),
-                    val_bits,
-                    grad_norm,
-                    layer_grad_norms,
-                    round(time.perf_counter() - start, 3),
-                    round(rate, 1),
-                    samples,
-                )
-            )
+            run.log.append(_measure(model, data, recipe, epoch, means, start))
             if saver:
                 saver.after_epoch()
             if on_epoch:
@@ -118,70 +90,126 @@ def fit(
             if interrupted.is_set():
                 run.interrupted = epoch < recipe.epochs
                 break
-    model.eval()
     return run
 
 
-def _encode(model: LanguageModel, corpus: Corpus, recipe: Recipe) -> np.ndarray:
-    """The ids of the corpus, whose vocabulary a model without one gets."""
-    if model.vocabulary is None:
-        vocabulary = corpus.vocabulary()
-        if len(vocabulary) != model.vocab_size:
-            raise InputError(
-                f"the corpus has a vocabulary of {len(vocabulary)} but the model's vocab_size is {model.vocab_size}; "
-                f"build the model with vocab_size={len(vocabulary)}"
-            )
-        model.vocabulary, model.normalisation = vocabulary, corpus.normalisation
-    model.records = corpus.records
-    text = corpus.text[: recipe.max_chars] if recipe.max_chars else corpus.text
-    return model.vocabulary.encode(text)
+def _check_reading(model: LanguageModel, corpus: Corpus) -> None:
+    """Raises InputError if the corpus was not read as the model reads: it would learn from what it never sees later."""
+    reading = model.reading
+    if corpus.records != reading.records:
+        what = ("records", "no records") if corpus.records else ("one text", "records")
+        raise InputError(f"the corpus was read as {what[0]}, and the model reads {what[1]}; build the model for it")
+    if corpus.normalisation != reading.normalisation:
+        raise InputError(
+            f"the corpus was read with normalisation {corpus.normalisation!r}, and the model reads with "
+            f"{reading.normalisation!r}; give load_corpus that normalisation"
+        )
 
 
-def _train_epoch(
-    model: LanguageModel,
-    data: Text | Records,
-    recipe: Recipe,
-    epoch: int,
-    optimizer: Optimiser,
-    on_step: Callable[[Step], None] | None,
-    interrupted: threading.Event,
-    saver: Saver | None,
-) -> tuple[float, float, list[float], float] | None:
-    """Mean nats, mean gradient norms and characters per second of one epoch; None if it was interrupted."""
-    model.train()
-    start, total, count, norms, done = time.perf_counter(), 0.0, 0, 0.0, 0
-    each = len(list(model.layer.parameters())) // model.layer.num_layers
-    parts = [slice(i * each, (i + 1) * each) for i in range(model.layer.num_layers)]
-    parts.append(slice(len(parts) * each, None))
-    layer_norms = [0.0] * len(parts)
-    state: ModelState | None = None
-    for inputs, targets, fresh in data.batches(epoch):
-        rows = len(inputs)
-        before = first_rows(state, rows) if state is not None and not fresh else model.begin_state(rows)
-        assert before is not None
-        counted = int((targets >= 0).sum())
-        loss, state, grads = model.loss_and_grads(inputs.t().contiguous(), targets.t().contiguous(), before)
-        if len(optimizer.free) < len(grads):  # what is frozen counts for nothing in the norms
-            grads = [g if i in optimizer.free else torch.zeros_like(g) for i, g in enumerate(grads)]
-        norm = kernels.grad_norm(grads)
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            clip = "none" if recipe.clip is None else f"{recipe.clip:g}"
-            raise TrainingDiverged(
-                f"training diverged at epoch {epoch}, step {done + 1}: loss {loss:g}, gradient norm {norm:g}; "
-                f"use a lower learning rate (now {recipe.lr:g}) or clip more (now {clip})"
-            )
-        layer_norms = [n + kernels.grad_norm(grads[part]) for n, part in zip(layer_norms, parts, strict=True)]
-        optimizer.step(grads, norm)
-        total, count, norms, done = total + loss * counted, count + counted, norms + norm, done + 1
-        if on_step:
-            rate = count / (time.perf_counter() - start)
-            fraction = (epoch - 1 + min(count / data.size, 1.0)) / recipe.epochs
-            on_step(Step(epoch, recipe.epochs, fraction, perplexity(total / count / math.log(2)), norm, rate))
-        if saver:
-            saver.sometimes()
-        if interrupted.is_set():
-            break
-    if interrupted.is_set() and count < data.size:
-        return None
-    seconds = time.perf_counter() - start
-    return total / count, norms / done, [n / done for n in layer_norms], count / seconds
+def _stepper(model: LanguageModel, device: str) -> Stepper:
+    if device == "cpu":
+        return kernels.stepper(model.network)
+    try:
+        from ..torch.device import stepper
+    except ModuleNotFoundError as error:
+        raise InputError(f"device {device!r}: {error}") from None
+    return stepper(model.network, device)
+
+
+@dataclass
+class _Means:
+    """Of an epoch's steps so far."""
+
+    steps: int = 0
+    count: int = 0
+    """Targets."""
+    nats: float = 0.0
+    norm: float = 0.0
+    layer_norms: list[float] = field(default_factory=list)
+    rate: float = 0.0
+    """Characters per second."""
+
+    def add(self, result: StepResult, counted: int) -> None:
+        self.steps, self.count = self.steps + 1, self.count + counted
+        self.nats, self.norm = self.nats + result.loss * counted, self.norm + result.norm
+        before = self.layer_norms or [0.0] * len(result.layer_norms)
+        self.layer_norms = [a + b for a, b in zip(before, result.layer_norms, strict=True)]
+
+
+class _Training:
+    """A model, its data and its optimiser, an epoch at a time."""
+
+    def __init__(self, model: LanguageModel, data: Text | Records, recipe: Recipe, stepper: Stepper) -> None:
+        self.model, self.data, self.recipe, self.stepper = model, data, recipe, stepper
+        self.optimiser = Optimiser(model.network, recipe)
+        self.masked = 0  # words of dropout's stream that are used
+
+    def epoch(
+        self,
+        epoch: int,
+        on_step: Callable[[Step], None] | None,
+        interrupted: threading.Event,
+        saver: Saver | None,
+    ) -> _Means | None:
+        """The means of one epoch; None if it was interrupted."""
+        recipe, means, start = self.recipe, _Means(), time.perf_counter()
+        for ids, targets, fresh in self.data.batches(epoch):
+            result = self.stepper.step(ids, targets, fresh, self._dropout(ids.size), self.optimiser.next())
+            if not (math.isfinite(result.loss) and math.isfinite(result.norm)):
+                clip = "none" if recipe.clip is None else f"{recipe.clip:g}"
+                raise TrainingDiverged(
+                    f"training diverged at epoch {epoch}, step {means.steps + 1}: loss {result.loss:g}, gradient norm "
+                    f"{result.norm:g}; use a lower learning rate (now {recipe.lr:g}) or clip more (now {clip})"
+                )
+            means.add(result, int(np.count_nonzero(targets >= 0)))
+            if on_step:
+                rate = means.count / (time.perf_counter() - start)
+                fraction = (epoch - 1 + min(means.count / self.data.size, 1.0)) / recipe.epochs
+                so_far = perplexity(means.nats / means.count / math.log(2))
+                on_step(Step(epoch, recipe.epochs, fraction, so_far, result.norm, rate))
+            if saver:
+                saver.sometimes(self.stepper)
+            if interrupted.is_set():
+                break
+        means.rate = means.count / (time.perf_counter() - start)
+        self.stepper.sync()
+        return None if interrupted.is_set() and means.count < self.data.size else means
+
+    def _dropout(self, positions: int) -> Dropout | None:
+        """The next masks, for so many positions of a batch."""
+        layer = self.model.layer
+        if not layer.dropout:
+            return None
+        offset = self.masked
+        self.masked += (layer.num_layers - 1) * positions * layer.hidden_size
+        return Dropout(layer.dropout, philox.dropout_seed(self.recipe.seed), offset)
+
+
+def _measure(
+    model: LanguageModel, data: Text | Records, recipe: Recipe, epoch: int, means: _Means, start: float
+) -> Epoch:
+    """An epoch's line in the log, with what is measured and written when it is due."""
+    if not is_sound(model):  # the last step's loss was that of the weights before it
+        raise TrainingDiverged(
+            f"training diverged in the last step of epoch {epoch}: the model's weights or logits are no longer "
+            f"finite; use a lower learning rate (now {recipe.lr:g})"
+        )
+    last = epoch == recipe.epochs
+    val_bits = data.held_out_bits(model) if last or epoch % recipe.eval_every == 0 else None
+    samples = {}
+    if recipe.sample_every and (last or epoch % recipe.sample_every == 0):
+        for prompt in recipe.prompts:
+            samples[prompt] = generate(model, prompt, recipe.sample_length, temperature=0)
+    nats = means.nats / means.count
+    return Epoch(
+        epoch,
+        math.exp(nats) if nats < 700 else math.inf,
+        nats / math.log(2),
+        None if val_bits is None else perplexity(val_bits),
+        val_bits,
+        means.norm / means.steps,
+        [norm / means.steps for norm in means.layer_norms],
+        round(time.perf_counter() - start, 3),
+        round(means.rate, 1),
+        samples,
+    )

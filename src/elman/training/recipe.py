@@ -13,15 +13,32 @@ from typing import Any
 
 from ..errors import InputError
 
-_CHOICES = {
-    "cell": ("rnn_relu", "rnn_tanh", "gru", "lstm"),
-    "partition": ("sequential", "random"),
-    "optimizer": ("sgd", "adam", "adamw"),
-    "normalisation": ("book", "none"),
-}
-_AT_LEAST_ONE = ("hidden_size", "num_layers", "seq_length", "batch_size", "epochs", "eval_every")
-_POSITIVE = ("lr", "clip", "init_std")
-_NOT_NEGATIVE = ("weight_decay", "seed", "sample_every", "sample_length")
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple[str, ...] = (),
+    at_least: float | None = None,
+    above: float | None = None,
+    below: float = math.inf,
+    can_be_off: bool = False,
+    option: str = "",
+) -> Any:
+    """A field of a Recipe, with all that is to be said about it once: the command's options are made from it.
+
+    Args:
+        help: what it means; the option's help.
+        choices: the only values, of a string.
+        at_least, above, below: the range of a number; a whole one is below 2^31 anyway.
+        can_be_off: None is allowed, and means off; a TOML file says false, and the command 0.
+        option: its name on the command line, where that is not the field's.
+    """
+    metadata = {
+        "help": help, "choices": choices, "at_least": at_least, "above": above, "below": below,
+        "can_be_off": can_be_off, "option": option,
+    }  # fmt: skip
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -29,75 +46,58 @@ class Recipe:
     """The settings of a run. The defaults are the book's; `load_recipe("book")` is the same thing as a file."""
 
     # The text
-    normalisation: str = "book"
-    """What is done to the text: "book" (lower-case, white space collapsed) or "none"."""
-    max_chars: int | None = None
-    """Train on the first so many characters only."""
-    val_fraction: float = 0.0
-    """Hold out this share of the text, its end, to measure on."""
+    normalisation: str = setting(
+        "book", "What is done to the text: book (lower-case, white space collapsed) or none.", choices=("book", "none")
+    )
+    max_chars: int | None = setting(None, "Train on the first so many characters only.", at_least=1, can_be_off=True)
+    val_fraction: float = setting(
+        0.0, "Share of the text, its end, or of the records, to hold out and measure on.", at_least=0, below=1
+    )
 
     # The model
-    cell: str = "rnn_relu"
-    """rnn_relu (the book's), rnn_tanh, gru or lstm."""
-    hidden_size: int = 256
-    """Hidden units of each layer, H."""
-    num_layers: int = 1
-    """Recurrent layers, one above the other."""
-    dropout: float = 0.0
-    """Share of each layer's output that is dropped on its way to the next layer while training."""
-    init_std: float | None = 0.01
-    """Weights start from N(0, this), biases from 0. None: uniform in +-1/sqrt(H), as torch does."""
+    cell: str = setting(
+        "rnn_relu", "rnn_relu (the book's), rnn_tanh, gru or lstm.", choices=("rnn_relu", "rnn_tanh", "gru", "lstm")
+    )
+    hidden_size: int = setting(256, "Hidden units of each layer.", at_least=1)
+    num_layers: int = setting(1, "Recurrent layers, one above the other.", at_least=1)
+    dropout: float = setting(
+        0.0, "Share of each layer's output dropped on its way to the next while training.", at_least=0, below=1
+    )
+    init_std: float | None = setting(
+        0.01, "Weights start from N(0, this), biases from 0; off: uniform in +-1/sqrt(H).", above=0, can_be_off=True
+    )
 
     # The optimisation
-    epochs: int = 500
-    """Passes over the text."""
-    batch_size: int = 32
-    """Sequences side by side, B."""
-    seq_length: int = 35
-    """Steps of truncated back-propagation, T."""
-    partition: str = "sequential"
-    """sequential: the state is carried from batch to batch; random: shuffled windows, each from a zero state."""
-    optimizer: str = "sgd"
-    """sgd, adam or adamw."""
-    lr: float = 1.0
-    """Learning rate."""
-    weight_decay: float = 0.0
-    """Decoupled weight decay, for adamw."""
-    clip: float | None = 1.0
-    """Largest Euclidean norm of all gradients together; None: no clipping."""
-    seed: int = 0
-    """Decides the initial weights, the offsets, the dropout and the samples."""
+    epochs: int = setting(500, "Passes over the text.", at_least=1)
+    batch_size: int = setting(32, "Sequences side by side.", at_least=1)
+    seq_length: int = setting(35, "Steps of truncated back-propagation.", at_least=1)
+    partition: str = setting(
+        "sequential",
+        "sequential: the state is carried from batch to batch; random: shuffled windows, each from a zero state.",
+        choices=("sequential", "random"),
+    )
+    optimizer: str = setting("sgd", "sgd, adam or adamw.", choices=("sgd", "adam", "adamw"))
+    lr: float = setting(1.0, "Learning rate.", above=0)
+    weight_decay: float = setting(0.0, "Decoupled weight decay, for adamw.", at_least=0)
+    clip: float | None = setting(1.0, "Largest norm of the whole gradient; off: no clipping.", above=0, can_be_off=True)
+    seed: int = setting(
+        0, "Decides the initial weights, the offsets, the dropout and the samples.", at_least=0, below=2**64
+    )
 
     # What is shown meanwhile
-    eval_every: int = 1
-    """Epochs between measurements of the held-out text; the last epoch always has one."""
-    prompts: tuple[str, ...] = ("traveller", "time traveller")
-    """Prompts to continue, greedily, while training."""
-    sample_every: int = 100
-    """Epochs between continuations; 0: none."""
-    sample_length: int = 50
-    """Characters of a continuation."""
+    eval_every: int = setting(1, "Epochs between measurements of what is held out; the last has one.", at_least=1)
+    prompts: tuple[str, ...] = setting(
+        ("traveller", "time traveller"),
+        "Prompt to continue, greedily, while training; may be repeated.",
+        option="prompt",
+    )
+    sample_every: int = setting(100, "Epochs between continuations; 0: none.", at_least=0)
+    sample_length: int = setting(50, "Characters of a continuation.", at_least=0, option="length")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompts", tuple(self.prompts))
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise InputError(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
-        for name, value in dataclasses.asdict(self).items():
-            if value is None:  # where the type allows it, it means "off"
-                continue
-            if isinstance(value, float) and not math.isfinite(value):
-                raise InputError(f"{name} must be finite, got {value}")
-            if name in (*_AT_LEAST_ONE, "max_chars") and (not _whole(value) or value < 1):
-                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
-            if _whole(value) and value >= (2**64 if name == "seed" else 2**31):
-                raise InputError(f"{name} must be below {'2^64' if name == 'seed' else '2^31'}, got {value}")
-            if name in _POSITIVE and not value > 0:
-                raise InputError(f"{name} must be above 0, got {value!r}")
-            if name in _NOT_NEGATIVE and not value >= 0:
-                raise InputError(f"{name} must be at least 0, got {value!r}")
-            if name in ("dropout", "val_fraction") and not 0 <= value < 1:
-                raise InputError(f"{name} must be in [0, 1), got {value!r}")
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
 
     def replace(self, **changes: Any) -> Recipe:
         """A copy with some settings changed.
@@ -112,6 +112,29 @@ class Recipe:
                 hint = f"; did you mean {near[0]!r}?" if near else f"; expected one of {', '.join(known)}"
                 raise InputError(f"unknown setting {name!r}{hint}")
         return dataclasses.replace(self, **changes)
+
+
+def _check(field: dataclasses.Field[Any], value: Any) -> None:
+    """Raises InputError if a setting cannot have this value."""
+    name, m, whole = field.name, field.metadata, str(field.type).startswith("int")
+    if m["choices"]:
+        if value not in m["choices"]:
+            raise InputError(f"{name} must be one of {', '.join(m['choices'])}; got {value!r}")
+        return
+    if name == "prompts" or (value is None and m["can_be_off"]):
+        return
+    kind = "a whole number" if whole else "a number"
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or (whole and not _whole(value)):
+        raise InputError(f"{name} must be {kind}, got {value!r}")
+    if not math.isfinite(value):
+        raise InputError(f"{name} must be finite, got {value}")
+    if m["above"] is not None and not value > m["above"]:
+        raise InputError(f"{name} must be above {m['above']}, got {value!r}")
+    if m["at_least"] is not None and not value >= m["at_least"]:
+        raise InputError(f"{name} must be {kind} of at least {m['at_least']}, got {value!r}")
+    most = 2**31 if whole and m["below"] == math.inf else m["below"]
+    if not value < most:
+        raise InputError(f"{name} must be below {({2**64: '2^64', 2**31: '2^31'}).get(most, most)}, got {value}")
 
 
 def _whole(value: object) -> bool:
@@ -146,8 +169,9 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         settings = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"recipe {name}: not TOML: {error}") from None
+    can_be_off = {field.name for field in dataclasses.fields(Recipe) if field.metadata["can_be_off"]}
     for key, value in settings.items():
-        if key in ("clip", "init_std", "max_chars") and value is False:  # TOML has no null
+        if key in can_be_off and value is False:  # TOML has no null
             settings[key] = None
             continue
         default = getattr(Recipe(), key, None)

@@ -74,11 +74,11 @@ class Run:
             "corpus": self.corpus,
             "recipe": recipe,
             "epochs_done": len(self.log),
-            "train_perplexity": finite(last.train_perplexity) if last else None,
-            "val_perplexity": finite(last.val_perplexity) if last else None,
+            "train_bits_per_char": finite(last.train_bits_per_char) if last else None,
+            "val_bits_per_char": finite(last.val_bits_per_char) if last else None,
         }
 
 
-def finite(perplexity: float | None) -> float | None:
-    """None for infinity, which JSON does not have; the bits beside it say the same."""
-    return None if perplexity == math.inf else perplexity
+def finite(value: float | None) -> float | None:
+    """None for infinity, which JSON does not have."""
+    return None if value == math.inf else value

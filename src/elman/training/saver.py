@@ -10,12 +10,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 
 import numpy as np
-import torch
 
 from .. import kernels
 from ..errors import InputError, TrainingDiverged
 from ..files import append_line
-from ..model import LanguageModel, evaluating, save
+from ..kernels import Stepper
+from ..model import LanguageModel, save
 from .run import Run, finite
 
 _SAVE_SECONDS = 30.0  # a run that is killed loses at most this much
@@ -36,12 +36,20 @@ class Saver:
         epoch = asdict(self.run.log[-1])
         epoch |= {name: finite(epoch[name]) for name in ("train_perplexity", "val_perplexity")}
         append_line(self._new_log, json.dumps(epoch, ensure_ascii=False, allow_nan=False))
-        self._good = [p.detach().cpu().numpy().copy() for p in self.run.model.parameters()]
+        self._good = [p.copy() for p in self.run.model.parameters()]
         self.sometimes()
 
-    def sometimes(self) -> None:
-        """Save if the last time is long ago: a run that is killed loses at most `_SAVE_SECONDS`."""
-        if time.perf_counter() - self._last > _SAVE_SECONDS and is_sound(self.run.model):
+    def sometimes(self, stepper: Stepper | None = None) -> None:
+        """Save if the last time is long ago: a run that is killed loses at most `_SAVE_SECONDS`.
+
+        Args:
+            stepper: what may have the weights elsewhere; None: they are in the model.
+        """
+        if time.perf_counter() - self._last <= _SAVE_SECONDS:
+            return
+        if stepper:
+            stepper.sync()
+        if is_sound(self.run.model):
             self.save()
 
     def save(self) -> None:
@@ -60,9 +68,8 @@ class Saver:
     def go_back(self) -> None:
         """After a divergence: save the last whole epoch; without one, an earlier run's model stays if there is one."""
         if self._good is not None:
-            with torch.no_grad():
-                for parameter, good in zip(self.run.model.parameters(), self._good, strict=True):
-                    parameter.copy_(torch.from_numpy(good))
+            for parameter, good in zip(self.run.model.parameters(), self._good, strict=True):
+                parameter[...] = good
         if self._good is not None or not self.model.exists():
             with suppress(InputError):  # weights that no file can hold
                 self.save()
@@ -70,17 +77,14 @@ class Saver:
             self._new_log.unlink(missing_ok=True)
 
 
-@torch.no_grad()
 def is_sound(model: LanguageModel) -> bool:
     """Whether the model can be used: finite weights, and finite logits after some tokens."""
-    norm = kernels.grad_norm(list(model.parameters()))  # torch would wake threads that spin on the kernel's cores
+    norm = kernels.grad_norm(model.parameters())
     if not math.isfinite(norm):
         return False
     if 2 * max(norm, 1.0) < 1e30 ** (1 / (model.layer.num_layers + 1)):
         return True  # each layer and the output multiply by less than this: logits after a token stay far below 1e38
-    ids = torch.arange(min(model.vocab_size, 64), device=model.output.weight.device)[None]
-    with evaluating():
-        return bool(model(ids)[0].isfinite().all())
+    return bool(np.isfinite(model(np.arange(min(model.vocab_size, 64))[None])[0]).all())
 
 
 @contextmanager

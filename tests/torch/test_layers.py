@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import elman
-from elman import kernels
+import elman.torch
+from elman.torch import kernels
 
 KINDS = [
     ("RNN", {"nonlinearity": "tanh"}),
@@ -32,7 +33,7 @@ def parts(state):
 @pytest.mark.parametrize(("kind", "options"), KINDS, ids=str)
 def test_agrees_with_torch_in_float64(kind, options, shape, backend):
     torch.manual_seed(3)
-    ours = getattr(elman, kind)(5, 7, **options, **shape, dtype=torch.float64)
+    ours = getattr(elman.torch, kind)(5, 7, **options, **shape, dtype=torch.float64)
     theirs = getattr(torch.nn, kind)(5, 7, **options, **shape, dtype=torch.float64)
     theirs.load_state_dict(ours.state_dict())
     ours.load_state_dict(theirs.state_dict())
@@ -60,7 +61,7 @@ def test_agrees_with_torch_in_float64(kind, options, shape, backend):
 @pytest.mark.parametrize(("kind", "options"), KINDS, ids=str)
 def test_token_ids_equal_one_hot(kind, options):
     torch.manual_seed(4)
-    layer = getattr(elman, kind)(6, 5, **options, dtype=torch.float64)
+    layer = getattr(elman.torch, kind)(6, 5, **options, dtype=torch.float64)
     ids = torch.tensor([[0, 5, 2], [3, 3, 1]])
     with kernels.use("reference"):
         looked_up, _ = layer(ids)
@@ -70,7 +71,7 @@ def test_token_ids_equal_one_hot(kind, options):
 
 def test_one_long_call_equals_two_short_ones():
     torch.manual_seed(5)
-    layer = elman.LSTM(4, 6, 2)
+    layer = elman.torch.LSTM(4, 6, 2)
     x = torch.randn(9, 2, 4)
     whole, last = layer(x)
     first, state = layer(x[:4])
@@ -80,17 +81,18 @@ def test_one_long_call_equals_two_short_ones():
 
 
 def test_a_wrong_state_says_what_to_do():
-    layer = elman.RNN(4, 6)
+    layer = elman.torch.RNN(4, 6)
     with pytest.raises(ValueError, match=r"call begin_state\(2\) or pass None"):
         layer(torch.zeros(3, 2, 4), layer.begin_state(32))
 
 
 def test_what_torch_users_call_and_pass():
-    layer = elman.LSTM(5, 7)
+    layer = elman.torch.LSTM(5, 7)
     layer.flatten_parameters()
     with pytest.raises(TypeError, match="input is a list; expected a tensor or a packed sequence"):
         layer([1.0])  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match=r"the state of LSTM is \(h, c\)"):
         layer(torch.zeros(4, 2, 5), (torch.zeros(1, 2, 7),))
+    reading = elman.Reading(elman.Vocabulary.from_text("abcd"))
     with pytest.raises(TypeError, match=r"the layer is torch.nn.modules.rnn.RNN; expected elman.RNN"):
-        elman.LanguageModel(torch.nn.RNN(5, 7), 5)  # pyright: ignore
+        elman.LanguageModel(torch.nn.RNN(5, 7), reading)  # pyright: ignore

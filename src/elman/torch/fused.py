@@ -1,4 +1,4 @@
-"""torch.nn's own recurrent layers behind the signature of this package: what serves GPUs, float64 and CPUs without the
+"""torch.nn's own recurrent layers behind the signatures of `kernels`: what serves GPUs, float64 and CPUs without the
 native kernel. Everything that torch does not fuse is the reference's."""
 
 from __future__ import annotations
@@ -6,9 +6,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .reference import State, Weights, adamw_, cross_entropy, dropout, exp, grad_norm, linear, sgd_
+from .reference import State, Weights, cross_entropy, dropout, linear
 
-__all__ = ["adamw_", "cross_entropy", "dropout", "exp", "grad_norm", "linear", "recurrent", "sgd_"]
+__all__ = ["cross_entropy", "dropout", "linear", "recurrent"]
 
 CELLS = {
     "rnn_relu": torch.rnn_relu,
@@ -19,7 +19,7 @@ CELLS = {
 
 
 def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
-    """One recurrent layer over T steps; see `elman.kernels.recurrent` for the shapes."""
+    """One recurrent layer over T steps; see `kernels.recurrent` for the shapes."""
     w_ih, w_hh, b_ih, b_hh = weights
     if x.shape[0] == 0 or x.shape[1] == 0:
         return w_hh.new_zeros((*x.shape[:2], w_hh.shape[1])), state

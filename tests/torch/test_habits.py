@@ -1,4 +1,4 @@
-"""What users of torch.nn do with a layer or a model beyond calling it."""
+"""What users of torch.nn do with a layer beyond calling it."""
 
 from __future__ import annotations
 
@@ -6,37 +6,15 @@ import threading
 import warnings
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.func import functional_call
-from torch.nn.utils.parametrizations import weight_norm
 from torch.nn.utils.rnn import pack_padded_sequence
 
-import elman
-from elman import kernels
-from elman.scoring import blocks
+from elman.torch import GRU, LSTM, RNN, kernels
 
-TEXT = "it is a truth that a text repeats itself, and so does this one, line by line.\n" * 20
-PAIRS = [(elman.RNN, nn.RNN), (elman.GRU, nn.GRU), (elman.LSTM, nn.LSTM)]
-
-
-def model(cell: str = "gru", num_layers: int = 1) -> elman.LanguageModel:
-    corpus = elman.Corpus("t", TEXT, "none", "here")
-    return elman.build_model(corpus, cell=cell, hidden_size=9, num_layers=num_layers, init_std=None)
-
-
-def fit(m: elman.LanguageModel, **settings) -> elman.Run:
-    corpus = elman.Corpus("t", TEXT, "none", "here")
-    return elman.fit(m, corpus, epochs=1, lr=0.1, batch_size=4, seq_length=16, sample_every=0, **settings)
-
-
-def tied() -> elman.LanguageModel:
-    m = model(num_layers=3)
-    for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
-        setattr(m.layer, f"{part}_l2", getattr(m.layer, f"{part}_l1"))
-    return m
+PAIRS = [(RNN, nn.RNN), (GRU, nn.GRU), (LSTM, nn.LSTM)]
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS)
@@ -79,41 +57,6 @@ def test_a_second_derivative_is_refused_or_right_but_never_zero(ours, theirs):
         torch.testing.assert_close(penalty(e), penalty(n))
 
 
-def test_shared_parameters_are_refused():
-    ids = torch.zeros((3, 2), dtype=torch.int64)
-    for call in (fit, lambda m: m.loss_and_grads(ids, ids, m.begin_state(2)), lambda m: elman.save(m, "never")):
-        m = tied()
-        m.vocabulary = elman.Corpus("t", TEXT, "none", "here").vocabulary()
-        with pytest.raises(elman.InputError, match=r"layer\.weight_ih_l2 is shared with layer\.weight_ih_l1"):
-            call(m)
-
-
-def test_reparametrised_and_extra_parameters_are_refused():
-    m = model()
-    weight_norm(m.layer, "weight_hh_l0")
-    with pytest.raises(elman.InputError, match=r"it also has layer\.parametrizations.*; it lacks layer\.weight_hh_l0"):
-        fit(m)
-    m = model()
-    m.extra = nn.Parameter(torch.zeros(3))
-    with pytest.raises(elman.InputError, match="it also has extra; train it with an ordinary torch loop"):
-        fit(m)
-
-
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-@pytest.mark.parametrize("backend", ["cpu", "torch", "reference"])
-def test_frozen_parameters_stay(optimizer, backend):
-    if backend == "cpu" and kernels.serving(torch.zeros(()))[0] != "cpu":
-        pytest.skip("the native kernel does not serve here")
-    m = model("lstm")
-    m.layer.requires_grad_(False)
-    before = [p.clone() for p in m.parameters()]
-    with kernels.use(backend):
-        run = fit(m, optimizer=optimizer, weight_decay=0.5)
-    changed = [not torch.equal(a, b) for a, b in zip(before, m.parameters(), strict=True)]
-    assert changed == [False] * 4 + [True] * 2
-    assert run.log[0].layer_grad_norms[0] == 0
-
-
 @pytest.mark.skipif(not hasattr(torch.library, "register_autocast"), reason="needs torch 2.7")
 @pytest.mark.parametrize("ours", [ours for ours, _ in PAIRS])
 def test_inside_autocast_the_kernel_computes_in_float32(ours):
@@ -151,7 +94,7 @@ def test_packed_sequences_are_torchs(ours, theirs, bidirectional, enforce_sorted
         leaf = x.clone().requires_grad_()
         hx = tuple(h.clone().requires_grad_() for h in first)
         packed = pack_padded_sequence(leaf, torch.tensor(lengths), enforce_sorted=enforce_sorted)
-        out, state = layer(packed, hx if ours is elman.LSTM else hx[0])
+        out, state = layer(packed, hx if ours is LSTM else hx[0])
         state = state if isinstance(state, tuple) else (state,)
         total = out.data.square().sum() + sum((i + 2) * s.sin().sum() for i, s in enumerate(state))
         wanted = [leaf, *hx[: len(state)], *layer.parameters()]
@@ -164,11 +107,6 @@ def test_packed_sequences_are_torchs(ours, theirs, bidirectional, enforce_sorted
     for a, b in zip(e(packed)[0], n(packed)[0], strict=True):
         if a is not None:
             torch.testing.assert_close(a, b)
-
-
-def test_a_model_that_is_all_frozen_is_refused():
-    with pytest.raises(elman.InputError, match="every parameter is frozen, so there is nothing to train"):
-        fit(model().requires_grad_(False))
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS)
@@ -234,32 +172,3 @@ def test_a_forced_backend_is_its_threads_own_and_does_not_stick():
     assert kernels.serving(like) == ("torch", "forced by kernels.use")
     second.__exit__(None, None, None)
     assert kernels.serving(like)[0] == here
-
-
-def test_reading_leaves_the_mode_and_drops_nothing(monkeypatch):
-    m = model("lstm", num_layers=2)
-    want = elman.score(m, TEXT[:50]).bits, elman.generate(m, "it", 9)
-    m.layer.dropout = 0.9
-    m.train()
-    for backend in ("reference", kernels.serving(torch.zeros(()))[0]):
-        with kernels.use(backend):
-            assert elman.score(m, TEXT[:50]).bits == pytest.approx(want[0], rel=1e-5)
-            assert elman.generate(m, "it", 9) == want[1]
-            assert elman.beam_search(m, "it", 3)
-    ids = np.array([1, 2, 3])
-    next(blocks.walk(m, ids, np.array([0]), np.array([2]))).hidden  # noqa: B018  (closed before its end)
-    assert all(module.training for module in m.modules())
-
-
-def test_a_cell_that_the_kernel_lacks_is_the_references(monkeypatch):
-    m = model("gru")
-    ids = torch.ones((3, 2), dtype=torch.int64)
-    want = m.loss_and_grads(ids, ids, m.begin_state(2))
-    native = kernels._native
-    if native is None:
-        pytest.skip("the native kernel is not built")
-    monkeypatch.setattr(native, "CELLS", {c: i for c, i in native.CELLS.items() if c != "gru"})
-    got = m.loss_and_grads(ids, ids, m.begin_state(2))
-    assert got[0] == pytest.approx(want[0], rel=1e-5)
-    assert kernels.decoder("gru", 1, m.layer.weights(), (m.output.weight, m.output.bias)) is None
-    assert len(elman.generate(m, "it", 5)) == 5

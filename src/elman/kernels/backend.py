@@ -1,0 +1,163 @@
+"""What a backend computes with and must offer: the cells, a model's weights as arrays, and the protocols.
+
+Shapes, last axis fastest: T steps, B batch, V vocabulary, I input, H hidden, G gates (RNN 1, GRU 3, LSTM 4), L layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+Array = np.ndarray
+State = tuple[Array, ...]
+"""(h,), or (h, c) for the LSTM: (B, H) of one layer, (L, B, H) of all."""
+Weights = tuple[Array, Array, Array | None, Array | None]
+"""Of one layer: w_ih (GH, I), w_hh (GH, H), and b_ih, b_hh (GH) or None, in torch's layout and gate order."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What distinguishes one cell from another, beside its arithmetic."""
+
+    name: str
+    code: int
+    """Its number in the native kernel."""
+    gates: int
+    states: int
+    """1: h; 2: h and c."""
+    saved: int
+    """Numbers per row and unit that the forward pass keeps for the backward one."""
+
+
+CELLS = {
+    cell.name: cell
+    for cell in (
+        Cell("rnn_relu", 0, gates=1, states=1, saved=0),
+        Cell("rnn_tanh", 1, gates=1, states=1, saved=0),
+        Cell("gru", 2, gates=3, states=1, saved=4),
+        Cell("lstm", 3, gates=4, states=2, saved=4),
+    )
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """The weights of a whole model: float32, C-contiguous, the model's own memory, which is never moved."""
+
+    cell: Cell
+    layers: tuple[Weights, ...]
+    weight: Array
+    """(V, H), of the dense output."""
+    bias: Array | None
+    """(V,)."""
+
+    @property
+    def vocab_size(self) -> int:
+        return self.weight.shape[0]
+
+    @property
+    def hidden_size(self) -> int:
+        return self.weight.shape[1]
+
+    def weights(self) -> list[Array]:
+        """All of them: layer by layer w_ih, w_hh, b_ih, b_hh, then those of the output."""
+        return [w for group in (*self.layers, (self.weight, self.bias)) for w in group if w is not None]
+
+    def begin_state(self, batch_size: int) -> State:
+        """Zeros (L, B, H), for the start of a text."""
+        shape = (len(self.layers), batch_size, self.hidden_size)
+        return tuple(np.zeros(shape, dtype=np.float32) for _ in range(self.cell.states))
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Dropout between layers, while training: the masks of layers 1 .. L-1, (T, B, H) each, follow each other in the
+    stream of `seed` from word `offset` on."""
+
+    p: float
+    seed: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class Update:
+    """How a step changes the weights.
+
+    exp_avg, exp_avg_sq: Adam's averages, float32 (size,) of each weight, updated; empty for SGD.
+    """
+
+    lr: float
+    clip: float | None = None
+    """Largest norm of all gradients together."""
+    exp_avg: Sequence[Array] = ()
+    exp_avg_sq: Sequence[Array] = ()
+    step: int = 1
+    """From 1."""
+    weight_decay: float = 0.0
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step of training found. Where loss or norm are not finite, the weights stayed as they were."""
+
+    loss: float
+    """The mean over the targets that count, in nats."""
+    norm: float
+    """Euclidean, of all gradients together, before clipping."""
+    layer_norms: list[float]
+    """Of each layer's gradients, the lowest first, and of the dense output's."""
+
+
+class Stepper(Protocol):
+    """Trains one network, batch after batch."""
+
+    def step(self, ids: Array, targets: Array, fresh: bool, dropout: Dropout | None, update: Update) -> StepResult:
+        """Forward, loss, backward, clip and update.
+
+        Args:
+            ids, targets: int64 (T, B); a target of -1 does not count.
+            fresh: begin from a zero state. Else the rows go on from the first B of the batch before.
+        """
+        ...
+
+    def sync(self) -> None:
+        """Bring the weights to the network's arrays, where they have been elsewhere."""
+        ...
+
+
+class Decoder(Protocol):
+    """B texts that grow side by side. `logits` (B, V) are those after the last id read, zeros at first."""
+
+    logits: Array
+
+    def read(self, ids: Array) -> None:
+        """ids: int64 (T, B)."""
+        ...
+
+
+class Backend(Protocol):
+    """One signature an operation; `elman.kernels` says what each computes."""
+
+    def recurrent(self, cell: Cell, x: Array, state: State, weights: Weights) -> tuple[Array, State]: ...
+    def linear(self, x: Array, weight: Array, bias: Array | None) -> Array: ...
+    def cross_entropy(
+        self, hidden: Array, weight: Array, bias: Array | None, targets: Array
+    ) -> tuple[float, Array]: ...
+    def run(self, network: Network, ids: Array, state: State) -> tuple[Array, State]: ...
+    def run_cells(self, network: Network, ids: Array, state: State) -> tuple[Array, Array, State]: ...
+    def loss_and_grads(
+        self, network: Network, ids: Array, targets: Array, state: State, dropout: Dropout | None
+    ) -> tuple[float, State, list[Array]]: ...
+    def stepper(self, network: Network) -> Stepper: ...
+    def decoder(self, network: Network, batch_size: int) -> Decoder: ...
+    def dropout(self, x: Array, p: float, seed: int, offset: int) -> Array: ...
+    def exp(self, x: Array) -> Array: ...
+    def tanh(self, x: Array) -> Array: ...
+    def log_softmax(self, x: Array) -> Array: ...
+    def grad_norm(self, arrays: Sequence[Array]) -> float: ...

@@ -1,0 +1,248 @@
+"""The native kernel as a Backend: lays out arrays and calls `_cpu`. The arithmetic is in src/native, its contract in
+docs/arithmetic.md."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ..errors import InputError
+from . import _cpu
+from .backend import Array, Cell, Dropout, Network, State, StepResult, Update, Weights
+
+_networks: WeakKeyDictionary[Network, _cpu.Network] = WeakKeyDictionary()
+_packed: WeakKeyDictionary[Network, tuple[int, _cpu.Packed]] = WeakKeyDictionary()
+"""With the fingerprint of the weights that were packed."""
+
+
+def about() -> str:
+    """What serves here, to be shown.
+
+    Raises:
+        InputError: ELMAN_ISA or ELMAN_THREADS is not something that this machine can do.
+    """
+    threads = os.environ.get("ELMAN_THREADS")
+    if threads and not (threads.isdecimal() and 1 <= int(threads) <= 1024):
+        raise InputError(f"ELMAN_THREADS is {threads!r}; expected a whole number in 1..1024")
+    try:
+        isa = _cpu.isa()
+    except RuntimeError as error:
+        raise InputError(str(error)) from None
+    return f"{isa}, {_cpu.threads()} thread{'s' if _cpu.threads() > 1 else ''}"
+
+
+def _network(network: Network) -> _cpu.Network:
+    handle = _networks.get(network)
+    if handle is None:
+        handle = _cpu.Network(
+            cell=network.cell.code, layers=list(network.layers), w_out=network.weight, b_out=network.bias
+        )
+        _networks[network] = handle
+    return handle
+
+
+def _floats(x: Array) -> Array:
+    return np.ascontiguousarray(x, dtype=np.float32)
+
+
+def _ids(x: Array) -> Array:
+    return np.ascontiguousarray(x, dtype=np.int64)
+
+
+def _second(state: State) -> Array | None:
+    return state[1] if len(state) > 1 else None
+
+
+def recurrent(cell: Cell, x: Array, state: State, weights: Weights) -> tuple[Array, State]:
+    w_ih, w_hh, b_ih, b_hh = weights
+    of_ids = x.dtype.kind in "iu"
+    output = np.empty((*x.shape[:2], w_hh.shape[1]), dtype=np.float32)
+    before = tuple(map(_floats, state))
+    last = tuple(np.empty_like(part) for part in before)
+    _cpu.recurrent(
+        cell=cell.code,
+        ids=_ids(x) if of_ids else None,
+        x=None if of_ids else _floats(x),
+        h0=before[0],
+        c0=_second(before),
+        w_ih=w_ih,
+        w_hh=w_hh,
+        b_ih=b_ih,
+        b_hh=b_hh,
+        out=output,
+        hn=last[0],
+        cn=_second(last),
+    )
+    return output, last
+
+
+def linear(x: Array, weight: Array, bias: Array | None) -> Array:
+    y = np.empty((*x.shape[:-1], weight.shape[0]), dtype=np.float32)
+    _cpu.linear(x=_floats(x).reshape(-1, weight.shape[1]), w=weight, b=bias, y=y.reshape(-1, weight.shape[0]))
+    return y
+
+
+def cross_entropy(hidden: Array, weight: Array, bias: Array | None, targets: Array) -> tuple[float, Array]:
+    nats = np.empty(targets.shape, dtype=np.float32)
+    mean = _cpu.cross_entropy(hidden=_floats(hidden), w=weight, b=bias, targets=_ids(targets), nats=nats)
+    return mean, nats
+
+
+def run(network: Network, ids: Array, state: State) -> tuple[Array, State]:
+    last = tuple(np.array(part, dtype=np.float32, order="C") for part in state)
+    hidden = np.empty((*ids.shape, network.hidden_size), dtype=np.float32)
+    _network(network).run(ids=_ids(ids), h=last[0], c=_second(last), hidden=hidden)
+    return hidden, last
+
+
+def run_cells(network: Network, ids: Array, state: State) -> tuple[Array, Array, State]:
+    last = tuple(np.array(part, dtype=np.float32, order="C") for part in state)
+    hidden = np.empty((*ids.shape, network.hidden_size), dtype=np.float32)
+    cells = np.empty_like(hidden)
+    _network(network).run(ids=_ids(ids), h=last[0], c=_second(last), hidden=hidden, cells=cells)
+    return hidden, cells, last
+
+
+def loss_and_grads(
+    network: Network, ids: Array, targets: Array, state: State, dropout: Dropout | None
+) -> tuple[float, State, list[Array]]:
+    last = tuple(np.array(part, dtype=np.float32, order="C") for part in state)
+    grads = [np.empty_like(w) for w in network.weights()]
+    mean = _network(network).loss_and_grads(
+        ids=_ids(ids),
+        targets=_ids(targets),
+        h=last[0],
+        c=_second(last),
+        p=dropout.p if dropout else 0.0,
+        seed=dropout.seed if dropout else 0,
+        offset=dropout.offset if dropout else 0,
+        grads=[g.reshape(-1) for g in grads],
+    )
+    return mean, last, grads
+
+
+class NativeStepper:
+    """A Stepper: one native call for each step, the state updated in place."""
+
+    def __init__(self, network: Network) -> None:
+        self._network, self._handle, self._state = network, _network(network), network.begin_state(0)
+
+    def step(self, ids: Array, targets: Array, fresh: bool, dropout: Dropout | None, update: Update) -> StepResult:
+        rows = ids.shape[1]
+        if fresh:
+            self._state = self._network.begin_state(rows)
+        elif rows < self._state[0].shape[1]:
+            self._state = tuple(np.ascontiguousarray(part[:, :rows]) for part in self._state)
+        loss, norm, layer_norms = self._handle.step(
+            ids=ids,
+            targets=targets,
+            h=self._state[0],
+            c=_second(self._state),
+            p=dropout.p if dropout else 0.0,
+            seed=dropout.seed if dropout else 0,
+            offset=dropout.offset if dropout else 0,
+            lr=update.lr,
+            clip=update.clip or 0.0,
+            exp_avg=update.exp_avg,  # type: ignore[arg-type]
+            exp_avg_sq=update.exp_avg_sq,  # type: ignore[arg-type]
+            step=update.step,
+            weight_decay=update.weight_decay,
+            beta1=update.beta1,
+            beta2=update.beta2,
+            eps=update.eps,
+        )
+        return StepResult(loss, norm, layer_norms)
+
+    def sync(self) -> None: ...
+
+
+def stepper(network: Network) -> NativeStepper:
+    return NativeStepper(network)
+
+
+class NativeDecoder:
+    """A Decoder that also has the loop over characters in native code."""
+
+    def __init__(self, packed: _cpu.Packed, network: Network, batch_size: int) -> None:
+        self.state = network.begin_state(batch_size)
+        self.logits = np.zeros((batch_size, network.vocab_size), dtype=np.float32)
+        self._handle = _cpu.Decoder(packed, h=self.state[0], c=_second(self.state), logits=self.logits)
+
+    def read(self, ids: Array) -> None:
+        self._handle.read(_ids(ids))
+
+    def generate(
+        self,
+        steps: int,
+        bias: Array | None,
+        exponent: float,
+        draws: Array | None,
+        *,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        penalty: float = 1.0,
+        seen: Array | None = None,
+    ) -> Array:
+        """The next ids, int64 (steps, B): the likeliest ones if exponent < 0, else those that draws, float64 (steps, B)
+        in [0, 1), fall on.
+
+        Args:
+            bias: float32 (V,) or None. top_k, top_p, min_p, penalty: as `generation.Sampling` says.
+            seen: uint8 (B, V), what the penalty is for, updated.
+        """
+        ids = np.empty((steps, len(self.logits)), dtype=np.int64)
+        sound = self._handle.generate(
+            ids=ids,
+            bias=bias,
+            exponent=exponent,
+            draws=draws,
+            top_k=top_k or 0,
+            top_p=-1.0 if top_p is None else top_p,
+            min_p=-1.0 if min_p is None else min_p,
+            penalty=penalty,
+            seen=seen if penalty != 1 else None,
+        )
+        if not sound:
+            raise InputError("the model's logits are not numbers; its training has diverged")
+        return ids
+
+
+def decoder(network: Network, batch_size: int) -> NativeDecoder:
+    """Packs the weights once, and again only when they have changed."""
+    fingerprint = _network(network).fingerprint()
+    known = _packed.get(network)
+    if known is None or known[0] != fingerprint:
+        known = _packed[network] = (fingerprint, _cpu.Packed(_network(network)))
+    return NativeDecoder(known[1], network, batch_size)
+
+
+def dropout(x: Array, p: float, seed: int, offset: int) -> Array:
+    y = np.empty(x.shape, dtype=np.float32)
+    _cpu.dropout(x=_floats(x).reshape(-1), y=y.reshape(-1), p=p, seed=seed, offset=offset)
+    return y
+
+
+def exp(x: Array) -> Array:
+    y = np.empty(x.shape, dtype=np.float32)
+    _cpu.exp(x=_floats(x).reshape(-1), y=y.reshape(-1))
+    return y
+
+
+def tanh(x: Array) -> Array:
+    y = np.empty(x.shape, dtype=np.float32)
+    _cpu.tanh(x=_floats(x).reshape(-1), y=y.reshape(-1))
+    return y
+
+
+def log_softmax(x: Array) -> Array:
+    y = np.empty(x.shape, dtype=np.float32)
+    _cpu.log_softmax(x=_floats(x).reshape(-1, x.shape[-1]), y=y.reshape(-1, x.shape[-1]))
+    return y
+
+
+def grad_norm(arrays: Sequence[Array]) -> float:
+    return _cpu.grad_norm([_floats(a).reshape(-1) for a in arrays])

@@ -1,0 +1,78 @@
+"""Reading: the one door from text to a model's ids and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .records import line_end, record_lines
+from .vocabulary import NORMALISATIONS, Vocabulary, normalise
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a model reads text: what is done to it first, and which ids its characters have."""
+
+    vocabulary: Vocabulary
+    normalisation: str = "none"
+    """What is done to a text before it is encoded: "book" or "none"; see `normalise`."""
+    records: bool = False
+    """A text is records, one a line: the state is reset at each, and a line is primed by the line end before it."""
+
+    def __post_init__(self) -> None:
+        if self.normalisation not in NORMALISATIONS:
+            raise InputError(f"normalisation must be one of {', '.join(NORMALISATIONS)}; got {self.normalisation!r}")
+
+    def __len__(self) -> int:
+        """Of the vocabulary, V."""
+        return len(self.vocabulary)
+
+    @property
+    def is_bytes(self) -> bool:
+        return self.vocabulary.kind == "bytes"
+
+    @cached_property
+    def line_end(self) -> int:
+        """The id that ends a record. Raises InputError if the vocabulary lacks it."""
+        return line_end(self.vocabulary)
+
+    def prepare(self, text: str | bytes, records: bool | None = None) -> str | bytes:
+        """`text` as the model reads it, a token for each character; bytes if the vocabulary is of bytes.
+
+        Args:
+            records: as lines of records, each with its line end; None: if the model is one of records.
+        """
+        if self.records if records is None else records:
+            text = record_lines(text, self.normalisation)
+        elif isinstance(text, str):
+            text = normalise(text, self.normalisation)
+        return text.encode("utf-8", "surrogatepass") if self.is_bytes and isinstance(text, str) else text
+
+    def prompt(self, text: str) -> np.ndarray:
+        """int64 (T,): a text to continue; a model of records reads the end of the record before it first."""
+        start = "\n" if self.records else ""
+        return self.vocabulary.encode(start + normalise(text, self.normalisation)).astype(np.int64)
+
+    def unknown_characters(self, text: str) -> str:
+        """The distinct characters of `text`, after normalisation, that the vocabulary lacks, in order."""
+        if self.is_bytes:
+            return ""
+        known = set(self.vocabulary.symbols)
+        return "".join(dict.fromkeys(c for c in normalise(text, self.normalisation) if c not in known))
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; the inverse of `from_dict`."""
+        return {
+            "vocabulary": self.vocabulary.to_dict(),
+            "normalisation": self.normalisation,
+            "records": self.records,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Reading:
+        """Raises ValueError or KeyError if `data` does not hold what `to_dict` gives."""
+        return cls(Vocabulary.from_dict(data["vocabulary"]), data["normalisation"], data.get("records") is True)

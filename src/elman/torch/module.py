@@ -1,0 +1,113 @@
+"""Module: a LanguageModel as a torch module in the same memory: an ordinary torch loop trains that very model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError
+from ..model import LanguageModel, make_layer
+from ..text import Reading
+from . import kernels
+from .layers import GRU, LSTM, RNN, Recurrent
+
+ModelState = Tensor | tuple[Tensor, Tensor]
+"""h (L, B, H), or (h, c) for the LSTM."""
+
+
+class Module(nn.Module):
+    """A core model's layers and output as torch modules.
+
+    The parameters are the model's own arrays: a step of an optimiser changes `model`, and what changes `model` is seen
+    here. To another device, or in another type, go copies; `copy_back` brings their values to the model.
+    """
+
+    def __init__(self, model: LanguageModel) -> None:
+        super().__init__()
+        self.model = model
+        self.layer = _torch_layer(model)
+        self.output = nn.Linear(model.layer.hidden_size, model.vocab_size, device="meta")
+        arrays = model.named_parameters()
+        for name, _ in list(self.named_parameters()):
+            owner, _, last = name.rpartition(".")
+            setattr(self.get_submodule(owner), last, nn.Parameter(torch.from_numpy(arrays[name])))
+
+    def begin_state(self, batch_size: int) -> ModelState:
+        """Zeros for the start of a text: h (L, B, H), or (h, c) for the LSTM."""
+        return self.layer.begin_state(batch_size)  # type: ignore[return-value]
+
+    def forward(self, ids: Tensor, state: ModelState | None = None) -> tuple[Tensor, ModelState]:
+        """Args: ids int64 (T, B); state from an earlier call, zeros if None. Returns: logits (T, B, V), state."""
+        hidden, last = self.layer(ids, state)
+        return kernels.linear(hidden, self.output.weight, self.output.bias), last
+
+    def loss(self, ids: Tensor, targets: Tensor, state: ModelState | None = None) -> tuple[Tensor, Tensor, ModelState]:
+        """The cross-entropy of `targets` after `ids`, both int64 (T, B); a target of -1 does not count.
+
+        Returns:
+            mean: 0-d, nats, differentiable.
+            nats: (T, B), the loss of each target, detached.
+            state: after ids[-1].
+        """
+        hidden, last = self.layer(ids, state)
+        mean, nats = kernels.cross_entropy(hidden, self.output.weight, self.output.bias, targets)
+        return mean, nats, last
+
+    @torch.no_grad()
+    def copy_back(self) -> None:
+        """Bring the parameters' values to the model, where they are no longer its own memory."""
+        for name, array in self.model.named_parameters().items():
+            parameter = self.get_parameter(name)
+            if parameter.device.type != "cpu" or parameter.data_ptr() != array.ctypes.data:
+                torch.from_numpy(array).copy_(parameter)
+
+
+def _torch_layer(model: LanguageModel) -> Recurrent:
+    """A layer without memory of its own."""
+    core = model.layer
+    if core.cell in ("gru", "lstm"):
+        kind = GRU if core.cell == "gru" else LSTM
+        return kind(core.input_size, core.hidden_size, core.num_layers, core.bias, dropout=core.dropout, device="meta")
+    return RNN(
+        core.input_size,
+        core.hidden_size,
+        core.num_layers,
+        core.cell.removeprefix("rnn_"),
+        core.bias,
+        dropout=core.dropout,
+        device="meta",
+    )
+
+
+def from_torch(layer: Any, output: nn.Linear, reading: Reading) -> LanguageModel:
+    """A core model with the weights of torch's layers, or of `elman.torch`'s, copied.
+
+    Args:
+        layer: RNN, GRU or LSTM with input_size V, one direction, no projection.
+        output: from H to V.
+        reading: what the ids mean.
+    Raises:
+        InputError: something that a LanguageModel does not have; says what.
+    """
+    mode = getattr(layer, "mode", type(layer).__name__)
+    cell = {"GRU": "gru", "LSTM": "lstm", "RNN_TANH": "rnn_tanh", "RNN_RELU": "rnn_relu"}.get(mode)
+    if cell is None:
+        raise InputError(f"the layer is {type(layer).__name__}; expected RNN, GRU or LSTM")
+    if layer.bidirectional:
+        raise InputError("a bidirectional layer sees the characters that it should predict; use bidirectional=False")
+    if getattr(layer, "proj_size", 0):
+        raise InputError("a layer with proj_size has no counterpart here; use proj_size=0")
+    if output.in_features != layer.hidden_size or output.out_features != len(reading):
+        raise InputError(
+            f"the output goes from {output.in_features} to {output.out_features}; expected from {layer.hidden_size} "
+            f"to {len(reading)}, the size of the vocabulary"
+        )
+    if output.bias is None:
+        raise InputError("the output has no bias; give it one of zeros")
+    core = make_layer(cell, layer.input_size, layer.hidden_size, layer.num_layers, layer.dropout, bool(layer.bias))
+    core.load_state_dict(layer.state_dict())
+    model = LanguageModel(core, reading)
+    model.output.load_state_dict(output.state_dict())
+    return model

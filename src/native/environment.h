@@ -1,0 +1,17 @@
+// How floating point behaves for the thread that computes.
+#pragma once
+#include <cstdint>
+
+namespace elman {
+
+// For the life of this object the thread rounds to nearest and keeps denormals, whatever torch.set_flush_denormal said.
+class FloatEnvironment {
+ public:
+  FloatEnvironment();
+  ~FloatEnvironment();
+
+ private:
+  uint64_t saved_;
+};
+
+}  // namespace elman

@@ -1,0 +1,239 @@
+#include "step.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+namespace elman {
+namespace {
+
+constexpr int64_t kKeptLogits = 1 << 22;  // floats: above, the loss computes its logits again in backward
+
+enum Slot : size_t { LOGITS, D_HIDDEN, D_BELOW, NATS, GRADS, LAYERS };
+enum LayerSlot : size_t { OUT, DROPPED, GATES, CELLS, BEFORE, BEFORE_C, AFTER, AFTER_C, LAYER_SLOTS };
+
+// base^exponent by multiplications alone: libm's pow differs between machines.
+double power(double base, int64_t exponent) {
+  double result = 1.0;
+  for (; exponent > 0; exponent >>= 1, base *= base)
+    if (exponent & 1) result *= base;
+  return result;
+}
+
+}  // namespace
+
+Mask mask(double p, uint64_t seed, uint64_t offset) {
+  return {seed, offset, uint64_t(std::llrint(p * 0x1p32)), float(1.0 / (1.0 - p))};
+}
+
+Adam adam_numbers(int64_t step, double lr, double beta1, double beta2, double eps, double weight_decay, float scale) {
+  double correction1 = 1.0 - power(beta1, step), correction2 = std::sqrt(1.0 - power(beta2, step));
+  return {float(beta1), float(1.0 - beta1), float(beta2), float(1.0 - beta2), float(eps),
+          float(1.0 - lr * weight_decay), float(correction2), float(lr / correction1), scale};
+}
+
+std::vector<float*> Model::weights() const {
+  std::vector<float*> all;
+  for (const LayerWeights& w : layers)
+    for (float* p : {w.w_ih, w.w_hh, w.b_ih, w.b_hh})
+      if (p) all.push_back(p);
+  all.push_back(w_out);
+  if (b_out) all.push_back(b_out);
+  return all;
+}
+
+std::vector<int64_t> Model::sizes() const {
+  std::vector<int64_t> all;
+  int64_t N = gates_of(cell) * H;
+  for (int64_t l = 0; l < L; ++l) {
+    all.push_back(N * width(l));
+    all.push_back(N * H);
+    if (layers[size_t(l)].b_ih) all.insert(all.end(), {N, N});
+  }
+  all.push_back(V * H);
+  if (b_out) all.push_back(V);
+  return all;
+}
+
+float* Workspace::floats(size_t slot, int64_t count) {
+  if (slot >= slots_.size()) slots_.resize(slot + 1);
+  std::vector<float>& memory = slots_[slot];
+  if (memory.size() < size_t(count)) memory = std::vector<float>(size_t(count));
+  return memory.data();
+}
+
+void run_layers(const Model& model, int64_t T, int64_t B, const int64_t* ids, float* h, float* c, float* hidden,
+                float* cells) {
+  int64_t H = model.H, size = B * H;
+  bool lstm = model.cell == LSTM;
+  auto floats = [](int64_t count) { return std::vector<float>(size_t(count)); };
+  std::vector<float> below = floats(model.L > 1 ? T * size : 0), before = floats(size), before_c = floats(lstm ? size : 0);
+  // Layers write by turns to `below` and `hidden`, so that the last one's output ends in `hidden`.
+  float* outputs[] = {hidden, below.data()};
+  const float* x = nullptr;
+  for (int64_t l = 0; l < model.L; ++l) {
+    const LayerWeights& w = model.layers[size_t(l)];
+    float *out = outputs[(model.L - 1 - l) % 2], *hn = h + l * size, *cn = lstm ? c + l * size : nullptr;
+    if (size) std::memcpy(before.data(), hn, size_t(size) * 4);
+    if (lstm && size) std::memcpy(before_c.data(), cn, size_t(size) * 4);
+    kernels().forward({model.cell, T, B, model.width(l), H, l ? nullptr : ids, x, before.data(),
+                       lstm ? before_c.data() : nullptr, w.w_ih, w.w_hh, w.b_ih, w.b_hh, out, hn, cn, nullptr,
+                       l + 1 == model.L ? cells : nullptr});
+    x = out;
+  }
+}
+
+float loss_and_grads(const Model& model, Workspace& memory, const Batch& batch, const Dropout& dropout,
+                     const std::vector<float*>& grads) {
+  const Table& k = kernels();
+  int64_t T = batch.T, B = batch.B, H = model.H, V = model.V, L = model.L, state = B * H, size = T * state;
+  bool lstm = model.cell == LSTM, drops = dropout.p > 0.0;
+  int64_t saved = saved_of(model.cell) * size;
+  auto slot = [](int64_t layer, LayerSlot which) { return LAYERS + size_t(layer) * LAYER_SLOTS + which; };
+  auto mask_of = [&](int64_t layer) {
+    return mask(dropout.p, dropout.seed, dropout.offset + uint64_t((layer - 1) * size));
+  };
+  auto floats = [&](int64_t l, LayerSlot which, int64_t count) -> float* {
+    return count ? memory.floats(slot(l, which), count) : nullptr;
+  };
+  struct Ran {
+    const float* x;
+    float *out, *gates, *cells, *h0, *c0;
+  };
+  std::vector<Ran> ran;
+  const float* x = nullptr;
+  for (int64_t l = 0; l < L; ++l) {
+    const LayerWeights& w = model.layers[size_t(l)];
+    if (l && drops) {
+      float* dropped = floats(l, DROPPED, size);
+      mask_of(l).apply(x, dropped, size);
+      x = dropped;
+    }
+    float *hn = batch.h + l * state, *cn = lstm ? batch.c + l * state : nullptr;
+    Ran run{x, floats(l, OUT, size), floats(l, GATES, saved), floats(l, CELLS, lstm ? size : 0),
+            floats(l, BEFORE, state), floats(l, BEFORE_C, lstm ? state : 0)};
+    if (state) std::memcpy(run.h0, hn, size_t(state) * 4);
+    if (lstm && state) std::memcpy(run.c0, cn, size_t(state) * 4);
+    k.forward({model.cell, T, B, model.width(l), H, l ? nullptr : batch.ids, x, run.h0, run.c0, w.w_ih, w.w_hh, w.b_ih,
+               w.b_hh, run.out, hn, cn, run.gates, run.cells});
+    x = run.out;
+    ran.push_back(run);
+  }
+  bool keep = T * B * V <= kKeptLogits;
+  float mean = std::numeric_limits<float>::quiet_NaN();  // of nothing, as in torch
+  float* logits = keep ? memory.floats(LOGITS, T * B * V) : nullptr;
+  if (T > 0 && B > 0) k.loss({T, B, H, V, x, model.w_out, model.b_out, batch.targets, memory.floats(NATS, T * B), &mean, logits});
+  size_t at = grads.size() - (model.b_out ? 2 : 1);
+  float *d = memory.floats(D_HIDDEN, size), *d_next = L > 1 ? memory.floats(D_BELOW, size) : nullptr;
+  k.loss_backward({T, B, H, V, x, model.w_out, model.b_out, batch.targets, logits, 1.0f, d, grads[at],
+                   model.b_out ? grads[at + 1] : nullptr, false});
+  for (int64_t l = L - 1; l >= 0; --l) {
+    const LayerWeights& w = model.layers[size_t(l)];
+    const Ran& run = ran[size_t(l)];
+    at -= size_t(model.weights_per_layer());
+    k.backward({model.cell, T, B, model.width(l), H, l ? nullptr : batch.ids, run.x, run.h0, run.c0, w.w_ih, w.w_hh,
+                run.out, run.gates, run.cells, d, nullptr, nullptr, l ? d_next : nullptr, nullptr, nullptr, grads[at],
+                grads[at + 1], w.b_ih ? grads[at + 2] : nullptr, w.b_ih ? grads[at + 3] : nullptr, false});
+    if (l && drops) {
+      mask_of(l).apply(d_next, d, size);
+    } else {
+      std::swap(d, d_next);
+    }
+  }
+  return mean;
+}
+
+StepResult train_step(const Model& model, Workspace& memory, const Batch& batch, const Dropout& dropout,
+                      const Update& update) {
+  std::vector<float*> weights = model.weights(), grads;
+  std::vector<int64_t> sizes = model.sizes();
+  int64_t total = 0, count = int64_t(sizes.size());
+  for (int64_t size : sizes) total += size;
+  float* next = memory.floats(GRADS, total);
+  for (int64_t size : sizes) grads.push_back(next), next += size;
+
+  StepResult result{loss_and_grads(model, memory, batch, dropout, grads), 0.0, {}};
+  Tensors tensors{count, sizes.data(), grads.data(), nullptr, nullptr, nullptr};
+  std::vector<double> sums(size_t(chunks_of(tensors)));
+  kernels().squares(tensors, sums.data());
+  result.norm = norm_of(sums.data(), int64_t(sums.size()));
+  const double* part = sums.data();
+  for (int64_t l = 0, i = 0; l <= model.L; ++l) {
+    int64_t chunks = 0;
+    for (int64_t last = l < model.L ? i + model.weights_per_layer() : count; i < last; ++i)
+      chunks += chunks_of(sizes[size_t(i)]);
+    result.layer_norms.push_back(norm_of(part, chunks));
+    part += chunks;
+  }
+  if (!std::isfinite(result.loss) || !std::isfinite(result.norm)) return result;
+
+  auto scale = float(update.clip > 0.0 && result.norm > update.clip ? update.clip / result.norm : 1.0);
+  tensors = {count, sizes.data(), weights.data(), grads.data(), update.m.data(), update.v.data()};
+  if (!update.adam) {
+    kernels().sgd(tensors, float(update.lr), scale);
+    return result;
+  }
+  kernels().adamw(tensors, adam_numbers(update.step, update.lr, update.beta1, update.beta2, update.eps,
+                                        update.weight_decay, scale));
+  return result;
+}
+
+Packed pack(const Model& model) {
+  const Table& k = kernels();
+  int64_t H = model.H, V = model.V, N = gates_of(model.cell) * H;
+  Packed packed{model.cell, model.L, H, V, {}, nullptr, nullptr, {}};
+  auto memory = [&](int64_t count) { return packed.memory.emplace_back(size_t(count)).data(); };
+  for (int64_t l = 0; l < model.L; ++l) {
+    const LayerWeights& w = model.layers[size_t(l)];
+    int64_t I = model.width(l);
+    float* hh = memory(model.cell == GRU ? packed_size(2 * H, H) + packed_size(H, H) : packed_size(N, H));
+    float *input = memory(l ? packed_size(N, I) : I * N), *bias = memory(N), *b_hn = nullptr;
+    k.decoder_pack(model.cell, I, H, l == 0, w.w_ih, w.w_hh, w.b_ih, w.b_hh, hh, input, bias);
+    if (model.cell == GRU && w.b_hh) {
+      b_hn = memory(H);
+      std::memcpy(b_hn, w.b_hh + 2 * H, size_t(H) * 4);
+    }
+    packed.layers.push_back({hh, b_hn, input, bias});
+  }
+  float* w_out = memory(packed_size(V, H));
+  k.decoder_pack_output(V, H, model.w_out, w_out);
+  packed.w_out = w_out;
+  if (model.b_out) {
+    float* b_out = memory(V);
+    std::memcpy(b_out, model.b_out, size_t(V) * 4);
+    packed.b_out = b_out;
+  }
+  return packed;
+}
+
+uint64_t fingerprint(const Model& model) {
+  constexpr uint64_t kPrime = 0x9E3779B97F4A7C15u;
+  uint64_t lanes[8] = {1, 2, 3, 4, 5, 6, 7, 8};  // eight, so that one multiplication need not wait for another
+  auto mix = [](uint64_t lane, uint64_t word) {
+    lane = (lane ^ word) * kPrime;
+    return lane ^ (lane >> 29);
+  };
+  std::vector<float*> weights = model.weights();
+  std::vector<int64_t> sizes = model.sizes();
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(weights[i]);
+    int64_t count = sizes[i] * 4, at = 0;
+    for (; at + 64 <= count; at += 64)
+      for (int l = 0; l < 8; ++l) {
+        uint64_t word;
+        std::memcpy(&word, bytes + at + 8 * l, 8);
+        lanes[l] = mix(lanes[l], word);
+      }
+    for (; at < count; at += 4) {
+      uint32_t word;
+      std::memcpy(&word, bytes + at, 4);
+      lanes[at / 4 % 8] = mix(lanes[at / 4 % 8], word);
+    }
+  }
+  uint64_t result = 0;
+  for (uint64_t lane : lanes) result = mix(result, lane);
+  return result;
+}
+
+}  // namespace elman

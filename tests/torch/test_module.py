@@ -1,0 +1,119 @@
+"""Module shares a model's memory; from_torch copies torch's weights; fit(device=...) trains through torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch_cases import CELLS
+
+import elman
+import elman.torch
+from elman.torch.device import stepper
+
+TEXT = "it is a truth that a text repeats itself, and so does this one, line by line.\n" * 20
+CORPUS = elman.Corpus("t", TEXT, "none", "here")
+
+
+def model(cell: str = "gru", num_layers: int = 1, **settings) -> elman.LanguageModel:
+    return elman.build_model(CORPUS, cell=cell, hidden_size=9, num_layers=num_layers, init_std=None, **settings)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_an_optimiser_changes_the_model_and_the_model_the_module(cell):
+    core = model(cell, num_layers=2)
+    module = elman.torch.Module(core)
+    assert [name for name, _ in module.named_parameters()] == list(core.named_parameters())
+    ids = torch.from_numpy(CORPUS.vocabulary().encode(TEXT[:60]).astype(np.int64)).view(20, 3)
+    logits, state = module(ids)
+    mine, last = core(ids.numpy())
+    np.testing.assert_array_equal(logits.detach().numpy(), mine)
+    for a, b in zip(*((s,) if not isinstance(s, tuple) else s for s in (state, last)), strict=True):
+        np.testing.assert_array_equal(a.detach().numpy(), b)
+    before = core.digest()
+    module.loss(ids[:-1], ids[1:])[0].backward()
+    torch.optim.SGD(module.parameters(), 0.5).step()
+    assert core.digest() != before
+    np.testing.assert_array_equal(module(ids)[0].detach().numpy(), core(ids.numpy())[0])
+    text = elman.generate(core, "it", 20, seed=1)
+    core.initialise(5, None)
+    np.testing.assert_array_equal(module(ids)[0].detach().numpy(), core(ids.numpy())[0])
+    assert elman.generate(core, "it", 20, seed=1) != text  # packed anew
+
+
+def test_frozen_parameters_stay_in_a_torch_loop():
+    core = model("lstm")
+    module = elman.torch.Module(core)
+    module.layer.requires_grad_(False)
+    before = core.state_dict()
+    ids = torch.ones((3, 2), dtype=torch.int64)
+    module.loss(ids, ids)[0].backward()
+    torch.optim.SGD([p for p in module.parameters() if p.requires_grad], 0.5).step()
+    changed = {name for name, array in core.named_parameters().items() if not np.array_equal(array, before[name])}
+    assert changed == {"output.weight", "output.bias"}
+
+
+def test_copies_come_back():
+    core = model()
+    module = elman.torch.Module(core).double()
+    with torch.no_grad():
+        module.output.bias.add_(1.0)
+    assert not np.array_equal(core.output.bias, module.output.bias.detach().numpy().astype(np.float32))
+    module.copy_back()
+    np.testing.assert_array_equal(core.output.bias, module.output.bias.detach().float().numpy())
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "options", "cell"),
+    [
+        (nn.RNN, {}, "rnn_tanh"),
+        (nn.RNN, {"nonlinearity": "relu"}, "rnn_relu"),
+        (nn.GRU, {}, "gru"),
+        (nn.LSTM, {}, "lstm"),
+        (elman.torch.LSTM, {}, "lstm"),
+    ],
+)
+def test_from_torch(kind, options, cell, bias):
+    reading = CORPUS.reading()
+    layer, output = kind(len(reading), 7, 2, bias=bias, **options), nn.Linear(7, len(reading))
+    core = elman.torch.from_torch(layer, output, reading)
+    assert (core.layer.cell, core.layer.bias, core.reading) == (cell, bias, reading)
+    ids = torch.randint(len(reading), (6, 3), generator=torch.Generator().manual_seed(1))
+    want = output(layer(nn.functional.one_hot(ids, len(reading)).float())[0])
+    torch.testing.assert_close(torch.from_numpy(core(ids.numpy())[0]), want.detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_what_from_torch_refuses():
+    reading = CORPUS.reading()
+    V = len(reading)
+    for layer, output, message in (
+        (nn.Linear(V, 7), nn.Linear(7, V), "the layer is Linear; expected RNN, GRU or LSTM"),
+        (nn.GRU(V, 7, bidirectional=True), nn.Linear(14, V), "use bidirectional=False"),
+        (nn.LSTM(V, 7, proj_size=3), nn.Linear(3, V), "use proj_size=0"),
+        (nn.GRU(V, 7), nn.Linear(8, V), f"the output goes from 8 to {V}; expected from 7 to {V}"),
+        (nn.GRU(V, 7), nn.Linear(7, V, bias=False), "the output has no bias"),
+        (nn.GRU(V + 1, 7), nn.Linear(7, V), f"input_size is {V + 1} but the vocabulary has {V} entries"),
+    ):
+        with pytest.raises(elman.InputError, match=message):
+            elman.torch.from_torch(layer, output, reading)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_fit_on_a_device_follows_the_kernel(cell, optimizer):
+    """torch's own layers on "cpu:0", which is a device like any other; rounding differs, so the runs stay close."""
+    settings = {"epochs": 2, "batch_size": 4, "seq_length": 16, "sample_every": 0, "dropout": 0.2,
+                "optimizer": optimizer, "lr": 0.5 if optimizer == "sgd" else 0.01, "weight_decay": 0.01}  # fmt: skip
+    here, there = model(cell, 2, dropout=0.2), model(cell, 2, dropout=0.2)
+    mine = elman.fit(here, CORPUS, **settings)
+    theirs = elman.fit(there, CORPUS, device="cpu:0", **settings)
+    assert theirs.perplexity == pytest.approx(mine.perplexity, rel=1e-3)
+    assert theirs.log[-1].layer_grad_norms == pytest.approx(mine.log[-1].layer_grad_norms, rel=1e-2)
+    np.testing.assert_allclose(there.output.weight, here.output.weight, atol=2e-3)
+
+
+def test_a_device_that_is_not_there():
+    with pytest.raises(elman.InputError, match="device 'nonsense'"):
+        stepper(model().network, "nonsense")
