@@ -9,15 +9,11 @@ import sys
 import time
 
 import pytest
+from commands import run
 
 import elman
 
 SMALL = ["--hidden-size", "12", "--batch-size", "4", "--seq-length", "9", "--epochs", "3", "--max-chars", "1500"]
-
-
-def run(*arguments, stdin="", **options):
-    command = [sys.executable, "-m", "elman.cli", *map(str, arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, **options)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +65,7 @@ def test_generate_and_score_print_plain_text(trained):
     assert "bits/char" in run("score", folder, stdin="the traveller").stdout
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_model(tmp_path):
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "elman.cli", "train", "--output", str(folder), "--epochs", "100000"]

@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from test_cli import refused, run
+from commands import run
+from test_cli import refused
 
 import elman
 from elman.cli import console

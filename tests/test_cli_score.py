@@ -11,7 +11,8 @@ import os
 
 import numpy as np
 import pytest
-from test_cli import refused, run
+from commands import run
+from test_cli import refused
 from test_cli_generate import save
 
 import elman
@@ -118,6 +119,7 @@ def test_any_bytes_for_a_model_of_bytes(tmp_path, command):
     assert "bits/byte" in command("score", tmp_path / "m", tmp_path / "f")
 
 
+@pytest.mark.slow
 def test_a_line_of_10_mb(tmp_path, command):
     text = "ab" * 5_000_000
     model = elman.build_model(elman.Corpus("t", "ab\n", "none", "here", True), hidden_size=1, init_std=None)
@@ -186,6 +188,7 @@ def test_refusals(files, arguments, expected):
     refused(run(*arguments.split(), cwd=files), expected)
 
 
+@pytest.mark.slow
 def test_many_lines(tmp_path, command):
     rng = np.random.default_rng(3)
     names = ["ada", "bo", "grace", "jean"]

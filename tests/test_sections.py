@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 
+import commands
 import numpy as np
 import pytest
 from test_pages import unpack
@@ -85,8 +84,7 @@ def trained(tmp_path_factory):
 
 
 def run(*arguments, stdin=""):
-    command = [sys.executable, "-m", "elman.cli", "inspect", *map(str, arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120)
+    return commands.run("inspect", *arguments, stdin=stdin)
 
 
 def test_the_command(trained, tmp_path):

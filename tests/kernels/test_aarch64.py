@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-pytestmark = pytest.mark.skipif(
-    not (HERE.parents[1] / "src").is_dir(), reason="the tests run outside a checkout, without the kernel's source"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (HERE.parents[1] / "src").is_dir(), reason="the tests run outside a checkout, without the kernel's source"
+    ),
+]
 HOST = {"x86_64": ("portable", "avx2", "avx512"), "aarch64": ("portable", "neon")}.get(
     os.uname().machine, ("portable",)
 )

@@ -27,6 +27,7 @@ def expected() -> dict[str, list[Array]]:
     return {name: operation() for name, operation in OPERATIONS.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("threads", THREADS)
 def test_operations(isa, threads, expected):
@@ -48,6 +49,7 @@ def _train(name: str) -> tuple[str, str]:
     return model.digest(), cases.text(model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", THREADS)
 @pytest.mark.parametrize("isa", ISAS)
 def test_a_training_run_and_a_text(isa, threads, trained):

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 KERNEL = Path(__file__).parents[2] / "src" / "native"
-pytestmark = pytest.mark.skipif(
-    not KERNEL.is_dir(), reason="the tests run outside a checkout, without the kernel's source"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not KERNEL.is_dir(), reason="the tests run outside a checkout, without the kernel's source"),
+]
 LAST_LINE = "if (left.fetch_sub(1) == 1) finished.bump();"
 PROGRAM = """
 #include <cstdio>
