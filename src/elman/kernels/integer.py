@@ -169,8 +169,8 @@ def pointwise(cell: str, x: np.ndarray, total: np.ndarray, layer: Layer, c: np.n
     H = total.shape[1] // GATES[cell]
     if cell == "lstm":
         i, f, g, o = (saturate(x + from_h)[:, k * H : (k + 1) * H] for k in range(4))
-        new = multiply(sigmoid(i), tanh(g)).astype(np.int32)
-        c = saturate(multiply(sigmoid(f), c).astype(np.int32) + ((new + 2**3) >> 4))
+        new = multiply(multiply(sigmoid(i), tanh(g)), 2**POINT)  # in 2^-15, then in 2^-11
+        c = saturate(multiply(sigmoid(f), c).astype(np.int32) + new)
         return narrow(multiply(sigmoid(o), tanh(c))), c
     r, z = (sigmoid(saturate(x[:, k : k + H] + from_h[:, k : k + H])) for k in (0, H))
     from_hn = multiply(r, saturate(from_h[:, 2 * H :] + layer.bias_hn))
