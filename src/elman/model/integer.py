@@ -1,185 +1,267 @@
-"""The integer model: made from float weights, run, and turned into the arrays of its file and back.
+"""The integer model: run, and turned into the arrays of its file and back. `quantise` makes one.
 
-What its numbers mean and how it computes is defined in elman.kernels.integer; here is how they are chosen. Choosing is
-exact too: the same weights, bits and text give the same integer model on every machine.
+    model = quantise("gru", layers, (w_out, b_out), bits=8)
+    nats, state = model.score(ids, targets)
+    again = IntegerNetwork.from_arrays(model.header(), model.to_arrays())
 
-    network = quantise("gru", layers, (w_out, b_out), bits=8)
-    logits, state = network.run(ids)
+The native kernels serve where they are built; else NumPy does, with the same bits (elman.kernels.integer).
 """
 
-# ruff: noqa: E741 (I is the size of the input)
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from ..kernels.integer import CARRIES, CONTRACT, GATES, LIMIT, POINT, Layer, Matrix, Network
+from ..kernels import integer
+from ..kernels.integer import CONTRACT, GATES, LIMIT, Layer, Matrix, Network, State
+
+try:
+    from ..kernels import _cpu  # pyright: ignore
+except ImportError:
+    _cpu = None
 
 BITS = (8, 6, 5, 4)
-FloatLayer = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]
-"""w_ih (GH, I), w_hh (GH, H), b_ih (GH), b_hh (GH) or None twice: float32, in torch's layout and gate order."""
-
-_MARGIN = np.float32(1.0)
-_CLIPS = tuple(np.float32(1.0 - 0.02 * i) for i in range(26))
-"""Shares of a row's largest weight that its largest integer may stand for; the best one serves."""
+"""Of a weight; below 8 they are packed in the file."""
 
 
-def quantise(
-    cell: str,
-    layers: Sequence[FloatLayer],
-    output: tuple[np.ndarray, np.ndarray | None],
-    *,
-    bits: int = 8,
-    embedding: np.ndarray | None = None,
-    ids: np.ndarray | None = None,
-) -> Network:
-    """The integer model nearest to a float one.
+class IntegerNetwork:
+    """A network of integers, and what it does.
 
-    Args:
-        cell: one of `GATES`.
-        layers: from the input upwards.
-        output: weight (V, H) and bias (V) or None.
-        bits: of a weight: 8, 6, 5 or 4.
-        embedding: float32 (V, E), or None where ids select columns of w_ih.
-        ids: int64 (T, B), a text of the kind that the model reads. A ReLU RNN needs it, to measure how far its units
-            go; for the others it makes fewer than 8 bits cost less.
-    Raises:
-        InputError: weights that are not finite or too large; a ReLU RNN without `ids`.
+    Attributes:
+        network: the numbers.
+        bits: of each weight in the file.
     """
-    if cell not in GATES:
-        raise InputError(f"cell is {cell!r}; expected one of {', '.join(GATES)}")
-    if bits not in BITS:
-        raise InputError(f"bits is {bits}; expected one of {', '.join(map(str, BITS))}")
-    for array in (*(w for layer in layers for w in layer), *output, embedding):
-        if array is not None and not np.isfinite(array).all():
-            raise InputError("the weights are not all finite numbers: the training diverged")
-    if cell == "rnn_relu" and (ids is None or not ids.size):
-        raise InputError("a ReLU RNN is quantised with a text, on which to measure how far its units go; give one")
-    H = output[0].shape[1]
-    ranges = relu_ranges(layers, ids, embedding) if cell == "rnn_relu" else np.ones((len(layers), H), np.float32)
-    made = _quantise(cell, layers, output, bits, embedding, ranges, None)
-    if bits == 8 or ids is None:
-        return made
-    full = _quantise(cell, layers, output, 8, embedding, ranges, None)
-    return _quantise(cell, layers, output, bits, embedding, ranges, _moments(full, ids))
 
+    def __init__(self, network: Network, bits: int = 8) -> None:
+        """Raises InputError where numbers are out of range, so that a sum could overflow."""
+        check(network)
+        self.network, self.bits = network, bits
+        self.num_layers, self.hidden_size, self.vocab_size = network.sizes
 
-def _quantise(cell, layers, output, bits, embedding, ranges, moments) -> Network:
-    one, top = np.float32(1.0), np.float32(127.0)
-    E, made = None, []
-    if embedding is not None:
-        E = _matrix(np.asarray(embedding, np.float32), bits, None)
-    for l, (w_ih, w_hh, b_ih, b_hh) in enumerate(layers):
-        GH, H = w_hh.shape
-        unit = np.full(GH, 2.0**POINT, np.float32)  # a pre-activation of 1.0, in integers
-        if cell == "rnn_relu":
-            unit = np.float32(2**8 * 127) / ranges[l]
-        # One of the input's integers stands for 1 / 127 of its range; ids, for a column itself.
-        from_below = ranges[l - 1] / top if l else one
-        ih = _matrix(w_ih * from_below, bits, moments[l - 1] if moments is not None and l else None)
-        hh = _matrix(w_hh * (ranges[l] / top), bits, moments[l] if moments is not None else None)
-        b_ih, b_hh = (np.zeros(GH, np.float32) if b is None else b.astype(np.float32) for b in (b_ih, b_hh))
-        bias, bias_hn = b_ih + b_hh, b_hh[:0]
-        if cell == "gru":
-            bias = np.concatenate((bias[: 2 * H], b_ih[2 * H :]))
-            bias_hn = b_hh[2 * H :]
-        made.append(
-            Layer(
-                Matrix(ih.q, ih.scale * unit),
-                Matrix(hh.q, hh.scale * unit),
-                _whole(bias * unit),
-                _whole(bias_hn * unit[: bias_hn.size]),
-            )
+    def begin_state(self, batch: int) -> State:
+        """Zeros."""
+        return integer.begin_state(self.network, batch)
+
+    def run(self, ids: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+        """Read ids (T, B): logits float32 (T, B, V) after each, and the state after the last."""
+        state, ids = self._given(ids, state)
+        if self._native is None:
+            return integer.run(self.network, ids, state)
+        logits = np.empty((*ids.shape, self.vocab_size), np.float32)
+        self._native.run(ids=ids, h=state.h, c=state.c, logits=logits)
+        return logits, state
+
+    def score(self, ids: np.ndarray, targets: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+        """Read ids (T, B): the cost of targets (T, B) after each, float64 nats, and the state after the last."""
+        state, ids = self._given(ids, state)
+        if self._native is None:
+            logits, state = integer.run(self.network, ids, state)
+            return integer.nats(logits, targets), state
+        nats = np.empty(ids.shape, np.float64)
+        targets = np.ascontiguousarray(targets, np.int64)
+        self._native.run(ids=ids, h=state.h, c=state.c, targets=targets, nats=nats)
+        return nats, state
+
+    def activations(self, ids: np.ndarray, state: State | None = None) -> tuple[np.ndarray, np.ndarray | None, State]:
+        """What the last layer's units hold after each id, as numbers: for looking, not for computing on.
+
+        Returns:
+            h: float32 (T, B, H); of a ReLU RNN in shares of each unit's range.
+            c: float32 (T, B, H) of an LSTM; else None.
+            state: after the last.
+        """
+        state, ids = self._given(ids, state)
+        inputs = integer.table(self.network)
+        h, c = (np.zeros((*ids.shape, self.hidden_size), np.float32) for _ in range(2))
+        for t, row in enumerate(ids):
+            state = integer.step(self.network, inputs, row, state)
+            exact = self.network.cell == "gru" and state.c is not None
+            h[t] = state.c[-1] * np.float32(2**-15) if exact else state.h[-1] * np.float32(1 / 127)
+            if self.network.cell == "lstm" and state.c is not None:
+                c[t] = state.c[-1] * np.float32(2.0**-integer.POINT)
+        return h, c if self.network.cell == "lstm" else None, state
+
+    def decoder(self, state: State) -> Decoder:
+        """Rows that grow from `state`, which it takes over."""
+        return Decoder(self, state)
+
+    @cached_property
+    def _native(self) -> Any:
+        """The kernels' own copy of the weights, or None."""
+        if _cpu is None:
+            return None
+        n, gru = self.network, self.network.cell == "gru"
+        layers = [(None, None, *n.layers[0].w_hh, None, n.layers[0].bias_hn if gru else None)]
+        layers += [(*y.w_ih, *y.w_hh, y.bias, y.bias_hn if gru else None) for y in n.layers[1:]]
+        return _cpu.IntegerNetwork(
+            cell=tuple(GATES).index(n.cell),
+            layers=layers,
+            inputs=integer.table(n),
+            w_out=n.output.q,
+            scale_out=n.output.scale,
+            b_out=n.output_bias,
         )
-    w, b = output
-    out = _matrix(w * (ranges[-1] / top), bits, moments[-1] if moments is not None else None)
-    network = Network(
-        cell, tuple(made), out, np.zeros(w.shape[0], np.float32) if b is None else b.astype(np.float32), E
-    )
-    check(network)
-    return network
+
+    def _given(self, ids: np.ndarray, state: State | None) -> tuple[State, np.ndarray]:
+        """A state of the caller's own that may be written, and ids in one piece."""
+        ids = np.ascontiguousarray(ids, np.int64)
+        if state is None:
+            return self.begin_state(ids.shape[1]), ids
+        if state.h.shape[1] != ids.shape[1]:
+            raise InputError(f"state has B={state.h.shape[1]} but ids has B={ids.shape[1]}; call begin_state")
+        return State(state.h.copy(), None if state.c is None else state.c.copy()), ids
+
+    # --- the file ---
+
+    def header(self) -> dict[str, Any]:
+        """What the arrays do not say: for JSON."""
+        return {"contract": CONTRACT, "cell": self.network.cell, "bits": self.bits, "sizes": self._sizes()}
+
+    def _sizes(self) -> dict[str, int]:
+        sizes = {"vocab": self.vocab_size, "hidden": self.hidden_size, "layers": self.num_layers}
+        return sizes if self.network.embedding is None else sizes | {"embedding": self.network.embedding.q.shape[1]}
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Names to arrays: int8 weights, or uint8 packed ones; float32 scales; int32 and float32 biases."""
+        arrays = {}
+
+        def put(name: str, matrix: Matrix) -> None:
+            arrays[name] = matrix.q if self.bits == 8 else pack(matrix.q, self.bits)
+            arrays[f"{name}.scale"] = matrix.scale
+
+        if self.network.embedding is not None:
+            put("embedding", self.network.embedding)
+        for l, layer in enumerate(self.network.layers):
+            put(f"layers.{l}.w_ih", layer.w_ih)
+            put(f"layers.{l}.w_hh", layer.w_hh)
+            arrays[f"layers.{l}.bias"] = layer.bias
+            if layer.bias_hn.size:
+                arrays[f"layers.{l}.bias_hn"] = layer.bias_hn
+        put("output", self.network.output)
+        arrays["output.bias"] = self.network.output_bias
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> IntegerNetwork:
+        """The model of `header` and `to_arrays`.
+
+        Raises:
+            InputError: another contract, arrays that do not fit the sizes, or numbers out of range.
+        """
+        if header.get("contract") != CONTRACT:
+            raise InputError(f"integer contract {header.get('contract')!r}; this version computes by contract {CONTRACT}")
+        cell, bits, sizes = header.get("cell"), header.get("bits"), header.get("sizes")
+        if cell not in GATES or bits not in BITS or not isinstance(sizes, dict):
+            raise InputError(f"cell {cell!r} with {bits!r} bits: not an integer model's header")
+        counts = [sizes.get(key) for key in ("vocab", "hidden", "layers")]
+        E = sizes.get("embedding")
+        for size in (*counts, *([] if E is None else [E])):
+            if not isinstance(size, int) or isinstance(size, bool) or not 0 < size < 2**31:
+                raise InputError(f"a size is {size!r}; expected a whole number above 0")
+        V, H, L = counts
+        left = dict(arrays)
+        if L > len(left):
+            raise InputError(f"{len(left)} arrays are too few for {L} layers")
+
+        def get(name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+            array = left.pop(name, None)
+            if array is None or array.shape != shape or array.dtype != dtype:
+                got = "missing" if array is None else f"{array.dtype} {array.shape}"
+                raise InputError(f"{name} is {got}; expected {np.dtype(dtype)} {shape}")
+            return np.ascontiguousarray(array)
+
+        def matrix(name: str, N: int, K: int) -> Matrix:
+            if bits == 8:
+                q = get(name, (N, K), np.int8)
+            else:
+                q = unpack(get(name, ((N * K * bits + 7) // 8,), np.uint8), bits, N, K)
+            return Matrix(q, get(f"{name}.scale", (N,), np.float32))
+
+        embedding = None if E is None else matrix("embedding", V, E)
+        layers = []
+        for l in range(L):
+            N, base = GATES[cell] * H, f"layers.{l}"
+            w_ih, w_hh = matrix(f"{base}.w_ih", N, H if l else E or V), matrix(f"{base}.w_hh", N, H)
+            bias = get(f"{base}.bias", (N,), np.int32)
+            bias_hn = get(f"{base}.bias_hn", (H,), np.int32) if cell == "gru" else np.zeros(0, np.int32)
+            layers.append(Layer(w_ih, w_hh, bias, bias_hn))
+        output, bias = matrix("output", V, H), get("output.bias", (V,), np.float32)
+        if left:
+            raise InputError(f"unknown arrays: {', '.join(sorted(left))}")
+        return cls(Network(cell, tuple(layers), output, bias, embedding), bits)
 
 
-def _matrix(w: np.ndarray, bits: int, moments: np.ndarray | None) -> Matrix:
-    """w (N, K) as integers, each row with the scale that costs least: the squared error, weighted with the inputs'
-    mean squares (K)."""
-    largest = np.float32(2 ** (bits - 1) - 1)
-    reach = np.abs(w).max(axis=1, initial=0.0).astype(np.float32)
-    best_q, best_scale, best_cost = None, None, None
-    for clip in _CLIPS if bits < 8 else _CLIPS[:1]:
-        scale = reach * clip / largest
-        divisor = np.where(scale > 0, scale, np.float32(1.0))
-        q = np.clip(np.rint(w / divisor[:, None]), -largest, largest)
-        error = (q * scale[:, None] - w).astype(np.float64) ** 2
-        if moments is not None:
-            error *= moments
-        cost = np.add.reduce(np.ascontiguousarray(error.T), axis=0)  # row after row of error.T: one order
-        if best_cost is None:
-            best_q, best_scale, best_cost = q, scale, cost
-        else:
-            better = cost < best_cost
-            best_q = np.where(better[:, None], q, best_q)
-            best_scale, best_cost = np.where(better, scale, best_scale), np.minimum(cost, best_cost)
-    return Matrix(best_q.astype(np.int8), best_scale.astype(np.float32))
+class Decoder:
+    """Rows that grow together: `h`, `c` and `logits` are theirs, updated by every call."""
+
+    def __init__(self, model: IntegerNetwork, state: State) -> None:
+        self.h, self.c = state
+        self.logits = np.zeros((self.h.shape[1], model.vocab_size), np.float32)
+        self._model, self._native = model, None
+        if model._native is not None:
+            self._native = _cpu.IntegerDecoder(model._native, h=self.h, c=self.c, logits=self.logits)  # pyright: ignore
+
+    def read(self, ids: np.ndarray) -> None:
+        """Read ids (T, B); `logits` are those after the last."""
+        if self._native is not None:
+            return self._native.read(ids=np.ascontiguousarray(ids, np.int64))
+        logits, state = integer.run(self._model.network, ids, State(self.h, self.c))
+        self.h[:] = state.h
+        if self.c is not None:
+            self.c[:] = state.c
+        if len(logits):
+            self.logits[:] = logits[-1]
+
+    @property
+    def generate(self) -> Any:
+        """The native loop, with the arguments of `_cpu.Decoder.generate`; None where it is not built."""
+        return None if self._native is None else self._native.generate
 
 
-def _whole(x: np.ndarray) -> np.ndarray:
-    if np.abs(x).max(initial=0.0) >= LIMIT:
-        raise InputError("a bias is too large for the integer model")
-    return np.rint(x).astype(np.int32)
+# --- bits ---
 
 
-def _moments(network: Network, ids: np.ndarray) -> np.ndarray:
-    """float64 (L, H): the sums of squares of each unit's h, over a text that the integer model reads."""
-    from ..kernels import integer
-
-    inputs, state = integer.table(network), integer.begin_state(network, ids.shape[1])
-    total = np.zeros((len(network.layers), network.sizes[1]), np.int64)
-    for row in ids:
-        state = integer.step(network, inputs, row, state)
-        total += (state.h.astype(np.int64) ** 2).sum(axis=1)
-    return total.astype(np.float64) + 1.0
+def pack(q: np.ndarray, bits: int) -> np.ndarray:
+    """uint8: the weights, offset to begin at 0, `bits` of each, highest first, without gaps; the last byte filled up
+    with zeros."""
+    offset = (q.astype(np.int16) + 2 ** (bits - 1)).astype(np.uint8).reshape(-1, 1)
+    return np.packbits(np.unpackbits(offset, axis=1)[:, 8 - bits :].reshape(-1))
 
 
-def relu_ranges(layers, ids, embedding) -> np.ndarray:
-    """float32 (L, H): the largest h of each unit on a text, in float32, one product and one addition at a time, in
-    order: so the same on every machine."""
-
-    def product(x, w):
-        total = np.zeros((x.shape[0], w.shape[0]), np.float32)
-        for k in range(w.shape[1]):
-            total += x[:, k, None] * w[:, k]
-        return total
-
-    T, B = ids.shape
-    h = [np.zeros((B, w_hh.shape[1]), np.float32) for _, w_hh, _, _ in layers]
-    top = np.zeros((len(layers), h[0].shape[1]), np.float32)
-    w_ih = layers[0][0]
-    inputs = w_ih.T if embedding is None else product(embedding.astype(np.float32), w_ih)
-    for t in range(T):
-        x = inputs[ids[t]]
-        for l, (w_ih, w_hh, b_ih, b_hh) in enumerate(layers):
-            if l:
-                x = product(h[l - 1], w_ih)
-            x = x + product(h[l], w_hh)
-            if b_ih is not None:
-                x += b_ih + b_hh
-            h[l] = np.maximum(x, np.float32(0.0))
-            top[l] = np.maximum(top[l], h[l].max(axis=0))
-    floor = top.max(axis=1, keepdims=True) * np.float32(1 / 64)  # a unit that slept on this text may wake on another
-    top = np.maximum(np.maximum(top * _MARGIN, floor), np.float32(1e-6))
-    if not np.isfinite(top).all():
-        raise InputError("the RNN's states grow beyond all numbers on this text; it cannot be quantised")
-    return top
+def unpack(packed: np.ndarray, bits: int, N: int, K: int) -> np.ndarray:
+    """int8 (N, K) of what `pack` made."""
+    each = np.unpackbits(packed, count=N * K * bits).reshape(-1, bits)
+    wide = np.zeros((N * K, 8), np.uint8)
+    wide[:, 8 - bits :] = each
+    return (np.packbits(wide, axis=1).astype(np.int16) - 2 ** (bits - 1)).astype(np.int8).reshape(N, K)
 
 
 def check(network: Network) -> None:
-    """Raises InputError where a sum could overflow: after this the arithmetic cannot."""
+    """Raises InputError where a sum could overflow, or a number is none: after this the arithmetic cannot go wrong."""
+    matrices = [m for layer in network.layers for m in layer[:2]] + [network.output]
+    if network.embedding is not None:
+        matrices.append(network.embedding)
+    for matrix in matrices:
+        if (matrix.q == -128).any() or not (np.isfinite(matrix.scale) & (matrix.scale >= 0)).all():
+            raise InputError("a weight is -128, or a scale is below zero or not a number: not an integer model")
+    if not np.isfinite(network.output_bias).all():
+        raise InputError("a bias of the output is not a number")
+
+    def reach(matrix: Matrix, largest: float) -> np.ndarray:
+        return np.abs(matrix.q.astype(np.int64)).sum(axis=1) * largest * matrix.scale
+
     for l, layer in enumerate(network.layers):
-        for what, matrix in (("w_ih", layer.w_ih), ("w_hh", layer.w_hh)):
-            worst = np.abs(matrix.q.astype(np.int64)).sum(axis=1) * 127.0 * matrix.scale
-            if not (worst < LIMIT).all():
+        bounds = {"w_hh": reach(layer.w_hh, 127.0), "bias": layer.bias, "bias_hn": layer.bias_hn}
+        if l:
+            bounds["w_ih"] = reach(layer.w_ih, 127.0)
+        elif network.embedding is None:
+            bounds["w_ih"] = np.abs(layer.w_ih.q.astype(np.int64)).max(axis=1) * layer.w_ih.scale + np.abs(layer.bias)
+        else:
+            largest = 127.0 * float(network.embedding.scale.max())
+            bounds["w_ih"] = reach(layer.w_ih, largest) + np.abs(layer.bias)
+        for what, bound in bounds.items():
+            if not (np.abs(bound) < LIMIT).all():
                 raise InputError(f"layer {l}: {what} is too large for the integer model")
