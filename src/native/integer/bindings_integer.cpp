@@ -7,7 +7,6 @@
 
 #include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -19,6 +18,7 @@
 #include "../buffers.h"
 #include "../pool.h"
 #include "integer.h"
+#include "packed.h"
 
 using namespace elman;
 using namespace nb::literals;
@@ -65,125 +65,90 @@ class Memory {
 };
 
 // w_ih, its scale (both None in layer 0, whose share is in `inputs`), w_hh, its scale, bias (None in layer 0), bias_hn
-// (None unless GRU).
+// (None unless GRU). What is kept is a copy, for the instruction set in use then.
 using LayerArguments = std::tuple<MaybeInt8s, MaybeFloats, Int8s, Floats, MaybeInt32s, MaybeInt32s>;
 
-// A copy of the weights, in the order that the instruction set in use likes. It keeps that one.
 class IntegerNetwork {
  public:
-  IntegerNetwork(int cell, const std::vector<LayerArguments>& layers, Int32s inputs, Int8s w_out, Floats scale_out, Floats b_out)
-      : table_(&integer::integer_kernels()) {
+  IntegerNetwork(int cell, const std::vector<LayerArguments>& layers, Int32s inputs, Int8s w_out, Floats scale_out,
+                 Floats b_out) {
     expect(RNN_RELU <= cell && cell <= LSTM, "cell must be in 0..3");
     expect(!layers.empty(), "a model has at least one layer");
     Arrays a;
     const int8_t* output = a.in(w_out, "w_out", {-1, -1});
-    int64_t V = a.size(0), H = a.size(1), G = gates_of(cell);
-    expect(V > 0 && H > 0 && H <= kMost && V <= (int64_t(1) << 31), "V and H must be at least 1, and H at most 65536");
+    int64_t V = a.size(0), H = a.size(1), N = gates_of(cell) * H;
+    expect(V > 0 && H > 0 && H <= kMost, "V and H must be at least 1, and H at most 65536");
     const float *out_scale = a.in(scale_out, "scale_out", {V}), *out_bias = a.in(b_out, "b_out", {V});
-    const int32_t* table = a.in(inputs, "inputs", {V, G * H});
-    check(table, V * G * H);
+    check_weights(output, out_scale, V, H, false);
+    for (int64_t i = 0; i < V; ++i) expect(std::isfinite(out_bias[i]), "a bias of the output is not a number");
+    const int32_t* table = a.in(inputs, "inputs", {V, N});
+    check_biases(table, V * N);
+    std::vector<integer::LayerArrays> arrays;
     for (const auto& [w_ih, s_ih, w_hh, s_hh, bias, bias_hn] : layers) {
-      bool first = layers_.empty();
-      const int8_t *ih = a.in(w_ih, "w_ih", {G * H, H}), *hh = a.in(w_hh, "w_hh", {G * H, H});
-      const float *ih_scale = a.in(s_ih, "scale_ih", {G * H}), *hh_scale = a.in(s_hh, "scale_hh", {G * H});
-      const int32_t *b = a.in(bias, "bias", {G * H}), *hn = a.in(bias_hn, "bias_hn", {H});
-      expect(first ? !ih && !ih_scale && !b : ih && ih_scale && b, "w_ih, scale_ih and bias go with layers above 0");
-      check(b, G * H), check(hn, H);
-      expect((cell == GRU) == (hn != nullptr), "bias_hn goes with a GRU and with no other cell");
-      integer::Layer layer{};
-      if (!first) layer.ih = weights(ih, ih_scale, G, H, H), layer.bias = by_blocks(b, 1, G, H);
-      layer.hh = weights(hh, hh_scale, G, H, H);
-      if (hn) layer.bias_hn = by_blocks(hn, 1, 1, H);
-      layers_.push_back(layer);
+      integer::LayerArrays l{a.in(w_ih, "w_ih", {N, H}), a.in(s_ih, "scale_ih", {N}), a.in(w_hh, "w_hh", {N, H}),
+                             a.in(s_hh, "scale_hh", {N}), a.in(bias, "bias", {N}), a.in(bias_hn, "bias_hn", {H})};
+      expect(arrays.empty() ? !l.w_ih && !l.scale_ih && !l.bias : l.w_ih && l.scale_ih && l.bias,
+             "w_ih, scale_ih and bias go with layers above 0");
+      expect((cell == GRU) == (l.bias_hn != nullptr), "bias_hn goes with a GRU and with no other cell");
+      if (l.w_ih) check_weights(l.w_ih, l.scale_ih, N, H, true);
+      check_weights(l.w_hh, l.scale_hh, N, H, true);
+      check_biases(l.bias, l.bias ? N : 0), check_biases(l.bias_hn, l.bias_hn ? H : 0);
+      arrays.push_back(l);
     }
-    network_ = {cell, int64_t(layers_.size()), H, V, layers_.data(), by_blocks(table, V, G, H),
-                weights(output, out_scale, V, 0, H), padded_copy(out_bias, V)};
+    packed_ = std::make_unique<const integer::Packed>(integer::integer_kernels(), cell, H, V, arrays, table, output,
+                                                      out_scale, out_bias);
   }
 
   void run(Ids ids, Int8s h, MaybeInt16s c, MaybeFloats logits, MaybeIds targets, MaybeDoubles nats) const {
     Arrays a;
     const int64_t* from = a.in(ids, "ids", {-1, -1});
-    int64_t T = a.size(0), B = a.size(1);
+    int64_t T = a.size(0), B = a.size(1), V = network().V;
     integer::Rows rows = take(a, h, c, B);
-    float* to = a.out(logits, "logits", {T, B, network_.V});
+    float* to = a.out(logits, "logits", {T, B, V});
     const int64_t* wanted = a.in(targets, "targets", {T, B});
     double* cost = a.out(nats, "nats", {T, B});
     expect(!wanted == !cost, "targets go with nats");
-    check_ids(from, T * B, network_.V);
-    if (wanted) check_ids(wanted, T * B, network_.V);
+    check_ids(from, T * B, V);
+    if (wanted) check_ids(wanted, T * B, V);
     if (!T || !B) return;
     Memory memory;
-    rows.memory = memory.room(table_->memory_of(network_, B, rows.threads));
+    rows.memory = memory.room(table().memory_of(network(), B, rows.threads));
     Native native;
-    table_->read(rows, T, from, to, true, wanted, cost);
+    table().read(rows, T, from, to, true, wanted, cost);
   }
 
   integer::Rows take(Arrays& a, Int8s h, MaybeInt16s c, int64_t B) const {
-    integer::Rows rows{&network_, B, get_threads(), a.out(h, "h", {network_.L, B, network_.H}),
-                       a.out(c, "c", {network_.L, B, network_.H}), nullptr, nullptr};
-    expect((network_.cell >= GRU) == (rows.c != nullptr), "c goes with a GRU or an LSTM and with no other cell");
+    int64_t L = network().L, H = network().H;
+    integer::Rows rows{&network(), B, get_threads(), a.out(h, "h", {L, B, H}), a.out(c, "c", {L, B, H}), nullptr, nullptr};
+    expect((network().cell >= GRU) == (rows.c != nullptr), "c goes with a GRU or an LSTM and with no other cell");
     return rows;
   }
-  const integer::Network& network() const { return network_; }
-  const integer::Table& table() const { return *table_; }
-  std::string isa() const { return table_->isa; }
-  int64_t bytes() const {
-    int64_t total = 0;
-    for (const auto& m : bytes_) total += int64_t(m.size());
-    return total;
-  }
+  const integer::Network& network() const { return packed_->network(); }
+  const integer::Table& table() const { return packed_->table(); }
+  std::string isa() const { return table().isa; }
+  int64_t bytes() const { return packed_->bytes(); }
 
  private:
   static constexpr int64_t kMost = 65536;  // terms of a sum: 127 * 127 * kMost fits an int32
+  static constexpr int64_t kLimit = 1 << 29;  // three such numbers can be added in an int32
 
-  static constexpr float kLimit = 536870912.0f;  // 2^29: three such numbers can be added in an int32
-  static void check(const int32_t* x, int64_t size) {
-    for (int64_t i = 0; x && i < size; ++i) expect(x[i] > -(1 << 29) && x[i] < 1 << 29, "a bias is too large");
+  static void check_biases(const int32_t* x, int64_t size) {
+    for (int64_t i = 0; i < size; ++i) expect(x[i] > -kLimit && x[i] < kLimit, "a bias is too large");
   }
-
-  integer::Weights weights(const int8_t* q, const float* scale, int64_t G, int64_t H, int64_t K) {
-    int64_t gates = H ? G : 1, units = H ? H : G, N = integer::padded(units) * gates;
-    for (int64_t n = 0; n < gates * units; ++n) {
+  // whole: a sum times its scale is to be a whole number, so must fit one.
+  static void check_weights(const int8_t* q, const float* scale, int64_t N, int64_t K, bool whole) {
+    for (int64_t n = 0; n < N; ++n) {
       int64_t total = 0;
       for (int64_t k = 0; k < K; ++k) {
         expect(q[n * K + k] != -128, "a weight is -128; expected -127..127");
         total += std::abs(int(q[n * K + k]));
       }
-      bool sound = H ? float(total) * 127.0f * scale[n] < kLimit : std::isfinite(scale[n]);
+      bool sound = whole ? double(total) * 127.0 * double(scale[n]) < double(kLimit) : std::isfinite(scale[n]);
       expect(scale[n] >= 0.0f && sound, "a scale is too large, below zero or not a number");
     }
-    auto& packed = bytes_.emplace_back(size_t(N * integer::padded(K)) + 64);
-    auto at = reinterpret_cast<uintptr_t>(packed.data());
-    int8_t* data = packed.data() + (64 - at % 64) % 64;
-    int32_t* start = table_->starts ? ints_.emplace_back(size_t(N)).data() : nullptr;
-    table_->pack(q, G, H, K, data, start);
-    return {data, start, H ? by_blocks(scale, 1, G, H) : padded_copy(scale, units)};
-  }
-  std::vector<int32_t>& made(const int32_t*, int64_t size) { return ints_.emplace_back(size_t(size)); }
-  std::vector<float>& made(const float*, int64_t size) { return floats_.emplace_back(size_t(size)); }
-  template <class X>
-  const X* padded_copy(const X* from, int64_t size) {
-    auto& to = made(from, integer::padded(size));
-    std::memcpy(to.data(), from, sizeof(X) * size_t(size));
-    return to.data();
-  }
-  // (count, G, H) to (count, P, G, 32).
-  template <class X>
-  const X* by_blocks(const X* from, int64_t count, int64_t G, int64_t H) {
-    int64_t wide = integer::padded(H) * G;
-    auto& to = made(from, count * wide);
-    for (int64_t i = 0; i < count; ++i)
-      for (int64_t g = 0; g < G; ++g)
-        for (int64_t j = 0; j < H; ++j) to[size_t(i * wide + (j / 32 * G + g) * 32 + j % 32)] = from[(i * G + g) * H + j];
-    return to.data();
   }
 
-  const integer::Table* table_;
-  std::vector<std::vector<int8_t>> bytes_;
-  std::vector<std::vector<int32_t>> ints_;
-  std::vector<std::vector<float>> floats_;
-  std::vector<integer::Layer> layers_;
-  integer::Network network_;
+  std::unique_ptr<const integer::Packed> packed_;
 };
 
 // B rows that grow: their states and logits are the caller's arrays, held for as long as this lives.

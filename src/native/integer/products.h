@@ -74,12 +74,12 @@ inline void tile_rows(int rows, int64_t K, const Operand* x, int64_t ldx, const 
   }
 }
 
-// c (rows, 32 at ldc) = x (rows, K) times a panel.
+// c (rows, 32 at ldc) = x (rows, K) times a panel, of which `columns` are wanted.
 inline void panel(int64_t rows, int64_t K, const Operand* x, int64_t ldx, const int8_t* w, const int32_t* start, int32_t* c,
-                  int64_t ldc) {
+                  int64_t ldc, int64_t columns = kUnits) {
   if (rows == 1) return tile<1, kPanelVectors, kSplit>(K, x, ldx, w, start, c, ldc);
   for (int64_t i = 0; i < rows; i += kRows)
-    for (int v = 0; v < kPanelVectors; v += kVectors)
+    for (int v = 0; v * kColumns < columns; v += kVectors)
       tile_rows<kRows>(int(least(kRows, rows - i)), K, x + i * ldx, ldx, w + v * kColumns * kGroup,
                        start ? start + v * kColumns : nullptr, c + i * ldc + v * kColumns, ldc);
 }

@@ -98,10 +98,10 @@ struct Lane {
     for (int64_t q = mine.begin; q < mine.end; ++q) {
       int64_t first = q * kUnits, columns = least(kUnits, n.V - first);
       panel(rows, plan.H, operands(parity, n.L - 1) + b * plan.H, plan.H, n.output.packed + first * plan.H,
-            n.output.start ? n.output.start + first : nullptr, sums(), kUnits);
+            n.output.start ? n.output.start + first : nullptr, sums(), kUnits, columns);
       for (int64_t i = 0; i < rows; ++i) {
         alignas(64) float row[kUnits];
-        for (int64_t j = 0; j < kUnits; j += kColumns)
+        for (int64_t j = 0; j < columns; j += kColumns)
           store_logits(row + j, load_sum(sums() + i * kUnits + j), n.output.scale + first + j, n.output_bias + first + j);
         memcpy(to + i * n.V + first, row, 4 * size_t(columns));
       }
