@@ -254,14 +254,15 @@ def check(network: Network) -> None:
         return np.abs(matrix.q.astype(np.int64)).sum(axis=1) * largest * matrix.scale
 
     for l, layer in enumerate(network.layers):
-        bounds = {"w_hh": reach(layer.w_hh, 127.0), "bias": layer.bias, "bias_hn": layer.bias_hn}
+        bias = layer.bias.astype(np.float64)
+        bounds = {"w_hh": reach(layer.w_hh, 127.0), "bias": bias, "bias_hn": layer.bias_hn.astype(np.float64)}
         if l:
             bounds["w_ih"] = reach(layer.w_ih, 127.0)
         elif network.embedding is None:
-            bounds["w_ih"] = np.abs(layer.w_ih.q.astype(np.int64)).max(axis=1) * layer.w_ih.scale + np.abs(layer.bias)
+            bounds["w_ih"] = np.abs(layer.w_ih.q.astype(np.int64)).max(axis=1) * layer.w_ih.scale + np.abs(bias)
         else:
             largest = 127.0 * float(network.embedding.scale.max())
-            bounds["w_ih"] = reach(layer.w_ih, largest) + np.abs(layer.bias)
+            bounds["w_ih"] = reach(layer.w_ih, largest) + np.abs(bias)
         for what, bound in bounds.items():
             if not (np.abs(bound) < LIMIT).all():
                 raise InputError(f"layer {l}: {what} is too large for the integer model")
