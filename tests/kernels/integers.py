@@ -1,5 +1,6 @@
 """Integer models for tests: small, odd, from NumPy's raw Philox words, so the same on every machine and version."""
 
+# ruff: noqa: E741 (l is a layer, I the size of the input)
 from __future__ import annotations
 
 import hashlib
@@ -36,7 +37,7 @@ def floats(cell: str, L: int, H: int, V: int, seed: int = 1, embedding: int = 0)
     E = uniform((V, embedding), seed + 90) if embedding else None
     layers = []
     for l in range(L):
-        I, s = H if l else embedding or V, seed + 10 * l  # noqa: E741
+        I, s = H if l else embedding or V, seed + 10 * l
         reach = 2.0 * I**-0.5 if l or embedding else 2.0
         w_ih, w_hh = uniform((N, I), s) * np.float32(reach), uniform((N, H), s + 1) * np.float32(2.0 * H**-0.5)
         if cell == "rnn_relu":
@@ -45,7 +46,9 @@ def floats(cell: str, L: int, H: int, V: int, seed: int = 1, embedding: int = 0)
     return layers, (uniform((V, H), seed + 80) * np.float32(3 * H**-0.5), uniform((V,), seed + 81)), E
 
 
-def extreme(cell: str, L: int, H: int, V: int, *, reach: int = 127, scale: float = 0.05, seed: int = 1) -> IntegerNetwork:
+def extreme(
+    cell: str, L: int, H: int, V: int, *, reach: int = 127, scale: float = 0.05, seed: int = 1
+) -> IntegerNetwork:
     """Any integers that the contract allows, most units saturated where `scale` is large."""
     N = GATES[cell] * H
 

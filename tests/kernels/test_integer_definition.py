@@ -1,5 +1,6 @@
 """The definition of the integer model: its functions against float64, and its cells against their formulas."""
 
+# ruff: noqa: E741 (l is a layer, I the size of the input)
 from __future__ import annotations
 
 import numpy as np
@@ -89,7 +90,9 @@ def test_a_quantised_model_is_near_the_float_one(cell, L, embedding):
     model = quantise(cell, layers, output, embedding=E, ids=ids)
     expected = float_logits(cell, layers, output, E, ids)
     got = integer.run(model.network, ids, model.begin_state(8))[0]
-    error = np.sqrt(np.square(got - expected).mean() / np.square(expected - expected.mean(axis=-1, keepdims=True)).mean())
+    error = np.sqrt(
+        np.square(got - expected).mean() / np.square(expected - expected.mean(axis=-1, keepdims=True)).mean()
+    )
     assert error < 0.03  # measured: at most 0.021; a wrong gate gives more than 0.3
 
 

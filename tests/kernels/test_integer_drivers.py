@@ -1,5 +1,5 @@
-"""The same digests of the integer kernels from every compiler and instruction set: integer_driver.cpp on this machine, on
-aarch64 under qemu, and with instructions that this machine may lack in plain C, by SIMD Everywhere."""
+"""The same digests of the integer kernels from every compiler and instruction set: integer_driver.cpp on this machine,
+on aarch64 under qemu, and with instructions that this machine may lack in plain C, by SIMD Everywhere."""
 
 from __future__ import annotations
 

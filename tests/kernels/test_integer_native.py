@@ -114,13 +114,14 @@ def weights_of(logits: np.ndarray, exponent: float) -> np.ndarray:
 @pytest.mark.parametrize("exponent", [-1.0, 1.0, 0.7])
 @pytest.mark.parametrize("cell", CELLS)
 def test_generation(isa, cell, exponent):
-    """Greedy and sampled: the ids that the plain loop chooses, the logits and states after them, over threads and cuts."""
+    """Greedy and sampled: the ids of the plain loop, and the logits and states after them, over threads and cuts."""
     B, steps, V = 9, 14, 44
     model = extreme(cell, 2, 37, V, scale=0.05)
     draws = np.abs(uniform((steps, B), 4).astype(np.float64)) * 0.999
     decoder = model.decoder(model.begin_state(B))
     decoder.read(text(3, B, V))
-    expected, logits, state = [], decoder.logits.copy(), integer.State(decoder.h.copy(), None if decoder.c is None else decoder.c.copy())
+    state = integer.State(decoder.h.copy(), None if decoder.c is None else decoder.c.copy())
+    expected, logits = [], decoder.logits.copy()
     for t in range(steps):
         if exponent < 0:
             ids = logits.argmax(axis=1)

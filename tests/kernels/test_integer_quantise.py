@@ -1,5 +1,6 @@
 """Quantising: what it costs, what it refuses, and the arrays of a file, there and back."""
 
+# ruff: noqa: E741 (l is a layer, I the size of the input)
 from __future__ import annotations
 
 import numpy as np
@@ -120,7 +121,9 @@ DAMAGES = {
     "layers.1.w_hh is missing": lambda header, arrays: arrays.pop("layers.1.w_hh"),
     "output.scale is float64": lambda header, arrays: arrays.update({"output.scale": np.zeros(13)}),
     "a weight is -128": lambda header, arrays: arrays["output"].__setitem__((0, 0), -128),
-    "a scale is below zero or not a number": lambda header, arrays: arrays["layers.0.w_hh.scale"].__setitem__(0, np.nan),
+    "a scale is below zero or not a number": lambda header, arrays: arrays["layers.0.w_hh.scale"].__setitem__(
+        0, np.nan
+    ),
     "layer 1: w_ih is too large": lambda header, arrays: arrays["layers.1.w_ih.scale"].__setitem__(0, 1e6),
     "layer 0: bias is too large": lambda header, arrays: arrays["layers.0.bias"].__setitem__(0, -(2**31)),
     "a bias of the output is not": lambda header, arrays: arrays["output.bias"].__setitem__(0, np.inf),

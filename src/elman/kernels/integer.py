@@ -5,7 +5,7 @@ integer arithmetic or a single IEEE-754 operation: no fused multiply-add, no ord
 need no promise from compiler, processor or library. docs/arithmetic.md gives the reasons.
 
 Numbers, each in its own unit:
-    h   int8    what is multiplied: the hidden state in 1/127 (ReLU: in 1/127 of the unit's range, which the weights carry)
+    h   int8    what is multiplied: the hidden state in 1/127; ReLU: in 1/127 of a unit's range, which the weights carry
     p   int32   a pre-activation in 2^-11, saturated to int16 before a function; ReLU: in 2^-8 of h's unit
     c   int16   what is carried from step to step: the LSTM's cell in 2^-11, the GRU's exact h in 2^-15; an RNN has none
     gates int16 in 2^-15
@@ -13,7 +13,7 @@ Numbers, each in its own unit:
 Shapes: T steps, B batch, V vocabulary, E embedding, I input, H hidden, G gates, L layers. Gate order is torch's.
 """
 
-# ruff: noqa: E741 (I is the size of the input)
+# ruff: noqa: E741 (l is a layer, I the size of the input)
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -32,14 +32,21 @@ LIMIT = 2**29
 
 SIGMOID = np.array(
     [
-        [16384, 23955, 28862, 31215, 32178, 32549, 32687, 32738, 32757, 32764, 32767, 32767, 32767, 32767, 32767, 32767],
-        [8214, 6469, 3438, 1471, 576, 217, 80, 30, 9, 4, 0, 0, 0, 0, 0, 0],
-        [-120, -1638, -1302, -637, -260, -101, -36, -15, -3, -3, 0, 0, 0, 0, 0, 0],
-        [-524, 75, 216, 130, 55, 22, 7, 4, 2, 1, 0, 0, 0, 0, 0, 0],
+        [16384, 8214, -120, -524],
+        [23955, 6469, -1638, 75],
+        [28862, 3438, -1302, 216],
+        [31215, 1471, -637, 130],
+        [32178, 576, -260, 55],
+        [32549, 217, -101, 22],
+        [32687, 80, -36, 7],
+        [32738, 30, -15, 4],
+        [32757, 9, -3, 2],
+        [32764, 4, -3, 1],
+        *[[32767, 0, 0, 0]] * 6,
     ],
     np.int16,
-)  # fmt: skip
-"""(4, 16): sigmoid on [k, k+1) is the cubic with coefficients [:, k] in 2^-15, constant first."""
+)
+"""(16, 4): sigmoid on [k, k+1) is the cubic with coefficients [k] in 2^-15, constant first."""
 
 
 class Matrix(NamedTuple):
@@ -124,7 +131,7 @@ def sigmoid(p: np.ndarray) -> np.ndarray:
     """int16 in 1..32767, of p int16 in 2^-11. sigmoid(-p) = 2^15 - sigmoid(p); within 2.2 units of the function."""
     size = np.minimum(np.abs(p.astype(np.int32)), 2**15 - 1).astype(np.int16)
     k, t = size >> POINT, (size & (2**POINT - 1)) << (15 - POINT)
-    c0, c1, c2, c3 = SIGMOID[:, k]
+    c0, c1, c2, c3 = SIGMOID.T[:, k]
     y = c0 + multiply(t, c1 + multiply(t, c2 + multiply(t, c3)))
     return np.where(p < 0, 2**15 - y.astype(np.int32), y).astype(np.int16)
 
@@ -204,7 +211,7 @@ def run(network: Network, ids: np.ndarray, state: State) -> tuple[np.ndarray, St
     for row in ids:
         state = step(network, inputs, row, state)
         hidden.append(state.h[-1])
-    L, H, _ = network.sizes
+    H = network.sizes[1]
     return logits(network, np.stack(hidden) if hidden else np.zeros((0, ids.shape[1], H), np.int8)), state
 
 

@@ -7,6 +7,7 @@
 The native kernels serve where they are built; else NumPy does, with the same bits (elman.kernels.integer).
 """
 
+# ruff: noqa: E741 (l is a layer, I the size of the input)
 from __future__ import annotations
 
 from functools import cached_property
@@ -152,7 +153,9 @@ class IntegerNetwork:
             InputError: another contract, arrays that do not fit the sizes, or numbers out of range.
         """
         if header.get("contract") != CONTRACT:
-            raise InputError(f"integer contract {header.get('contract')!r}; this version computes by contract {CONTRACT}")
+            raise InputError(
+                f"integer contract {header.get('contract')!r}; this version computes by contract {CONTRACT}"
+            )
         cell, bits, sizes = header.get("cell"), header.get("bits"), header.get("sizes")
         if cell not in GATES or bits not in BITS or not isinstance(sizes, dict):
             raise InputError(f"cell {cell!r} with {bits!r} bits: not an integer model's header")
@@ -163,7 +166,7 @@ class IntegerNetwork:
                 raise InputError(f"a size is {size!r}; expected a whole number above 0")
         V, H, L = counts
         left = dict(arrays)
-        if L > len(left):
+        if len(left) < L:
             raise InputError(f"{len(left)} arrays are too few for {L} layers")
 
         def get(name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:

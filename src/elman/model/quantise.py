@@ -4,7 +4,7 @@ Choosing is exact too: the same weights, bits and text give the same integer mod
 is a single IEEE-754 operation on each element, or a sum in a fixed order.
 """
 
-# ruff: noqa: E741 (I is the size of the input)
+# ruff: noqa: E741 (l is a layer, I the size of the input)
 from __future__ import annotations
 
 from collections.abc import Sequence
