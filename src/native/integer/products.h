@@ -103,29 +103,32 @@ void pack(const int8_t* q, int64_t G, int64_t H, int64_t K, int8_t* packed, int3
     }
 }
 
-// Products of int8 in registers, on all threads, to compare with.
+// Products of int8 in registers, to compare with: `rounds` of eight.
+__attribute__((noinline)) void multiply_in_registers(int64_t rounds, const int8_t* w, const Operand* x, int32_t* sums) {
+  Weight weight = load_weights(w);
+  Input input = broadcast(x);
+  Sum sum[8];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) sum[i] = zero();
+  for (int64_t r = 0; r < rounds; ++r) {
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
+      opaque(input);
+      sum[i] = dot(sum[i], weight, input);
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) store_sum(sums + i * kColumns, sum[i]);
+}
+
 int64_t peak(int64_t rounds) {
-  int64_t done = 0;
+  int64_t threads = 1;
   parallel(get_threads(), [&](const Team& team) {
     alignas(64) int8_t w[128] = {1, 2, 3};
     alignas(64) Operand x[64] = {1, 2, 3};
-    alignas(64) int32_t unused[16];
-    Weight weight = load_weights(w);
-    Input input = broadcast(x);
-    Sum sum[8];
-    for (Sum& s : sum) s = zero();
-    for (int64_t r = 0; r < rounds; ++r) {
-#pragma GCC unroll 8
-      for (int i = 0; i < 8; ++i) {
-        opaque(input);
-        sum[i] = dot(sum[i], weight, input);
-      }
-    }
-    Sum total = sum[0];
-    for (int i = 1; i < 8; ++i) total = add_sums(total, sum[i]);
-    store_sum(unused, total);
-    asm volatile("" : : "r"(unused) : "memory");
-    if (team.id == 0) done = rounds * 8 * kColumns * kGroup * team.n;
+    alignas(64) int32_t sums[8 * kColumns];
+    multiply_in_registers(rounds, w, x, sums);
+    if (team.id == 0) threads = team.n;
   });
-  return done;
+  return rounds * 8 * kColumns * kGroup * threads;
 }
