@@ -428,7 +428,10 @@ class PyDecoder {
 
 }  // namespace
 
+void bind_integer(nb::module_& m);  // integer/bindings_integer.cpp
+
 NB_MODULE(_cpu, m) {
+  bind_integer(m);
   m.doc() = "The native kernel. Arrays are C-contiguous; shapes and contracts are in src/native/kernels.h.";
   m.def("isa", [] { return std::string(kernels().isa); }, "The instruction set that serves.");
   m.def("best_isa", [] { return std::string(best_isa() ? best_isa() : ""); }, "The one chosen without ELMAN_ISA.");

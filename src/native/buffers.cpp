@@ -12,7 +12,8 @@ struct Type {
   int64_t bytes;
 };
 constexpr Type kTypes[] = {{"float32", 'f', 4}, {"float64", 'f', 8}, {"int64", 'i', 8}, {"int8", 'i', 1},
-                           {"uint8", 'u', 1},   {"uint16", 'u', 2},  {"uint32", 'u', 4}};
+                           {"uint8", 'u', 1},   {"uint16", 'u', 2},  {"uint32", 'u', 4}, {"int16", 'i', 2},
+                           {"int32", 'i', 4}};
 
 char letter_of(const char* format) {
   if (!format) return 'u';  // bytes

@@ -13,7 +13,7 @@ namespace elman {
 
 namespace nb = nanobind;
 
-enum Kind : int { FLOAT32, FLOAT64, INT64, INT8, UINT8, UINT16, UINT32 };
+enum Kind : int { FLOAT32, FLOAT64, INT64, INT8, UINT8, UINT16, UINT32, INT16, INT32 };
 
 // An argument as it was given: an array of this type; or, if it may be left out, None.
 template <int K, bool Optional = false>
@@ -38,6 +38,8 @@ template <> struct TypeOf<INT8> { using type = int8_t; };
 template <> struct TypeOf<UINT8> { using type = uint8_t; };
 template <> struct TypeOf<UINT16> { using type = uint16_t; };
 template <> struct TypeOf<UINT32> { using type = uint32_t; };
+template <> struct TypeOf<INT16> { using type = int16_t; };
+template <> struct TypeOf<INT32> { using type = int32_t; };
 
 class Arrays {
  public:
@@ -87,6 +89,8 @@ struct type_caster<elman::Argument<K, Optional>> {
     else if constexpr (K == elman::INT8) return const_name("numpy.typing.NDArray[numpy.int8]");
     else if constexpr (K == elman::UINT8) return const_name("numpy.typing.NDArray[numpy.uint8]");
     else if constexpr (K == elman::UINT16) return const_name("numpy.typing.NDArray[numpy.uint16]");
+    else if constexpr (K == elman::INT16) return const_name("numpy.typing.NDArray[numpy.int16]");
+    else if constexpr (K == elman::INT32) return const_name("numpy.typing.NDArray[numpy.int32]");
     else return const_name("numpy.typing.NDArray[numpy.uint32]");
   }
   using Given = elman::Argument<K, Optional>;

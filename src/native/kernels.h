@@ -162,6 +162,7 @@ struct Table {
   void (*decoder_pack_output)(int64_t V, int64_t H, const float* w, float* packed);
   void (*decoder_read)(const Decoder&, int64_t T, const int64_t* ids);
   bool (*decoder_generate)(const Decoder&, int64_t steps, const Choice&, int64_t* ids);
+  int64_t (*choose)(const Choice&, int64_t V, const float* logits, const uint8_t* seen, double u, float* memory);
   double (*fma_peak)(int64_t rounds);  // floating-point operations done by all threads
 };
 

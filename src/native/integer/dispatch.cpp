@@ -1,0 +1,102 @@
+// Which integer kernels serve: the best that the processor has, or what ELMAN_INTEGER_ISA names. Each candidate is here
+// where CMake built it (ELMAN_INTEGER_...).
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "integer.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+namespace elman::integer {
+
+namespace avx512vnni { extern const Table table; }
+namespace avxvnni { extern const Table table; }
+namespace avx2 { extern const Table table; }
+namespace neondot { extern const Table table; }
+namespace neon { extern const Table table; }
+namespace portable { extern const Table table; }
+
+namespace {
+
+#if defined(ELMAN_INTEGER_AVXVNNI)
+bool has_avxvnni() {  // compilers do not agree on a name of it
+  unsigned a, b, c, d;
+  return __builtin_cpu_supports("avx2") && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+}
+#endif
+#if defined(ELMAN_INTEGER_NEONDOT)
+bool has_dot() {
+#if defined(__linux__)
+  return getauxval(AT_HWCAP) >> 20 & 1;  // HWCAP_ASIMDDP
+#elif defined(__APPLE__)
+  return true;
+#else
+  return false;
+#endif
+}
+#endif
+
+struct Candidate {
+  const Table* table;
+  bool runs;
+};
+
+// Best first.
+const Candidate* candidates(int& count) {
+  static const Candidate all[] = {
+#if defined(ELMAN_INTEGER_AVX512VNNI)
+      {&avx512vnni::table, __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
+                               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")},
+#endif
+#if defined(ELMAN_INTEGER_AVXVNNI)
+      {&avxvnni::table, has_avxvnni()},
+#endif
+#if defined(ELMAN_INTEGER_AVX2)
+      {&avx2::table, __builtin_cpu_supports("avx2") != 0},
+#endif
+#if defined(ELMAN_INTEGER_NEONDOT)
+      {&neondot::table, has_dot()},
+#endif
+#if defined(ELMAN_INTEGER_NEON)
+      {&neon::table, true},
+#endif
+      {&portable::table, true},
+  };
+  count = int(sizeof all / sizeof *all);
+  return all;
+}
+
+std::atomic<const Table*> chosen{nullptr};
+
+}  // namespace
+
+void set_isa(const char* name) {
+  int count;
+  const Candidate* all = candidates(count);
+  std::string names;
+  for (int i = 0; i < count; ++i) {
+    if (!all[i].runs) continue;
+    if (!*name || !std::strcmp(all[i].table->isa, name)) return chosen.store(all[i].table);
+    names += std::string(names.empty() ? "" : ", ") + all[i].table->isa;
+  }
+  throw std::runtime_error("ELMAN_INTEGER_ISA is '" + std::string(name) + "'; this machine can run " + names);
+}
+
+const Table& integer_kernels() {
+  const Table* table = chosen.load(std::memory_order_acquire);
+  if (!table) {
+    const char* name = std::getenv("ELMAN_INTEGER_ISA");
+    set_isa(name ? name : "");
+    table = chosen.load();
+  }
+  return *table;
+}
+
+}  // namespace elman::integer

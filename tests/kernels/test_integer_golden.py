@@ -1,0 +1,39 @@
+"""Digests pinned in tests/golden/integer.json: of models that read, of quantising, and of the functions."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def test_nothing_moved():
+    spec = importlib.util.spec_from_file_location("make_integer", GOLDEN / "make_integer.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.golden() == json.loads((GOLDEN / "integer.json").read_text())
+
+
+def test_without_the_native_kernels(monkeypatch):
+    monkeypatch.setattr("elman.model.integer._cpu", None)
+    test_nothing_moved()
+
+
+@pytest.mark.parametrize("isa", ["portable", "avx2", "avxvnni", "avx512vnni", "neon", "neondot"])
+def test_on_every_instruction_set(isa):
+    _cpu = pytest.importorskip("elman.kernels._cpu")
+    before = _cpu.integer_isa()
+    try:
+        _cpu.set_integer_isa(isa)
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    try:
+        test_nothing_moved()
+    finally:
+        _cpu.set_integer_isa(before)

@@ -1,0 +1,188 @@
+"""The native integer kernels: the bits of the definition on every instruction set, with any threads, batch and cut."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from integers import CELLS, any_state, extreme, floats, same, text, uniform
+
+from elman.kernels import integer
+from elman.model.integer import IntegerNetwork
+from elman.model.quantise import quantise
+
+_cpu = pytest.importorskip("elman.kernels._cpu", reason="the native kernel is not built")
+ISAS = ("portable", "avx2", "avxvnni", "avx512vnni", "neon", "neondot")
+SIZES = [(1, 1, 1, 1), (1, 37, 44, 1), (2, 64, 33, 2), (3, 33, 5, 7), (2, 70, 50, 8), (1, 100, 70, 61)]  # L, H, V, B
+
+
+@pytest.fixture(autouse=True)
+def restored():
+    isa, threads = _cpu.integer_isa(), _cpu.threads()
+    yield
+    _cpu.set_integer_isa(isa)
+    _cpu.set_threads(threads)
+
+
+@pytest.fixture(params=ISAS)
+def isa(request):
+    try:
+        _cpu.set_integer_isa(request.param)
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    return request.param
+
+
+def test_functions(isa):
+    x = np.arange(-(2**15), 2**15 - 5).astype(np.int16)
+    y = np.empty_like(x)
+    _cpu.integer_sigmoid(x=x, y=y)
+    same([y], [integer.sigmoid(x)])
+    _cpu.integer_tanh(x=x, y=y)
+    same([y], [integer.tanh(x)])
+
+
+@pytest.mark.parametrize("V", [1, 15, 16, 77, 4097])
+def test_nats(isa, V):
+    logits, targets, nats = uniform((9, V), 1) * np.float32(35), text(9, 1, V)[:, 0].copy(), np.empty(9)
+    logits[3] = 5.0
+    _cpu.integer_nats(logits=logits, targets=targets, nats=nats)
+    same([nats], [integer.nats(logits, targets)])
+
+
+@pytest.mark.parametrize("scale", [0.05, 30.0])
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_reading_is_the_definitions(isa, cell, sizes, scale):
+    L, H, V, B = sizes
+    model = extreme(cell, L, H, V, scale=scale)
+    ids, targets, state = text(5, B, V), text(5, B, V, 10), any_state(model, B)
+    expected, last = integer.run(model.network, ids, state)
+    for threads in (1, 2, 3, 5):
+        _cpu.set_threads(threads)
+        logits, after = model.run(ids, state)
+        same((logits, *after), (expected, *last))
+        nats, after = model.score(ids, targets, state)
+        same((nats, *after), (integer.nats(expected, targets), *last))
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_team_of_threads_on_one_stream(isa, cell, bits):
+    """Weights enough that threads share a step's columns."""
+    layers, output, _ = floats(cell, 2, 300, 44)
+    ids = text(12, 2, 44)
+    model = quantise(cell, layers, output, bits=bits, ids=ids)
+    expected, last = integer.run(model.network, ids, model.begin_state(2))
+    for threads in (1, 2, 3, 5):
+        _cpu.set_threads(threads)
+        logits, after = model.run(ids)
+        same((logits, *after), (expected, *last))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_embedding(isa, cell):
+    layers, output, E = floats(cell, 2, 40, 300, embedding=24)
+    ids = text(9, 3, 300)
+    model = quantise(cell, layers, output, embedding=E, ids=ids)
+    same([model.run(ids)[0]], [integer.run(model.network, ids, model.begin_state(3))[0]])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_rows_and_cuts_change_nothing(cell):
+    model, ids = extreme(cell, 2, 45, 19), text(11, 26, 19)
+    _cpu.set_threads(3)
+    expected, last = model.run(ids)
+    state, parts = model.begin_state(26), []
+    for piece in (ids[:1], ids[1:1], ids[1:7], ids[7:]):
+        logits, state = model.run(piece, state)
+        parts.append(logits)
+    same((np.concatenate(parts), *state), (expected, *last))
+    for b in (0, 13, 25):
+        same([model.run(ids[:, b : b + 1])[0][:, 0]], [expected[:, b]])
+    rows = model.run(ids[:, 3:12])[0]
+    same([rows], [np.ascontiguousarray(expected[:, 3:12])])
+
+
+def weights_of(logits: np.ndarray, exponent: float) -> np.ndarray:
+    """As elman.generation.choose: exp of the kernel, in float64 from there."""
+    scaled = (logits - logits.max()) * np.float32(exponent)
+    e = np.empty_like(scaled)
+    _cpu.exp(x=scaled, y=e)
+    return e.astype(np.float64)
+
+
+@pytest.mark.parametrize("exponent", [-1.0, 1.0, 0.7])
+@pytest.mark.parametrize("cell", CELLS)
+def test_generation(isa, cell, exponent):
+    """Greedy and sampled: the ids of the plain loop, and the logits and states after them, over threads and cuts."""
+    B, steps, V = 9, 14, 44
+    model = extreme(cell, 2, 37, V, scale=0.05)
+    draws = np.abs(uniform((steps, B), 4).astype(np.float64)) * 0.999
+    decoder = model.decoder(model.begin_state(B))
+    decoder.read(text(3, B, V))
+    state = integer.State(decoder.h.copy(), None if decoder.c is None else decoder.c.copy())
+    expected, logits = [], decoder.logits.copy()
+    for t in range(steps):
+        if exponent < 0:
+            ids = logits.argmax(axis=1)
+        else:
+            sums = [np.cumsum(weights_of(row, exponent)) for row in logits]
+            ids = np.array([np.searchsorted(s, u * s[-1], side="right") for s, u in zip(sums, draws[t], strict=True)])
+        expected.append(ids)
+        logits, state = (x[-1] if i == 0 else x for i, x in enumerate(integer.run(model.network, ids[None], state)))
+    expected = np.stack(expected)
+    for threads, cuts in ((1, (steps,)), (3, (1, 0, 8, 5))):
+        _cpu.set_threads(threads)
+        decoder = model.decoder(model.begin_state(B))
+        decoder.read(text(3, B, V))
+        made, at = [], 0
+        for n in cuts:
+            ids = np.zeros((n, B), np.int64)
+            part = np.ascontiguousarray(draws[at : at + n])
+            assert decoder.generate(ids=ids, bias=None, exponent=exponent, draws=None if exponent < 0 else part)
+            made.append(ids)
+            at += n
+        assert (np.concatenate(made) == expected).all()
+        same((decoder.logits, decoder.h, decoder.c), (logits, *state))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_without_the_native_kernels(cell, monkeypatch):
+    model, ids = extreme(cell, 1, 20, 9), text(6, 3, 9)
+    expected = model.run(ids), model.score(ids, ids)
+    plain = IntegerNetwork(model.network)
+    monkeypatch.setattr("elman.model.integer._cpu", None)
+    for (a, state), (b, other) in zip((plain.run(ids), plain.score(ids, ids)), expected, strict=True):
+        same((a, *state), (b, *other))
+    decoder = plain.decoder(plain.begin_state(3))
+    decoder.read(ids)
+    same([decoder.logits], [expected[0][0][-1]])
+    assert decoder.generate is None
+
+
+def test_several_callers_at_once():
+    from concurrent.futures import ThreadPoolExecutor
+
+    model, ids = extreme("lstm", 2, 64, 44), text(20, 20, 44)
+    expected = model.run(ids)[0]
+    with ThreadPoolExecutor(4) as threads:
+        for logits, _ in threads.map(model.run, [ids] * 12):
+            same([logits], [expected])
+
+
+def test_what_is_refused():
+    model = extreme("gru", 1, 8, 5)
+    with pytest.raises(IndexError, match=r"token ids must be in 0\.\.4, got 5 at position 3"):
+        model.run(np.array([[0, 1], [2, 5]]))
+    with pytest.raises(ValueError, match="state has B=2 but ids has B=3"):
+        model.run(np.zeros((1, 3), np.int64), model.begin_state(2))
+    with pytest.raises(RuntimeError, match="ELMAN_INTEGER_ISA is 'mmx'; this machine can run"):
+        _cpu.set_integer_isa("mmx")
+    q, one = np.full((1, 1), -128, np.int8), np.ones(1, np.float32)
+    good = {"cell": 1, "inputs": np.zeros((1, 1), np.int32), "w_out": -q - 1, "scale_out": one, "b_out": one}
+    for layer, match in (((None, None, q, one, None, None), "a weight is -128"),
+                         ((None, None, -q - 1, -one, None, None), "a scale is"),
+                         ((None, None, -q - 1, one * np.float32(1e5), None, None), "a scale is too large"),
+                         ((None, None, -q - 1, one * np.float32(np.nan), None, None), "not a number")):  # fmt: skip
+        with pytest.raises(ValueError, match=match):
+            _cpu.IntegerNetwork(**good, layers=[layer])
