@@ -1,0 +1,86 @@
+#include "block.h"
+
+#include "range.h"
+
+namespace elman::coding {
+namespace {
+
+constexpr Level kAll[kLevels] = {
+    {1, {ORDER2}, 0, 18},
+    {2, {ORDER2, ORDER4}, 0, 20},
+    {3, {ORDER2, ORDER4, WORD}, 6, 21},
+    {4, {ORDER1, ORDER2, ORDER3, ORDER4, WORD}, 6, 21},
+    {6, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER6, WORD}, 6, 22},
+    {8, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS}, 6, 22},
+    {8, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS}, 6, 22},
+    {8, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS}, 6, 23},
+    {8, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS}, 6, 24},
+};
+
+// The loop for both ways: `from` is what an encoder reads, `bytes` the text so far, the same when encoding.
+template <class Coder>
+inline void run(Coder& coder, const Block& block, Predictor* network, const Alphabet& alphabet, uint8_t* bytes) {
+  int64_t size = block.size, rows = block.rows < size ? block.rows : size;
+  if (!size) return;
+  int64_t stride = (size + rows - 1) / rows;
+  Memory memory(level_of(block.level), network != nullptr, size);
+  BitModel model(memory);
+  std::vector<Row> row(static_cast<size_t>(rows));
+  std::vector<int64_t> ids(static_cast<size_t>(rows), alphabet.first);
+  std::vector<uint32_t> tree(512);
+  for (Row& r : row) hash_contexts(r, memory.level.kinds, memory.level.contexts);
+  if (network) network->begin(rows);
+  for (int64_t t = 0; t < stride; ++t) {
+    const float* logits = network ? network->read(ids.data()) : nullptr;
+    for (int64_t r = 0; r < rows; ++r) {
+      int64_t at = r * stride + t;
+      if (at >= size) break;               // the last row may be shorter, and some that would follow it empty
+      if (r + 1 < rows) model.prefetch(row[size_t(r + 1)]);
+      if (logits) fill_tree(logits + r * network->ids(), network->ids(), alphabet.plain ? nullptr : alphabet.of_byte, tree.data());
+      model.begin_byte(row[size_t(r)], logits ? tree.data() : nullptr, bytes);
+      for (int i = 7; i >= 0; --i) {
+        uint32_t p = model.predict();
+        model.update(coder.code(Coder::kDecodes ? 0 : bytes[at] >> i & 1, p));
+      }
+      int byte = model.byte();
+      if (Coder::kDecodes) bytes[at] = uint8_t(byte);
+      int64_t id = alphabet.plain ? byte : alphabet.of_byte[byte];
+      ids[size_t(r)] = id < 0 ? alphabet.unknown : id;
+      model.end_byte(bytes, at, stride, size);
+    }
+  }
+}
+
+// Integer arithmetic has one result, whatever instructions compute it.
+#if defined(__x86_64__) && defined(__GNUC__)
+#define ELMAN_FLAT __attribute__((flatten))
+__attribute__((flatten, target("avx2,bmi,bmi2,lzcnt"))) void run_avx2(RangeEncoder& c, const Block& b, Predictor* n, const Alphabet& a, uint8_t* bytes) { run(c, b, n, a, bytes); }
+__attribute__((flatten, target("avx2,bmi,bmi2,lzcnt"))) void run_avx2(RangeDecoder& c, const Block& b, Predictor* n, const Alphabet& a, uint8_t* bytes) { run(c, b, n, a, bytes); }
+template <class Coder>
+void run_best(Coder& c, const Block& b, Predictor* n, const Alphabet& a, uint8_t* bytes) {
+  static const bool fast = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+  if (fast) return run_avx2(c, b, n, a, bytes);
+  run(c, b, n, a, bytes);
+}
+#else
+template <class Coder>
+void run_best(Coder& c, const Block& b, Predictor* n, const Alphabet& a, uint8_t* bytes) { run(c, b, n, a, bytes); }
+#endif
+
+}  // namespace
+
+const Level& level_of(int number) { return kAll[number - 1]; }
+
+std::vector<uint8_t> encode_block(const Block& block, Predictor* network, const Alphabet& alphabet, const uint8_t* bytes) {
+  RangeEncoder coder;
+  run_best(coder, block, network, alphabet, const_cast<uint8_t*>(bytes));
+  return coder.finish();
+}
+
+void decode_block(const Block& block, Predictor* network, const Alphabet& alphabet, const uint8_t* code, int64_t code_size,
+                  uint8_t* bytes) {
+  RangeDecoder coder(code, code_size);
+  run_best(coder, block, network, alphabet, bytes);
+}
+
+}  // namespace elman::coding
