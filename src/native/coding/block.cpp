@@ -24,7 +24,7 @@ inline void run(Coder& coder, const Block& block, Predictor* network, const Alph
   if (!size) return;
   int64_t stride = (size + rows - 1) / rows;
   Memory memory(level_of(block.level), network != nullptr, size);
-  BitModel model(memory);
+  BitModel<true> model(memory);
   std::vector<Row> row(static_cast<size_t>(rows));
   std::vector<int64_t> ids(static_cast<size_t>(rows), alphabet.first);
   std::vector<uint32_t> tree(512);
@@ -46,16 +46,18 @@ inline void run(Coder& coder, const Block& block, Predictor* network, const Alph
       if (Coder::kDecodes) bytes[at] = uint8_t(byte);
       int64_t id = alphabet.plain ? byte : alphabet.of_byte[byte];
       ids[size_t(r)] = id < 0 ? alphabet.unknown : id;
-      model.end_byte(bytes, at, stride, size);
+      model.end_byte(bytes + at + 1, t + 1, bytes, stride, size);
+      model.remember(row[size_t(r)], at + 1 < size ? at + 1 : 0);
     }
   }
 }
 
 // Integer arithmetic has one result, whatever instructions compute it.
 #if defined(__x86_64__) && defined(__GNUC__)
-#define ELMAN_FLAT __attribute__((flatten))
-__attribute__((flatten, target("avx2,bmi,bmi2,lzcnt"))) void run_avx2(RangeEncoder& c, const Block& b, Predictor* n, const Alphabet& a, uint8_t* bytes) { run(c, b, n, a, bytes); }
-__attribute__((flatten, target("avx2,bmi,bmi2,lzcnt"))) void run_avx2(RangeDecoder& c, const Block& b, Predictor* n, const Alphabet& a, uint8_t* bytes) { run(c, b, n, a, bytes); }
+template <class Coder>
+__attribute__((flatten, target("avx2,bmi,bmi2,lzcnt"))) void run_avx2(Coder& c, const Block& b, Predictor* n, const Alphabet& a, uint8_t* bytes) {
+  run(c, b, n, a, bytes);
+}
 template <class Coder>
 void run_best(Coder& c, const Block& b, Predictor* n, const Alphabet& a, uint8_t* bytes) {
   static const bool fast = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");

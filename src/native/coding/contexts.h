@@ -28,8 +28,9 @@ inline uint32_t slot_state(uint16_t slot) {  // 1024 states: 6 bits of probabili
   return (v >> 10) << 4 | (v & 15);
 }
 
-// By how much a slot moves to what it sees, in 1/65536: 1 / (count + 1.5), and 1 / 20 once the count is full.
-constexpr int32_t kSlotRate[16] = {43691, 26214, 18725, 14564, 11916, 10082, 8738, 7710, 6899, 6242, 5699, 5243, 4855, 4520, 4228, 3277};
+// By how much a slot moves to what it sees, in 1/65536: 1 / (count + 1.5), and 1 / 40 once the count is full.
+constexpr int32_t kSlotRate[16] = {43691, 26214, 18725, 14564, 11916, 10082, 8738, 7710,
+                                   6899,  6242,  5699,  5243,  4855,  4520,  4228, 1638};
 
 inline uint16_t slot_after(uint16_t slot, int bit) {
   auto v = uint32_t(slot ^ kFlip);

@@ -16,6 +16,7 @@ class Mixer {
  public:
   Mixer(int inputs, int sets, int32_t weight) : inputs_(inputs), weights_(size_t(inputs) * size_t(sets), weight) {}
 
+  int sets() const { return int(weights_.size()) / inputs_; }
   int32_t* set(int index) { return &weights_[size_t(index) * size_t(inputs_)]; }
   const int32_t* set(int index) const { return &weights_[size_t(index) * size_t(inputs_)]; }
 
