@@ -55,7 +55,8 @@ struct Memory {
         buckets(clamp(log2_up(size * 2 * given.contexts), 8, given.bits)), maps(size_t(given.contexts) * 1024),
         match_maps(kMatchLengths), match_table(given.match_least ? size_t(1) << clamp(log2_up(size), 8, 22) : 1),
         by_partial(inputs, 256, 0), by_order(inputs, kOrders * kMatchClasses * 2, 0),
-        by_strength(inputs, kStrengths * 8 * 2, 0), last(8, 256, 21845), by_byte(256 * kMatchClasses), by_two(1 << 16) {
+        by_strength(inputs, kStrengths * 8 * 2, 0), last(8, 256, 21845), by_byte(256 * kMatchClasses),
+        by_two(1 << 16) {
     for (size_t i = 0; i < maps.size(); ++i) maps[i] = Adaptive::at(uint32_t(i % 1024 >> 4) * 1024 + 512);
     for (uint32_t i = 0; i < kMatchLengths; ++i) match_maps[i] = Adaptive::at(65536 - 65536 / (i + 3));
     for (Mixer* mixer : {&by_partial, &by_order, &by_strength})
@@ -88,60 +89,24 @@ class BitModel {
   }
 
   uint32_t predict() {
-    const int contexts = m_.level.contexts, depth = top_bit(uint32_t(node_));
-    for (int i = 0; i < contexts; ++i) {
-      uint16_t slot = buckets_[i] ? buckets_[i]->slots[nibble_ - 1] : 0;
-      map_[i] = &m_.maps[size_t(i) * 1024 + slot_state(slot)];
-      uint32_t p = map_[i]->p16();
-      bool known = slot_count(slot) != 0;
-      x_[2 * i] = known ? stretch(t_, p) : 0;
-      x_[2 * i + 1] = known ? (int32_t(p) - 32768) / 48 : 0;
-    }
-    int32_t* x = x_ + 2 * contexts;
-    x[0] = x[1] = x[2] = x[3] = 0;
-    x[4] = 256;
-    int strength = 0;
-    if (tree_) {
-      x[0] = clamp(log256(t_, tree_[2 * node_ + 1]) - log256(t_, tree_[2 * node_]), -kStretchLimit, kStretchLimit);
-      x[1] = (int32_t(squash(t_, x[0])) - 32768) / 48;
-      strength = (x[0] < 0 ? -x[0] : x[0]) >> 7;
-    }
-    match_map_ = nullptr;
-    int match_class = 0;
-    if (expected_ >> (8 - depth) == node_) {  // 0 where there is no match: never a node
-      uint32_t length = row_->match_length;
-      match_bit_ = expected_ >> (7 - depth) & 1;
-      match_map_ = &m_.match_maps[size_t(match_length_class(length))];
-      match_class = length < 16 ? 1 : length < 32 ? 2 : 3;
-      auto p = int32_t(match_map_->p16());
-      x[2] = match_bit_ ? stretch(t_, uint32_t(p)) : -stretch(t_, uint32_t(p));
-      x[3] = (match_bit_ ? p - 32768 : 32768 - p) / 48;
-    }
-
-    auto c1 = int(row_->last & 255);
-    w_[0] = m_.by_partial.set(node_);
-    w_[1] = m_.by_order.set((order_ * kMatchClasses + match_class) * 2 + (depth >= 4));
-    w_[2] = m_.by_strength.set(tree_ ? (strength * 8 + depth) * 2 + (match_class > 0) : c1);
-    for (int s = 0; s < 3; ++s) {
-      st_[s] = clamp(dot(w_[s], x_, m_.inputs), -kStretchLimit, kStretchLimit);
-      p_[s] = int32_t(squash(t_, st_[s]));
-    }
-    last_ = m_.last.set(node_);
-    int64_t sum = int64_t(last_[0]) * st_[0] + int64_t(last_[1]) * st_[1] + int64_t(last_[2]) * st_[2];
-    int32_t st = clamp(int32_t(sum >> 16), -kSquashLimit, kSquashLimit);
-    p_last_ = int32_t(squash(t_, st));
-    one_ = m_.by_byte.find(node_ * kMatchClasses + match_class, st);
-    two_ = m_.by_two.find(c1 << 8 | node_, st);
-    uint32_t p = (uint32_t(p_last_) * 2 + m_.by_byte.p16(one_) + m_.by_two.p16(two_) + 2) >> 2;
-    return uint32_t(clamp(int32_t(p), 1, 65535));
+    gather();
+    return mix();
   }
 
   // The bit came.
   void update(int bit) {
-    if constexpr (kLearns) learn(bit);
-    node_ = 2 * node_ + bit;
-    nibble_ = 2 * nibble_ + bit;
-    if (node_ >= 16 && node_ < 32) half_byte();
+    if constexpr (kLearns) {
+      learn_contexts(bit);
+      learn_mixing(bit);
+    }
+    advance(bit);
+  }
+
+  // The bit came, and only contexts and matches learn from it: a quarter of the time.
+  void watch(int bit) {
+    gather();
+    learn_contexts(bit);
+    advance(bit);
   }
 
   // The byte that its bits gave.
@@ -167,6 +132,65 @@ class BitModel {
   }
 
  private:
+  // The inputs.
+  void gather() {
+    const int contexts = m_.level.contexts, depth = top_bit(uint32_t(node_));
+    for (int i = 0; i < contexts; ++i) {
+      uint16_t slot = buckets_[i] ? buckets_[i]->slots[nibble_ - 1] : 0;
+      map_[i] = &m_.maps[size_t(i) * 1024 + slot_state(slot)];
+      uint32_t p = map_[i]->p16();
+      bool known = slot_count(slot) != 0;
+      x_[2 * i] = known ? stretch(t_, p) : 0;
+      x_[2 * i + 1] = known ? (int32_t(p) - 32768) / 48 : 0;
+    }
+    int32_t* x = x_ + 2 * contexts;
+    x[0] = x[1] = x[2] = x[3] = 0;
+    x[4] = 256;
+    strength_ = 0;
+    if (tree_) {
+      x[0] = clamp(log256(t_, tree_[2 * node_ + 1]) - log256(t_, tree_[2 * node_]), -kStretchLimit, kStretchLimit);
+      x[1] = (int32_t(squash(t_, x[0])) - 32768) / 48;
+      strength_ = (x[0] < 0 ? -x[0] : x[0]) >> 7;
+    }
+    match_map_ = nullptr;
+    match_class_ = 0;
+    if (expected_ >> (8 - depth) == node_) {  // 0 where there is no match: never a node
+      uint32_t length = row_->match_length;
+      match_bit_ = expected_ >> (7 - depth) & 1;
+      match_map_ = &m_.match_maps[size_t(match_length_class(length))];
+      match_class_ = length < 16 ? 1 : length < 32 ? 2 : 3;
+      auto p = int32_t(match_map_->p16());
+      x[2] = match_bit_ ? stretch(t_, uint32_t(p)) : -stretch(t_, uint32_t(p));
+      x[3] = (match_bit_ ? p - 32768 : 32768 - p) / 48;
+    }
+  }
+
+  uint32_t mix() {
+    const int depth = top_bit(uint32_t(node_));
+    auto c1 = int(row_->last & 255);
+    w_[0] = m_.by_partial.set(node_);
+    w_[1] = m_.by_order.set((order_ * kMatchClasses + match_class_) * 2 + (depth >= 4));
+    w_[2] = m_.by_strength.set(tree_ ? (strength_ * 8 + depth) * 2 + (match_class_ > 0) : c1);
+    for (int s = 0; s < 3; ++s) {
+      st_[s] = clamp(dot(w_[s], x_, m_.inputs), -kStretchLimit, kStretchLimit);
+      p_[s] = int32_t(squash(t_, st_[s]));
+    }
+    last_ = m_.last.set(node_);
+    int64_t sum = int64_t(last_[0]) * st_[0] + int64_t(last_[1]) * st_[1] + int64_t(last_[2]) * st_[2];
+    int32_t st = clamp(int32_t(sum >> 16), -kSquashLimit, kSquashLimit);
+    p_last_ = int32_t(squash(t_, st));
+    one_ = m_.by_byte.find(node_ * kMatchClasses + match_class_, st);
+    two_ = m_.by_two.find(c1 << 8 | node_, st);
+    uint32_t p = (uint32_t(p_last_) * 2 + m_.by_byte.p16(one_) + m_.by_two.p16(two_) + 2) >> 2;
+    return uint32_t(clamp(int32_t(p), 1, 65535));
+  }
+
+  void advance(int bit) {
+    node_ = 2 * node_ + bit;
+    nibble_ = 2 * nibble_ + bit;
+    if (node_ >= 16 && node_ < 32) half_byte();
+  }
+
   void half_byte() {
     order_ = 0;
     nibble_ = 1;
@@ -178,13 +202,16 @@ class BitModel {
     }
   }
 
-  void learn(int bit) {
+  void learn_contexts(int bit) {
     for (int i = 0; i < m_.level.contexts; ++i) {
       uint16_t& slot = buckets_[i]->slots[nibble_ - 1];
       if (slot_count(slot)) map_[i]->see(bit, 255);
       slot = slot_after(slot, bit);
     }
     if (match_map_) match_map_->see(bit == match_bit_, 1023);
+  }
+
+  void learn_mixing(int bit) {
     uint32_t age = m_.seen < (1u << 20) ? m_.seen : 1u << 20;
     int32_t rate = 20 + int32_t(60 * 8192 / (8192 + age));
     for (int s = 0; s < 3; ++s) train(w_[s], x_, m_.inputs, (((bit << 16) - p_[s]) * rate) >> 4);
@@ -224,7 +251,7 @@ class BitModel {
   Kept<Bucket>* buckets_[kMostContexts] = {};
   Kept<Adaptive>* map_[kMostContexts] = {};
   Kept<Adaptive>* match_map_ = nullptr;
-  int match_bit_ = 0;
+  int match_bit_ = 0, match_class_ = 0, strength_ = 0;
   alignas(32) int32_t x_[kMostInputs] = {};
   Kept<int32_t>*w_[3] = {}, *last_ = nullptr;
   int32_t st_[3] = {}, p_[3] = {}, p_last_ = 0;

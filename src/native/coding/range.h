@@ -62,6 +62,7 @@ class RangeDecoder {
  public:
   static constexpr bool kDecodes = true;
 
+  RangeDecoder() = default;
   RangeDecoder(const uint8_t* bytes, int64_t size) : at_(bytes), end_(bytes + size) {
     for (int i = 0; i < 4; ++i) value_ = value_ << 8 | next();
   }
@@ -86,7 +87,7 @@ class RangeDecoder {
   uint32_t next() { return at_ < end_ ? *at_++ : 0; }
 
   uint32_t value_ = 0, range_ = kWholeRange;  // value_: the code less the interval's low end; of a sound code < range_
-  const uint8_t *at_, *end_;
+  const uint8_t *at_ = nullptr, *end_ = nullptr;
 };
 
 }  // namespace elman::coding
