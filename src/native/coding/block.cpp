@@ -1,5 +1,6 @@
 #include "block.h"
 
+#include "fastest.h"
 #include "range.h"
 
 namespace elman::coding {
@@ -52,37 +53,20 @@ inline void run(Coder& coder, const Block& block, Predictor* network, const Alph
   }
 }
 
-// Integer arithmetic has one result, whatever instructions compute it.
-#if defined(__x86_64__) && defined(__GNUC__)
-template <class Coder>
-__attribute__((flatten, target("avx2,bmi,bmi2,lzcnt"))) void run_avx2(Coder& c, const Block& b, Predictor* n, const Alphabet& a, uint8_t* bytes) {
-  run(c, b, n, a, bytes);
-}
-template <class Coder>
-void run_best(Coder& c, const Block& b, Predictor* n, const Alphabet& a, uint8_t* bytes) {
-  static const bool fast = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
-  if (fast) return run_avx2(c, b, n, a, bytes);
-  run(c, b, n, a, bytes);
-}
-#else
-template <class Coder>
-void run_best(Coder& c, const Block& b, Predictor* n, const Alphabet& a, uint8_t* bytes) { run(c, b, n, a, bytes); }
-#endif
-
 }  // namespace
 
 const Level& level_of(int number) { return kAll[number - 1]; }
 
 std::vector<uint8_t> encode_block(const Block& block, Predictor* network, const Alphabet& alphabet, const uint8_t* bytes) {
   RangeEncoder coder;
-  run_best(coder, block, network, alphabet, const_cast<uint8_t*>(bytes));
+  fastest([&] { run(coder, block, network, alphabet, const_cast<uint8_t*>(bytes)); });
   return coder.finish();
 }
 
 void decode_block(const Block& block, Predictor* network, const Alphabet& alphabet, const uint8_t* code, int64_t code_size,
                   uint8_t* bytes) {
   RangeDecoder coder(code, code_size);
-  run_best(coder, block, network, alphabet, bytes);
+  fastest([&] { run(coder, block, network, alphabet, bytes); });
 }
 
 }  // namespace elman::coding

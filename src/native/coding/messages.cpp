@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "fastest.h"
 #include "range.h"
 
 namespace elman::coding {
@@ -89,7 +90,7 @@ Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint
   for (int64_t at = 0, begin = 0; at < size; ++at)
     if (past_[size_t(at)] == end || at + 1 == size) starts.push_back(begin), begin = at + 1;
   starts.push_back(size);
-  auto learn = [&](int64_t from, int64_t to, const uint32_t* trees, bool watch) {
+  auto learn_one = [&](int64_t from, int64_t to, const uint32_t* trees, bool watch) {
     Row row = fresh_row(memory_, end);
     for (int64_t at = from; at < to; ++at) {
       model.begin_byte(row, trees ? trees + (at - from) * 512 : nullptr, past_.data());
@@ -105,6 +106,9 @@ Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint
       model.end_byte(past_.data() + at + 1, at - from + 1, past_.data(), size, size);
       model.remember(row, at + 1 < to ? at + 1 : 0);
     }
+  };
+  auto learn = [&](int64_t from, int64_t to, const uint32_t* trees, bool watch) {
+    fastest([&] { learn_one(from, to, trees, watch); });
   };
   // From most of it contexts alone learn, which is fast; from the end the mixers do too, beside the network.
   size_t first = 0, messages = starts.size() - 1;
@@ -159,7 +163,7 @@ std::vector<Text> Messages::encode(Predictor* network, const std::vector<Piece>&
     model.end_byte(message.bytes + lane.done, lane.done, past_.data(), int64_t(past_.size()) + 1, int64_t(past_.size()));
     return byte;
   };
-  run_lanes(memory_, network, alphabet_, end_, count, lanes, take, step);
+  fastest([&] { run_lanes(memory_, network, alphabet_, end_, count, lanes, take, step); });
   return codes;
 }
 
@@ -197,7 +201,7 @@ std::vector<Text> Messages::decode(Predictor* network, const std::vector<Piece>&
     model.end_byte(lane.text.data() + lane.done, lane.done, past_.data(), int64_t(past_.size()) + 1, int64_t(past_.size()));
     return byte;
   };
-  run_lanes(memory_, network, alphabet_, end_, count, lanes, take, step);
+  fastest([&] { run_lanes(memory_, network, alphabet_, end_, count, lanes, take, step); });
   return messages;
 }
 

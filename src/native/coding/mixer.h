@@ -50,8 +50,8 @@ class Correction {
 
   explicit Correction(int contexts) : points_(size_t(contexts) * kPoints) {
     const Tables& t = tables();
-    for (size_t i = 0; i < points_.size(); ++i)
-      points_[i] = uint16_t(squash(t, (int32_t(i % kPoints) - kPoints / 2) * kStep));
+    for (size_t i = 0; i < kPoints; ++i) points_[i] = uint16_t(squash(t, (int32_t(i) - kPoints / 2) * kStep));
+    for (size_t i = kPoints; i < points_.size(); ++i) points_[i] = points_[i - kPoints];
   }
   struct Place {
     size_t at;

@@ -46,7 +46,9 @@ struct Memory {
   std::vector<Adaptive> match_maps;        // (kMatchLengths)
   std::vector<int32_t> match_table;        // hash of the last bytes -> where the byte after them lies, or 0
   Mixer by_partial, by_order, by_strength, last;
-  Correction by_byte, by_two;
+  Correction by_byte;
+  int two_bits;                            // of the hash of two bytes
+  Correction by_two;
   uint32_t seen = 0;                       // bytes
 
   // `size`: bytes that will come, which bounds the tables.
@@ -56,7 +58,7 @@ struct Memory {
         match_maps(kMatchLengths), match_table(given.match_least ? size_t(1) << clamp(log2_up(size), 8, 22) : 1),
         by_partial(inputs, 256, 0), by_order(inputs, kOrders * kMatchClasses * 2, 0),
         by_strength(inputs, kStrengths * 8 * 2, 0), last(8, 256, 21845), by_byte(256 * kMatchClasses),
-        by_two(1 << 16) {
+        two_bits(clamp(log2_up(size), 8, 16)), by_two(1 << two_bits) {
     for (size_t i = 0; i < maps.size(); ++i) maps[i] = Adaptive::at(uint32_t(i % 1024 >> 4) * 1024 + 512);
     for (uint32_t i = 0; i < kMatchLengths; ++i) match_maps[i] = Adaptive::at(65536 - 65536 / (i + 3));
     for (Mixer* mixer : {&by_partial, &by_order, &by_strength})
@@ -141,7 +143,7 @@ class BitModel {
       uint32_t p = map_[i]->p16();
       bool known = slot_count(slot) != 0;
       x_[2 * i] = known ? stretch(t_, p) : 0;
-      x_[2 * i + 1] = known ? (int32_t(p) - 32768) / 48 : 0;
+      x_[2 * i + 1] = known ? (int32_t(p) - 32768) / 32 : 0;
     }
     int32_t* x = x_ + 2 * contexts;
     x[0] = x[1] = x[2] = x[3] = 0;
@@ -149,7 +151,7 @@ class BitModel {
     strength_ = 0;
     if (tree_) {
       x[0] = clamp(log256(t_, tree_[2 * node_ + 1]) - log256(t_, tree_[2 * node_]), -kStretchLimit, kStretchLimit);
-      x[1] = (int32_t(squash(t_, x[0])) - 32768) / 48;
+      x[1] = (int32_t(squash(t_, x[0])) - 32768) / 32;
       strength_ = (x[0] < 0 ? -x[0] : x[0]) >> 7;
     }
     match_map_ = nullptr;
@@ -161,7 +163,7 @@ class BitModel {
       match_class_ = length < 16 ? 1 : length < 32 ? 2 : 3;
       auto p = int32_t(match_map_->p16());
       x[2] = match_bit_ ? stretch(t_, uint32_t(p)) : -stretch(t_, uint32_t(p));
-      x[3] = (match_bit_ ? p - 32768 : 32768 - p) / 48;
+      x[3] = (match_bit_ ? p - 32768 : 32768 - p) / 32;
     }
   }
 
@@ -180,8 +182,8 @@ class BitModel {
     int32_t st = clamp(int32_t(sum >> 16), -kSquashLimit, kSquashLimit);
     p_last_ = int32_t(squash(t_, st));
     one_ = m_.by_byte.find(node_ * kMatchClasses + match_class_, st);
-    two_ = m_.by_two.find(c1 << 8 | node_, st);
-    uint32_t p = (uint32_t(p_last_) * 2 + m_.by_byte.p16(one_) + m_.by_two.p16(two_) + 2) >> 2;
+    two_ = m_.by_two.find(int(uint32_t(c1 << 8 | node_) * 0x9E3779B1u >> (32 - m_.two_bits)), st);
+    uint32_t p = (uint32_t(p_last_) + m_.by_byte.p16(one_) + 2 * m_.by_two.p16(two_) + 2) >> 2;
     return uint32_t(clamp(int32_t(p), 1, 65535));
   }
 
@@ -205,7 +207,7 @@ class BitModel {
   void learn_contexts(int bit) {
     for (int i = 0; i < m_.level.contexts; ++i) {
       uint16_t& slot = buckets_[i]->slots[nibble_ - 1];
-      if (slot_count(slot)) map_[i]->see(bit, 255);
+      if (slot_count(slot)) map_[i]->see(bit, 1023);
       slot = slot_after(slot, bit);
     }
     if (match_map_) match_map_->see(bit == match_bit_, 1023);
@@ -213,7 +215,7 @@ class BitModel {
 
   void learn_mixing(int bit) {
     uint32_t age = m_.seen < (1u << 20) ? m_.seen : 1u << 20;
-    int32_t rate = 20 + int32_t(60 * 8192 / (8192 + age));
+    int32_t rate = 20 + int32_t(100 * 8192 / (8192 + age));
     for (int s = 0; s < 3; ++s) train(w_[s], x_, m_.inputs, (((bit << 16) - p_[s]) * rate) >> 4);
     int32_t error = ((bit << 16) - p_last_) >> 2;
     for (int s = 0; s < 3; ++s) last_[s] = clamp(last_[s] + ((st_[s] * error + (1 << 17)) >> 18), -kWeightLimit, kWeightLimit);
