@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
+
+if TYPE_CHECKING:
+    from ..model import LanguageModel
 
 CONTRACT = 1
 """Of the coder's arithmetic and of the network's (docs/arithmetic.md). Files carry it; another one is another code."""
@@ -85,6 +88,20 @@ class Predictor:
             if array is not None:
                 hashed.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
         return cls(native, hashed.digest()[:16])
+
+
+    @classmethod
+    def of(cls, model: LanguageModel) -> Predictor:
+        """Of a language model over bytes, or over characters of which the bytes of ASCII are what they stand for.
+
+        What a vocabulary of characters lacks is coded all the same, at 23 bits or so in the network's opinion.
+        """
+        network, vocabulary = model.network, model.reading.vocabulary
+        ids = None
+        if vocabulary.kind != "bytes":
+            of_symbol = {symbol: id for id, symbol in enumerate(vocabulary.symbols) if len(symbol) == 1}
+            ids = [of_symbol.get(chr(byte), -1) if byte < 128 else -1 for byte in range(256)]
+        return cls.from_arrays(network.cell.name, network.layers, network.weight, network.bias, ids_of_bytes=ids)
 
 
 def native_of(predictor: Predictor | None) -> Any:
