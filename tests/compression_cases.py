@@ -45,9 +45,9 @@ def inputs() -> dict[str, bytes]:
         "empty": b"",
         "one byte": b"x",
         "a line": b"hello, hello, hello\n",
-        "text": english(20_000),
-        "a run": b"\xff" * 100_000,
-        "noise": draw.randbytes(5_000),
+        "text": english(8_000),
+        "a run": b"\xff" * 30_000,
+        "noise": draw.randbytes(2_000),
         "all bytes": bytes(range(256)) * 4,
-        "utf-8": "Größe, naïve, 語彙, Ω. ".encode() * 200,
+        "utf-8": "Größe, naïve, 語彙, Ω. ".encode() * 80,
     }

@@ -47,8 +47,6 @@ def gru():
 def test_round_trip(name, level, gru):
     data = inputs()[name]
     for model in (None, gru):
-        if model and len(data) > 30_000:
-            data = data[:30_000]
         archive = packed(data, model, level=level)
         assert unpacked(archive, model) == data
         assert len(archive) <= len(data) * 1.001 + 64
@@ -69,20 +67,20 @@ def test_a_vocabulary_of_characters_codes_every_byte():
 
 def test_text_gets_smaller_and_runs_almost_vanish():
     assert len(packed(english(50_000))) < 50_000 * 0.3
-    assert len(packed(b"\xff" * 1_000_000)) < 200
+    assert len(packed(b"\xff" * 200_000)) < 100
 
 
 def test_blocks_threads_and_pipes_give_the_same_bytes(gru):
-    data = english(50_000)
+    data = english(15_000)
 
     class Pipe(io.BytesIO):
         def read(self, size=-1):
             return super().read(min(size, 777))
 
-    once = packed(data, gru, block_size=10_000)
-    assert packed(data, gru, block_size=10_000, threads=3) == once
+    once = packed(data, gru, block_size=4_000)
+    assert packed(data, gru, block_size=4_000, threads=3) == once
     target = io.BytesIO()
-    compress(Pipe(data), target, gru, block_size=10_000)  # pyright: ignore
+    compress(Pipe(data), target, gru, block_size=4_000)  # pyright: ignore
     assert target.getvalue() == once
     assert unpacked(once, gru, threads=3) == data
     target = io.BytesIO()
@@ -102,7 +100,7 @@ def test_parts_are_read_alone(tmp_path, gru):
 
 def test_memory_is_bounded_by_blocks_not_by_the_file():
     class Endless(io.RawIOBase):
-        left = 30_000_000
+        left = 4_000_000
 
         def read(self, size=-1):
             size = min(size, self.left)
@@ -114,10 +112,10 @@ def test_memory_is_bounded_by_blocks_not_by_the_file():
             return len(data)
 
     tracemalloc.start()
-    compress(Endless(), Sink(), level=1, block_size=1 << 20)  # pyright: ignore
+    compress(Endless(), Sink(), level=1, block_size=1 << 17)  # pyright: ignore
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 8 << 20
+    assert peak < 1 << 20
 
 
 def test_another_model_none_or_one_too_many_is_said(gru):
@@ -175,7 +173,7 @@ def test_a_block_of_impossible_size_is_refused_before_memory_is_asked_for():
 
 
 def test_every_flipped_bit_and_every_truncation_is_refused(gru):
-    for data, model in ((english(300), None), (english(150), gru), (bytes(range(200)), None)):
+    for data, model in ((english(250), None), (english(60), gru), (bytes(range(100)), None)):
         archive = packed(data, model, level=2, block_size=200)
         for bit in range(8 * len(archive)):
             damaged = bytearray(archive)

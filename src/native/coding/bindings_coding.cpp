@@ -13,6 +13,7 @@
 #include "../pool.h"
 #include "block.h"
 #include "messages.h"
+#include "range.h"
 
 using namespace elman;
 using namespace elman::coding;
@@ -119,6 +120,43 @@ void py_decode_block(Bytes code, Bytes bytes, int level, int64_t rows, const PyP
   decode_block(block, network.get(), predictor ? predictor->alphabet : Alphabet(), from, size, to);
 }
 
+// --- its parts, for the tests ---
+
+nb::bytes range_encode(Bytes bits, Words p) {
+  Arrays a;
+  const uint8_t* bit = a.in(bits, "bits", {-1});
+  int64_t n = a.size(0);
+  const uint32_t* of = a.in(p, "p", {n});
+  RangeEncoder coder;
+  for (int64_t i = 0; i < n; ++i) {
+    expect(0 < of[i] && of[i] < 65536, "p must be in 1..65535");
+    coder.code(bit[i] != 0, of[i]);
+  }
+  return to_python(coder.finish());
+}
+
+void range_decode(Bytes code, Words p, Bytes bits) {
+  Arrays a;
+  const uint8_t* from = a.in(code, "code", {-1});
+  RangeDecoder coder(from, a.size(0));
+  const uint32_t* of = a.in(p, "p", {-1});
+  int64_t n = a.size(0);
+  uint8_t* bit = a.out(bits, "bits", {n});
+  for (int64_t i = 0; i < n; ++i) {
+    expect(0 < of[i] && of[i] < 65536, "p must be in 1..65535");
+    bit[i] = uint8_t(coder.code(0, of[i]));
+  }
+}
+
+// Logits (256) -> the tree (512).
+void frequency_tree(Floats logits, Words tree) {
+  Arrays a;
+  const float* from = a.in(logits, "logits", {256});
+  uint32_t* to = a.out(tree, "tree", {512});
+  Native native;
+  fill_tree(from, 256, nullptr, to);
+}
+
 // --- messages ---
 
 class PyMessages {
@@ -185,6 +223,9 @@ void bind_coding(nb::module_& m) {
         "ids_of_bytes"_a.none() = nb::none(), "unknown"_a = 0, "first"_a = 10);
   m.def("encode_block", &py_encode_block, "bytes"_a, nb::kw_only(), "level"_a, "rows"_a, "predictor"_a.none());
   m.def("decode_block", &py_decode_block, "code"_a, "bytes"_a, nb::kw_only(), "level"_a, "rows"_a, "predictor"_a.none());
+  m.def("range_encode", &range_encode, "bits"_a, "p"_a);
+  m.def("range_decode", &range_decode, "code"_a, "p"_a, "bits"_a);
+  m.def("frequency_tree", &frequency_tree, "logits"_a, "tree"_a);
   nb::class_<PyMessages>(m, "Messages")
       .def(nb::init<Bytes, int, int, const PyPredictor*>(), "past"_a, nb::kw_only(), "level"_a, "end"_a, "predictor"_a.none())
       .def("encode", &PyMessages::encode, "messages"_a)
