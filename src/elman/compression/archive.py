@@ -51,10 +51,12 @@ class Totals:
     blocks: int
 
 
-def rows_for(size: int, level: int) -> int:
-    """Pieces of a block that are coded side by side: more are faster with a network and cost a little in size."""
-    most = 16 if level <= 3 else 8
-    return max(1, min(most, size // 16384))
+def rows_for(size: int) -> int:
+    """Pieces of a block that are coded side by side: more are faster with a network and cost a little in size.
+
+    Of the kernel's tiles of six rows: two tiles, one for each of two cores; one; or as many rows as have 16 KiB.
+    """
+    return 12 if size >= 1 << 17 else 6 if size >= 3 << 15 else max(1, size >> 14)
 
 
 # --- writing ---
@@ -86,7 +88,7 @@ def compress(
     table, raw_size = bytearray(), 0
 
     def encode(raw: bytes) -> tuple[bytes, bytes]:
-        rows = rows_for(len(raw), level)
+        rows = rows_for(len(raw))
         code = _cpu.encode_block(as_array(raw), level=level, rows=rows, predictor=native_of(model))
         kind = CODED if len(code) < len(raw) else STORED
         if kind == STORED:

@@ -71,7 +71,7 @@ def write_store(
     if len(past) > MAX_PAST:
         raise InputError(f"the past is {len(past)} bytes; expected at most {MAX_PAST}")
     code = _cpu.encode_block(
-        as_array(past), level=PAST_LEVEL, rows=rows_for(len(past), PAST_LEVEL), predictor=native_of(model)
+        as_array(past), level=PAST_LEVEL, rows=rows_for(len(past)), predictor=native_of(model)
     )
     with staged(path) as file:
         header = HEADER.pack(
@@ -140,7 +140,7 @@ class Store(Sequence[bytes]):
         self._read_directory(size)
         file.seek(HEADER.size)
         code, past = file.read(past_code), np.empty(past_size, np.uint8)
-        rows = rows_for(past_size, PAST_LEVEL)
+        rows = rows_for(past_size)
         _cpu.decode_block(as_array(code), past, level=PAST_LEVEL, rows=rows, predictor=native_of(self._model))
         if zlib.crc32(past) != past_crc:
             raise CompressedError("the store is damaged: the checksum of its past differs")

@@ -9,13 +9,13 @@ namespace {
 constexpr Level kAll[kLevels] = {
     {1, {ORDER2}, 0, 18},
     {2, {ORDER2, ORDER4}, 0, 20},
-    {3, {ORDER2, ORDER4, WORD}, 6, 21},
-    {4, {ORDER1, ORDER2, ORDER3, ORDER4, WORD}, 6, 21},
-    {6, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER6, WORD}, 6, 22},
+    {3, {ORDER2, ORDER4, WORD}, 6, 20},
+    {4, {ORDER1, ORDER2, ORDER4, WORD}, 6, 21},
+    {6, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER6, WORD}, 6, 21},
+    {8, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS}, 6, 21},
     {8, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS}, 6, 22},
-    {8, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS}, 6, 22},
-    {8, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS}, 6, 23},
-    {8, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS}, 6, 24},
+    {9, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS, SPARSE}, 6, 22},
+    {10, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS, SPARSE, ORDER8}, 6, 22},
 };
 
 // The loop for both ways: `from` is what an encoder reads, `bytes` the text so far, the same when encoding.

@@ -39,16 +39,24 @@ inline uint16_t slot_after(uint16_t slot, int bit) {
   return uint16_t((p << 4 | (n < 15 ? n + 1 : 15)) ^ kFlip);
 }
 
+// 65536 / (count + 2): by how much an `Adaptive` moves.
+struct Shares {
+  uint32_t of[1024] = {};
+  constexpr Shares() {
+    for (uint32_t n = 0; n < 1024; ++n) of[n] = 65536 / (n + 2);
+  }
+};
+constexpr Shares kShares;
+
 // A probability of 22 bits and a count of 10, which sets how fast it moves.
 struct Adaptive {
   uint32_t v;
   static Adaptive at(uint32_t p16) { return {p16 << 16}; }
   uint32_t p16() const { return v >> 16; }
-  void see(int bit, uint32_t limit) {
-    uint32_t n = v & 1023, p = v >> 10;
-    int32_t distance = (bit ? (1 << 22) - 1 : 0) - int32_t(p);
-    p = uint32_t(int32_t(p) + distance / int32_t(n + 2));
-    v = p << 10 | (n < limit ? n + 1 : n);
+  void see(int bit) {
+    uint32_t n = v & 1023;
+    int64_t p = v >> 10, distance = (bit ? (1 << 22) - 1 : 0) - p;
+    v = uint32_t(p + ((distance * kShares.of[n]) >> 16)) << 10 | (n < 1023 ? n + 1 : n);
   }
 };
 

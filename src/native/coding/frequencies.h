@@ -24,15 +24,25 @@ inline uint32_t frequency(float x) {
 }
 
 // logits (ids) -> tree: node k has children 2k and 2k + 1; the leaf of byte b is node 256 + b. of_byte[b]: its id, or -1.
-inline void fill_tree(const float* logits, int64_t ids, const int16_t* of_byte, uint32_t* tree) {
-  float top = -__builtin_inff();
-  for (int64_t j = 0; j < ids; ++j) top = logits[j] > top ? logits[j] : top;
+inline void fill_tree(const float* __restrict logits, int64_t ids, const int16_t* of_byte, uint32_t* __restrict tree) {
+  float tops[8], top = -__builtin_inff();
+  for (float& t : tops) t = top;
+  int j = 0, count = int(ids);
+  for (; j + 8 <= count; j += 8)
+    for (int l = 0; l < 8; ++l) tops[l] = logits[j + l] > tops[l] ? logits[j + l] : tops[l];
+  for (; j < count; ++j) tops[0] = logits[j] > tops[0] ? logits[j] : tops[0];
+  for (float t : tops) top = t > top ? t : top;
   if (!of_byte) {
-    for (int64_t j = 0; j < 256; ++j) tree[256 + j] = frequency(logits[j] - top);
+    for (int b = 0; b < 256; ++b) tree[256 + b] = frequency(logits[b] - top);
   } else {
-    for (int64_t j = 0; j < 256; ++j) tree[256 + j] = of_byte[j] < 0 ? 1 : frequency(logits[of_byte[j]] - top);
+    for (int b = 0; b < 256; ++b) tree[256 + b] = of_byte[b] < 0 ? 1 : frequency(logits[of_byte[b]] - top);
   }
-  for (int64_t k = 255; k > 0; --k) tree[k] = tree[2 * k] + tree[2 * k + 1];
+  for (int nodes = 128; nodes > 0; nodes /= 2) {
+    const uint32_t* from = tree + 2 * nodes;
+    uint32_t* to = tree + nodes;
+#pragma GCC ivdep
+    for (int k = 0; k < nodes; ++k) to[k] = from[2 * k] + from[2 * k + 1];
+  }
 }
 
 }  // namespace elman::coding

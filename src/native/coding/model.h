@@ -207,10 +207,10 @@ class BitModel {
   void learn_contexts(int bit) {
     for (int i = 0; i < m_.level.contexts; ++i) {
       uint16_t& slot = buckets_[i]->slots[nibble_ - 1];
-      if (slot_count(slot)) map_[i]->see(bit, 1023);
+      if (slot_count(slot)) map_[i]->see(bit);
       slot = slot_after(slot, bit);
     }
-    if (match_map_) match_map_->see(bit == match_bit_, 1023);
+    if (match_map_) match_map_->see(bit == match_bit_);
   }
 
   void learn_mixing(int bit) {
