@@ -164,10 +164,9 @@ def test_what_is_no_archive_is_said():
 
 
 def test_a_block_of_impossible_size_is_refused_before_memory_is_asked_for():
-    archive = bytearray(packed(english(500)))
-    archive[HEADER.size + 4 :][: BLOCK.size] = BLOCK.pack(2, 1, 0xFFFFFFFF, 5, 0)
-    at = HEADER.size + 4
-    archive[at : at + BLOCK.size] = BLOCK.pack(2, 1, 0xFFFFFFFF, 5, 0)
+    archive, at = bytearray(packed(english(500))), HEADER.size + 4
+    head = BLOCK.pack(2, 1, 0xFFFFFFFF, 5, 0, 0)[:-4]
+    archive[at : at + BLOCK.size] = head + struct.pack("<I", zlib.crc32(head))
     with pytest.raises(CompressedError, match="no such block"):
         unpacked(bytes(archive))
 

@@ -1,7 +1,7 @@
 """Archives (.elz): a file in blocks, each coded alone by a model or stored, with checksums and a table of the blocks.
 
     header    20 bytes   magic, version, contract, level, flags; the model's digest, 8 bytes; CRC-32 of all that
-    block     14 bytes   kind and rows, bytes raw and coded, CRC-32 of the raw bytes; then the code
+    block     18 bytes   kind and rows, bytes raw and coded, CRC-32 of the raw bytes; CRC-32 of all that; then the code
     ...
     table                0; for each block its two sizes, as varints
     footer    16 bytes   bytes of the table, blocks, CRC-32 of the file before it, magic
@@ -30,7 +30,7 @@ from .predictor import CONTRACT, NO_MODEL, Predictor, digest_of, explain_digest,
 
 MAGIC, END_MAGIC, VERSION = b"\x89ELZ", b"ELZ\x1a", 1
 HEADER = struct.Struct("<4sBBBB8s")
-BLOCK = struct.Struct("<BBIII")
+BLOCK = struct.Struct("<BBIIII")  # its last field: CRC-32 of those before it
 FOOTER = struct.Struct("<III4s")
 CRC = struct.Struct("<I")
 STORED, CODED = 1, 2
@@ -93,7 +93,8 @@ def compress(
         kind = CODED if len(code) < len(raw) else STORED
         if kind == STORED:
             rows, code = 0, raw
-        return BLOCK.pack(kind, rows, len(raw), len(code), zlib.crc32(raw)), code
+        head = BLOCK.pack(kind, rows, len(raw), len(code), zlib.crc32(raw), 0)[:-4]
+        return head + CRC.pack(zlib.crc32(head)), code
 
     blocks = 0
     for raw, (head, code) in _in_order(encode, iter(lambda: _read(source, block_size), b""), threads):
@@ -296,7 +297,9 @@ def _check_model(digest: bytes, model: Predictor | None) -> None:
 
 def _block_head(data: bytes) -> tuple[int, int, int, int, int]:
     """A block's kind, rows, raw and coded size and CRC, such as can be."""
-    kind, rows, raw_size, coded_size, crc = BLOCK.unpack(data)
+    kind, rows, raw_size, coded_size, crc, check = BLOCK.unpack(data)
+    if check != zlib.crc32(data[:-4]):  # before a wrong size costs time
+        raise CompressedError("the archive is damaged: a block's checksum differs")
     fits = coded_size == raw_size and rows == 0 if kind == STORED else kind == CODED and rows and coded_size < raw_size
     if not fits or not 0 < raw_size <= MAX_BLOCK:
         raise CompressedError("the archive is damaged: there is no such block")

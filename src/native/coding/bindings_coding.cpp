@@ -12,6 +12,7 @@
 #include "../buffers.h"
 #include "../pool.h"
 #include "block.h"
+#include "float_predictor.h"
 #include "messages.h"
 #include "range.h"
 
