@@ -16,10 +16,11 @@ ROOMS = {
     "model": ("initial", "layers", "language", "file"),
     "generation": ("sampling", "choose", "loop", "writer", "text", "beam"),
     "scoring": ("lines", "blocks", "score", "baselines"),
+    "compression": ("predictor", "codec", "staged", "archive", "store"),
     "inspection": ("units", "matching", "memorisation"),
     "training": ("recipe", "build", "data", "run", "saver", "optimiser", "interrupt", "loop", "curve"),
     "pages": ("page", "surprisal", "inspection"),
-    "cli": ("console", "options", "generate", "session", "info", "inspect", "score", "train"),
+    "cli": ("console", "options", "generate", "session", "info", "inspect", "score", "train", "compress"),
     "torch": ("reference", "fused", "operators", "kernels", "layers", "module", "device"),
 }
 """In the order in which the package is read; what is in a room, likewise."""

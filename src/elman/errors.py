@@ -3,7 +3,8 @@
     ElmanError
     ├── InputError        (also a ValueError)    a setting, a shape, a text or a model that does not fit
     │   ├── CorpusError                          a text that cannot be had
-    │   └── ModelFileError                       no whole model that this version can read
+    │   ├── ModelFileError                       no whole model that this version can read
+    │   └── CompressedError                      no whole archive, store or message of this model
     └── TrainingDiverged  (also a RuntimeError)  the loss or the gradient is no longer finite
 
 The command turns each into one line and exit status 2.
@@ -26,6 +27,10 @@ class CorpusError(InputError):
 
 class ModelFileError(InputError):
     """The file is not a whole model that this version can read."""
+
+
+class CompressedError(InputError):
+    """The archive, store or message is not whole, or is of another model or version."""
 
 
 class TrainingDiverged(ElmanError, RuntimeError):

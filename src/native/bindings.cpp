@@ -21,6 +21,8 @@
 using namespace elman;
 using namespace nb::literals;
 
+void bind_coding(nb::module_& m);  // coding/
+
 namespace {
 
 // While the kernel works: other threads of Python run, and numbers round to nearest.
@@ -433,6 +435,7 @@ void bind_integer(nb::module_& m);  // integer/bindings_integer.cpp
 NB_MODULE(_cpu, m) {
   bind_integer(m);
   m.doc() = "The native kernel. Arrays are C-contiguous; shapes and contracts are in src/native/kernels.h.";
+  bind_coding(m);
   m.def("isa", [] { return std::string(kernels().isa); }, "The instruction set that serves.");
   m.def("best_isa", [] { return std::string(best_isa() ? best_isa() : ""); }, "The one chosen without ELMAN_ISA.");
   m.def("set_isa", [](const std::string& name) { set_isa(name.c_str()); }, "name"_a);

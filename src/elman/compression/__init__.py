@@ -1,0 +1,14 @@
+"""Exact compression: messages (`Codec`), files (`compress`, `decompress`, `Archive`), records with random access (`Store`).
+
+A `Predictor` is the network that serves all three, or none: contexts learn beside it, and a mixer weighs them. The coder is
+native and in integers, so what is written here is read everywhere. The formats, to the byte: docs/compression.md.
+"""
+
+from __future__ import annotations
+
+from .archive import Archive, compress, decompress
+from .codec import Codec
+from .predictor import Predictor
+from .store import Store, write_store
+
+__all__ = ["Archive", "Codec", "Predictor", "Store", "compress", "decompress", "write_store"]

@@ -1,0 +1,366 @@
+"""Archives (.elz): a file in blocks, each coded alone by a model or stored, with checksums and a table of the blocks.
+
+    header    20 bytes   magic, version, contract, level, flags; the model's digest, 8 bytes; CRC-32 of all that
+    block     18 bytes   kind and rows, bytes raw and coded, CRC-32 of the raw bytes; CRC-32 of all that; then the code
+    ...
+    table                0; for each block its two sizes, as varints
+    footer    16 bytes   bytes of the table, blocks, CRC-32 of the file before it, magic
+
+Numbers are little-endian. docs/compression.md has every field.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ..errors import CompressedError, InputError
+from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
+from .codec import as_array
+from .predictor import CONTRACT, NO_MODEL, Predictor, digest_of, explain_digest, native_of
+
+MAGIC, END_MAGIC, VERSION = b"\x89ELZ", b"ELZ\x1a", 1
+HEADER = struct.Struct("<4sBBBB8s")
+BLOCK = struct.Struct("<BBIIII")  # its last field: CRC-32 of those before it
+FOOTER = struct.Struct("<III4s")
+CRC = struct.Struct("<I")
+STORED, CODED = 1, 2
+
+MAX_BLOCK = 1 << 24
+"""Raw bytes of a block, at most: what a reader may have to allocate, beside the tables (at most 128 MiB) and the code."""
+
+BLOCK_SIZE = 1 << 22
+LEVEL = 6
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What went in and out: bytes, and the number of blocks."""
+
+    raw: int
+    coded: int
+    blocks: int
+
+
+def rows_for(size: int) -> int:
+    """Pieces of a block that are coded side by side: more are faster with a network and cost a little in size.
+
+    Of the kernel's tiles of six rows: two tiles, one for each of two cores; one; or as many rows as have 16 KiB.
+    """
+    return 12 if size >= 1 << 17 else 6 if size >= 3 << 15 else max(1, size >> 14)
+
+
+# --- writing ---
+
+
+def compress(
+    source: BinaryIO,
+    target: BinaryIO,
+    model: Predictor | None = None,
+    *,
+    level: int = LEVEL,
+    block_size: int = BLOCK_SIZE,
+    threads: int = 1,
+) -> Totals:
+    """Write what `source` holds to `target` as an archive, in memory bounded by `threads` blocks and their tables.
+
+    The bytes depend on the source, the model, the level and the block size; not on the threads.
+
+    Raises:
+        InputError: a level outside 1..9 or a block size outside 1..MAX_BLOCK.
+    """
+    if not 1 <= level <= 9:
+        raise InputError(f"level is {level}; expected 1..9")
+    if not 1 <= block_size <= MAX_BLOCK:
+        raise InputError(f"block_size is {block_size}; expected 1..{MAX_BLOCK}")
+    out = _Summed(target)
+    header = HEADER.pack(MAGIC, VERSION, CONTRACT, level, 0, digest_of(model)[:8])
+    out.write(header + CRC.pack(zlib.crc32(header)))
+    table, raw_size = bytearray(), 0
+
+    def encode(raw: bytes) -> tuple[bytes, bytes]:
+        rows = rows_for(len(raw))
+        code = _cpu.encode_block(as_array(raw), level=level, rows=rows, predictor=native_of(model))
+        kind = CODED if len(code) < len(raw) else STORED
+        if kind == STORED:
+            rows, code = 0, raw
+        head = BLOCK.pack(kind, rows, len(raw), len(code), zlib.crc32(raw), 0)[:-4]
+        return head + CRC.pack(zlib.crc32(head)), code
+
+    blocks = 0
+    for raw, (head, code) in _in_order(encode, iter(lambda: _read(source, block_size), b""), threads):
+        out.write(head)
+        out.write(code)
+        table += _varint(len(raw)) + _varint(len(code))
+        raw_size += len(raw)
+        blocks += 1
+    out.write(b"\0" + table)
+    out.write(FOOTER.pack(len(table), blocks, out.crc, END_MAGIC))
+    return Totals(raw_size, out.size, blocks)
+
+
+# --- reading ---
+
+
+def decompress(source: BinaryIO, target: BinaryIO, model: Predictor | None = None, *, threads: int = 1) -> Totals:
+    """Write the bytes that the archive `source` holds to `target`, block by block; each is checked before it is written.
+
+    Raises:
+        CompressedError: not an archive, of another model, damaged or cut short. Whole blocks before the damage may have
+            been written by then.
+    """
+    reader = _Reader(source)
+    level, digest = reader.header(model)
+    totals = Totals(0, 0, 0)
+    decode = _decoder(level, model)
+    for (raw_size, code_size), raw in ((job[:2], raw) for job, raw in _in_order(decode, reader.blocks(), threads)):
+        target.write(raw)
+        totals = Totals(totals.raw + raw_size, totals.coded + code_size, totals.blocks + 1)
+    reader.finish()
+    return Totals(totals.raw, reader.size, totals.blocks)
+
+
+def _decoder(level: int, model: Predictor | None) -> Callable[[tuple[int, int, int, int, int, bytes]], bytes]:
+    def decode(block: tuple[int, int, int, int, int, bytes]) -> bytes:
+        raw_size, _, kind, rows, crc, code = block
+        if kind == STORED:
+            raw = code
+        else:
+            out = np.empty(raw_size, np.uint8)
+            _cpu.decode_block(as_array(code), out, level=level, rows=rows, predictor=native_of(model))
+            raw = out.tobytes()
+        if zlib.crc32(raw) != crc:
+            raise CompressedError("the archive is damaged: a block's checksum differs")
+        return raw
+
+    return decode
+
+
+class Archive:
+    """An archive on disk, of which parts can be read: only the blocks that they lie in are decoded.
+
+    Attributes:
+        raw_size: bytes in all; also len().
+        blocks: (raw size, coded size) of each.
+        level: at which it was made.
+        digest: the first 8 bytes of the model's digest.
+    """
+
+    def __init__(self, path: str | Path, model: Predictor | None = None) -> None:
+        self._file = open(path, "rb")  # noqa: SIM115  (closed by `close`)
+        try:
+            reader = _Reader(self._file)
+            self.level, self.digest = reader.header(None, check=False)
+            self._model = model
+            self.blocks = self._table()
+        except BaseException:
+            self._file.close()
+            raise
+        self._raw_at, self._coded_at = [0], [HEADER.size + CRC.size]
+        for raw, coded in self.blocks:
+            self._raw_at.append(self._raw_at[-1] + raw)
+            self._coded_at.append(self._coded_at[-1] + BLOCK.size + coded)
+        self.raw_size = self._raw_at[-1]
+
+    def _table(self) -> list[tuple[int, int]]:
+        file = self._file
+        size = file.seek(0, os.SEEK_END)
+        least = HEADER.size + CRC.size + 1 + FOOTER.size
+        if size < least:
+            raise CompressedError("the archive is cut short")
+        file.seek(size - FOOTER.size)
+        table_size, count, _, magic = FOOTER.unpack(file.read(FOOTER.size))
+        if magic != END_MAGIC or table_size > size - least or 2 * count > table_size:
+            raise CompressedError("the archive is cut short or damaged: its end is missing")
+        file.seek(size - FOOTER.size - table_size - 1)
+        data = file.read(table_size + 1)
+        numbers = list(_varints(data[1:]))
+        blocks = list(zip(numbers[::2], numbers[1::2], strict=False))
+        whole = sum(BLOCK.size + coded for _, coded in blocks) + least + table_size
+        if data[0] != 0 or len(numbers) != 2 * count or whole != size:
+            raise CompressedError("the archive is damaged: its table does not fit its blocks")
+        return blocks
+
+    def read(self, start: int = 0, size: int | None = None) -> bytes:
+        """`size` bytes from `start`, or up to the end.
+
+        Raises:
+            CompressedError: the model is another one, or a block is damaged.
+        """
+        _check_model(self.digest, self._model)
+        end = self.raw_size if size is None else min(self.raw_size, start + max(size, 0))
+        decode = _decoder(self.level, self._model)
+        parts = []
+        for number, (raw_size, coded_size) in enumerate(self.blocks):
+            first, last = self._raw_at[number], self._raw_at[number + 1]
+            if first >= end or last <= start:
+                continue
+            self._file.seek(self._coded_at[number])
+            kind, rows, raw_there, coded_there, crc = _block_head(_exactly(self._file, BLOCK.size))
+            if (raw_there, coded_there) != (raw_size, coded_size):
+                raise CompressedError("the archive is damaged: its table does not fit its blocks")
+            raw = decode((raw_size, coded_size, kind, rows, crc, _exactly(self._file, coded_size)))
+            parts.append(raw[max(start - first, 0) : end - first])
+        return b"".join(parts)
+
+    def __len__(self) -> int:
+        return self.raw_size
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Summed:
+    """A file that is written, its size and its CRC-32 so far."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.size, self.crc = file, 0, 0
+
+    def write(self, data: bytes) -> None:
+        self.file.write(data)
+        self.size += len(data)
+        self.crc = zlib.crc32(data, self.crc)
+
+
+class _Reader:
+    """An archive that is read from its first byte to its last, which may be a pipe."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.size, self.crc = file, 0, 0
+        self.sizes: list[int] = []
+
+    def take(self, size: int) -> bytes:
+        data = _exactly(self.file, size)
+        self.size += size
+        self.crc = zlib.crc32(data, self.crc)
+        return data
+
+    def header(self, model: Predictor | None, check: bool = True) -> tuple[int, bytes]:
+        """The level, and the digest's first 8 bytes."""
+        start = _read(self.file, len(MAGIC))
+        if start != MAGIC:
+            raise CompressedError("this is not an archive that `elman compress` wrote")
+        data = start + _exactly(self.file, HEADER.size + CRC.size - len(MAGIC))
+        self.size, self.crc = len(data), zlib.crc32(data)
+        _, version, contract, level, flags, digest = HEADER.unpack(data[: HEADER.size])
+        if CRC.unpack(data[HEADER.size :])[0] != zlib.crc32(data[: HEADER.size]):
+            raise CompressedError("the archive is damaged: its header's checksum differs")
+        if version != VERSION or contract != CONTRACT or flags or not 1 <= level <= 9:
+            raise CompressedError(
+                f"the archive is of version {version} and contract {contract}; this reads {VERSION} and {CONTRACT}"
+            )
+        if check:
+            _check_model(digest, model)
+        return level, digest
+
+    def blocks(self) -> Iterator[tuple[int, int, int, int, int, bytes]]:
+        """(raw size, coded size, kind, rows, CRC of the raw bytes, code) of each."""
+        while (kind := self.take(1)) != b"\0":
+            head = _block_head(kind + self.take(BLOCK.size - 1))
+            kind_, rows, raw_size, coded_size, crc = head
+            self.sizes += [raw_size, coded_size]
+            yield raw_size, coded_size, kind_, rows, crc, self.take(coded_size)
+
+    def finish(self) -> None:
+        """The table and the footer, which must say what the blocks said."""
+        table = b"".join(_varint(size) for size in self.sizes)
+        if self.take(len(table)) != table:
+            raise CompressedError("the archive is damaged: its table does not fit its blocks")
+        crc = self.crc
+        footer = FOOTER.pack(len(table), len(self.sizes) // 2, crc, END_MAGIC)
+        if self.take(FOOTER.size) != footer:
+            raise CompressedError("the archive is damaged: its checksum differs")
+        if self.file.read(1):
+            raise CompressedError("there is something behind the archive's end")
+
+
+def _check_model(digest: bytes, model: Predictor | None) -> None:
+    if digest != digest_of(model)[:8]:
+        needed = NO_MODEL if digest == NO_MODEL[:8] else digest
+        raise CompressedError(explain_digest("the archive", needed, model))
+
+
+def _block_head(data: bytes) -> tuple[int, int, int, int, int]:
+    """A block's kind, rows, raw and coded size and CRC, such as can be."""
+    kind, rows, raw_size, coded_size, crc, check = BLOCK.unpack(data)
+    if check != zlib.crc32(data[:-4]):  # before a wrong size costs time
+        raise CompressedError("the archive is damaged: a block's checksum differs")
+    fits = coded_size == raw_size and rows == 0 if kind == STORED else kind == CODED and rows and coded_size < raw_size
+    if not fits or not 0 < raw_size <= MAX_BLOCK:
+        raise CompressedError("the archive is damaged: there is no such block")
+    return kind, rows, raw_size, coded_size, crc
+
+
+def _in_order(work: Callable, jobs: Iterator, threads: int) -> Iterator:
+    """(job, work(job)) in the jobs' order, at most `threads` of them at once, and as many results waiting."""
+    if threads <= 1:
+        for job in jobs:
+            yield job, work(job)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[tuple[object, Future]] = deque()
+        try:
+            for job in jobs:
+                waiting.append((job, pool.submit(work, job)))
+                if len(waiting) >= threads:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    """`size` bytes, or what is left; a pipe may give less at a time."""
+    parts = []
+    while size and (part := file.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _exactly(file: BinaryIO, size: int) -> bytes:
+    data = _read(file, size)
+    if len(data) != size:
+        raise CompressedError("the archive is cut short")
+    return data
+
+
+def _varint(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; the highest bit says that more follow."""
+    data = bytearray()
+    while number >= 128:
+        data.append(number & 127 | 128)
+        number >>= 7
+    data.append(number)
+    return bytes(data)
+
+
+def _varints(data: bytes) -> Iterator[int]:
+    number = shift = 0
+    for byte in data:
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            yield number
+            number = shift = 0
+        elif shift > 56:
+            raise CompressedError("the archive is damaged: its table does not fit its blocks")

@@ -1,0 +1,143 @@
+"""Messages: each coded alone, without header or length, and never more than a byte longer than it was.
+
+What a message has in common with others is learned before: by the network, and from a text of other messages, `past`. Both
+ends need the same model and the same past.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ..errors import CompressedError, InputError
+from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
+from .predictor import Predictor, native_of
+
+MAX_SIZE = 1 << 20
+"""The longest message that `decode` makes unless it is told otherwise: a code of a few bytes could stand for gigabytes."""
+
+TEXTS = (None, "base85", "base64url")
+
+
+class Codec:
+    """Short messages to shorter byte strings, and back.
+
+    Args:
+        model: the network, or None.
+        past: other messages, each with its `end`; up to about a megabyte, which takes seconds to read.
+        end: the byte after a message. A message may hold it, at 1.5 bytes each.
+        level: 1..9, fewer or more contexts.
+        model_id: a byte in front of every code, by which a reader may know the model; decoding checks it.
+        check: a CRC-8 of the message in every code; decoding checks it.
+        text: "base85" or "base64url": codes as ASCII bytes.
+    """
+
+    def __init__(
+        self,
+        model: Predictor | None = None,
+        past: bytes = b"",
+        *,
+        end: int = 10,
+        level: int = 6,
+        model_id: int | None = None,
+        check: bool = False,
+        text: str | None = None,
+    ) -> None:
+        if not 0 <= end <= 255:
+            raise InputError(f"end is {end}; expected a byte, 0..255")
+        if not 1 <= level <= 9:
+            raise InputError(f"level is {level}; expected 1..9")
+        if model_id is not None and not 0 <= model_id <= 255:
+            raise InputError(f"model_id is {model_id}; expected a byte, 0..255")
+        if text not in TEXTS:
+            raise InputError(f"text is {text!r}; expected base85, base64url or None")
+        self.model_id, self.check, self.text = model_id, check, text
+        self._messages = _cpu.Messages(as_array(past), level=level, end=end, predictor=native_of(model))
+
+    def encode(self, message: bytes) -> bytes:
+        return self.encode_many([message])[0]
+
+    def decode(self, code: bytes, max_size: int = MAX_SIZE) -> bytes:
+        """
+        Raises:
+            CompressedError: a code of another model, a damaged one, or one of a message longer than `max_size`.
+        """
+        return self.decode_many([code], max_size)[0]
+
+    def size(self, message: bytes | str) -> int:
+        """Bytes of its code; for a counter that goes along with typing."""
+        return len(self.encode(message.encode() if isinstance(message, str) else message))
+
+    def encode_many(self, messages: Iterable[bytes]) -> list[bytes]:
+        """The codes that `encode` gives one by one, sooner."""
+        messages = [bytes(message) for message in messages]
+        codes = self._messages.encode(messages)
+        if self.check:
+            codes = [crc8(message) + code for message, code in zip(messages, codes, strict=True)]
+        if self.model_id is not None:
+            codes = [bytes([self.model_id]) + code for code in codes]
+        if self.text == "base85":
+            return [base64.b85encode(code) for code in codes]
+        if self.text == "base64url":
+            return [base64.urlsafe_b64encode(code).rstrip(b"=") for code in codes]
+        return codes
+
+    def decode_many(self, codes: Sequence[bytes], max_size: int = MAX_SIZE) -> list[bytes]:
+        if max_size < 0:
+            raise InputError(f"max_size is {max_size}; expected 0 or more")
+        bodies, checks = [], []
+        for number, code in enumerate(codes):
+            body = self._from_text(bytes(code), number)
+            if self.model_id is not None:
+                if not body:
+                    raise CompressedError(f"code {number} is empty; expected the model's id first")
+                if body[0] != self.model_id:
+                    raise CompressedError(f"code {number} is of model {body[0]}; this codec is of model {self.model_id}")
+                body = body[1:]
+            if self.check:
+                if not body:
+                    raise CompressedError(f"code {number} is cut short; expected a checksum")
+                checks.append(body[:1])
+                body = body[1:]
+            bodies.append(body)
+        messages, too_long = self._messages.decode(bodies, max_size)
+        if too_long >= 0:
+            raise CompressedError(f"code {too_long} stands for more than {max_size} bytes, or is damaged; raise max_size")
+        for number, (message, check) in enumerate(zip(messages, checks, strict=False)):
+            if crc8(message) != check:
+                raise CompressedError(f"code {number} is damaged, or of another model: its checksum differs")
+        return messages
+
+    def _from_text(self, code: bytes, number: int) -> bytes:
+        try:
+            if self.text == "base85":
+                return base64.b85decode(code)
+            if self.text == "base64url":
+                return base64.b64decode(code + b"=" * (-len(code) % 4), b"-_", validate=True)
+        except (ValueError, binascii.Error):
+            raise CompressedError(f"code {number} is not {self.text}") from None
+        return code
+
+
+def crc8(data: bytes) -> bytes:
+    """One byte: the polynomial x^8 + x^2 + x + 1, from zero, as in SMBus."""
+    crc = 0
+    for byte in data:
+        crc = _CRC8[crc ^ byte]
+    return bytes([crc])
+
+
+def _crc8_of(byte: int) -> int:
+    for _ in range(8):
+        byte = (byte << 1 ^ 0x07) & 0xFF if byte & 0x80 else byte << 1
+    return byte
+
+
+_CRC8 = bytes(_crc8_of(byte) for byte in range(256))
+
+
+def as_array(data: bytes | bytearray | memoryview) -> np.ndarray:
+    return np.frombuffer(data, np.uint8) if len(data) else np.zeros(0, np.uint8)

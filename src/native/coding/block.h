@@ -1,0 +1,33 @@
+// A block of bytes, coded and decoded: `rows` pieces of it side by side, so that the network steps once for all of them and
+// each learns at once from what the others held.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "model.h"
+#include "predictor.h"
+
+namespace elman::coding {
+
+constexpr int kLevels = 9;
+const Level& level_of(int number);         // 1 .. kLevels
+
+// How the 256 bytes are called in the network's vocabulary.
+struct Alphabet {
+  bool plain = true;                       // byte b is id b
+  int16_t of_byte[256];                    // else: its id, or -1
+  int64_t unknown = 0;                     // the id that is read for a byte without one
+  int64_t first = 10;                      // read before the first byte
+};
+
+struct Block {
+  int level;                               // 1 .. kLevels
+  int64_t rows, size;                      // 1 .. 1024; bytes in all
+};
+
+// network: or null. The two throw std::bad_alloc alone.
+std::vector<uint8_t> encode_block(const Block& block, Predictor* network, const Alphabet& alphabet, const uint8_t* bytes);
+void decode_block(const Block& block, Predictor* network, const Alphabet& alphabet, const uint8_t* code, int64_t code_size,
+                  uint8_t* bytes);
+
+}  // namespace elman::coding

@@ -1,0 +1,142 @@
+// What has been seen of bytes: hashed contexts of orders 1 to 6 and of words, and the longest match.
+//
+// A context is looked up once for each half of a byte and gives a bucket of 15 slots, one for each node of the tree of four
+// bits. A slot is 16 bits: a probability of 12 and a count of 4, stored with bit 15 flipped, so that zeros are "never seen,
+// one half". What a slot says is learned again: `maps` give, for each context and each state of a slot, how often a 1 came.
+#pragma once
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "tables.h"
+
+namespace elman::coding {
+
+constexpr int kMostContexts = 10;
+
+struct alignas(32) Bucket {
+  uint16_t check;
+  uint16_t slots[15];                      // slots[node - 1]; node 1 is the root
+};
+static_assert(sizeof(Bucket) == 32);
+
+constexpr uint16_t kFlip = 0x8000;
+inline uint32_t slot_count(uint16_t slot) { return slot & 15; }
+inline uint32_t slot_state(uint16_t slot) {  // 1024 states: 6 bits of probability, 4 of count
+  uint32_t v = slot ^ kFlip;
+  return (v >> 10) << 4 | (v & 15);
+}
+
+// By how much a slot moves to what it sees, in 1/65536: 1 / (count + 1.5), and 1 / 40 once the count is full.
+constexpr int32_t kSlotRate[16] = {43691, 26214, 18725, 14564, 11916, 10082, 8738, 7710,
+                                   6899,  6242,  5699,  5243,  4855,  4520,  4228, 1638};
+
+inline uint16_t slot_after(uint16_t slot, int bit) {
+  auto v = uint32_t(slot ^ kFlip);
+  int32_t p = int32_t(v >> 4), n = int32_t(v & 15);
+  p += ((bit ? 4095 - p : -p) * kSlotRate[n]) / 65536;
+  return uint16_t((p << 4 | (n < 15 ? n + 1 : 15)) ^ kFlip);
+}
+
+// 65536 / (count + 2): by how much an `Adaptive` moves.
+struct Shares {
+  uint32_t of[1024] = {};
+  constexpr Shares() {
+    for (uint32_t n = 0; n < 1024; ++n) of[n] = 65536 / (n + 2);
+  }
+};
+constexpr Shares kShares;
+
+// A probability of 22 bits and a count of 10, which sets how fast it moves.
+struct Adaptive {
+  uint32_t v;
+  static Adaptive at(uint32_t p16) { return {p16 << 16}; }
+  uint32_t p16() const { return v >> 16; }
+  void see(int bit) {
+    uint32_t n = v & 1023;
+    int64_t p = v >> 10, distance = (bit ? (1 << 22) - 1 : 0) - p;
+    v = uint32_t(p + ((distance * kShares.of[n]) >> 16)) << 10 | (n < 1023 ? n + 1 : n);
+  }
+};
+
+// A table of buckets. A bucket's place is one of two neighbours in a cache line, found by its check.
+class Buckets {
+ public:
+  explicit Buckets(int bits) : mask_((uint32_t(1) << bits) - 1), all_(static_cast<size_t>(mask_) + 1) {}
+
+  const Bucket* peek(uint32_t hash) const {  // null: never seen
+    uint32_t at = place(hash);
+    uint16_t check = check_of(hash);
+    if (all_[at].check == check) return &all_[at];
+    if (all_[at ^ 1].check == check) return &all_[at ^ 1];
+    return nullptr;
+  }
+  Bucket* claim(uint32_t hash) {
+    uint32_t at = place(hash);
+    uint16_t check = check_of(hash);
+    Bucket *one = &all_[at], *other = &all_[at ^ 1];
+    if (one->check == check) return one;
+    if (other->check == check) return other;
+    Bucket* poorer = slot_count(one->slots[0]) <= slot_count(other->slots[0]) ? one : other;
+    std::memset(poorer, 0, sizeof(Bucket));
+    poorer->check = check;
+    return poorer;
+  }
+  void prefetch(uint32_t hash) const { __builtin_prefetch(&all_[place(hash)]); }
+
+ private:
+  uint32_t place(uint32_t hash) const { return (hash ^ hash >> 15) & mask_; }
+  static uint16_t check_of(uint32_t hash) { return uint16_t(hash >> 16 | 1); }
+
+  uint32_t mask_;
+  std::vector<Bucket> all_;
+};
+
+// A row of text that is being coded: what came before its next byte.
+struct Row {
+  uint64_t last = 0;                       // eight bytes, the newest lowest
+  uint32_t word = 0, word_before = 0;      // hashes of letters
+  int64_t match = -1;                      // where the byte lies that followed the same bytes before; -1: none
+  uint32_t match_length = 0;
+  uint32_t hashes[kMostContexts] = {};
+};
+
+inline uint32_t mix_hash(uint64_t x, uint32_t salt) {
+  x = (x + salt + 1) * 0x9E3779B97F4A7C15u;
+  x ^= x >> 32;
+  return uint32_t((x * 0xD6E8FEB86659FD93u) >> 32);
+}
+
+// The contexts, in the order in which a level takes them.
+enum Context : int { ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS, SPARSE, ORDER8 };
+
+inline void hash_contexts(Row& row, const Context* kinds, int count) {
+  for (int i = 0; i < count; ++i) {
+    int kind = kinds[i];
+    uint64_t x = 0;
+    switch (kind) {
+      case ORDER1: case ORDER2: case ORDER3: case ORDER4: case ORDER5: case ORDER6:
+        x = row.last & ((uint64_t(1) << (8 * (kind - ORDER1 + 1))) - 1);
+        break;
+      case WORD: x = uint64_t(row.word) << 8 | (row.last & 255); break;
+      case WORDS: x = uint64_t(row.word) << 32 | row.word_before; break;
+      case SPARSE: x = row.last & 0xFFFF00; break;
+      case ORDER8: x = row.last; break;
+    }
+    row.hashes[i] = mix_hash(x, uint32_t(kind) << 24);
+  }
+}
+
+inline void append(Row& row, uint32_t byte) {
+  row.last = row.last << 8 | byte;
+  uint32_t lower = byte | 32;
+  if ((lower >= 'a' && lower <= 'z') || byte >= 128 || (byte >= '0' && byte <= '9')) {
+    row.word = (row.word + (byte < 128 && byte >= 'A' ? lower : byte) + 1) * 0x2F0B4C47u;
+  } else if (row.word) {
+    row.word_before = row.word;
+    row.word = 0;
+  }
+}
+
+}  // namespace elman::coding

@@ -1,0 +1,208 @@
+#include "messages.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "fastest.h"
+#include "range.h"
+
+namespace elman::coding {
+namespace {
+
+constexpr uint32_t kLiteral = 16;          // of 65536: that an `end` belongs to the message
+constexpr int64_t kRows = 64;              // of messages side by side
+constexpr int64_t kTogether = 96 << 10;    // bytes of the past from which the mixers learn beside the network
+
+Row fresh_row(const Memory& memory, uint8_t end) {
+  Row row;
+  row.last = end;
+  hash_contexts(row, memory.level.kinds, memory.level.contexts);
+  return row;
+}
+
+// One message on its way. Out is what it has written, or read.
+template <class Coder>
+struct Lane {
+  int64_t message = -1;                    // its number; -1: idle
+  Coder coder;
+  Row row;
+  Text text;                               // so far; when encoding it is not kept
+  int64_t done = 0;                        // bytes
+};
+
+// All messages through at most kRows lanes: a lane that is done takes the next one. `take(lane)` begins number
+// lane.message; `step(lane, model)` codes a byte and returns it, or -1 after the end.
+template <class Coder, class Take, class Step>
+inline void run_lanes(const Memory& memory, Predictor* network, const Alphabet& alphabet, uint8_t end, int64_t count,
+                      std::vector<Lane<Coder>>& lanes, Take&& take, Step&& step) {
+  auto rows = int64_t(lanes.size());
+  std::vector<int64_t> ids(lanes.size(), alphabet.first);
+  std::vector<uint32_t> tree(512);
+  BitModel<false> model(memory);
+  int64_t next = 0, active = 0;
+  auto begin = [&](int64_t r) {
+    Lane<Coder>& lane = lanes[size_t(r)];
+    lane.message = next < count ? next++ : -1;
+    ids[size_t(r)] = alphabet.first;
+    if (lane.message < 0) return;
+    ++active;
+    lane.row = fresh_row(memory, end);
+    lane.done = 0;
+    lane.text.clear();
+    take(lane);
+    if (network) network->clear(r);
+  };
+  if (network) network->begin(rows);
+  for (int64_t r = 0; r < rows; ++r) begin(r);
+  while (active) {
+    const float* logits = network ? network->read(ids.data()) : nullptr;
+    for (int64_t r = 0; r < rows; ++r) {
+      Lane<Coder>& lane = lanes[size_t(r)];
+      if (lane.message < 0) continue;
+      if (logits) fill_tree(logits + r * network->ids(), network->ids(), alphabet.plain ? nullptr : alphabet.of_byte, tree.data());
+      int byte = step(lane, model, logits ? tree.data() : nullptr);
+      if (byte < 0) {
+        --active;
+        begin(r);
+        continue;
+      }
+      int64_t id = alphabet.plain ? byte : alphabet.of_byte[byte];
+      ids[size_t(r)] = id < 0 ? alphabet.unknown : id;
+    }
+  }
+}
+
+template <class Coder, class Model>
+inline int code_byte(Coder& coder, Model& model, int byte) {
+  for (int i = 7; i >= 0; --i) model.update(coder.code(byte >> i & 1, model.predict()));
+  return model.byte();
+}
+
+// The codes that mean a message as it is.
+bool is_raw(const Piece& code) { return code.size > 0 && code.bytes[0] == kNeverFirst; }
+
+}  // namespace
+
+Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, const uint8_t* past, int64_t size)
+    : memory_(level_of(level), network != nullptr, std::max<int64_t>(size, 1)), alphabet_(alphabet), end_(end), past_(past, past + size) {
+  BitModel<true> model(memory_);
+  std::vector<int64_t> starts;             // of messages
+  for (int64_t at = 0, begin = 0; at < size; ++at)
+    if (past_[size_t(at)] == end || at + 1 == size) starts.push_back(begin), begin = at + 1;
+  starts.push_back(size);
+  auto learn_one = [&](int64_t from, int64_t to, const uint32_t* trees, bool watch) {
+    Row row = fresh_row(memory_, end);
+    for (int64_t at = from; at < to; ++at) {
+      model.begin_byte(row, trees ? trees + (at - from) * 512 : nullptr, past_.data());
+      int byte = past_[size_t(at)];
+      for (int i = 7; i >= 0; --i) {
+        if (watch) {
+          model.watch(byte >> i & 1);
+        } else {
+          model.predict();
+          model.update(byte >> i & 1);
+        }
+      }
+      model.end_byte(past_.data() + at + 1, at - from + 1, past_.data(), size, size);
+      model.remember(row, at + 1 < to ? at + 1 : 0);
+    }
+  };
+  auto learn = [&](int64_t from, int64_t to, const uint32_t* trees, bool watch) {
+    fastest([&] { learn_one(from, to, trees, watch); });
+  };
+  // From most of it contexts alone learn, which is fast; from the end the mixers do too, beside the network.
+  size_t first = 0, messages = starts.size() - 1;
+  for (; first < messages && size - starts[first] > kTogether; ++first) learn(starts[first], starts[first + 1], nullptr, true);
+  std::vector<std::vector<uint32_t>> trees(kRows);
+  for (size_t m = first; m < messages; m += kRows) {
+    size_t rows = std::min<size_t>(kRows, messages - m);
+    int64_t longest = 0;
+    for (size_t r = 0; r < rows; ++r) longest = std::max(longest, starts[m + r + 1] - starts[m + r]);
+    if (network) {
+      network->begin(int64_t(rows));
+      std::vector<int64_t> ids(rows, alphabet.first);
+      for (size_t r = 0; r < rows; ++r) trees[r].resize(size_t(starts[m + r + 1] - starts[m + r]) * 512);
+      for (int64_t t = 0; t < longest; ++t) {
+        const float* logits = network->read(ids.data());
+        for (size_t r = 0; r < rows; ++r) {
+          if (starts[m + r] + t >= starts[m + r + 1]) continue;
+          fill_tree(logits + int64_t(r) * network->ids(), network->ids(), alphabet.plain ? nullptr : alphabet.of_byte,
+                    &trees[r][size_t(t) * 512]);
+          int byte = past_[size_t(starts[m + r] + t)];
+          int64_t id = alphabet.plain ? byte : alphabet.of_byte[byte];
+          ids[r] = id < 0 ? alphabet.unknown : id;
+        }
+      }
+    }
+    for (size_t r = 0; r < rows; ++r) learn(starts[m + r], starts[m + r + 1], network ? trees[r].data() : nullptr, false);
+  }
+}
+
+std::vector<Text> Messages::encode(Predictor* network, const std::vector<Piece>& messages) const {
+  auto count = int64_t(messages.size());
+  std::vector<Text> codes(messages.size());
+  std::vector<Lane<RangeEncoder>> lanes(size_t(std::min(count, kRows)));
+  auto take = [](Lane<RangeEncoder>& lane) { lane.coder = RangeEncoder(); };
+  auto step = [&](Lane<RangeEncoder>& lane, BitModel<false>& model, const uint32_t* tree) {
+    const Piece& message = messages[size_t(lane.message)];
+    bool ends = lane.done == message.size;
+    int byte = ends ? end_ : message.bytes[lane.done];
+    model.begin_byte(lane.row, tree, past_.data());
+    code_byte(lane.coder, model, byte);
+    if (byte == end_) lane.coder.code(!ends, kLiteral);
+    if (ends) {
+      Text code = lane.coder.finish();
+      if (int64_t(code.size()) > message.size + 1) {
+        code.assign(1, kNeverFirst);
+        code.insert(code.end(), message.bytes, message.bytes + message.size);
+      }
+      codes[size_t(lane.message)] = std::move(code);
+      return -1;
+    }
+    ++lane.done;
+    model.end_byte(message.bytes + lane.done, lane.done, past_.data(), int64_t(past_.size()) + 1, int64_t(past_.size()));
+    return byte;
+  };
+  fastest([&] { run_lanes(memory_, network, alphabet_, end_, count, lanes, take, step); });
+  return codes;
+}
+
+std::vector<Text> Messages::decode(Predictor* network, const std::vector<Piece>& codes, int64_t most, int64_t& too_long) const {
+  std::vector<Text> messages(codes.size());
+  std::vector<int64_t> coded;              // the numbers of those that are not raw
+  too_long = -1;
+  auto refuse = [&](int64_t number) { if (too_long < 0 || number < too_long) too_long = number; };
+  for (size_t i = 0; i < codes.size(); ++i) {
+    if (!is_raw(codes[i])) coded.push_back(int64_t(i));
+    else if (codes[i].size - 1 > most) refuse(int64_t(i));
+    else messages[i].assign(codes[i].bytes + 1, codes[i].bytes + codes[i].size);
+  }
+  auto count = int64_t(coded.size());
+  std::vector<Lane<RangeDecoder>> lanes(size_t(std::min(count, kRows)));
+  auto take = [&](Lane<RangeDecoder>& lane) {
+    const Piece& code = codes[size_t(coded[size_t(lane.message)])];
+    lane.coder = RangeDecoder(code.bytes, code.size);
+  };
+  auto step = [&](Lane<RangeDecoder>& lane, BitModel<false>& model, const uint32_t* tree) {
+    model.begin_byte(lane.row, tree, past_.data());
+    int byte = code_byte(lane.coder, model, 0);
+    bool ends = byte == end_ && !lane.coder.code(0, kLiteral);
+    if (!ends && int64_t(lane.text.size()) == most) {
+      refuse(coded[size_t(lane.message)]);
+      lane.text.clear();
+      return -1;
+    }
+    if (ends) {
+      messages[size_t(coded[size_t(lane.message)])] = std::move(lane.text);
+      return -1;
+    }
+    lane.text.push_back(uint8_t(byte));
+    ++lane.done;
+    model.end_byte(lane.text.data() + lane.done, lane.done, past_.data(), int64_t(past_.size()) + 1, int64_t(past_.size()));
+    return byte;
+  };
+  fastest([&] { run_lanes(memory_, network, alphabet_, end_, count, lanes, take, step); });
+  return messages;
+}
+
+}  // namespace elman::coding

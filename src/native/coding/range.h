@@ -1,0 +1,93 @@
+// A binary range coder: 32-bit range, 16-bit probabilities, carries propagated into the bytes already written.
+//
+// A code is a number in [0, 255/256), its digits the bytes, as if zeros followed for ever. So the shortest byte string in
+// the final interval serves, trailing zeros cost nothing, and no code begins with the byte 255, which callers may use.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+namespace elman::coding {
+
+constexpr uint32_t kWholeRange = 0xFF000000u;
+constexpr uint8_t kNeverFirst = 0xFF;
+
+// `p` everywhere: the probability of a 1, in 1/65536, 1..65535. The interval of a 1 lies first.
+class RangeEncoder {
+ public:
+  static constexpr bool kDecodes = false;
+
+  int code(int bit, uint32_t p) {
+    auto bound = uint32_t((uint64_t(range_) * p) >> 16);  // 0 < bound < range_, as range_ >= 2^24
+    if (bit) {
+      range_ = bound;
+    } else {
+      add(bound);
+      range_ -= bound;
+    }
+    while (range_ < (1u << 24)) {
+      bytes_.push_back(uint8_t(low_ >> 24));
+      low_ <<= 8;
+      range_ <<= 8;
+    }
+    return bit;
+  }
+
+  // The shortest byte string whose number lies in the interval; of several the one that a mask gives.
+  std::vector<uint8_t> finish() {
+    for (int kept = 0; kept <= 4; ++kept) {
+      uint64_t below = kept == 4 ? 0 : (uint64_t(1) << (32 - 8 * kept)) - 1;
+      uint64_t value = (uint64_t(low_) + below) & ~below;  // the first number from low_ with `kept` digits
+      if (value - low_ >= range_) continue;
+      add(uint32_t(value - low_));
+      for (int i = 0; i < kept; ++i) bytes_.push_back(uint8_t(low_ >> (24 - 8 * i)));
+      break;
+    }
+    while (!bytes_.empty() && bytes_.back() == 0) bytes_.pop_back();
+    return std::move(bytes_);
+  }
+
+ private:
+  void add(uint32_t amount) {
+    low_ += amount;
+    if (low_ >= amount) return;
+    auto last = bytes_.rbegin();  // a carry: no code reaches 1, so some byte is below 255
+    while (++*last == 0) ++last;
+  }
+
+  uint32_t low_ = 0, range_ = kWholeRange;
+  std::vector<uint8_t> bytes_;
+};
+
+class RangeDecoder {
+ public:
+  static constexpr bool kDecodes = true;
+
+  RangeDecoder() = default;
+  RangeDecoder(const uint8_t* bytes, int64_t size) : at_(bytes), end_(bytes + size) {
+    for (int i = 0; i < 4; ++i) value_ = value_ << 8 | next();
+  }
+
+  int code(int, uint32_t p) {
+    auto bound = uint32_t((uint64_t(range_) * p) >> 16);
+    int bit = value_ < bound;
+    if (bit) {
+      range_ = bound;
+    } else {
+      value_ -= bound;
+      range_ -= bound;
+    }
+    while (range_ < (1u << 24)) {
+      value_ = value_ << 8 | next();
+      range_ <<= 8;
+    }
+    return bit;
+  }
+
+ private:
+  uint32_t next() { return at_ < end_ ? *at_++ : 0; }
+
+  uint32_t value_ = 0, range_ = kWholeRange;  // value_: the code less the interval's low end; of a sound code < range_
+  const uint8_t *at_ = nullptr, *end_ = nullptr;
+};
+
+}  // namespace elman::coding

@@ -1,0 +1,53 @@
+"""Predictors and inputs that the tests of compression share; weights by arithmetic, so that no generator decides them."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from elman.compression import Predictor
+
+
+def weights(stream: int, *shape: int, scale: float = 0.3) -> np.ndarray:
+    """Float32 in +-scale, from a linear congruence: the same bits everywhere."""
+    count = int(np.prod(shape))
+    x = (np.arange(count, dtype=np.uint64) + np.uint64(stream) * np.uint64(1 << 32)) * np.uint64(0x9E3779B97F4A7C15)
+    x ^= x >> np.uint64(29)
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    whole = (x >> np.uint64(40)).astype(np.int64) - (1 << 23)  # 24 bits
+    return (whole.astype(np.float32) * np.float32(scale / (1 << 23))).reshape(shape)
+
+
+def predictor(cell: str = "gru", H: int = 24, L: int = 1, V: int = 256, **options) -> Predictor:
+    gates = {"rnn_relu": 1, "rnn_tanh": 1, "gru": 3, "lstm": 4}[cell]
+    layers = []
+    for l in range(L):
+        I = V if l == 0 else H
+        parts = [(gates * H, I), (gates * H, H), (gates * H,), (gates * H,)]
+        layers.append(tuple(weights(10 * l + i, *shape) for i, shape in enumerate(parts)))
+    return Predictor.from_arrays(cell, layers, weights(90, V, H, scale=1.0), weights(91, V), **options)
+
+
+WORDS = "the of and a to in he that was it his on with at by I this had not are but from or have an they".split()
+
+
+def english(size: int, seed: int = 0) -> bytes:
+    """Something that repeats itself like a text, without being one."""
+    draw = random.Random(seed)
+    text = " ".join(draw.choice(WORDS) + draw.choice(["", "", "s", "ing", ".", ",\n"]) for _ in range(size // 4 + 1))
+    return text.encode()[:size]
+
+
+def inputs() -> dict[str, bytes]:
+    draw = random.Random(7)
+    return {
+        "empty": b"",
+        "one byte": b"x",
+        "a line": b"hello, hello, hello\n",
+        "text": english(8_000),
+        "a run": b"\xff" * 30_000,
+        "noise": draw.randbytes(2_000),
+        "all bytes": bytes(range(256)) * 4,
+        "utf-8": "Größe, naïve, 語彙, Ω. ".encode() * 80,
+    }

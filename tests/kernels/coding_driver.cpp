@@ -1,0 +1,74 @@
+// Hashes of codes, the same from every compiler and processor: one line a case. The network is arithmetic on what was read.
+#include <cstdio>
+#include <vector>
+
+#include "coding/block.h"
+#include "coding/messages.h"
+
+using namespace elman::coding;
+
+namespace {
+
+uint64_t hash(const Text& text) {
+  uint64_t h = 14695981039346656037u;
+  for (uint8_t byte : text) h = (h ^ byte) * 1099511628211u;
+  return h;
+}
+
+// Logits between -12 and 4, a function of the last two ids of a row.
+class Arithmetic : public Predictor {
+ public:
+  int64_t ids() const override { return 256; }
+  void begin(int64_t rows) override { state_.assign(size_t(rows), 0), logits_.assign(size_t(rows) * 256, 0.0f); }
+  void clear(int64_t row) override { state_[size_t(row)] = 0; }
+  const float* read(const int64_t* ids) override {
+    for (size_t r = 0; r < state_.size(); ++r) {
+      state_[r] = uint32_t(state_[r] << 8 | uint32_t(ids[r])) & 0xFFFF;
+      for (uint32_t j = 0; j < 256; ++j)
+        logits_[r * 256 + j] = float(((state_[r] + 1) * 2654435761u ^ j * 40503u * 65537u) >> 20) / 256.0f - 12.0f;
+    }
+    return logits_.data();
+  }
+
+ private:
+  std::vector<uint32_t> state_;
+  std::vector<float> logits_;
+};
+
+Text sample(int64_t size) {
+  Text text;
+  uint32_t x = 1;
+  const char* words[] = {"the ", "of ", "and\n", "time ", "traveller, ", "was ", "\xc3\xa9t\xc3\xa9 ", "0x1F "};
+  while (int64_t(text.size()) < size) {
+    x = x * 1664525u + 1013904223u;
+    for (const char* c = words[x >> 29]; *c; ++c) text.push_back(uint8_t(*c));
+  }
+  text.resize(size_t(size));
+  return text;
+}
+
+}  // namespace
+
+int main() {
+  Arithmetic network;
+  Alphabet alphabet;
+  Text text = sample(6000);
+  for (int level = 1; level <= kLevels; ++level)
+    for (int64_t rows : {1, 7})
+      for (Predictor* predictor : {static_cast<Predictor*>(nullptr), static_cast<Predictor*>(&network)}) {
+        Block block{level, rows, int64_t(text.size())};
+        Text code = encode_block(block, predictor, alphabet, text.data()), back(text.size());
+        decode_block(block, predictor, alphabet, code.data(), int64_t(code.size()), back.data());
+        std::printf("block %d %d %d: %zu %016llx %s\n", level, int(rows), predictor != nullptr, code.size(),
+                    static_cast<unsigned long long>(hash(code)), back == text ? "same" : "LOST");
+      }
+  for (Predictor* predictor : {static_cast<Predictor*>(nullptr), static_cast<Predictor*>(&network)}) {
+    Messages messages(6, predictor, alphabet, '\n', text.data(), int64_t(text.size()));
+    std::vector<Piece> pieces;
+    for (int64_t size = 0; size < 90; size += 3) pieces.push_back({text.data() + 11 * size, size});
+    std::vector<Text> codes = messages.encode(predictor, pieces);
+    Text all;
+    for (const Text& code : codes) all.insert(all.end(), code.begin(), code.end());
+    std::printf("messages %d: %zu %016llx\n", predictor != nullptr, all.size(), static_cast<unsigned long long>(hash(all)));
+  }
+}

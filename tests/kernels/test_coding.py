@@ -1,0 +1,162 @@
+"""The coder's parts against plain definitions in exact integers, and blocks on every instruction set."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from compression_cases import english, predictor
+
+from elman.kernels import _cpu  # pyright: ignore
+
+
+def array(data: bytes) -> np.ndarray:
+    return np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)
+
+
+def decisions(n: int, seed: int, skew: float) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(seed)
+    p = np.clip((65536 * draw.beta(skew, skew, n)).astype(np.int64), 1, 65535)
+    bits = draw.random(n) * 65536 < p
+    return bits.astype(np.uint8), p.astype(np.uint32)
+
+
+def interval(bits: np.ndarray, p: np.ndarray) -> tuple[int, int, int]:
+    """The final interval [low, low + range) in units of 256^-digits, by integers without bound."""
+    low, size, digits = 0, 0xFF000000, 4
+    for bit, probability in zip(bits.tolist(), p.tolist(), strict=True):
+        bound = size * probability >> 16
+        low, size = (low, bound) if bit else (low + bound, size - bound)
+        while size < 1 << 24:
+            low, size, digits = low << 8, size << 8, digits + 1
+    return low, size, digits
+
+
+@pytest.mark.parametrize("skew", [0.02, 0.3, 5.0])
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 100, 5000])
+def test_range_coder_is_its_definition(n, skew):
+    for seed in range(20 if n <= 100 else 2):
+        bits, p = decisions(n, seed, skew)
+        code = _cpu.range_encode(bits, p)
+        low, size, digits = interval(bits, p)
+        value = int.from_bytes(code.ljust(digits, b"\0"))
+        assert len(code) <= digits
+        assert low <= value < low + size
+        assert code[-1:] != b"\0"
+        if code:  # no shorter one is in the interval
+            unit = 256 ** (digits - len(code) + 1)
+            assert -(-low // unit) * unit >= low + size
+        back = np.zeros(n, np.uint8)
+        _cpu.range_decode(array(code), p, back)
+        assert (back == bits).all()
+        assert code[:1] != b"\xff"
+
+
+def test_length_is_the_entropy_and_that_of_another_range_coder():
+    bits, p = decisions(200_000, 3, 0.5)
+    chance = np.where(bits == 1, p, 65536 - p) / 65536
+    bound = -np.log2(chance).sum() / 8
+    ours = len(_cpu.range_encode(bits, p))
+    assert bound < ours < bound * 1.0001 + 4
+    constriction = pytest.importorskip("constriction", reason="constriction, the other range coder, is not installed")
+    encoder = constriction.stream.queue.RangeEncoder()
+    family = constriction.stream.model.Bernoulli(perfect=False)
+    encoder.encode(bits.astype(np.int32), family, (p / 65536).astype(np.float64))
+    assert abs(ours - 4 * len(encoder.get_compressed())) <= 8
+
+
+def test_any_code_decodes_to_something():
+    draw = random.Random(1)
+    _, p = decisions(300, 1, 0.3)
+    for _ in range(200):
+        _cpu.range_decode(array(draw.randbytes(draw.randrange(40))), p, np.zeros(300, np.uint8))
+
+
+def frequency(x: np.float32) -> int:
+    """As docs/compression.md defines it, in Python's own integers."""
+    octaves = np.float32(x) * np.float32(94548.4622)
+    octaves = min(octaves, np.float32(0)) if octaves > np.float32(-1507328) else np.float32(-1507328)
+    u = int(-octaves)
+    f = u & 65535
+    slope = 12545 - (2565 * f >> 16)
+    m = 65536 - (f >> 1) - ((f * (65536 - f) >> 16) * slope >> 16)
+    return (m << 7 >> (u >> 16)) + 1
+
+
+def test_frequencies_are_their_definition_and_a_softmax():
+    draw = np.random.default_rng(2)
+    for scale in (0.1, 3, 30, 1e4, 1e38):
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = (draw.standard_normal(256) * scale).astype(np.float32)
+            tree = np.zeros(512, np.uint32)
+            _cpu.frequency_tree(logits, tree)
+            assert tree[256:].tolist() == [frequency(x) for x in logits - logits.max()]
+        for node in range(1, 256):
+            assert tree[node] == tree[2 * node] + tree[2 * node + 1]
+        if scale <= 3:
+            exact = np.exp(logits.astype(np.float64) - logits.max())
+            assert np.allclose(tree[256:], exact * 2**23 + 1, rtol=2e-4, atol=1)
+
+
+def test_logits_that_are_no_numbers_give_frequencies_all_the_same():
+    for odd in (np.nan, np.inf, -np.inf):
+        for logits in (np.full(256, odd, np.float32), np.where(np.arange(256) % 2, odd, 1).astype(np.float32)):
+            tree = np.zeros(512, np.uint32)
+            _cpu.frequency_tree(logits, tree)
+            assert tree[256:].min() >= 1
+            assert int(tree[256:].astype(np.int64).sum()) == tree[1]
+
+
+@pytest.mark.parametrize("level", range(1, 10))
+def test_blocks_of_every_level_and_any_rows(level):
+    gru = predictor()
+    for size in (0, 1, 2, 5, 100, 2001):
+        data = english(size, level)
+        for rows in (1, 3, 16, 1024):
+            for model in (None, gru.native) if rows < 1024 else (None,):
+                code = _cpu.encode_block(array(data), level=level, rows=rows, predictor=model)
+                back = np.zeros(size, np.uint8)
+                _cpu.decode_block(array(code), back, level=level, rows=rows, predictor=model)
+                assert back.tobytes() == data
+
+
+def test_instruction_sets_and_threads_give_the_same_bytes():
+    data, codes = array(english(4000)), set()
+    for isa in ("portable", "avx2", "avx512", "neon"):
+        try:
+            _cpu.set_isa(isa)
+        except RuntimeError:
+            continue  # not of this machine
+        for threads in (1, 2, 3):
+            _cpu.set_threads(threads)
+            codes.add(_cpu.encode_block(data, level=6, rows=8, predictor=predictor(H=40).native))
+    _cpu.set_isa(_cpu.best_isa() or "portable")
+    assert len(codes) == 1
+
+
+def test_rows_share_what_they_learn():
+    data = english(30_000)
+    alone = sum(len(_cpu.encode_block(array(data[i : i + 3750]), level=6, rows=1, predictor=None)) for i in range(0, 30_000, 3750))
+    together = len(_cpu.encode_block(array(data), level=6, rows=8, predictor=None))
+    assert together < 0.95 * alone
+
+
+def test_a_code_costs_what_the_model_says():
+    """Zeros alone: 16 bits of precision, so at most 8 bits of 65535 in 65536 each, and what learning takes."""
+    size = len(_cpu.encode_block(array(bytes(100_000)), level=6, rows=1, predictor=None))
+    assert size < 60 + 100_000 * 8 * -math.log2(1 - 2**-15) / 8
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [({"level": 0}, "level must be in 1..9"), ({"rows": 0}, "rows must be in 1..1024"), ({"rows": 1025}, "rows must be in")],
+)
+def test_arguments_that_cannot_be(options, text):
+    with pytest.raises(ValueError, match=text):
+        _cpu.encode_block(array(b"x"), **{"level": 1, "rows": 1, "predictor": None, **options})

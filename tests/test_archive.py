@@ -1,0 +1,262 @@
+"""Archives: round trips, bounds, what is refused, and files that must be read for ever."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import random
+import struct
+import time
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import pytest
+from compression_cases import english, inputs, predictor
+
+from elman.compression import Archive, Predictor, compress, decompress
+from elman.compression.archive import BLOCK, HEADER
+from elman.errors import CompressedError, InputError
+
+GOLDEN = Path(__file__).parent / "golden" / "compression.json"
+
+
+def packed(data: bytes, model: Predictor | None = None, **options) -> bytes:
+    target = io.BytesIO()
+    totals = compress(io.BytesIO(data), target, model, **options)
+    assert (totals.raw, totals.coded) == (len(data), len(target.getvalue()))
+    return target.getvalue()
+
+
+def unpacked(archive: bytes, model: Predictor | None = None, **options) -> bytes:
+    target = io.BytesIO()
+    totals = decompress(io.BytesIO(archive), target, model, **options)
+    assert (totals.raw, totals.coded) == (len(target.getvalue()), len(archive))
+    return target.getvalue()
+
+
+@pytest.fixture(scope="module")
+def gru():
+    return predictor()
+
+
+@pytest.mark.parametrize("name", inputs())
+@pytest.mark.parametrize("level", [1, 3, 6, 9])
+def test_round_trip(name, level, gru):
+    data = inputs()[name]
+    for model in (None, gru):
+        archive = packed(data, model, level=level)
+        assert unpacked(archive, model) == data
+        assert len(archive) <= len(data) * 1.001 + 64
+
+
+@pytest.mark.parametrize("cell", ["rnn_relu", "rnn_tanh", "lstm"])
+def test_round_trip_of_every_cell(cell):
+    data, model = english(6_000), predictor(cell, L=2)
+    assert unpacked(packed(data, model), model) == data
+
+
+def test_a_vocabulary_of_characters_codes_every_byte():
+    letters = {byte: 1 + i for i, byte in enumerate(b"abcdefghijklmnopqrstuvwxyz .,\n")}
+    model = predictor(V=1 + len(letters), ids_of_bytes=[letters.get(byte, -1) for byte in range(256)])
+    for data in inputs().values():
+        assert unpacked(packed(data[:5000], model), model) == data[:5000]
+
+
+def test_text_gets_smaller_and_runs_almost_vanish():
+    assert len(packed(english(50_000))) < 50_000 * 0.3
+    assert len(packed(b"\xff" * 200_000)) < 100
+
+
+def test_blocks_threads_and_pipes_give_the_same_bytes(gru):
+    data = english(15_000)
+
+    class Pipe(io.BytesIO):
+        def read(self, size=-1):
+            return super().read(min(size, 777))
+
+    once = packed(data, gru, block_size=4_000)
+    assert packed(data, gru, block_size=4_000, threads=3) == once
+    target = io.BytesIO()
+    compress(Pipe(data), target, gru, block_size=4_000)  # pyright: ignore
+    assert target.getvalue() == once
+    assert unpacked(once, gru, threads=3) == data
+    target = io.BytesIO()
+    decompress(Pipe(once), target, gru)  # pyright: ignore
+    assert target.getvalue() == data
+
+
+def test_parts_are_read_alone(tmp_path, gru):
+    data = english(50_000)
+    (tmp_path / "a.elz").write_bytes(packed(data, gru, block_size=8_192))
+    with Archive(tmp_path / "a.elz", gru) as archive:
+        assert len(archive) == len(data)
+        assert len(archive.blocks) == 7
+        for start, size in ((0, 10), (8_190, 5), (20_000, 20_000), (49_990, 100), (0, None), (60_000, 5)):
+            assert archive.read(start, size) == data[start:][:size]
+
+
+def test_memory_is_bounded_by_blocks_not_by_the_file():
+    class Endless(io.RawIOBase):
+        left = 4_000_000
+
+        def read(self, size=-1):
+            size = min(size, self.left)
+            self.left -= size
+            return bytes(size)
+
+    class Sink(io.RawIOBase):
+        def write(self, data):
+            return len(data)
+
+    tracemalloc.start()
+    compress(Endless(), Sink(), level=1, block_size=1 << 17)  # pyright: ignore
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_another_model_none_or_one_too_many_is_said(gru):
+    archive = packed(english(1_000), gru)
+    with pytest.raises(CompressedError, match=f"made with the model {gru.digest.hex()[:8]}, which is missing"):
+        unpacked(archive)
+    other = predictor(H=8)
+    with pytest.raises(CompressedError, match=f"this is {other.digest.hex()[:8]}"):
+        unpacked(archive, other)
+    with pytest.raises(CompressedError, match="made without a model; leave out the model"):
+        unpacked(packed(b"abc"), gru)
+
+
+def test_digest_is_of_every_weight_and_of_the_alphabet():
+    digests = {predictor().digest, predictor(H=8).digest, predictor("lstm").digest, predictor(first=11).digest,
+               predictor(ids_of_bytes=[*range(255), 254]).digest}  # fmt: skip
+    assert len(digests) == 5
+    assert predictor().digest == predictor().digest
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [({"level": 0}, "level is 0; expected 1..9"), ({"block_size": 1 << 25}, "block_size is 33554432")],
+)
+def test_options_that_cannot_be(options, text):
+    with pytest.raises(InputError, match=text):
+        packed(b"x", **options)
+
+
+def test_a_model_of_few_ids_says_what_it_lacks():
+    with pytest.raises(InputError, match="44 ids; to code bytes it needs one for each byte"):
+        predictor(V=44)
+
+
+def test_what_is_no_archive_is_said():
+    for data in (b"", b"abc", b"\x1f\x8b" + bytes(100)):
+        with pytest.raises(CompressedError, match="not an archive that `elman compress` wrote"):
+            unpacked(data)
+    archive = packed(b"abc" * 100)
+    with pytest.raises(CompressedError, match="something behind the archive's end"):
+        unpacked(archive + b"x")
+    header = bytearray(archive[: HEADER.size])
+    header[4] = 2
+    with pytest.raises(CompressedError, match="of version 2 and contract 1; this reads 1 and 1"):
+        unpacked(bytes(header) + struct.pack("<I", zlib.crc32(header)) + archive[HEADER.size + 4 :])
+
+
+def test_a_block_of_impossible_size_is_refused_before_memory_is_asked_for():
+    archive, at = bytearray(packed(english(500))), HEADER.size + 4
+    head = BLOCK.pack(2, 1, 0xFFFFFFFF, 5, 0, 0)[:-4]
+    archive[at : at + BLOCK.size] = head + struct.pack("<I", zlib.crc32(head))
+    with pytest.raises(CompressedError, match="no such block"):
+        unpacked(bytes(archive))
+
+
+def test_every_flipped_bit_and_every_truncation_is_refused(gru):
+    for data, model in ((english(250), None), (english(60), gru), (bytes(range(100)), None)):
+        archive = packed(data, model, level=2, block_size=200)
+        for bit in range(8 * len(archive)):
+            damaged = bytearray(archive)
+            damaged[bit // 8] ^= 1 << bit % 8
+            with pytest.raises(CompressedError):
+                unpacked(bytes(damaged), model)
+        for size in range(len(archive)):
+            with pytest.raises(CompressedError):
+                unpacked(archive[:size], model)
+
+
+def mutated(data: bytes, draw: random.Random) -> bytes:
+    data = bytearray(data)
+    for _ in range(draw.choice([1, 1, 2, 5])):
+        at = draw.randrange(len(data) + 1)
+        match draw.randrange(5):
+            case 0:
+                data[at : at + 1] = draw.randbytes(1)
+            case 1:
+                del data[at : at + draw.randrange(1, 9)]
+            case 2:
+                data[at:at] = draw.randbytes(draw.randrange(1, 9))
+            case 3:
+                data[at : at + 4] = draw.choice([b"\xff" * 4, bytes(4), b"\0\0\0\1"])
+            case 4:
+                data[at:at] = data[draw.randrange(len(data) + 1) :][:20]
+    return bytes(data)
+
+
+def test_mutated_archives_are_refused_or_exactly_right(request):
+    """A second of them here; `python tests/test_archive.py 100000` for as many as that."""
+    assert fuzz(seconds=1.0, count=100_000) > 200
+
+
+def fuzz(seconds: float, count: int) -> int:
+    draw, model, done = random.Random(5), predictor(H=8), 0
+    cases = [(english(n, n), m, packed(english(n, n), m, level=2, block_size=256)) for n in (0, 1, 90, 400) for m in (None, model)]
+    until = time.monotonic() + seconds
+    while done < count and time.monotonic() < until:
+        data, of, archive = draw.choice(cases)
+        bad = mutated(archive, draw)
+        try:
+            right = unpacked(bad, of) == data
+        except CompressedError:
+            right = True
+        assert right, bad
+        done += 1
+    return done
+
+
+# --- what was written once ---
+
+
+def golden_cases():
+    gru = predictor()
+    for name, data in inputs().items():
+        for model, label in ((None, "contexts"), (gru, "gru")):
+            for level in (1, 6, 9):
+                yield f"{name}, {label}, level {level}", data[:20_000], model, {"level": level, "block_size": 1 << 14}
+
+
+def test_golden_archives():
+    golden = json.loads(GOLDEN.read_text())
+    for name, data, model, options in golden_cases():
+        archive = packed(data, model, **options)
+        assert hashlib.sha256(archive).hexdigest() == golden["archives"][name], name
+    for name, archive in golden["files"].items():
+        data, model = next((d, m) for n, d, m, _ in golden_cases() if n == name)
+        assert unpacked(base64.b85decode(archive), model) == data
+
+
+def write_golden() -> None:
+    archives = {name: packed(data, model, **options) for name, data, model, options in golden_cases()}
+    golden = {
+        "archives": {name: hashlib.sha256(archive).hexdigest() for name, archive in archives.items()},
+        "files": {n: base64.b85encode(a).decode() for n, a in archives.items() if n.startswith(("text", "utf-8"))},
+    }
+    GOLDEN.write_text(json.dumps(golden, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    import sys
+
+    if sys.argv[1:] == ["--write-golden"]:
+        write_golden()
+    else:
+        print(fuzz(seconds=1e9, count=int(sys.argv[1])), "mutated archives: each refused or exactly right")

@@ -1,0 +1,126 @@
+"""Stores: a sequence of lines in a file."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from compression_cases import english, predictor
+
+from elman.compression import Store, write_store
+from elman.compression.store import choose_past
+from elman.errors import CompressedError, InputError
+
+
+def lines(count: int, seed: int = 0) -> list[bytes]:
+    draw = random.Random(seed)
+    return [b"/item/%05d " % draw.randrange(99999) + english(draw.randrange(60), seed + i).replace(b"\n", b"/") for i in range(count)]
+
+
+@pytest.fixture(scope="module", params=["contexts", "gru"])
+def model(request):
+    return predictor(H=16) if request.param == "gru" else None
+
+
+@pytest.fixture(scope="module")
+def made(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("store") / "a.elr"
+    given = lines(500)
+    write_store(given, path, model)
+    return path, given, model
+
+
+def test_a_sequence(made):
+    path, given, model = made
+    with Store(path, model) as store:
+        assert len(store) == len(given)
+        assert list(store) == given
+        assert store[0] == given[0]
+        assert store[-1] == given[-1]
+        assert store[63:66] == given[63:66]
+        assert store[400:100:-37] == given[400:100:-37]
+        assert store.get([499, 3, 3]) == [given[499], given[3], given[3]]
+        assert store.index(given[77]) == given.index(given[77])
+        with pytest.raises(IndexError, match="record 500 of a store of 500"):
+            store[500]
+        with pytest.raises(InputError, match="there is no record -1"):
+            store.get([-1])
+
+
+def test_smaller_than_the_lines_and_with_a_small_index(made):
+    path, given, model = made
+    with Store(path, model) as store:
+        index = store._index_size + store._directory.nbytes
+    assert index <= 1.3 * len(given)
+    assert path.stat().st_size < 0.75 * sum(len(line) + 1 for line in given)
+
+
+def test_append_is_as_if_written_at_once(made, tmp_path):
+    path, given, model = made
+    (tmp_path / "b.elr").write_bytes(path.read_bytes())
+    more = [b"", b"\n\xff", b"x" * 3000, *lines(200, 9)]
+    with Store(tmp_path / "b.elr", model) as store:
+        store.append(more[:5])
+        store.append(more[5:])
+        assert list(store) == given + more
+    past = choose_past(given, sum(map(len, given)) // 8)
+    write_store(given + more, tmp_path / "c.elr", model, past=past)
+    assert (tmp_path / "b.elr").read_bytes() == (tmp_path / "c.elr").read_bytes()
+
+
+@pytest.mark.parametrize("given", [[], [b""], [b"", b""], [b"a" * 70_000], [bytes([i]) for i in range(256)]])
+def test_odd_stores(given, tmp_path):
+    write_store(given, tmp_path / "a.elr")
+    with Store(tmp_path / "a.elr") as store:
+        assert list(store) == given
+        store.append([b"more"])
+        assert list(store) == [*given, b"more"]
+
+
+def test_past_is_of_all_parts_and_no_larger():
+    given = lines(1000)
+    past = choose_past(given, 5_000)
+    chosen = past.split(b"\n")[:-1]
+    assert 3_000 < len(past) <= 5_000
+    places = [given.index(line) for line in chosen]
+    assert places == sorted(places)
+    assert places[0] < 100
+    assert places[-1] > 900
+
+
+def test_every_flipped_bit_is_refused_or_no_matter(tmp_path):
+    given = lines(70)
+    write_store(given, tmp_path / "a.elr")
+    data = (tmp_path / "a.elr").read_bytes()
+    draw, path = random.Random(1), tmp_path / "b.elr"
+    for _ in range(400):
+        damaged = bytearray(data)
+        damaged[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+        if draw.random() < 0.2:
+            del damaged[draw.randrange(len(data)) :]
+        path.write_bytes(damaged)
+        with pytest.raises(CompressedError), Store(path) as store:
+            list(store)
+
+
+def test_other_files_and_models(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    with pytest.raises(CompressedError, match="not a store that `elman compress --records` wrote"):
+        Store(tmp_path / "a")
+    write_store([b"x"], tmp_path / "b", predictor(H=8))
+    with pytest.raises(CompressedError, match="which is missing"):
+        Store(tmp_path / "b")
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path):
+    write_store([b"x"], tmp_path / "a.elr")
+
+    def broken():
+        yield b"y"
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"), Store(tmp_path / "a.elr") as store:
+        store.append(broken())
+    assert [path.name for path in tmp_path.iterdir()] == ["a.elr"]
+    with Store(tmp_path / "a.elr") as store:
+        assert list(store) == [b"x"]
