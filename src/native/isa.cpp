@@ -37,9 +37,7 @@ extern const Table table;
 const Table table = {
     ELMAN_STRING(ELMAN_ISA_NAME), forward, backward, linear, linear_backward, loss,        loss_backward, squares,
     sgd,                          adamw,   dropout,  philox, math,            log_softmax, decoder_pack,
-    decoder_pack_output, decoder_read, decoder_generate,
-    [](const Choice& c, int64_t V, const float* x, const uint8_t* seen, double u, float*) { return choose(c, V, x, seen, u); },
-    fma_peak,
+    decoder_pack_output, decoder_read, decoder_generate, choose, fma_peak,
 };
 
 }  // namespace ELMAN_ISA_NAME
