@@ -162,9 +162,19 @@ def measure_lines(file: Path, train: Path | None, model: Predictor | None, level
     if ppmd := optional("pyppmd"):
         options = {"max_order": 6, "mem_size": 64 << 20}
         whole = len(ppmd.compress(past, **options))
-        totals["PPMd primed"] = sum(len(ppmd.compress(past + line, **options)) - whole for line in lines[:100]) * len(lines) // len(lines[:100])
+        totals["PPMd primed"] = (
+            sum(len(ppmd.compress(past + line, **options)) - whole for line in lines[:100])
+            * len(lines)
+            // len(lines[:100])
+        )
     rows = [
-        {"file": file.name, "bytes": len(lines), "coder": name, "coded": total, "bytes_per_line": round(total / len(lines), 3)}
+        {
+            "file": file.name,
+            "bytes": len(lines),
+            "coder": name,
+            "coded": total,
+            "bytes_per_line": round(total / len(lines), 3),
+        }
         for name, total in totals.items()
     ]
     for row in rows:

@@ -29,7 +29,34 @@ def predictor(cell: str = "gru", H: int = 24, L: int = 1, V: int = 256, **option
     return Predictor.from_arrays(cell, layers, weights(90, V, H, scale=1.0), weights(91, V), **options)
 
 
-WORDS = "the of and a to in he that was it his on with at by I this had not are but from or have an they".split()
+WORDS = [
+    "the",
+    "of",
+    "and",
+    "a",
+    "to",
+    "in",
+    "he",
+    "that",
+    "was",
+    "it",
+    "his",
+    "on",
+    "with",
+    "at",
+    "by",
+    "I",
+    "this",
+    "had",
+    "not",
+    "are",
+    "but",
+    "from",
+    "or",
+    "have",
+    "an",
+    "they",
+]
 
 
 def english(size: int, seed: int = 0) -> bytes:

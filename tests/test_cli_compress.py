@@ -30,7 +30,9 @@ def run(monkeypatch, tmp_path):
     def call(*arguments, stdin: bytes = b"", terminal: bool = False) -> bytes:
         output = io.BytesIO()
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(stdin)))
-        stdout = SimpleNamespace(buffer=output, isatty=lambda: terminal, write=lambda text: output.write(text.encode()), flush=lambda: None)
+        stdout = SimpleNamespace(
+            buffer=output, isatty=lambda: terminal, write=lambda text: output.write(text.encode()), flush=lambda: None
+        )
         monkeypatch.setattr(commands.out, "file", stdout)
         monkeypatch.setattr(sys, "stdout", stdout)
         app([str(a) for a in arguments], standalone_mode=False)

@@ -95,7 +95,9 @@ class Codec:
                 if not body:
                     raise CompressedError(f"code {number} is empty; expected the model's id first")
                 if body[0] != self.model_id:
-                    raise CompressedError(f"code {number} is of model {body[0]}; this codec is of model {self.model_id}")
+                    raise CompressedError(
+                        f"code {number} is of model {body[0]}; this codec is of model {self.model_id}"
+                    )
                 body = body[1:]
             if self.check:
                 if not body:
@@ -105,7 +107,9 @@ class Codec:
             bodies.append(body)
         messages, too_long = self._messages.decode(bodies, max_size)
         if too_long >= 0:
-            raise CompressedError(f"code {too_long} stands for more than {max_size} bytes, or is damaged; raise max_size")
+            raise CompressedError(
+                f"code {too_long} stands for more than {max_size} bytes, or is damaged; raise max_size"
+            )
         for number, (message, check) in enumerate(zip(messages, checks, strict=False)):
             if crc8(message) != check:
                 raise CompressedError(f"code {number} is damaged, or of another model: its checksum differs")

@@ -77,7 +77,13 @@ class Predictor:
         output = None if b_out is None else _floats(b_out)
         try:
             native = _cpu.float_predictor(
-                cell=CELLS[cell], layers=arrays, w_out=w_out, b_out=output, ids_of_bytes=ids, unknown=unknown, first=first
+                cell=CELLS[cell],
+                layers=arrays,
+                w_out=w_out,
+                b_out=output,
+                ids_of_bytes=ids,
+                unknown=unknown,
+                first=first,
             )
         except ValueError as error:
             raise InputError(f"the weights do not fit each other: {error}") from None
@@ -88,7 +94,6 @@ class Predictor:
             if array is not None:
                 hashed.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
         return cls(native, hashed.digest()[:16])
-
 
     @classmethod
     def of(cls, model: LanguageModel) -> Predictor:

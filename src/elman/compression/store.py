@@ -70,9 +70,7 @@ def write_store(
         past = choose_past(lines, min(past_size, sum(map(len, lines)) // 8))
     if len(past) > MAX_PAST:
         raise InputError(f"the past is {len(past)} bytes; expected at most {MAX_PAST}")
-    code = _cpu.encode_block(
-        as_array(past), level=PAST_LEVEL, rows=rows_for(len(past)), predictor=native_of(model)
-    )
+    code = _cpu.encode_block(as_array(past), level=PAST_LEVEL, rows=rows_for(len(past)), predictor=native_of(model))
     with staged(path) as file:
         header = HEADER.pack(
             MAGIC, VERSION, CONTRACT, level, END, digest_of(model)[:8], len(past), len(code), zlib.crc32(past), 0
