@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .compression import Codec, Store
     from .corpora import Corpus, load_corpus
     from .errors import CorpusError, ElmanError, InputError, ModelFileError, TrainingDiverged
     from .generation import Beam, Sampling, beam_search, generate, stream
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "errors": ("CorpusError", "ElmanError", "InputError", "ModelFileError", "TrainingDiverged"),
+    "compression": ("Codec", "Store"),
     "corpora": ("Corpus", "load_corpus"),
     "text": ("Reading", "Vocabulary", "normalise"),
     "model": ("GRU", "LSTM", "RNN", "LanguageModel", "load", "save"),
