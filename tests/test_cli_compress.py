@@ -30,7 +30,9 @@ def run(monkeypatch, tmp_path):
     def call(*arguments, stdin: bytes = b"", terminal: bool = False) -> bytes:
         output = io.BytesIO()
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(stdin)))
-        stdout = SimpleNamespace(buffer=output, isatty=lambda: terminal, write=lambda text: output.write(text.encode()), flush=lambda: None)
+        stdout = SimpleNamespace(
+            buffer=output, isatty=lambda: terminal, write=lambda text: output.write(text.encode()), flush=lambda: None
+        )
         monkeypatch.setattr(commands.out, "file", stdout)
         monkeypatch.setattr(sys, "stdout", stdout)
         app([str(a) for a in arguments], standalone_mode=False)
@@ -85,7 +87,7 @@ def test_nothing_is_written_over_or_to_a_terminal(run, tmp_path):
         run("decompress", "a.elz")
     with pytest.raises(InputError, match="nothing for a terminal"):
         run("compress", "-c", "a", terminal=True)
-    with pytest.raises(InputError, match="has the suffix .elz already"):
+    with pytest.raises(InputError, match=r"has the suffix \.elz already"):
         run("compress", "a.elz")
     with pytest.raises(InputError, match="lacks the suffix"):
         run("decompress", "a")

@@ -14,7 +14,10 @@ from elman.errors import CompressedError, InputError
 
 def lines(count: int, seed: int = 0) -> list[bytes]:
     draw = random.Random(seed)
-    return [b"/item/%05d " % draw.randrange(99999) + english(draw.randrange(60), seed + i).replace(b"\n", b"/") for i in range(count)]
+    return [
+        b"/item/%05d " % draw.randrange(99999) + english(draw.randrange(60), seed + i).replace(b"\n", b"/")
+        for i in range(count)
+    ]
 
 
 @pytest.fixture(scope="module", params=["contexts", "gru"])

@@ -142,7 +142,10 @@ def test_instruction_sets_and_threads_give_the_same_bytes():
 
 def test_rows_share_what_they_learn():
     data = english(30_000)
-    alone = sum(len(_cpu.encode_block(array(data[i : i + 3750]), level=6, rows=1, predictor=None)) for i in range(0, 30_000, 3750))
+    alone = sum(
+        len(_cpu.encode_block(array(data[i : i + 3750]), level=6, rows=1, predictor=None))
+        for i in range(0, 30_000, 3750)
+    )
     together = len(_cpu.encode_block(array(data), level=6, rows=8, predictor=None))
     assert together < 0.95 * alone
 
@@ -155,7 +158,11 @@ def test_a_code_costs_what_the_model_says():
 
 @pytest.mark.parametrize(
     ("options", "text"),
-    [({"level": 0}, "level must be in 1..9"), ({"rows": 0}, "rows must be in 1..1024"), ({"rows": 1025}, "rows must be in")],
+    [
+        ({"level": 0}, "level must be in 1..9"),
+        ({"rows": 0}, "rows must be in 1..1024"),
+        ({"rows": 1025}, "rows must be in"),
+    ],
 )
 def test_arguments_that_cannot_be(options, text):
     with pytest.raises(ValueError, match=text):

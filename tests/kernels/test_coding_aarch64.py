@@ -11,7 +11,9 @@ import pytest
 
 HERE = Path(__file__).parent
 KERNEL = HERE.parents[1] / "src" / "native"
-pytestmark = pytest.mark.skipif(not KERNEL.is_dir(), reason="the tests run outside a checkout, without the kernel's source")
+pytestmark = pytest.mark.skipif(
+    not KERNEL.is_dir(), reason="the tests run outside a checkout, without the kernel's source"
+)
 GOLDEN = "cc0f3015e16c9ed91091de7c426ac6b2c3e35768ca9bdaaf2c73d62f38b80218"
 """SHA-256 of the driver's lines; another one is another contract."""
 
@@ -20,7 +22,10 @@ def lines(compiler: str, folder: Path, *emulator: str, flags: tuple[str, ...] = 
     for program in (compiler, *emulator[:1]):
         if not shutil.which(program):
             pytest.skip(f"{program} is not installed")
-    sources = [HERE / "coding_driver.cpp", *(KERNEL / "coding" / f"{name}.cpp" for name in ("tables", "block", "messages"))]
+    sources = [
+        HERE / "coding_driver.cpp",
+        *(KERNEL / "coding" / f"{name}.cpp" for name in ("tables", "block", "messages")),
+    ]
     command = [compiler, "-std=c++17", "-O2", "-Wall", "-Wextra", "-ffp-contract=off", f"-I{KERNEL}", *flags]
     built = subprocess.run([*command, *map(str, sources), "-o", folder / "driver"], capture_output=True, text=True)
     assert built.returncode == 0, built.stderr

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 SUFFIX, STORE_SUFFIX = ".elz", ".elr"
 
 Files = Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Files; - or none: standard input.")]
-Model = Annotated[Path | None, typer.Option("-m", "--model", help="The model that both ends have; none: contexts alone.")]
+Model = Annotated[
+    Path | None, typer.Option("-m", "--model", help="The model that both ends have; none: contexts alone.")
+]
 Decompress = Annotated[bool, typer.Option("-d", "--decompress", help="As `elman decompress`.")]
 ToStdout = Annotated[bool, typer.Option("-c", "--stdout", help="Write to standard output.")]
 Keep = Annotated[bool, typer.Option("-k", "--keep", help="Keep the files that were read; the default.")]
@@ -60,7 +62,9 @@ def compress(
     seven: Annotated[bool, typer.Option("-7", hidden=True)] = False,
     eight: Annotated[bool, typer.Option("-8", hidden=True)] = False,
     nine: Annotated[bool, typer.Option("-9", hidden=True)] = False,
-    records: Annotated[bool, typer.Option("--records", help="Make a store of the lines, each to be read alone.")] = False,
+    records: Annotated[
+        bool, typer.Option("--records", help="Make a store of the lines, each to be read alone.")
+    ] = False,
     field: Annotated[str | None, typer.Option("--field", help="Of lines of JSON, store this field's text.")] = None,
     past: Annotated[
         Path | None, typer.Option("--past", help="Lines that teach a store's coder; a choice of its own if left out.")
@@ -132,7 +136,9 @@ def get(
     ] = None,
     model: Model = None,
     count: Annotated[bool, typer.Option("--count", help="Only say how many lines there are.")] = False,
-    append: Annotated[Path | None, typer.Option("--append", help="Add the lines of this file; - for standard input.")] = None,
+    append: Annotated[
+        Path | None, typer.Option("--append", help="Add the lines of this file; - for standard input.")
+    ] = None,
 ) -> None:
     """Read lines of a store by their numbers.
 
@@ -189,9 +195,8 @@ def _list(names: list[str]) -> None:
             coded = os.path.getsize(name)
             model = archive.digest.hex()[:8] if any(archive.digest) else "none"
             bits = f"{8 * coded / archive.raw_size:.3f}" if archive.raw_size else "-"
-            out.print(
-                f"{coded:>12} {archive.raw_size:>12} {bits:>9} {len(archive.blocks):>6} {archive.level:>5} {model:<8} {name}"
-            )
+            sizes = f"{coded:>12} {archive.raw_size:>12} {bits:>9} {len(archive.blocks):>6}"
+            out.print(f"{sizes} {archive.level:>5} {model:<8} {name}")
 
 
 def _store(

@@ -1,7 +1,7 @@
 """Messages: each coded alone, without header or length, and never more than a byte longer than it was.
 
-What a message has in common with others is learned before: by the network, and from a text of other messages, `past`. Both
-ends need the same model and the same past.
+What a message has in common with others is learned before: by the network, and from a text of other messages, `past`.
+Both ends need the same model and the same past.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
 from .predictor import Predictor, native_of
 
 MAX_SIZE = 1 << 20
-"""The longest message that `decode` makes unless it is told otherwise: a code of a few bytes could stand for gigabytes."""
+"""The longest message that `decode` makes unless told otherwise: a code of a few bytes could stand for gigabytes."""
 
 TEXTS = (None, "base85", "base64url")
 
@@ -95,7 +95,9 @@ class Codec:
                 if not body:
                     raise CompressedError(f"code {number} is empty; expected the model's id first")
                 if body[0] != self.model_id:
-                    raise CompressedError(f"code {number} is of model {body[0]}; this codec is of model {self.model_id}")
+                    raise CompressedError(
+                        f"code {number} is of model {body[0]}; this codec is of model {self.model_id}"
+                    )
                 body = body[1:]
             if self.check:
                 if not body:
@@ -105,7 +107,9 @@ class Codec:
             bodies.append(body)
         messages, too_long = self._messages.decode(bodies, max_size)
         if too_long >= 0:
-            raise CompressedError(f"code {too_long} stands for more than {max_size} bytes, or is damaged; raise max_size")
+            raise CompressedError(
+                f"code {too_long} stands for more than {max_size} bytes, or is damaged; raise max_size"
+            )
         for number, (message, check) in enumerate(zip(messages, checks, strict=False)):
             if crc8(message) != check:
                 raise CompressedError(f"code {number} is damaged, or of another model: its checksum differs")

@@ -1,4 +1,4 @@
-"""The network as a coder sees it: reads one id in each row, gives the logits of the next. And its digest, which files carry."""
+"""The network as a coder sees it: an id in each row, then the logits of the next. Files carry its digest."""
 
 from __future__ import annotations
 
@@ -77,7 +77,13 @@ class Predictor:
         output = None if b_out is None else _floats(b_out)
         try:
             native = _cpu.float_predictor(
-                cell=CELLS[cell], layers=arrays, w_out=w_out, b_out=output, ids_of_bytes=ids, unknown=unknown, first=first
+                cell=CELLS[cell],
+                layers=arrays,
+                w_out=w_out,
+                b_out=output,
+                ids_of_bytes=ids,
+                unknown=unknown,
+                first=first,
             )
         except ValueError as error:
             raise InputError(f"the weights do not fit each other: {error}") from None
@@ -88,7 +94,6 @@ class Predictor:
             if array is not None:
                 hashed.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
         return cls(native, hashed.digest()[:16])
-
 
     @classmethod
     def of(cls, model: LanguageModel) -> Predictor:

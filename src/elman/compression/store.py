@@ -1,6 +1,6 @@
-"""Stores (.elr): lines, each coded alone and read by its number, with a text in the file that teaches the coder what they share.
+"""Stores (.elr): lines, each coded alone and read by its number, and a text that teaches the coder what they share.
 
-    header     36 bytes   magic, version, contract, level, end; the model's digest, 8 bytes; sizes and CRC-32 of the past
+    header     32 bytes   magic, version, contract, level, end; the model's digest, 8 bytes; sizes, CRC-32 of the past
     past                  the past, coded as a block
     codes                 of the records, one after another
     index                 of each record the size of its code: a byte, rarely more
@@ -70,9 +70,7 @@ def write_store(
         past = choose_past(lines, min(past_size, sum(map(len, lines)) // 8))
     if len(past) > MAX_PAST:
         raise InputError(f"the past is {len(past)} bytes; expected at most {MAX_PAST}")
-    code = _cpu.encode_block(
-        as_array(past), level=PAST_LEVEL, rows=rows_for(len(past)), predictor=native_of(model)
-    )
+    code = _cpu.encode_block(as_array(past), level=PAST_LEVEL, rows=rows_for(len(past)), predictor=native_of(model))
     with staged(path) as file:
         header = HEADER.pack(
             MAGIC, VERSION, CONTRACT, level, END, digest_of(model)[:8], len(past), len(code), zlib.crc32(past), 0
