@@ -3,15 +3,15 @@
     python benchmarks/compress.py FILE... [--model MODEL] [--levels 1,6,9] [--threads 2] [--rounds 3]
     python benchmarks/compress.py --lines FILE [--model MODEL] [--train FILE]
 
-Files: each rival and each level of ours takes turns; every round trip is asserted, times are medians. Elman's size is given
-twice where there is a model: alone, for two ends that both have it, and with the model's file added.
+Files: each rival and each level of ours takes turns; every round trip is asserted, times are medians. Elman's size is
+given twice where there is a model: alone, for two ends that both have it, and with the model's file added.
 
-Lines: the lines of FILE, each coded alone, after a past: the lines of --train, or else 1,000 KB from the rest of FILE of which
-no line occurs among the 600 that are coded. Beside: zstd with a dictionary, where `zstandard` is installed, and PPMd primed
-with the same past, where `pyppmd` is.
+Lines: the lines of FILE, each coded alone, after a past: the lines of --train, or else 1,000 KB from the rest of FILE,
+of which no line occurs among the 600 that are coded. Beside: zstd with a dictionary, where `zstandard` is installed,
+and PPMd primed with the same past, where `pyppmd` is.
 
-Rivals that are not installed are left out: gzip, bzip2 and xz are Python's; zstandard, brotli, pyppmd; the command zpaq.
-Results: results/compress.csv.
+Rivals that are not installed are left out: gzip, bzip2, xz are Python's; zstandard, brotli, pyppmd; the command zpaq.
+Results: results/compress.csv and results/compress_lines.csv.
 """
 
 from __future__ import annotations
@@ -181,7 +181,8 @@ def measure_lines(file: Path, train: Path | None, model: Predictor | None, level
         print("{file:<24} {coder:<24} {bytes_per_line:>9} bytes a line".format(**row))
     print(
         f"  past {len(past)} bytes, {len(target.getvalue())} coded; read in {ready - start:.2f} s; lines a second: "
-        f"{len(lines) / (coded - ready):.0f} encoded, {len(lines) / (back - coded):.0f} decoded, {50 / (alone - back):.0f} one by one"
+        f"{len(lines) / (coded - ready):.0f} encoded, {len(lines) / (back - coded):.0f} decoded, "
+        f"{50 / (alone - back):.0f} one by one"
     )
     return rows
 
@@ -206,10 +207,11 @@ def main() -> None:
     if model:
         coders |= {f"elman -m -{level}": ours(model, level, arguments.threads) for level in levels}
     print(machine(), file=sys.stderr)
-    rows = measure_files(arguments.files, coders, model_bytes, arguments.rounds) if arguments.files else []
-    for file in arguments.lines:
-        rows += measure_lines(file, arguments.train, model, levels[-1])
-    write("compress", rows)
+    if arguments.files:
+        write("compress", measure_files(arguments.files, coders, model_bytes, arguments.rounds))
+    lines = [row for file in arguments.lines for row in measure_lines(file, arguments.train, model, levels[-1])]
+    if lines:
+        write("compress_lines", lines)
 
 
 if __name__ == "__main__":

@@ -108,11 +108,11 @@ def onnx_step(cell: str, layers: Any, output: Any, B: int) -> Any:
         states_out += [helper.make_tensor_value_info(f"{k}_out", TensorProto.FLOAT, [1, B, H]) for k in kept]
         x = f"s{l}"
         names += kept
-    values += [numpy_helper.from_array(np.array([1], np.int64), "axis1"), numpy_helper.from_array(output[0].T.copy(), "wo"),
-               numpy_helper.from_array(output[1], "bo")]  # fmt: skip
+    constants = {"axis1": np.array([1], np.int64), "wo": output[0].T.copy(), "bo": output[1]}
+    values += [numpy_helper.from_array(array, name) for name, array in constants.items()]
     nodes += [helper.make_node("MatMul", [x, "wo"], ["m"]), helper.make_node("Add", ["m", "bo"], ["logits"])]
-    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, B, V]), *states_in],
-                              [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, B, V]), *states_out], values)  # fmt: skip
+    of_x, of_logits = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, B, V]) for name in ("x", "logits"))
+    graph = helper.make_graph(nodes, "g", [of_x, *states_in], [of_logits, *states_out], values)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder) / "a.onnx", Path(folder) / "b.onnx"
@@ -175,7 +175,9 @@ def measure(
                 "median_chars_per_s": round(middle), "low": round(low), "high": round(high),
                 "times_float": round(middle / statistics.median(rates["float"]), 2),
                 "share_of_peak": round(products * middle / unit, 2) if unit else "",
-                "processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "numpy": np.__version__,
+                "processor": platform.processor() or platform.machine(),
+                "cores": os.cpu_count(),
+                "numpy": np.__version__,
             }
         )  # fmt: skip
         print(" ".join(f"{value}" for value in list(rows[-1].values())[:13]), flush=True)

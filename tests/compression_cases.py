@@ -1,4 +1,4 @@
-"""Predictors and inputs that the tests of compression share; weights by arithmetic, so that no generator decides them."""
+"""Predictors and inputs that the tests of compression share; weights by arithmetic, so that no generator decides."""
 
 from __future__ import annotations
 
@@ -22,41 +22,17 @@ def weights(stream: int, *shape: int, scale: float = 0.3) -> np.ndarray:
 def predictor(cell: str = "gru", H: int = 24, L: int = 1, V: int = 256, **options) -> Predictor:
     gates = {"rnn_relu": 1, "rnn_tanh": 1, "gru": 3, "lstm": 4}[cell]
     layers = []
-    for l in range(L):
-        I = V if l == 0 else H
-        parts = [(gates * H, I), (gates * H, H), (gates * H,), (gates * H,)]
-        layers.append(tuple(weights(10 * l + i, *shape) for i, shape in enumerate(parts)))
+    for layer in range(L):
+        width = H if layer else V
+        parts = [(gates * H, width), (gates * H, H), (gates * H,), (gates * H,)]
+        layers.append(tuple(weights(10 * layer + i, *shape) for i, shape in enumerate(parts)))
     return Predictor.from_arrays(cell, layers, weights(90, V, H, scale=1.0), weights(91, V), **options)
 
 
-WORDS = [
-    "the",
-    "of",
-    "and",
-    "a",
-    "to",
-    "in",
-    "he",
-    "that",
-    "was",
-    "it",
-    "his",
-    "on",
-    "with",
-    "at",
-    "by",
-    "I",
-    "this",
-    "had",
-    "not",
-    "are",
-    "but",
-    "from",
-    "or",
-    "have",
-    "an",
-    "they",
-]
+WORDS = (
+    "the", "of", "and", "a", "to", "in", "he", "that", "was", "it", "his", "on", "with", "at", "by", "I",
+    "this", "had", "not", "are", "but", "from", "or", "have", "an", "they",
+)  # fmt: skip
 
 
 def english(size: int, seed: int = 0) -> bytes:

@@ -87,7 +87,7 @@ def test_nothing_is_written_over_or_to_a_terminal(run, tmp_path):
         run("decompress", "a.elz")
     with pytest.raises(InputError, match="nothing for a terminal"):
         run("compress", "-c", "a", terminal=True)
-    with pytest.raises(InputError, match="has the suffix .elz already"):
+    with pytest.raises(InputError, match=r"has the suffix \.elz already"):
         run("compress", "a.elz")
     with pytest.raises(InputError, match="lacks the suffix"):
         run("decompress", "a")

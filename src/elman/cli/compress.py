@@ -195,9 +195,8 @@ def _list(names: list[str]) -> None:
             coded = os.path.getsize(name)
             model = archive.digest.hex()[:8] if any(archive.digest) else "none"
             bits = f"{8 * coded / archive.raw_size:.3f}" if archive.raw_size else "-"
-            out.print(
-                f"{coded:>12} {archive.raw_size:>12} {bits:>9} {len(archive.blocks):>6} {archive.level:>5} {model:<8} {name}"
-            )
+            sizes = f"{coded:>12} {archive.raw_size:>12} {bits:>9} {len(archive.blocks):>6}"
+            out.print(f"{sizes} {archive.level:>5} {model:<8} {name}")
 
 
 def _store(

@@ -36,7 +36,7 @@ CRC = struct.Struct("<I")
 STORED, CODED = 1, 2
 
 MAX_BLOCK = 1 << 24
-"""Raw bytes of a block, at most: what a reader may have to allocate, beside the tables (at most 128 MiB) and the code."""
+"""Raw bytes of a block, at most: what a reader allocates, beside the tables (at most 150 MiB) and the code."""
 
 BLOCK_SIZE = 1 << 22
 LEVEL = 6
@@ -112,14 +112,14 @@ def compress(
 
 
 def decompress(source: BinaryIO, target: BinaryIO, model: Predictor | None = None, *, threads: int = 1) -> Totals:
-    """Write the bytes that the archive `source` holds to `target`, block by block; each is checked before it is written.
+    """Write the bytes that the archive `source` holds to `target`, block by block, each checked before it is written.
 
     Raises:
         CompressedError: not an archive, of another model, damaged or cut short. Whole blocks before the damage may have
             been written by then.
     """
     reader = _Reader(source)
-    level, digest = reader.header(model)
+    level, _digest = reader.header(model)
     totals = Totals(0, 0, 0)
     decode = _decoder(level, model)
     for (raw_size, code_size), raw in ((job[:2], raw) for job, raw in _in_order(decode, reader.blocks(), threads)):

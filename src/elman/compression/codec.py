@@ -1,7 +1,7 @@
 """Messages: each coded alone, without header or length, and never more than a byte longer than it was.
 
-What a message has in common with others is learned before: by the network, and from a text of other messages, `past`. Both
-ends need the same model and the same past.
+What a message has in common with others is learned before: by the network, and from a text of other messages, `past`.
+Both ends need the same model and the same past.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
 from .predictor import Predictor, native_of
 
 MAX_SIZE = 1 << 20
-"""The longest message that `decode` makes unless it is told otherwise: a code of a few bytes could stand for gigabytes."""
+"""The longest message that `decode` makes unless told otherwise: a code of a few bytes could stand for gigabytes."""
 
 TEXTS = (None, "base85", "base64url")
 

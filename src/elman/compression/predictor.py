@@ -1,4 +1,4 @@
-"""The network as a coder sees it: reads one id in each row, gives the logits of the next. And its digest, which files carry."""
+"""The network as a coder sees it: an id in each row, then the logits of the next. Files carry its digest."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Stores (.elr): lines, each coded alone and read by its number, with a text in the file that teaches the coder what they share.
+"""Stores (.elr): lines, each coded alone and read by its number, and a text that teaches the coder what they share.
 
-    header     36 bytes   magic, version, contract, level, end; the model's digest, 8 bytes; sizes and CRC-32 of the past
+    header     32 bytes   magic, version, contract, level, end; the model's digest, 8 bytes; sizes, CRC-32 of the past
     past                  the past, coded as a block
     codes                 of the records, one after another
     index                 of each record the size of its code: a byte, rarely more

@@ -7,12 +7,12 @@ namespace elman::coding {
 // `flatten` draws all that f calls into this function, and so into its instruction set; nothing else is compiled for it, so
 // that the linker cannot share code for newer processors.
 template <class F>
-__attribute__((flatten, target("avx2,bmi,bmi2,lzcnt"))) void run_avx2(F& f) {
+__attribute__((flatten, target("avx2,bmi,bmi2"))) void run_avx2(F& f) {
   f();
 }
 template <class F>
 void fastest(F&& f) {
-  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt");
+  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
   if (has) return run_avx2(f);
   f();
 }

@@ -40,7 +40,9 @@ inline void fill_tree(const float* __restrict logits, int64_t ids, const int16_t
   for (int nodes = 128; nodes > 0; nodes /= 2) {
     const uint32_t* from = tree + 2 * nodes;
     uint32_t* to = tree + nodes;
+#if !defined(__clang__)
 #pragma GCC ivdep
+#endif
     for (int k = 0; k < nodes; ++k) to[k] = from[2 * k] + from[2 * k + 1];
   }
 }

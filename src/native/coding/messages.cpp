@@ -85,6 +85,7 @@ bool is_raw(const Piece& code) { return code.size > 0 && code.bytes[0] == kNever
 
 Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, const uint8_t* past, int64_t size)
     : memory_(level_of(level), network != nullptr, std::max<int64_t>(size, 1)), alphabet_(alphabet), end_(end), past_(past, past + size) {
+  if (network && !size) memory_.trust_network();
   BitModel<true> model(memory_);
   std::vector<int64_t> starts;             // of messages
   for (int64_t at = 0, begin = 0; at < size; ++at)

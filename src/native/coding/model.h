@@ -64,6 +64,12 @@ struct Memory {
     for (Mixer* mixer : {&by_partial, &by_order, &by_strength})
       for (int s = 0; s < mixer->sets(); ++s) start(mixer->set(s));
   }
+  // For a frozen memory that has learned nothing: the network's word is taken as it is.
+  void trust_network() {
+    for (Mixer* mixer : {&by_partial, &by_order, &by_strength})
+      for (int s = 0; s < mixer->sets(); ++s)
+        for (int i = 0; i < inputs; ++i) mixer->set(s)[i] = i == 2 * level.contexts ? 65536 : 0;
+  }
 
  private:
   void start(int32_t* w) const {
