@@ -5,8 +5,10 @@
 // Rows and vectors of a tile, and how many sums a lone row keeps of each column, so that their latency is hidden.
 #if defined(ELMAN_AVX512VNNI)
 constexpr int kRows = 12, kVectors = 2, kSplit = 4;
-#elif defined(ELMAN_AVX2) || defined(ELMAN_AVXVNNI)
+#elif defined(ELMAN_AVXVNNI)
 constexpr int kRows = 6, kVectors = 2, kSplit = 2;
+#elif defined(ELMAN_AVX2)
+constexpr int kRows = 6, kVectors = 2, kSplit = 1;  // an addition's latency is one
 #elif defined(ELMAN_NEONDOT)
 constexpr int kRows = 4, kVectors = 4, kSplit = 2;
 #elif defined(ELMAN_NEON)
