@@ -42,6 +42,7 @@ __attribute__((noinline)) void tile(int64_t K, const Operand* x, int64_t ldx, co
     for (int v = 0; v < V; ++v)
 #pragma GCC unroll 4
       for (int s = 0; s < S; ++s) sum[i][v][s] = start && s == 0 ? load_sum(start + v * kColumns) : zero();
+#pragma GCC unroll 4
   for (int64_t k = 0; k < K; k += kGroup * S, w += kStride * S) {
 #pragma GCC unroll 4
     for (int s = 0; s < S; ++s) {
