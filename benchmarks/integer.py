@@ -6,8 +6,8 @@ Both engines continue the same prompt greedily with the same random weights, qua
 process, so that a slow moment meets both. With one thread the clock is the thread's processor time, which leaves out
 what other programs take. Before it is timed the integer engine's logits are compared with its definition
 in NumPy, bit by bit. The share of the peak counts the products of the recurrent and output weights with the states; the
-peak is that of independent products in registers, measured in the same run. With onnxruntime installed, one stream and
-many of its dynamically quantised model run beside them (its bits need not agree).
+peak is that of independent products in registers, measured in the same run. With onnx and onnxruntime
+installed, its dynamically quantised int8 model runs beside them, ids one-hot; its bits need not agree.
 
 Results: results/integer.csv, medians and quartiles.
 """
@@ -16,20 +16,18 @@ Results: results/integer.csv, medians and quartiles.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
-import platform
 import statistics
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from harness import processor, quartiles, write
 
 from elman.kernels import _cpu, integer
 from elman.model.quantise import quantise
 
-RESULTS = Path(__file__).parents[1] / "results" / "integer.csv"
 CASES = [  # cell, layers, hidden, vocabulary, streams, steps a turn
     ("rnn_relu", 1, 256, 44, 1, 4000),
     ("gru", 1, 256, 44, 1, 1500),
@@ -108,11 +106,12 @@ def onnx_step(cell: str, layers: Any, output: Any, B: int) -> Any:
         states_out += [helper.make_tensor_value_info(f"{k}_out", TensorProto.FLOAT, [1, B, H]) for k in kept]
         x = f"s{l}"
         names += kept
-    constants = {"axis1": np.array([1], np.int64), "wo": output[0].T.copy(), "bo": output[1]}
-    values += [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    values.append(numpy_helper.from_array(np.array([1], np.int64), "axis1"))
+    values += [numpy_helper.from_array(output[0].T.copy(), "wo"), numpy_helper.from_array(output[1], "bo")]
     nodes += [helper.make_node("MatMul", [x, "wo"], ["m"]), helper.make_node("Add", ["m", "bo"], ["logits"])]
-    of_x, of_logits = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, B, V]) for name in ("x", "logits"))
-    graph = helper.make_graph(nodes, "g", [of_x, *states_in], [of_logits, *states_out], values)
+    given = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, B, V]), *states_in]
+    made = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, B, V]), *states_out]
+    graph = helper.make_graph(nodes, "model", given, made, values)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder) / "a.onnx", Path(folder) / "b.onnx"
@@ -166,7 +165,7 @@ def measure(
     products = (2 * L - 1) * integer.GATES[cell] * H * H + V * H
     rows = []
     for name, values in rates.items():
-        low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+        low, middle, high = quartiles(values)
         unit = {"float": peak[1], "integer": peak[0]}.get(name)
         rows.append(
             {
@@ -175,9 +174,7 @@ def measure(
                 "median_chars_per_s": round(middle), "low": round(low), "high": round(high),
                 "times_float": round(middle / statistics.median(rates["float"]), 2),
                 "share_of_peak": round(products * middle / unit, 2) if unit else "",
-                "processor": platform.processor() or platform.machine(),
-                "cores": os.cpu_count(),
-                "numpy": np.__version__,
+                "processor": processor(), "cores": os.cpu_count(),
             }
         )  # fmt: skip
         print(" ".join(f"{value}" for value in list(rows[-1].values())[:13]), flush=True)
@@ -195,11 +192,7 @@ def main() -> None:
     peak = peaks()
     print(f"peak: {peak[0] / 1e9:.1f} billion products of int8 a second, {peak[1] / 1e9:.1f} of float32")
     rows = [row for case in CASES for row in measure(*case, rounds=given.rounds, peak=peak)]
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write("integer", rows)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ def quantise(
         bits: of a weight: 8, 6, 5 or 4.
         embedding: float32 (V, E), or None where ids select columns of w_ih.
         ids: int64 (T, B), a text of the kind that the model reads. A ReLU RNN needs it, to measure how far its units
-            go; for the others it makes fewer than 8 bits cost less.
+            go (a 1 x 256 lost 0.006 bits a character measured on 1,600 of them, nothing on 6,400); for the others it
+            makes fewer than 8 bits cost less.
     Raises:
         InputError: weights that are not finite or too large; a ReLU RNN without `ids`.
     """

@@ -5,8 +5,10 @@
 // Rows and vectors of a tile, and how many sums a lone row keeps of each column, so that their latency is hidden.
 #if defined(ELMAN_AVX512VNNI)
 constexpr int kRows = 12, kVectors = 2, kSplit = 4;
-#elif defined(ELMAN_AVX2) || defined(ELMAN_AVXVNNI)
+#elif defined(ELMAN_AVXVNNI)
 constexpr int kRows = 6, kVectors = 2, kSplit = 2;
+#elif defined(ELMAN_AVX2)
+constexpr int kRows = 6, kVectors = 2, kSplit = 1;  // an addition's latency is one
 #elif defined(ELMAN_NEONDOT)
 constexpr int kRows = 4, kVectors = 4, kSplit = 2;
 #elif defined(ELMAN_NEON)
@@ -40,6 +42,7 @@ __attribute__((noinline)) void tile(int64_t K, const Operand* x, int64_t ldx, co
     for (int v = 0; v < V; ++v)
 #pragma GCC unroll 4
       for (int s = 0; s < S; ++s) sum[i][v][s] = start && s == 0 ? load_sum(start + v * kColumns) : zero();
+#pragma GCC unroll 4
   for (int64_t k = 0; k < K; k += kGroup * S, w += kStride * S) {
 #pragma GCC unroll 4
     for (int s = 0; s < S; ++s) {
