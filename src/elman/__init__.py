@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from .model import GRU, LSTM, RNN, LanguageModel, load, save
     from .scoring import Score, score
     from .text import Reading, Vocabulary, normalise
-    from .training import Recipe, Run, build_model, fit, load_recipe
+    from .training import Recipe, Run, build_model, fit, load_recipe, resume
 
 _HOME = {
     "errors": ("CorpusError", "ElmanError", "InputError", "ModelFileError", "TrainingDiverged"),
     "corpora": ("Corpus", "load_corpus"),
     "text": ("Reading", "Vocabulary", "normalise"),
     "model": ("GRU", "LSTM", "RNN", "LanguageModel", "load", "save"),
-    "training": ("Recipe", "Run", "build_model", "fit", "load_recipe"),
+    "training": ("Recipe", "Run", "build_model", "fit", "load_recipe", "resume"),
     "generation": ("Beam", "Sampling", "beam_search", "generate", "stream"),
     "scoring": ("Score", "score"),
 }

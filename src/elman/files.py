@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
+import re
 import secrets
 import stat
 from contextlib import suppress
@@ -45,6 +47,14 @@ def write_atomically(path: str | Path, data: bytes) -> None:
         sync_folder(target.parent)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+
+
+def clear_unfinished(path: str | Path) -> None:
+    """Remove what `write_atomically` left beside `path` where it was killed. For one who alone writes there."""
+    target = Path(path)
+    for beside in target.parent.glob(f".{glob.escape(target.name[:100])}.*"):
+        if re.fullmatch("[0-9a-f]{12}", beside.name.rpartition(".")[2]):
+            beside.unlink(missing_ok=True)
 
 
 def append_line(path: str | Path, line: str) -> None:

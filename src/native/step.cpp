@@ -56,6 +56,14 @@ std::vector<int64_t> Model::sizes() const {
   return all;
 }
 
+int64_t Model::columns(int64_t weight) const {
+  int64_t layer = weight / weights_per_layer(), part = weight % weights_per_layer();
+  if (layer == L) return part == 0 ? H : 1;
+  return part == 0 ? width(layer) : part == 1 ? H : 1;
+}
+
+double muon_factor(int64_t rows, int64_t columns) { return 0.2 * std::sqrt(double(rows > columns ? rows : columns)); }
+
 float* Workspace::floats(size_t slot, int64_t count) {
   if (slot >= slots_.size()) slots_.resize(slot + 1);
   std::vector<float>& memory = slots_[slot];
@@ -172,10 +180,27 @@ StepResult train_step(const Model& model, Workspace& memory, const Batch& batch,
   tensors = {count, sizes.data(), weights.data(), grads.data(), update.m.data(), update.v.data()};
   if (!update.adam) {
     kernels().sgd(tensors, float(update.lr), scale);
-    return result;
+  } else {
+    std::vector<int64_t> other_sizes;
+    std::vector<float*> w, g, m, v;
+    for (size_t i = 0; i < weights.size(); ++i) {
+      if (!update.muon.empty() && update.muon[i]) {
+        int64_t blocks = gates_of(model.cell), columns = model.columns(int64_t(i));
+        int64_t rows = sizes[i] / blocks / columns;
+        kernels().muon({blocks, rows, columns, weights[i], update.m[i], grads[i], scale, float(update.momentum),
+                        float(1.0 - update.lr * update.weight_decay), float(update.lr * muon_factor(rows, columns))});
+      } else {
+        other_sizes.push_back(sizes[i]), w.push_back(weights[i]), g.push_back(grads[i]);
+        m.push_back(update.m[i]), v.push_back(update.v[i]);
+      }
+    }
+    kernels().adamw({int64_t(w.size()), other_sizes.data(), w.data(), g.data(), m.data(), v.data()},
+                    adam_numbers(update.step, update.lr, update.beta1, update.beta2, update.eps, update.weight_decay,
+                                 scale));
   }
-  kernels().adamw(tensors, adam_numbers(update.step, update.lr, update.beta1, update.beta2, update.eps,
-                                        update.weight_decay, scale));
+  if (!update.average.empty())
+    kernels().average({count, sizes.data(), weights.data(), nullptr, update.average.data(), nullptr},
+                      float(1.0 - update.average_keep));
   return result;
 }
 

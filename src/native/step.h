@@ -25,6 +25,7 @@ struct Model {
   // Every weight: layer by layer w_ih, w_hh, b_ih, b_hh, then w_out, b_out; what is null is left out.
   std::vector<float*> weights() const;
   std::vector<int64_t> sizes() const;
+  int64_t columns(int64_t weight) const;  // of one of weights(): 1 for a bias
   int64_t weights_per_layer() const { return layers[0].b_ih ? 4 : 2; }
 };
 
@@ -71,12 +72,19 @@ void run_layers(const Model& model, int64_t T, int64_t B, const int64_t* ids, fl
 float loss_and_grads(const Model& model, Workspace& memory, const Batch& batch, const Dropout& dropout,
                      const std::vector<float*>& grads);
 
+// The factor that gives Muon's update of a (rows, columns) block, whose singular values are 1, the size of one of Adam's.
+double muon_factor(int64_t rows, int64_t columns);
+
 struct Update {
   bool adam;                         // else SGD
   double lr, weight_decay, clip;     // clip: 0 for none
   double beta1, beta2, eps;
   int64_t step;                      // from 1
   std::vector<float*> m, v;          // Adam's averages of every weight
+  double momentum;                   // Muon's
+  std::vector<bool> muon;            // which weights it updates, with their momentum in m; empty: none
+  std::vector<float*> average;       // of every weight; empty: none is kept
+  double average_keep;               // what a step keeps of it
 };
 
 struct StepResult {

@@ -13,7 +13,7 @@ import typer
 from .. import __version__
 from ..errors import ElmanError, InputError
 from ..text import visible
-from . import generate, info, inspect, score, train
+from . import generate, info, inspect, runs, score, train
 from .console import out
 
 app = typer.Typer(
@@ -22,7 +22,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (train.train, generate.generate, score.score, inspect.inspect, info.info, info.corpora, info.recipes):
+for command in (
+    train.train, generate.generate, score.score, inspect.inspect, info.info, info.corpora, info.recipes, runs.runs,
+    runs.plot,
+):  # fmt: skip
     app.command()(command)
 
 

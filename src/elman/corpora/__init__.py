@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import dataclasses
 import difflib
 import hashlib
+import os
 import sys
 import urllib.parse
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from ..errors import CorpusError
 from ..text import (
@@ -40,6 +43,8 @@ class Corpus:
     """A path, an address, "bundled" or "standard input"."""
     records: bool = False
     """The text is lines that stand for themselves, each with its line end; see `records`."""
+    loaded: dict[str, Any] | None = dataclasses.field(default=None, compare=False, repr=False)
+    """What `load_corpus` was given, so that it can be loaded again; None: it came from elsewhere."""
 
     def vocabulary(self) -> Vocabulary:
         """Of this text's characters; of bytes if the text is bytes."""
@@ -94,6 +99,10 @@ def load_corpus(
         codecs.lookup(encoding or "utf-8")
     except (LookupError, ValueError):
         raise CorpusError(f"there is no encoding {encoding!r}; examples: utf-8, utf-16, cp1252, latin-1") from None
+    loaded = {
+        "name_or_path": _place(str(name_or_path)), "max_chars": max_chars, "normalisation": normalisation,
+        "as_bytes": as_bytes, "encoding": encoding, "encoding_errors": encoding_errors, "records": records, "field": field,
+    }  # fmt: skip
     name, source, parts = _read(str(name_or_path), progress)
     text: str | bytes
     if as_bytes:
@@ -123,7 +132,14 @@ def load_corpus(
             raise CorpusError(f"max_chars {max_chars} is less than the first record of {source} has; raise it")
     if not text:
         raise CorpusError(f"{source} is empty; expected a text")
-    return Corpus(name, text, normalisation, source, records)
+    return Corpus(name, text, normalisation, source, records, loaded)
+
+
+def _place(name: str) -> str:
+    """The same place, from wherever it is looked for: the whole path of a file."""
+    if name in ("traveller", "-", *NAMED) or name.lower().startswith(("http://", "https://")):
+        return name
+    return os.path.abspath(name)
 
 
 def _field(text: str, field: str, source: str) -> str:

@@ -66,6 +66,15 @@ class Network:
         """All of them: layer by layer w_ih, w_hh, b_ih, b_hh, then those of the output."""
         return [w for group in (*self.layers, (self.weight, self.bias)) for w in group if w is not None]
 
+    def matrices(self) -> list[bool]:
+        """Which of `weights()` are matrices between hidden units: not a look-up of tokens, the output or a bias."""
+        return [
+            w is not None and w.ndim == 2 and not (layer == 0 and part == 0)
+            for layer, group in enumerate(self.layers)
+            for part, w in enumerate(group)
+            if w is not None
+        ] + [False] * (1 if self.bias is None else 2)
+
     def begin_state(self, batch_size: int) -> State:
         """Zeros (L, B, H), for the start of a text."""
         shape = (len(self.layers), batch_size, self.hidden_size)
@@ -98,6 +107,14 @@ class Update:
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
+    muon: Sequence[bool] = ()
+    """Which weights Muon updates, with their momentum in `exp_avg`, and no `exp_avg_sq`; empty: none."""
+    momentum: float = 0.95
+    """Muon's."""
+    average: Sequence[Array] = ()
+    """An average of each weight over the steps, float32 (size,); empty: none is kept."""
+    average_keep: float = 0.0
+    """What a step keeps of it; the rest comes from the new weights."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +132,14 @@ class StepResult:
 class Stepper(Protocol):
     """Trains one network, batch after batch."""
 
+    @property
+    def state(self) -> State:
+        """(L, B, H) each, after the last batch: what the next one goes on from unless it is fresh."""
+        ...
+
+    @state.setter
+    def state(self, value: State) -> None: ...
+
     def step(self, ids: Array, targets: Array, fresh: bool, dropout: Dropout | None, update: Update) -> StepResult:
         """Forward, loss, backward, clip and update.
 
@@ -125,7 +150,7 @@ class Stepper(Protocol):
         ...
 
     def sync(self) -> None:
-        """Bring the weights to the network's arrays, where they have been elsewhere."""
+        """Bring the weights, and the averages that the updates gave, to their arrays, where they have been elsewhere."""
         ...
 
 

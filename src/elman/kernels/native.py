@@ -128,19 +128,19 @@ class NativeStepper:
     """A Stepper: one native call for each step, the state updated in place."""
 
     def __init__(self, network: Network) -> None:
-        self._network, self._handle, self._state = network, _network(network), network.begin_state(0)
+        self._network, self._handle, self.state = network, _network(network), network.begin_state(0)
 
     def step(self, ids: Array, targets: Array, fresh: bool, dropout: Dropout | None, update: Update) -> StepResult:
         rows = ids.shape[1]
         if fresh:
-            self._state = self._network.begin_state(rows)
-        elif rows < self._state[0].shape[1]:
-            self._state = tuple(np.ascontiguousarray(part[:, :rows]) for part in self._state)
+            self.state = self._network.begin_state(rows)
+        elif rows < self.state[0].shape[1]:
+            self.state = tuple(np.ascontiguousarray(part[:, :rows]) for part in self.state)
         loss, norm, layer_norms = self._handle.step(
             ids=ids,
             targets=targets,
-            h=self._state[0],
-            c=_second(self._state),
+            h=self.state[0],
+            c=_second(self.state),
             p=dropout.p if dropout else 0.0,
             seed=dropout.seed if dropout else 0,
             offset=dropout.offset if dropout else 0,
@@ -153,6 +153,10 @@ class NativeStepper:
             beta1=update.beta1,
             beta2=update.beta2,
             eps=update.eps,
+            muon=list(update.muon),
+            momentum=update.momentum,
+            average=update.average,  # type: ignore[arg-type]
+            average_keep=update.average_keep,
         )
         return StepResult(loss, norm, layer_norms)
 

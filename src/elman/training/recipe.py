@@ -66,9 +66,29 @@ class Recipe:
         "sequential: the state is carried from batch to batch; random: shuffled windows, each from a zero state.",
         choices=("sequential", "random"),
     )
-    optimizer: str = setting("sgd", "sgd, adam or adamw.", choices=("sgd", "adam", "adamw"))
+    optimizer: str = setting(
+        "sgd",
+        "sgd, adam, adamw, or muon: orthogonal updates of the matrices between hidden units, adamw for the rest.",
+        choices=("sgd", "adam", "adamw", "muon"),
+    )
     lr: float = setting(1.0, "Learning rate.", above=0)
-    weight_decay: float = setting(0.0, "Decoupled weight decay, for adamw.", at_least=0)
+    schedule: str = setting(
+        "constant",
+        "Of the learning rate: constant; linear or cosine, to 0 at the end; plateau, halved whenever the held-out text "
+        "gets no better.",
+        choices=("constant", "linear", "cosine", "plateau"),
+    )
+    warmup: int = setting(0, "Steps over which the learning rate rises from 0.", at_least=0)
+    weight_decay: float = setting(0.0, "Decoupled weight decay, for adamw and muon.", at_least=0)
+    average: float = setting(
+        0.0,
+        "Keep an average of the weights, of which each step keeps this share, as in 0.998; it is the model then. 0: none.",
+        at_least=0,
+        below=1,
+    )
+    patience: int | None = setting(
+        None, "Stop after so many measurements of the held-out text without a better one; off: never.", at_least=1, can_be_off=True
+    )
     clip: float | None = setting(1.0, "Largest norm of the whole gradient; off: no clipping.", above=0, can_be_off=True)
     seed: int = setting(
         0, "Decides the initial weights, the offsets, the dropout and the samples.", at_least=0, below=2**64
@@ -86,6 +106,9 @@ class Recipe:
         object.__setattr__(self, "prompts", tuple(self.prompts))
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
+        if not self.val_fraction and (self.patience is not None or self.schedule == "plateau"):
+            what = "patience" if self.patience is not None else "the schedule plateau"
+            raise InputError(f"{what} needs a text to measure on; set val_fraction, to 0.1 say")
 
     def replace(self, **changes: Any) -> Recipe:
         """A copy with some settings changed.
