@@ -11,7 +11,20 @@ import pytest
 import elman
 from elman.training.records import find_runs, read_run
 
-SMALL = "--epochs 2 --hidden-size 8 --batch-size 4 --seq-length 16 --sample-every 0 --max-chars 900".split()
+SMALL = [
+    "--epochs",
+    "2",
+    "--hidden-size",
+    "8",
+    "--batch-size",
+    "4",
+    "--seq-length",
+    "16",
+    "--sample-every",
+    "0",
+    "--max-chars",
+    "900",
+]
 
 
 @pytest.fixture
@@ -24,7 +37,7 @@ def folder(tmp_path, monkeypatch, command):
 
 def test_a_table_of_runs(folder, command):
     head, a, b = (line.split() for line in command("runs").splitlines())
-    assert head == "run corpus model val_fraction clip epochs train held out best time".split()
+    assert head == ["run", "corpus", "model", "val_fraction", "clip", "epochs", "train", "held", "out", "best", "time"]
     assert a[:8] == ["a", "traveller", "rnn_relu", "1", "x", "8,", "sgd", "1"]
     assert a[8:11] == ["0.2", "1", "2/2"]
     assert b[0] == "b/$c$"

@@ -42,6 +42,14 @@ void check_ids(const int64_t* ids, int64_t count, int64_t first, int64_t end, co
 
 void check_dropout(double p) { expect(p >= 0.0 && p < 1.0, "p must be in [0, 1)"); }
 
+// (p, hidden, output, weights, seed, offset), as in Dropout.
+using Drops = std::tuple<double, double, double, double, uint64_t, uint64_t>;
+Dropout dropout_of(const Drops& d) {
+  auto [p, hidden, output, weights, seed, offset] = d;
+  for (double share : {p, hidden, output, weights}) check_dropout(share);
+  return {p, seed, offset, hidden, output, weights};
+}
+
 // --- one layer ---
 
 // What forward and backward share: the sizes, and the layer's input and weights.
@@ -327,22 +335,22 @@ class Network {
     run_layers(model_, batch.T, batch.B, batch.ids, batch.h, batch.c, to, c_to);
   }
 
-  float loss_and_grads(Ids ids, Ids targets, Floats h, MaybeFloats c, double p, uint64_t seed, uint64_t offset,
+  float loss_and_grads(Ids ids, Ids targets, Floats h, MaybeFloats c, const Drops& drops,
                        const std::vector<Floats>& grads) {
     Arrays a;
     const Batch batch = take(a, ids, h, c, {targets.object}, true);
-    check_dropout(p);
+    const Dropout dropout = dropout_of(drops);
     std::vector<int64_t> sizes = model_.sizes();
     expect(grads.size() == sizes.size(), "a gradient for each weight");
     std::vector<float*> to;
     for (size_t i = 0; i < sizes.size(); ++i) to.push_back(a.out(grads[i], "grads", {sizes[i]}));
     Native native;
     std::lock_guard<std::mutex> lock(busy_);
-    return elman::loss_and_grads(model_, memory_, batch, {p, seed, offset}, to);
+    return elman::loss_and_grads(model_, memory_, batch, dropout, to);
   }
 
-  std::tuple<float, double, std::vector<double>> step(Ids ids, Ids targets, Floats h, MaybeFloats c, double p,
-                                                      uint64_t seed, uint64_t offset, double lr, double clip,
+  std::tuple<float, double, std::vector<double>> step(Ids ids, Ids targets, Floats h, MaybeFloats c,
+                                                      const Drops& drops, double lr, double clip,
                                                       const std::vector<Floats>& exp_avg,
                                                       const std::vector<Floats>& exp_avg_sq, int64_t step,
                                                       double weight_decay, double beta1, double beta2, double eps,
@@ -350,7 +358,7 @@ class Network {
                                                       const std::vector<Floats>& average, double average_keep) {
     Arrays a;
     const Batch batch = take(a, ids, h, c, {targets.object}, true);
-    check_dropout(p);
+    const Dropout dropout = dropout_of(drops);
     Update update{!exp_avg.empty(), lr, weight_decay, clip, beta1, beta2, eps, step, {}, {}, momentum, muon, {}, average_keep};
     std::vector<int64_t> sizes = model_.sizes();
     expect(exp_avg.size() == exp_avg_sq.size() && (exp_avg.empty() || exp_avg.size() == sizes.size()),
@@ -366,7 +374,7 @@ class Network {
     for (size_t i = 0; i < average.size(); ++i) update.average.push_back(a.out(average[i], "average", {sizes[i]}));
     Native native;
     std::lock_guard<std::mutex> lock(busy_);
-    StepResult result = train_step(model_, memory_, batch, {p, seed, offset}, update);
+    StepResult result = train_step(model_, memory_, batch, dropout, update);
     return {result.loss, result.norm, result.layer_norms};
   }
 
@@ -510,9 +518,8 @@ NB_MODULE(_cpu, m) {
       .def("run", &Network::run, nb::kw_only(), "ids"_a, "h"_a, "c"_a.none(), "hidden"_a,
            "cells"_a.none() = nb::none())
       .def("loss_and_grads", &Network::loss_and_grads, nb::kw_only(), "ids"_a, "targets"_a, "h"_a, "c"_a.none(),
-           "p"_a, "seed"_a, "offset"_a, "grads"_a)
-      .def("step", &Network::step, nb::kw_only(), "ids"_a, "targets"_a, "h"_a, "c"_a.none(), "p"_a, "seed"_a,
-           "offset"_a, "lr"_a, "clip"_a, "exp_avg"_a, "exp_avg_sq"_a, "step"_a, "weight_decay"_a, "beta1"_a,
+           "dropout"_a, "grads"_a)
+      .def("step", &Network::step, nb::kw_only(), "ids"_a, "targets"_a, "h"_a, "c"_a.none(), "dropout"_a, "lr"_a, "clip"_a, "exp_avg"_a, "exp_avg_sq"_a, "step"_a, "weight_decay"_a, "beta1"_a,
            "beta2"_a, "eps"_a, "muon"_a, "momentum"_a, "average"_a, "average_keep"_a)
       .def("fingerprint", &Network::fingerprint);
   nb::class_<PyPacked>(m, "Packed").def(nb::init<const Network&>(), "network"_a);

@@ -29,10 +29,13 @@ struct Model {
   int64_t weights_per_layer() const { return layers[0].b_ih ? 4 : 2; }
 };
 
-// Dropout between layers: the masks of layers 1 .. L-1, (T, B, H) each, follow each other in the stream from `offset`.
+// What a step drops: shares, 0 for none. The masks follow each other in the stream from `offset`, those of a share of 0 left
+// out: of the inputs of layers 1 .. L-1, (T, B, H) each; of the same, (B, H) each, one for all steps; of the last output,
+// (B, H), one for all steps; of the recurrent weights of every layer, (GH, H) each.
 struct Dropout {
-  double p;  // 0: none
+  double p;
   uint64_t seed, offset;
+  double hidden = 0.0, output = 0.0, weights = 0.0;
 };
 
 // One mask: element i of x is kept iff word offset + i of the seed's stream is at least p 2^32, and scaled by 1 / (1 - p).
@@ -41,6 +44,10 @@ struct Mask {
   float scale;
   void apply(const float* x, float* y, int64_t size) const {
     kernels().dropout(x, y, size, seed, offset, threshold, scale);
+  }
+  // The same mask for each of T parts.
+  void apply_to_all(const float* x, float* y, int64_t T, int64_t size) const {
+    for (int64_t t = 0; t < T; ++t) apply(x + t * size, y + t * size, size);
   }
 };
 Mask mask(double p, uint64_t seed, uint64_t offset);

@@ -33,7 +33,7 @@ def test_muon_brings_singular_values_near_one():
         u, s, v = np.linalg.svd(gradient)
         assert 0.65 < np.median(np.linalg.svd(block)[1]) / (0.2 * 8) < 1.25
         aligned = np.diag(u.T @ -block @ v.T)[s > 0.1 * s[0]] / (0.2 * 8)
-        assert ((0.6 < aligned) & (aligned < 1.3)).all()
+        assert ((aligned > 0.6) & (aligned < 1.3)).all()
 
 
 def test_muon_of_nothing_and_of_zeros():
@@ -58,7 +58,9 @@ def test_the_average_of_a_constant_is_it():
 def test_a_step_of_a_model_is_the_references(cell):
     """Of two layers, which have both kinds of weights."""
     corpus = elman.Corpus("t", "the quick brown fox jumps over the lazy dog. " * 9, "none", "here")
-    recipe = elman.Recipe(cell=cell, num_layers=2, hidden_size=9, optimizer="muon", init_std=None, average=0.9, clip=0.1)
+    recipe = elman.Recipe(
+        cell=cell, num_layers=2, hidden_size=9, optimizer="muon", init_std=None, average=0.9, clip=0.1
+    )
     ids = cases.integers((7, 5), 20, 3)
     results = []
     for backend in ("cpu", "reference"):

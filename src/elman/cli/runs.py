@@ -19,9 +19,9 @@ _SHOWN = ("cell", "num_layers", "hidden_size", "optimizer", "lr", "epochs")
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to look for runs, in its folders too.")] = Path(
-        "runs"
-    ),
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where to look for runs, in its folders too.")
+    ] = Path("runs"),
     json_: Json = False,
 ) -> None:
     """A table of the runs in a folder: in what their recipes differ, how far they are, and what they reached.
@@ -39,7 +39,9 @@ def runs(
     if not found:
         raise InputError(f"{folder}: no runs here; `elman train` makes one")
     names = [name for name in differences(found) if name not in _SHOWN]
-    table = Table("run", "corpus", "model", *names, "epochs", "train", "held out", "best", "time", box=None, pad_edge=False)
+    table = Table(
+        "run", "corpus", "model", *names, "epochs", "train", "held out", "best", "time", box=None, pad_edge=False
+    )
     for run in found:
         table.add_row(*_row(run, folder, names))
     out.print(table, width=None if out.is_terminal else 10_000)

@@ -29,7 +29,8 @@ def train(
     corpus: Annotated[
         str | None,
         typer.Argument(
-            help="A named corpus, a file, a folder, a .gz, an http(s) address, or - for stdin.", show_default="traveller"
+            help="A named corpus, a file, a folder, a .gz, an http(s) address, or - for stdin.",
+            show_default="traveller",
         ),
     ] = None,
     recipe: Annotated[
@@ -108,9 +109,7 @@ def train(
         raise
 
 
-def _started(
-    path: Path, recipe: Recipe, settings: dict[str, Any], records: bool
-) -> tuple[LanguageModel, Recipe]:
+def _started(path: Path, recipe: Recipe, settings: dict[str, Any], records: bool) -> tuple[LanguageModel, Recipe]:
     """The model to start from, and the recipe, which says of the model what it is and not what was left to say."""
     model = load_model(path)
     layer, reading = model.layer, model.reading
@@ -163,7 +162,13 @@ def _resume(
 
 
 def _train(
-    text: Corpus, recipe: Recipe, folder: Path, every: int, save_every: float, as_json: bool, start: LanguageModel | None
+    text: Corpus,
+    recipe: Recipe,
+    folder: Path,
+    every: int,
+    save_every: float,
+    as_json: bool,
+    start: LanguageModel | None,
 ) -> None:
     from ..model import extend
     from ..training import build_model, fit

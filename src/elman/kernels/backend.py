@@ -83,12 +83,34 @@ class Network:
 
 @dataclass(frozen=True)
 class Dropout:
-    """Dropout between layers, while training: the masks of layers 1 .. L-1, (T, B, H) each, follow each other in the
-    stream of `seed` from word `offset` on."""
+    """What a step of training drops: shares, 0 for none. Their masks follow each other in the stream of `seed` from
+    word `offset` on, in the order of `words`."""
 
     p: float
+    """Of what each layer above the first reads, (T, B, H)."""
     seed: int
     offset: int
+    hidden: float = 0.0
+    """Of the same, but one mask (B, H) for all T steps."""
+    output: float = 0.0
+    """Of the last layer's output, one mask (B, H) for all T steps."""
+    weights: float = 0.0
+    """Of every layer's w_hh, (GH, H)."""
+
+    def words(self, network: Network, steps: int, rows: int) -> dict[str, int]:
+        """How many words the masks of each kind take, for a batch of (steps, rows); in their order."""
+        state, layers = rows * network.hidden_size, len(network.layers)
+        weights = network.cell.gates * network.hidden_size**2
+        counts = {"p": (layers - 1) * steps * state, "hidden": (layers - 1) * state, "output": state}
+        counts["weights"] = layers * weights
+        return {kind: count if getattr(self, kind) else 0 for kind, count in counts.items()}
+
+    def begins(self, network: Network, steps: int, rows: int) -> dict[str, int]:
+        """The word at which the masks of each kind begin."""
+        begins, at = {}, self.offset
+        for kind, count in self.words(network, steps, rows).items():
+            begins[kind], at = at, at + count
+        return begins
 
 
 @dataclass(frozen=True)
@@ -150,7 +172,7 @@ class Stepper(Protocol):
         ...
 
     def sync(self) -> None:
-        """Bring the weights, and the averages that the updates gave, to their arrays, where they have been elsewhere."""
+        """Bring the weights, and what the updates keep, to their arrays, where they have been elsewhere."""
         ...
 
 

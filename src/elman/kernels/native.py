@@ -56,6 +56,11 @@ def _second(state: State) -> Array | None:
     return state[1] if len(state) > 1 else None
 
 
+def _drops(dropout: Dropout | None) -> tuple[float, float, float, float, int, int]:
+    d = dropout or Dropout(0.0, 0, 0)
+    return d.p, d.hidden, d.output, d.weights, d.seed, d.offset
+
+
 def recurrent(cell: Cell, x: Array, state: State, weights: Weights) -> tuple[Array, State]:
     w_ih, w_hh, b_ih, b_hh = weights
     of_ids = x.dtype.kind in "iu"
@@ -116,9 +121,7 @@ def loss_and_grads(
         targets=_ids(targets),
         h=last[0],
         c=_second(last),
-        p=dropout.p if dropout else 0.0,
-        seed=dropout.seed if dropout else 0,
-        offset=dropout.offset if dropout else 0,
+        dropout=_drops(dropout),
         grads=[g.reshape(-1) for g in grads],
     )
     return mean, last, grads
@@ -141,9 +144,7 @@ class NativeStepper:
             targets=targets,
             h=self.state[0],
             c=_second(self.state),
-            p=dropout.p if dropout else 0.0,
-            seed=dropout.seed if dropout else 0,
-            offset=dropout.offset if dropout else 0,
+            dropout=_drops(dropout),
             lr=update.lr,
             clip=update.clip or 0.0,
             exp_avg=update.exp_avg,  # type: ignore[arg-type]

@@ -173,18 +173,44 @@ def cross_entropy(hidden: Array, weight: Array, bias: Array | None, targets: Arr
 # --- a whole model ---
 
 
-def _traces(network: Network, ids: Array, state: State, dropout_: Dropout | None) -> list[_Trace]:
+def _traces(network: Network, ids: Array, state: State, masks: _Masks | None = None) -> list[_Trace]:
     traces, x = [], ids
     for layer, weights in enumerate(network.layers):
-        if layer and dropout_:
-            x = _mask_of(dropout_, layer, x)
+        if masks:
+            x, weights = masks.of_input(layer, x), masks.of_weights(layer, weights)
         traces.append(_forward(network.cell, x, tuple(part[layer] for part in state), weights))
         x = traces[-1].output
     return traces
 
 
-def _mask_of(settings: Dropout, layer: int, x: Array) -> Array:
-    return dropout(x, settings.p, settings.seed, settings.offset + (layer - 1) * x.size)
+class _Masks:
+    """The masks of one step, applied to what goes forward and to the gradients that come back."""
+
+    def __init__(self, settings: Dropout, network: Network, steps: int, rows: int) -> None:
+        self.settings, self.begins = settings, settings.begins(network, steps, rows)
+
+    def _mask(self, kind: str, index: int, x: Array, together: bool = False) -> Array:
+        """together: one mask for all of x's first axis."""
+        share, size = getattr(self.settings, kind), x[0].size if together else x.size
+        if not share or not x.size:
+            return x
+        begin = self.begins[kind] + index * size
+        parts = x if together else x[None]
+        masked = [dropout(part, share, self.settings.seed, begin) for part in parts]
+        return np.stack(masked) if together else masked[0]
+
+    def of_input(self, layer: int, x: Array) -> Array:
+        return self._mask("hidden", layer - 1, self._mask("p", layer - 1, x), together=True) if layer else x
+
+    def of_output(self, x: Array) -> Array:
+        return self._mask("output", 0, x, together=True)
+
+    def of_recurrent(self, layer: int, w_hh: Array) -> Array:
+        return self._mask("weights", layer, w_hh)
+
+    def of_weights(self, layer: int, weights: Weights) -> Weights:
+        w_ih, w_hh, b_ih, b_hh = weights
+        return w_ih, self.of_recurrent(layer, w_hh), b_ih, b_hh
 
 
 def _last(traces: list[_Trace]) -> State:
@@ -192,12 +218,12 @@ def _last(traces: list[_Trace]) -> State:
 
 
 def run(network: Network, ids: Array, state: State) -> tuple[Array, State]:
-    traces = _traces(network, ids, state, None)
+    traces = _traces(network, ids, state)
     return traces[-1].output, _last(traces)
 
 
 def run_cells(network: Network, ids: Array, state: State) -> tuple[Array, Array, State]:
-    traces = _traces(network, ids, state, None)
+    traces = _traces(network, ids, state)
     cells = [after[1] for after in traces[-1].states[1:]]
     return traces[-1].output, np.stack(cells) if cells else traces[-1].output, _last(traces)
 
@@ -205,22 +231,23 @@ def run_cells(network: Network, ids: Array, state: State) -> tuple[Array, Array,
 def loss_and_grads(
     network: Network, ids: Array, targets: Array, state: State, dropout_: Dropout | None
 ) -> tuple[float, State, list[Array]]:
-    traces = _traces(network, ids, state, dropout_)
-    hidden = traces[-1].output
+    masks = _Masks(dropout_ or Dropout(0.0, 0, 0), network, *ids.shape)
+    traces = _traces(network, ids, state, masks)
+    hidden = masks.of_output(traces[-1].output)
     mean, _ = cross_entropy(hidden, network.weight, network.bias, targets)
     d, counted = np.exp(log_softmax(linear(hidden, network.weight, network.bias))), (targets >= 0)[..., None]
     rows = d.reshape(targets.size, -1)
     rows[np.arange(len(rows)), np.maximum(targets, 0).reshape(-1)] -= 1
     d = np.where(counted, d, np.float32(0)) / np.float32(max(1, counted.sum()))
     grads = [np.einsum("tbv,tbh->vh", d, hidden)] + ([d.sum((0, 1))] if network.bias is not None else [])
-    d = d @ network.weight
+    d = masks.of_output(d @ network.weight)
     for layer in reversed(range(len(network.layers))):
-        d, of_layer = _backward(network.cell, traces[layer], network.layers[layer], d)
+        weights = masks.of_weights(layer, network.layers[layer])
+        d, of_layer = _backward(network.cell, traces[layer], weights, d)
+        of_layer[1] = masks.of_recurrent(layer, of_layer[1])
         grads = of_layer + grads
         if layer:
-            d = d @ network.layers[layer][0]
-            if dropout_:
-                d = _mask_of(dropout_, layer, d)
+            d = masks.of_input(layer, d @ network.layers[layer][0])
     return mean, _last(traces), grads
 
 

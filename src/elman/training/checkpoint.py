@@ -1,9 +1,9 @@
 """Checkpoint: a training that stopped, in one .safetensors file: all that the rest of it depends on.
 
-Beside the weights as they are and what the optimiser keeps, that is the recipe, where the corpus came from and its digest,
-the place in the epoch with the carried state, how far dropout's stream is used, and the log. An epoch's batches, the
-learning rate and the best epoch are functions of those, so a training that goes on from here ends with the bits of one
-that never stopped.
+Beside the weights as they are and what the optimiser keeps, that is the recipe, where the corpus came from and its
+digest, the place in the epoch with the carried state, how far dropout's stream is used, and the log. An epoch's batches,
+the learning rate and the best epoch are functions of those, so a training that goes on from here ends with the bits of
+one that never stopped.
 """
 
 from __future__ import annotations
@@ -125,4 +125,3 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
     except (InputError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise ModelFileError(f"{path}: this version of Elman cannot go on from it: {reason}") from None
-

@@ -32,7 +32,9 @@ def locked(folder: Path | None) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                raise InputError(f"{folder}: another training is writing here; wait for it, or choose another folder") from None
+                raise InputError(
+                    f"{folder}: another training is writing here; wait for it, or choose another folder"
+                ) from None
             # a file system without locks
         yield
     finally:

@@ -190,7 +190,7 @@ class _Training:
                 return False
             fraction = self.fraction()
             means.lr = learning_rate(recipe, self.optimiser.steps + 1, fraction, self.run.log)
-            result = self.stepper.step(ids, targets, fresh, self._dropout(ids.size), self.optimiser.next(means.lr))
+            result = self.stepper.step(ids, targets, fresh, self._dropout(*ids.shape), self.optimiser.next(means.lr))
             if not (math.isfinite(result.loss) and math.isfinite(result.norm)):
                 clip = "none" if recipe.clip is None else f"{recipe.clip:g}"
                 raise TrainingDiverged(
@@ -232,11 +232,12 @@ class _Training:
         except (KeyError, ValueError) as error:
             raise ModelFileError(f"{self.run.path}: its checkpoint does not fit its recipe: {error}") from None
 
-    def _dropout(self, positions: int) -> Dropout | None:
-        """The next masks, for so many positions of a batch."""
-        layer = self.model.layer
-        if not layer.dropout:
+    def _dropout(self, steps: int, rows: int) -> Dropout | None:
+        """The next masks, for a batch of (steps, rows)."""
+        r, p = self.recipe, self.model.layer.dropout
+        if not (p or r.hidden_dropout or r.output_dropout or r.weight_dropout):
             return None
-        offset = self.masked
-        self.masked += (layer.num_layers - 1) * positions * layer.hidden_size
-        return Dropout(layer.dropout, philox.dropout_seed(self.recipe.seed), offset)
+        seed = philox.dropout_seed(r.seed)
+        dropout = Dropout(p, seed, self.masked, r.hidden_dropout, r.output_dropout, r.weight_dropout)
+        self.masked += sum(dropout.words(self.model.network, steps, rows).values())
+        return dropout

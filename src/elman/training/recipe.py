@@ -53,6 +53,15 @@ class Recipe:
     dropout: float = setting(
         0.0, "Share of each layer's output dropped on its way to the next while training.", at_least=0, below=1
     )
+    hidden_dropout: float = setting(
+        0.0, "The same, but of the same units through a whole sequence.", at_least=0, below=1
+    )
+    output_dropout: float = setting(
+        0.0, "Share of the last layer's units dropped through a whole sequence while training.", at_least=0, below=1
+    )
+    weight_dropout: float = setting(
+        0.0, "Share of the recurrent weights dropped in each step of training.", at_least=0, below=1
+    )
     init_std: float | None = setting(
         0.01, "Weights start from N(0, this), biases from 0; off: uniform in +-1/sqrt(H).", above=0, can_be_off=True
     )
@@ -87,7 +96,10 @@ class Recipe:
         below=1,
     )
     patience: int | None = setting(
-        None, "Stop after so many measurements of the held-out text without a better one; off: never.", at_least=1, can_be_off=True
+        None,
+        "Stop after so many measurements of the held-out text without a better one; off: never.",
+        at_least=1,
+        can_be_off=True,
     )
     clip: float | None = setting(1.0, "Largest norm of the whole gradient; off: no clipping.", above=0, can_be_off=True)
     seed: int = setting(
@@ -95,9 +107,13 @@ class Recipe:
     )
 
     # What is shown meanwhile
-    eval_every: int = setting(1, "Epochs between measurements of what is held out; the last always has one.", at_least=1)
+    eval_every: int = setting(
+        1, "Epochs between measurements of what is held out; the last always has one.", at_least=1
+    )
     prompts: tuple[str, ...] = setting(
-        ("traveller", "time traveller"), "Prompt to continue, greedily, while training; may be repeated.", option="prompt"
+        ("traveller", "time traveller"),
+        "Prompt to continue, greedily, while training; may be repeated.",
+        option="prompt",
     )
     sample_every: int = setting(100, "Epochs between continuations; 0: none.", at_least=0)
     sample_length: int = setting(50, "Characters of a continuation.", at_least=0, option="length")

@@ -59,7 +59,9 @@ class Saver:
         for path in (self.model, self._best_path, self._log, self._checkpoint, self._new_checkpoint):
             clear_unfinished(path)
         if resumed:  # whatever a killed process wrote after its last checkpoint is written again
-            write_atomically(self._log, "".join(_line(epoch) + "\n" for epoch in run.log).encode("utf-8", "backslashreplace"))
+            write_atomically(
+                self._log, "".join(_line(epoch) + "\n" for epoch in run.log).encode("utf-8", "backslashreplace")
+            )
             for name in ("log.new.jsonl", NEW_NAME):
                 (run.path / name).unlink(missing_ok=True)
         else:
