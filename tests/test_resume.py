@@ -1,4 +1,4 @@
-"""Going on: a training that is killed, interrupted or refused loses nothing, and ends with the bits of one that was not."""
+"""Going on: a training that is killed, stopped or refused loses nothing, and ends with the bits of one that was not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIZES = "--epochs 4 --hidden-size 12 --batch-size 4 --seq-length 11 --sample-eve
 KINDS = {
     "sgd": "--cell rnn_relu --optimizer sgd --lr 0.5 --val-fraction 0.1",
     "adam": "--cell gru --num-layers 2 --dropout 0.3 --optimizer adam --lr 0.01 --schedule cosine --warmup 9",
-    "muon": "--cell gru --optimizer muon --lr 0.01 --schedule linear --average 0.9 --output-dropout 0.2 --weight-dropout 0.1",
+    "muon": "--cell gru --optimizer muon --lr 0.01 --schedule linear --average 0.9 --output-dropout 0.2",
     "adamw": "--cell lstm --records --optimizer adamw --lr 0.01 --schedule plateau --val-fraction 0.1 --patience 3",
 }
 # Dies by SIGKILL at its n-th step, or its n-th call of what makes a file lasting.

@@ -11,20 +11,7 @@ import pytest
 import elman
 from elman.training.records import find_runs, read_run
 
-SMALL = [
-    "--epochs",
-    "2",
-    "--hidden-size",
-    "8",
-    "--batch-size",
-    "4",
-    "--seq-length",
-    "16",
-    "--sample-every",
-    "0",
-    "--max-chars",
-    "900",
-]
+SMALL = "--epochs 2 --hidden-size 8 --batch-size 4 --seq-length 16 --sample-every 0 --max-chars 900".split()  # noqa: SIM905
 
 
 @pytest.fixture

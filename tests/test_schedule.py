@@ -67,7 +67,7 @@ def test_a_training_takes_the_rates():
 
 
 def test_the_average_is_the_model():
-    """Of one step: between the first weights and the new ones; and what is measured, saved and given back is the average."""
+    """Of one step: between the first weights and the new ones. It is what is measured and given back."""
     corpus = elman.Corpus("t", TEXT, "none", "here")
     settings = {"hidden_size": 4, "batch_size": 4, "seq_length": 117, "epochs": 1, "prompts": (), "val_fraction": 0.3}
     models, first = [], elman.build_model(corpus, hidden_size=4).parameters()

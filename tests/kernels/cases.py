@@ -279,8 +279,8 @@ RECIPES: dict[str, dict] = {
     "gru": {"cell": "gru", "num_layers": 2, "dropout": 0.3, "init_std": None, "optimizer": "adamw",
             "weight_decay": 0.01, "lr": 0.01},
     "lstm": {"cell": "lstm", "init_std": None, "optimizer": "adam", "lr": 0.01, "partition": "random"},
-    "gru muon": {"cell": "gru", "num_layers": 2, "init_std": None, "optimizer": "muon", "lr": 0.01, "weight_decay": 0.01,
-                 "schedule": "cosine", "warmup": 5, "average": 0.9},
+    "gru muon": {"cell": "gru", "num_layers": 2, "init_std": None, "optimizer": "muon", "lr": 0.01,
+                 "weight_decay": 0.01, "schedule": "cosine", "warmup": 5, "average": 0.9},
     "lstm drops": {"cell": "lstm", "num_layers": 2, "init_std": None, "optimizer": "adam", "lr": 0.01, "dropout": 0.1,
                    "hidden_dropout": 0.2, "output_dropout": 0.3, "weight_dropout": 0.4},
 }  # fmt: skip

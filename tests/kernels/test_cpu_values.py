@@ -223,8 +223,7 @@ def test_loss_and_grads_of_a_model(cell, dropout):
 
 
 def test_what_is_dropped_is_dropped_through_a_sequence():
-    """Where the output's weights are all one, the gradient of their bias tells nothing, but that of the weights which units
-    were dropped: those of a row at every step."""
+    """A unit that is dropped at every step leaves no gradient of the weights that read it."""
     corpus = elman.Corpus("t", "abcdefghij", "none", "here")
     network = elman.build_model(corpus, cell="rnn_tanh", hidden_size=60, init_std=None).network
     ids, state = integers((9, 1), 11, 1), (numbers((1, 1, 60), 3),)

@@ -101,7 +101,8 @@ def load_corpus(
         raise CorpusError(f"there is no encoding {encoding!r}; examples: utf-8, utf-16, cp1252, latin-1") from None
     loaded = {
         "name_or_path": _place(str(name_or_path)), "max_chars": max_chars, "normalisation": normalisation,
-        "as_bytes": as_bytes, "encoding": encoding, "encoding_errors": encoding_errors, "records": records, "field": field,
+        "as_bytes": as_bytes, "encoding": encoding, "encoding_errors": encoding_errors, "records": records,
+        "field": field,
     }  # fmt: skip
     name, source, parts = _read(str(name_or_path), progress)
     text: str | bytes

@@ -70,7 +70,7 @@ def curves(logs: Mapping[str, Sequence[Epoch]], against_time: bool = False) -> F
         return epoch.seconds if against_time else epoch.epoch
 
     for i, (name, log) in enumerate(logs.items()):
-        color = f"C{i % 10}"
+        color, places = f"C{i % 10}", [place(e) for e in log]
         axes.plot(
             [place(e) for e in log], [e.train_perplexity for e in log], color=color, label=visible(name), alpha=0.7
         )

@@ -1,7 +1,7 @@
-"""fit() and resume(): truncated back-propagation through time with a carried state, clipping by the global norm, the log.
+"""fit() and resume(): truncated back-propagation through time with a carried state, clipping by the global norm, a log.
 
-On the CPU with the native kernel a run is a function of (corpus, recipe, seed) alone: the same bits on any processor, and
-however often it was stopped on the way.
+On the CPU with the native kernel a run is a function of (corpus, recipe, seed) alone: the same bits on any processor,
+and however often it was stopped on the way.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def fit(
     Returns:
         a Run: the model, the log, and whether Ctrl-C ended it early (after which the model is saved all the same).
     Raises:
-        InputError: the corpus is too short for one batch, a setting is out of range, or another training has the folder.
+        InputError: the corpus is too short for one batch, a setting is out of range, or another training has the
+            folder.
         TrainingDiverged: the loss or gradient is infinite or not a number; says where and what to change.
     Source: Zhang et al., Dive into Deep Learning, "Concise Implementation of Recurrent Neural Networks".
     """

@@ -1,4 +1,4 @@
-"""Optimiser: SGD, Adam, AdamW or Muon by a recipe: what it keeps between steps, and how the next one changes the weights."""
+"""Optimiser: SGD, Adam, AdamW or Muon by a recipe: what it keeps between steps, and each update of the weights."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class Recipe:
     weight_decay: float = setting(0.0, "Decoupled weight decay, for adamw and muon.", at_least=0)
     average: float = setting(
         0.0,
-        "Keep an average of the weights, of which each step keeps this share, as in 0.998; it is the model then. 0: none.",
+        "The model is an average of the weights, of which each step keeps this share, as in 0.998; 0: no average.",
         at_least=0,
         below=1,
     )
