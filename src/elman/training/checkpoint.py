@@ -1,9 +1,9 @@
 """Checkpoint: a training that stopped, in one .safetensors file: all that the rest of it depends on.
 
 Beside the weights as they are and what the optimiser keeps, that is the recipe, where the corpus came from and its
-digest, the place in the epoch with the carried state, how far dropout's stream is used, and the log. An epoch's batches,
-the learning rate and the best epoch are functions of those, so a training that goes on from here ends with the bits of
-one that never stopped.
+digest, the place in the epoch with the carried state, how far dropout's stream is used, and the log. The batches of an
+epoch, the learning rate and the best epoch are functions of those, so a training that goes on from here ends with the
+bits of one that never stopped.
 """
 
 from __future__ import annotations

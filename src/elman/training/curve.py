@@ -71,9 +71,7 @@ def curves(logs: Mapping[str, Sequence[Epoch]], against_time: bool = False) -> F
 
     for i, (name, log) in enumerate(logs.items()):
         color, places = f"C{i % 10}", [place(e) for e in log]
-        axes.plot(
-            [place(e) for e in log], [e.train_perplexity for e in log], color=color, label=visible(name), alpha=0.7
-        )
+        axes.plot(places, [e.train_perplexity for e in log], color=color, label=visible(name), alpha=0.7)
         held_out = [(place(e), e.val_perplexity) for e in log if e.val_perplexity is not None]
         if held_out:
             axes.plot(*zip(*held_out, strict=True), color=color, linestyle="--")
