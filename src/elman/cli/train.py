@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _RECORD_CHARACTERS = 20_000_000  # to train on, over all epochs, where nobody says how many: a minute or so on two cores
+_MAPPED_BYTES = 100_000_000  # a corpus this large stays on disk
 
 
 @with_recipe_options
@@ -86,7 +87,7 @@ def train(
         model, chosen = _started(start, chosen, settings, records)
         records, as_bytes = model.reading.records, model.reading.is_bytes
     with _download_bar() as progress:
-        text = load_corpus(
+        text = _mapped(corpus, chosen, records, as_bytes, encoding, encoding_errors) or load_corpus(
             corpus or "traveller",
             chosen.max_chars,
             normalisation=chosen.normalisation,
@@ -107,6 +108,29 @@ def train(
             with suppress(OSError):  # it has something in it
                 empty.rmdir()
         raise
+
+
+def _mapped(
+    corpus: str | None,
+    recipe: Recipe,
+    records: bool,
+    as_bytes: bool,
+    encoding: str | None,
+    encoding_errors: str,
+) -> Corpus | None:
+    """The corpus with its ids on disk, if it is a large file or folder."""
+    from ..corpora import load_mapped, size_on_disk
+
+    if corpus is None or records or size_on_disk(corpus) < _MAPPED_BYTES:
+        return None
+    return load_mapped(
+        corpus,
+        recipe.max_chars,
+        normalisation=recipe.normalisation,
+        as_bytes=as_bytes,
+        encoding=encoding,
+        encoding_errors=encoding_errors,
+    )
 
 
 def _started(path: Path, recipe: Recipe, settings: dict[str, Any], records: bool) -> tuple[LanguageModel, Recipe]:
@@ -253,7 +277,7 @@ def _report(
 
 
 def _size(text: Corpus) -> str:
-    size = f"{len(text):,} {'characters' if isinstance(text.text, str) else 'bytes'}"
+    size = f"{len(text):,} {'bytes' if text.is_bytes else 'characters'}"
     if not text.records:
         return size
     ends = text.text.count("\n") if isinstance(text.text, str) else text.text.count(b"\n")

@@ -3,64 +3,28 @@
 from __future__ import annotations
 
 import codecs
-import dataclasses
 import difflib
-import hashlib
 import os
 import sys
 import urllib.parse
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from ..errors import CorpusError
 from ..text import (
     NORMALISATIONS,
-    Reading,
-    Vocabulary,
     json_field,
     normalise,
     record_lines,
     without_blank_lines,
 )
+from .corpus import Corpus
 from .download import Progress, download, refuse_password
-from .files import Part, bounded, decode, gunzip, read_file, read_folder
+from .files import Part, bounded, decode, folder_files, gunzip, read_file, read_folder
+from .mapped import MappedCorpus, load_mapped, release
 from .named import NAMED, corpora, read_named, without_licence
 
-__all__ = ["Corpus", "Progress", "corpora", "load_corpus"]
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """A text to train on."""
-
-    name: str
-    text: str | bytes
-    normalisation: str
-    """What was done to the text: "book" or "none"."""
-    source: str
-    """A path, an address, "bundled" or "standard input"."""
-    records: bool = False
-    """The text is lines that stand for themselves, each with its line end; see `records`."""
-    loaded: dict[str, Any] | None = dataclasses.field(default=None, compare=False, repr=False)
-    """What `load_corpus` was given, so that it can be loaded again; None: it came from elsewhere."""
-
-    def vocabulary(self) -> Vocabulary:
-        """Of this text's characters; of bytes if the text is bytes."""
-        return Vocabulary.from_text(self.text) if isinstance(self.text, str) else Vocabulary.bytes()
-
-    def reading(self) -> Reading:
-        """How a model of this text reads."""
-        return Reading(self.vocabulary(), self.normalisation, self.records)
-
-    def digest(self) -> str:
-        """SHA-256 of the text as UTF-8, or of the bytes."""
-        data = self.text if isinstance(self.text, bytes) else self.text.encode("utf-8", "surrogatepass")
-        return hashlib.sha256(data).hexdigest()
-
-    def __len__(self) -> int:
-        return len(self.text)
+__all__ = ["Corpus", "MappedCorpus", "Progress", "corpora", "load_corpus", "load_mapped", "release", "size_on_disk"]
 
 
 def load_corpus(
@@ -141,6 +105,17 @@ def _place(name: str) -> str:
     if name in ("traveller", "-", *NAMED) or name.lower().startswith(("http://", "https://")):
         return name
     return os.path.abspath(name)
+
+
+def size_on_disk(name_or_path: str | Path) -> int:
+    """Bytes of a file or folder; 0 for whatever else a corpus may be."""
+    path = Path(name_or_path)
+    if str(name_or_path) in ("traveller", "-", *NAMED):
+        return 0
+    try:
+        return sum(f.stat().st_size for f in folder_files(path)) if path.is_dir() else path.stat().st_size
+    except (OSError, ValueError):  # no such file: loading it says so
+        return 0
 
 
 def _field(text: str, field: str, source: str) -> str:

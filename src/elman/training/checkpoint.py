@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..corpora import Corpus, Progress, load_corpus
+from ..corpora import Corpus, Progress, load_corpus, load_mapped
 from ..errors import InputError, ModelFileError
 from ..model import LanguageModel
 from ..model.file import CHECKPOINT, build, describe, read, write
@@ -63,15 +63,19 @@ class Checkpoint:
         if self.loaded is None:
             raise InputError("this run's corpus was not loaded from a file; give it to `resume` again")
         loaded = self.loaded if place is None else self.loaded | {"name_or_path": str(place)}
-        corpus = load_corpus(**loaded, progress=progress)
+        loaded = dict(loaded)
+        if loaded.pop("mapped", False):
+            corpus: Corpus = load_mapped(**{name: loaded[name] for name in loaded if name not in ("records", "field")})
+        else:
+            corpus = load_corpus(**loaded, progress=progress)
         self.check(corpus)
         return corpus
 
     def check(self, corpus: Corpus) -> None:
         """Raises InputError if this is another corpus than the run's."""
-        text = corpus.text[: self.run.recipe.max_chars]
+        text = corpus.first(self.run.recipe.max_chars)
         was, size = self.run.corpus["digest"], self.run.corpus["characters"]
-        if Corpus(corpus.name, text, corpus.normalisation, corpus.source).digest() != was:
+        if text.digest() != was:
             raise InputError(
                 f"{corpus.source}: not the text that this run trains on, which had {size:,} characters and SHA-256 "
                 f"{was[:12]}...; this one has {len(text):,}; give the text as it was, or start a run with --from"

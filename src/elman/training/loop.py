@@ -6,7 +6,6 @@ and however often it was stopped on the way.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import threading
 import time
@@ -74,8 +73,8 @@ def fit(
         text = model.reading.prepare(corpus)
         corpus = Corpus("text", text, model.reading.normalisation, "a string", model.reading.records)
     _check_reading(model, corpus)
-    corpus = dataclasses.replace(corpus, text=corpus.text[: recipe.max_chars])
-    ids = model.reading.vocabulary.encode(corpus.text)
+    corpus = corpus.first(recipe.max_chars)
+    ids = corpus.ids(model.reading.vocabulary)
     unknown = model.reading.vocabulary.unknown(ids)
     about = {"name": corpus.name, "source": corpus.source, "characters": len(ids), "unknown": unknown}
     run = Run(model, recipe, about | {"digest": corpus.digest()}, path=Path(output) if output is not None else None)
@@ -111,8 +110,8 @@ def resume(
     _check_reading(run.model, corpus)
     if epochs is not None:
         run.recipe = run.recipe.replace(epochs=epochs)
-    corpus = dataclasses.replace(corpus, text=corpus.text[: run.recipe.max_chars])
-    ids = run.model.reading.vocabulary.encode(corpus.text)
+    corpus = corpus.first(run.recipe.max_chars)
+    ids = corpus.ids(run.model.reading.vocabulary)
     data, stepper = _data(run.model, corpus, ids, run.recipe), _stepper(run.model, device)
     training = _Training(run, data, stepper, checkpoint.loaded)
     training.restore(checkpoint)
