@@ -12,6 +12,7 @@ import typer
 from ..errors import InputError, TrainingDiverged
 from .console import Bytes, Encoding, EncodingErrors, Json, err, load_model, out, write_json
 from .options import changes, with_recipe_options
+from .workers import working_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,6 +55,9 @@ def train(
         Path | None,
         typer.Option("--from", metavar="MODEL", help="Start from a model's weights; new characters are added to it."),
     ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes of this machine that share the work, at most as many as --shards.")
+    ] = 1,
     save_every: Annotated[
         float, typer.Option(metavar="SECONDS", help="Between saves: what a run that is killed loses at most.")
     ] = 30.0,
@@ -68,69 +72,54 @@ def train(
 
     Examples: elman train access.log --records --output runs/log;  elman train --resume runs/log
     """
-    from ..corpora import load_corpus
     from ..training import load_recipe
 
     if every < 0:
         raise InputError(f"--every must be at least 0, got {every}")
     if not save_every >= 0:
         raise InputError(f"--save-every must be at least 0, got {save_every}")
-    if resume is not None:
-        others = {"--recipe": recipe, "--records": records, "--field": field, "--output": output, "--from": start}
-        others |= {"--overwrite": overwrite, "--bytes": as_bytes, "--encoding": encoding}
-        _resume(resume, corpus, changes(settings), others, every, save_every, json_)
-        return
-    records = records or field is not None
-    chosen = load_recipe(recipe or ("records" if records else "book")).replace(**changes(settings))
-    model = None
-    if start is not None:
-        model, chosen = _started(start, chosen, settings, records)
-        records, as_bytes = model.reading.records, model.reading.is_bytes
+    with working_together(workers, corpus) as ranks:
+        if resume is not None:
+            others = {"--recipe": recipe, "--records": records, "--field": field, "--output": output, "--from": start}
+            others |= {"--overwrite": overwrite, "--bytes": as_bytes, "--encoding": encoding}
+            _resume(resume, corpus, changes(settings), others, every, json_, {"save_seconds": save_every, "ranks": ranks})
+            return
+        records = records or field is not None
+        chosen = load_recipe(recipe or ("records" if records else "book")).replace(**changes(settings))
+        model = None
+        if start is not None:
+            model, chosen = _started(start, chosen, settings, records)
+            records, as_bytes = model.reading.records, model.reading.is_bytes
+        how = {"as_bytes": as_bytes, "encoding": encoding, "encoding_errors": encoding_errors}
+        text = _load(corpus or "traveller", chosen, records, field, how)
+        if recipe is None and records and settings["epochs"] is None:
+            chosen = chosen.replace(epochs=min(chosen.epochs, max(1, round(_RECORD_CHARACTERS / len(text)))))
+        folder = _run_folder(output, text.name, overwrite) if ranks.rank == 0 else None
+        try:
+            _train(text, chosen, model, every, json_, {"output": folder, "save_seconds": save_every, "ranks": ranks})
+        except BaseException:
+            for empty in (folder, folder.parent) if folder and output is None else ():
+                with suppress(OSError):  # it has something in it
+                    empty.rmdir()
+            raise
+
+
+def _load(corpus: str, recipe: Recipe, records: bool, field: str | None, how: dict[str, Any]) -> Corpus:
+    """The corpus; with its ids on disk, if it is a large file or folder."""
+    from ..corpora import load_corpus, load_mapped, size_on_disk
+
+    if not records and size_on_disk(corpus) >= _MAPPED_BYTES:
+        return load_mapped(corpus, recipe.max_chars, normalisation=recipe.normalisation, **how)
     with _download_bar() as progress:
-        text = _mapped(corpus, chosen, records, as_bytes, encoding, encoding_errors) or load_corpus(
-            corpus or "traveller",
-            chosen.max_chars,
-            normalisation=chosen.normalisation,
-            as_bytes=as_bytes,
-            encoding=encoding,
-            encoding_errors=encoding_errors,
+        return load_corpus(
+            corpus,
+            recipe.max_chars,
+            normalisation=recipe.normalisation,
             records=records,
             field=field,
             progress=progress,
+            **how,
         )
-    if recipe is None and records and settings["epochs"] is None:
-        chosen = chosen.replace(epochs=min(chosen.epochs, max(1, round(_RECORD_CHARACTERS / len(text)))))
-    folder = _run_folder(output, text.name, overwrite)
-    try:
-        _train(text, chosen, folder, every, save_every, json_, model)
-    except BaseException:
-        for empty in (folder, folder.parent) if output is None else ():
-            with suppress(OSError):  # it has something in it
-                empty.rmdir()
-        raise
-
-
-def _mapped(
-    corpus: str | None,
-    recipe: Recipe,
-    records: bool,
-    as_bytes: bool,
-    encoding: str | None,
-    encoding_errors: str,
-) -> Corpus | None:
-    """The corpus with its ids on disk, if it is a large file or folder."""
-    from ..corpora import load_mapped, size_on_disk
-
-    if corpus is None or records or size_on_disk(corpus) < _MAPPED_BYTES:
-        return None
-    return load_mapped(
-        corpus,
-        recipe.max_chars,
-        normalisation=recipe.normalisation,
-        as_bytes=as_bytes,
-        encoding=encoding,
-        encoding_errors=encoding_errors,
-    )
 
 
 def _started(path: Path, recipe: Recipe, settings: dict[str, Any], records: bool) -> tuple[LanguageModel, Recipe]:
@@ -155,8 +144,8 @@ def _resume(
     settings: dict[str, Any],
     others: dict[str, Any],
     every: int,
-    save_every: float,
     as_json: bool,
+    how: dict[str, Any],
 ) -> None:
     from ..training import read_checkpoint, resume
 
@@ -173,26 +162,13 @@ def _resume(
     where = f"after {len(checkpoint.run.log)} of {recipe.epochs} epochs"
     if checkpoint.means.steps:
         where += f" and {checkpoint.means.steps} steps"
-    _report(
-        lambda **calls: resume(checkpoint, text, save_seconds=save_every, **calls),
-        checkpoint.run.model,
-        text,
-        recipe,
-        folder,
-        every,
-        as_json,
-        f"\ngoing on {where}",
-    )
+    run = checkpoint.run
+    more = f"\ngoing on {where}"
+    _report(lambda **calls: resume(checkpoint, text, **how, **calls), run.model, text, recipe, every, as_json, more)
 
 
 def _train(
-    text: Corpus,
-    recipe: Recipe,
-    folder: Path,
-    every: int,
-    save_every: float,
-    as_json: bool,
-    start: LanguageModel | None,
+    text: Corpus, recipe: Recipe, start: LanguageModel | None, every: int, as_json: bool, how: dict[str, Any]
 ) -> None:
     from ..model import extend
     from ..training import build_model, fit
@@ -203,16 +179,7 @@ def _train(
         model = extend(start, text.vocabulary())
         new = model.reading.vocabulary.symbols[len(start.reading) :]
         added = f"\n{len(new)} new character{'' if len(new) == 1 else 's'}: {''.join(new)!r}" if new else ""
-    _report(
-        lambda **calls: fit(model, text, recipe, output=folder, save_seconds=save_every, **calls),
-        model,
-        text,
-        recipe,
-        folder,
-        every,
-        as_json,
-        added,
-    )
+    _report(lambda **calls: fit(model, text, recipe, **how, **calls), model, text, recipe, every, as_json, added)
 
 
 def _report(
@@ -220,7 +187,6 @@ def _report(
     model: LanguageModel,
     text: Corpus,
     settings: Recipe,
-    folder: Path,
     every: int,
     as_json: bool,
     more: str,
@@ -251,6 +217,9 @@ def _report(
                 above(f"  - {prompt}{continuation}")
 
         run = train(on_step=on_step, on_epoch=None if as_json else on_epoch)
+    folder = run.path
+    if folder is None:
+        return  # of another process than the first
     if run.log and math.isinf(run.perplexity):
         raise TrainingDiverged(
             f"training diverged: its perplexity is infinite after epoch {len(run.log)}; {folder}/log.jsonl says when "

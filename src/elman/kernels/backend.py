@@ -62,6 +62,12 @@ class Network:
     def hidden_size(self) -> int:
         return self.weight.shape[1]
 
+    def groups(self, of_weights: Sequence[Array]) -> list[Sequence[Array]]:
+        """What belongs to each layer, the lowest first, and to the output, of a list like `weights()`."""
+        each = 4 if self.layers[0][2] is not None else 2
+        cuts = [i * each for i in range(len(self.layers) + 1)]
+        return [of_weights[a:b] for a, b in zip(cuts, [*cuts[1:], len(of_weights)], strict=True)]
+
     def weights(self) -> list[Array]:
         """All of them: layer by layer w_ih, w_hh, b_ih, b_hh, then those of the output."""
         return [w for group in (*self.layers, (self.weight, self.bias)) for w in group if w is not None]
@@ -199,6 +205,9 @@ class Backend(Protocol):
     def loss_and_grads(
         self, network: Network, ids: Array, targets: Array, state: State, dropout: Dropout | None
     ) -> tuple[float, State, list[Array]]: ...
+    def update(
+        self, network: Network, grads: Sequence[Array], how: Update, sound: bool
+    ) -> tuple[float, list[float]]: ...
     def stepper(self, network: Network) -> Stepper: ...
     def decoder(self, network: Network, batch_size: int) -> Decoder: ...
     def dropout(self, x: Array, p: float, seed: int, offset: int) -> Array: ...

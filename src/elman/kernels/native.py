@@ -3,6 +3,7 @@ docs/arithmetic.md."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
@@ -162,6 +163,34 @@ class NativeStepper:
         return StepResult(loss, norm, layer_norms)
 
     def sync(self) -> None: ...
+
+
+def update(network: Network, grads: Sequence[Array], how: Update, sound: bool) -> tuple[float, list[float]]:
+    norm, layer_norms = grad_norm(grads), [grad_norm(part) for part in network.groups(grads)]
+    if not (sound and math.isfinite(norm)):
+        return norm, layer_norms
+    scale = float(np.float32(how.clip / norm)) if how.clip and norm > how.clip else 1.0
+    weights, flat = network.weights(), [_floats(g).reshape(-1) for g in grads]
+    params = [w.reshape(-1) for w in weights]
+    if not how.exp_avg:
+        _cpu.sgd(params=params, grads=flat, lr=how.lr, scale=scale)
+    else:
+        by_muon = how.muon or [False] * len(params)
+        for w, g, m, muon in zip(weights, flat, how.exp_avg, by_muon, strict=True):
+            if muon:
+                _cpu.muon(
+                    w=w, g=g.reshape(w.shape), m=m.reshape(w.shape), blocks=network.cell.gates, lr=how.lr,
+                    momentum=how.momentum, weight_decay=how.weight_decay, scale=scale,
+                )  # fmt: skip
+        others = [i for i, muon in enumerate(by_muon) if not muon]
+        lists = {"params": params, "grads": flat, "exp_avg": how.exp_avg, "exp_avg_sq": how.exp_avg_sq}
+        _cpu.adamw(
+            **{name: [values[i] for i in others] for name, values in lists.items()}, step=how.step, lr=how.lr,
+            beta1=how.beta1, beta2=how.beta2, eps=how.eps, weight_decay=how.weight_decay, scale=scale,
+        )  # fmt: skip
+    if how.average:
+        _cpu.average(params=params, averages=list(how.average), keep=how.average_keep)
+    return norm, layer_norms
 
 
 def stepper(network: Network) -> NativeStepper:

@@ -263,19 +263,24 @@ class ReferenceStepper:
             self.state = network.begin_state(rows)
         state = tuple(part[:, :rows] for part in self.state)
         loss, self.state, grads = loss_and_grads(network, ids, targets, state, dropout)
-        norm, each = grad_norm(grads), (len(grads) - (1 if network.bias is None else 2)) // len(network.layers)
-        parts = [grads[i * each : (i + 1) * each] for i in range(len(network.layers))]
-        parts.append(grads[len(parts) * each :])
-        if math.isfinite(loss) and math.isfinite(norm):
-            scale = update.clip / norm if update.clip and norm > update.clip else 1.0
-            apply(update, network.weights(), [g * np.float32(scale) for g in grads], network.cell.gates)
-        return StepResult(loss, norm, [grad_norm(part) for part in parts])
+        return StepResult(loss, *_update(network, grads, update, math.isfinite(loss)))
 
     def sync(self) -> None: ...
 
 
 def stepper(network: Network) -> ReferenceStepper:
     return ReferenceStepper(network)
+
+
+def update(network: Network, grads: Sequence[Array], how: Update, sound: bool) -> tuple[float, list[float]]:
+    norm = grad_norm(grads)
+    if sound and math.isfinite(norm):
+        scale = how.clip / norm if how.clip and norm > how.clip else 1.0
+        apply(how, network.weights(), [g * np.float32(scale) for g in grads], network.cell.gates)
+    return norm, [grad_norm(part) for part in network.groups(grads)]
+
+
+_update = update
 
 
 def apply(update: Update, weights: Sequence[Array], grads: Sequence[Array], gates: int = 1) -> None:

@@ -6,6 +6,8 @@ and however often it was stopped on the way.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import threading
 import time
@@ -28,10 +30,12 @@ from .interrupt import interrupts
 from .lock import locked
 from .measure import Means, measure
 from .optimiser import Optimiser
+from .parallel import Ranks
 from .recipe import Recipe
 from .run import Epoch, Run, Step
 from .saver import Saver, saved_whatever_happens
 from .schedule import learning_rate, out_of_patience
+from .shards import ShardedStepper, mask_words
 
 OnStep = Callable[[Step], None]
 OnEpoch = Callable[[Epoch], None]
@@ -47,6 +51,7 @@ def fit(
     on_epoch: OnEpoch | None = None,
     device: str = "cpu",
     save_seconds: float = 30.0,
+    ranks: Ranks | None = None,
     **settings: Any,
 ) -> Run:
     """Train `model` on `corpus`, in place.
@@ -59,6 +64,7 @@ def fit(
         on_step: called after each step. on_epoch: called after each epoch.
         device: "cpu"; or another one of torch's, such as "cuda", for which `elman[torch]` must be installed.
         save_seconds: between saves; a run that is killed loses at most these.
+        ranks: the processes that share the work, of which this is one; only the first writes. None: this one alone.
         settings: changes to the recipe, for example epochs=100, lr=0.5.
     Returns:
         a Run: the model, the log, and whether Ctrl-C ended it early (after which the model is saved all the same).
@@ -77,8 +83,11 @@ def fit(
     ids = corpus.ids(model.reading.vocabulary)
     unknown = model.reading.vocabulary.unknown(ids)
     about = {"name": corpus.name, "source": corpus.source, "characters": len(ids), "unknown": unknown}
-    run = Run(model, recipe, about | {"digest": corpus.digest()}, path=Path(output) if output is not None else None)
-    training = _Training(run, _data(model, corpus, ids, recipe), _stepper(model, device), corpus.loaded)
+    ranks = ranks or Ranks()
+    run = Run(model, recipe, about | {"digest": corpus.digest()})
+    run.path = Path(output) if output is not None and ranks.rank == 0 else None
+    stepper = _stepper(model, recipe, device, ranks)
+    training = _Training(run, _data(model, corpus, ids, recipe), stepper, corpus.loaded, ranks)
     return training.run_all(on_step, on_epoch, save_seconds, resumed=False)
 
 
@@ -90,6 +99,7 @@ def resume(
     on_epoch: OnEpoch | None = None,
     device: str = "cpu",
     save_seconds: float = 30.0,
+    ranks: Ranks | None = None,
     epochs: int | None = None,
 ) -> Run:
     """Go on with a run from its last checkpoint: it ends with the bits of one that was never stopped.
@@ -97,7 +107,7 @@ def resume(
     Args:
         run: its folder, or what `read_checkpoint` gave of it.
         corpus: the text that it trains on; None: loaded from where it was.
-        epochs: more, or fewer, than the recipe says. on_step, on_epoch, device, save_seconds: as `fit`.
+        epochs: more, or fewer, than the recipe says. on_step, on_epoch, device, save_seconds, ranks: as `fit`.
     Raises:
         InputError: no checkpoint there, another corpus, or another training has the folder. TrainingDiverged: as `fit`.
     """
@@ -112,8 +122,11 @@ def resume(
         run.recipe = run.recipe.replace(epochs=epochs)
     corpus = corpus.first(run.recipe.max_chars)
     ids = corpus.ids(run.model.reading.vocabulary)
-    data, stepper = _data(run.model, corpus, ids, run.recipe), _stepper(run.model, device)
-    training = _Training(run, data, stepper, checkpoint.loaded)
+    ranks = ranks or Ranks()
+    if ranks.rank:
+        run.path = None
+    data, stepper = _data(run.model, corpus, ids, run.recipe), _stepper(run.model, run.recipe, device, ranks)
+    training = _Training(run, data, stepper, checkpoint.loaded, ranks)
     training.restore(checkpoint)
     return training.run_all(on_step, on_epoch, save_seconds, resumed=not checkpoint.fresh)
 
@@ -135,7 +148,11 @@ def _check_reading(model: LanguageModel, corpus: Corpus) -> None:
         )
 
 
-def _stepper(model: LanguageModel, device: str) -> Stepper:
+def _stepper(model: LanguageModel, recipe: Recipe, device: str, ranks: Ranks) -> Stepper:
+    if recipe.shards > 1 or ranks.size > 1:
+        if device != "cpu":
+            raise InputError(f"shards are summed on the CPU; leave out device {device!r}, or shards")
+        return ShardedStepper(model.network, recipe.shards, ranks)
     if device == "cpu":
         return kernels.stepper(model.network)
     try:
@@ -148,12 +165,15 @@ def _stepper(model: LanguageModel, device: str) -> Stepper:
 class _Training:
     """A run, its data and its optimiser, and where it stands."""
 
-    def __init__(self, run: Run, data: Text | Records, stepper: Stepper, loaded: dict[str, Any] | None) -> None:
+    def __init__(
+        self, run: Run, data: Text | Records, stepper: Stepper, loaded: dict[str, Any] | None, ranks: Ranks
+    ) -> None:
         self.run, self.model, self.recipe = run, run.model, run.recipe
-        self.data, self.stepper, self.loaded = data, stepper, loaded
+        self.data, self.stepper, self.loaded, self.ranks = data, stepper, loaded, ranks
         self.optimiser = Optimiser(run.model.network, run.recipe)
         self.number, self.means = 1, Means()  # the epoch under way
         self.masked = 0  # words of dropout's stream that are used
+        self._within = False  # a step, which has changed some of all this
         self.seconds, self._start = 0.0, time.perf_counter()  # before this process, and its beginning
 
     def run_all(self, on_step: OnStep | None, on_epoch: OnEpoch | None, save_seconds: float, resumed: bool) -> Run:
@@ -161,7 +181,7 @@ class _Training:
         run, saver = self.run, None
         if run.path:
             run.path.mkdir(parents=True, exist_ok=True)
-        with locked(run.path), interrupts() as interrupted:
+        with self.ranks.joined(self._digest()), locked(run.path), interrupts() as interrupted:
             if run.path:
                 saver = Saver(run, self.optimiser, self.snapshot, save_seconds, resumed)
             with saved_whatever_happens(saver):
@@ -190,7 +210,9 @@ class _Training:
                 return False
             fraction = self.fraction()
             means.lr = learning_rate(recipe, self.optimiser.steps + 1, fraction, self.run.log)
-            result = self.stepper.step(ids, targets, fresh, self._dropout(*ids.shape), self.optimiser.next(means.lr))
+            dropout, words = self._dropout(*ids.shape)
+            self._within = True
+            result = self.stepper.step(ids, targets, fresh, dropout, self.optimiser.next(means.lr))
             if not (math.isfinite(result.loss) and math.isfinite(result.norm)):
                 clip = "none" if recipe.clip is None else f"{recipe.clip:g}"
                 raise TrainingDiverged(
@@ -198,6 +220,9 @@ class _Training:
                     f"norm {result.norm:g}; use a lower learning rate (now {means.lr:g}) or clip more (now {clip})"
                 )
             means.add(result, int(np.count_nonzero(targets >= 0)))
+            self.optimiser.done()
+            self.masked += words
+            self._within = False
             means.seconds = time.perf_counter() - start
             if on_step:
                 so_far, rate = perplexity(means.nats / means.count / math.log(2)), means.count / means.seconds
@@ -207,6 +232,12 @@ class _Training:
         self.stepper.sync()
         return True
 
+    def _digest(self) -> bytes:
+        """Of what is trained and from where: what all processes must agree on."""
+        where = [self.number, self.means.steps, self.optimiser.steps, self.masked]
+        what = [str(self.recipe), self.run.corpus["digest"], self.model.fingerprint(), where]
+        return hashlib.sha256(json.dumps(what).encode()).digest()
+
     def fraction(self) -> float:
         """Of all the work, how much is done, 0..1."""
         return (self.number - 1 + min(self.means.count / self.data.size, 1.0)) / self.recipe.epochs
@@ -214,8 +245,10 @@ class _Training:
     def elapsed(self) -> float:
         return self.seconds + time.perf_counter() - self._start
 
-    def snapshot(self) -> Checkpoint:
-        """Where training stands."""
+    def snapshot(self) -> Checkpoint | None:
+        """Where training stands; None: within a step that failed."""
+        if self._within:
+            return None
         state = {f"state.{i}": part for i, part in enumerate(self.stepper.state)}
         position = (self.number, self.means, self.optimiser.steps, self.masked, self.elapsed())
         return Checkpoint(self.run, *position, self.loaded, state | self.optimiser.tensors())
@@ -232,12 +265,11 @@ class _Training:
         except (KeyError, ValueError) as error:
             raise ModelFileError(f"{self.run.path}: its checkpoint does not fit its recipe: {error}") from None
 
-    def _dropout(self, steps: int, rows: int) -> Dropout | None:
-        """The next masks, for a batch of (steps, rows)."""
+    def _dropout(self, steps: int, rows: int) -> tuple[Dropout | None, int]:
+        """The next masks, for a batch of (steps, rows), and how many words they take."""
         r, p = self.recipe, self.model.layer.dropout
         if not (p or r.hidden_dropout or r.output_dropout or r.weight_dropout):
-            return None
+            return None, 0
         seed = philox.dropout_seed(r.seed)
         dropout = Dropout(p, seed, self.masked, r.hidden_dropout, r.output_dropout, r.weight_dropout)
-        self.masked += sum(dropout.words(self.model.network, steps, rows).values())
-        return dropout
+        return dropout, sum(mask_words(dropout, self.model.network, steps, rows, r.shards))

@@ -25,21 +25,23 @@ class Optimiser:
         self.average = [w.reshape(-1).copy() for w in self._weights] if recipe.average else []
 
     def next(self, lr: float) -> Update:
-        """The update of the next step."""
-        self.steps += 1
-        r = self.recipe
+        """The update of the next step; `done` says that it was made."""
+        r, step = self.recipe, self.steps + 1
         return Update(
             lr,
             r.clip,
             self.exp_avg,
             self.exp_avg_sq,
-            self.steps,
+            step,
             r.weight_decay if r.optimizer in ("adamw", "muon") else 0.0,
             muon=self.muon if r.optimizer == "muon" else (),
             average=self.average,
             # The first weights are soon forgotten; later ones for the recipe's share.
-            average_keep=min(r.average, (1.0 + self.steps) / (10.0 + self.steps)),
+            average_keep=min(r.average, (1.0 + step) / (10.0 + step)),
         )
+
+    def done(self) -> None:
+        self.steps += 1
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

@@ -70,6 +70,11 @@ class Recipe:
     epochs: int = setting(500, "Passes over the text.", at_least=1)
     batch_size: int = setting(32, "Sequences side by side.", at_least=1)
     seq_length: int = setting(35, "Steps of truncated back-propagation.", at_least=1)
+    shards: int = setting(
+        1,
+        "Parts of a batch whose gradients are summed apart and added in order: as many processes can share the work.",
+        at_least=1,
+    )
     partition: str = setting(
         "sequential",
         "sequential: the state is carried from batch to batch; random: shuffled windows, each from a zero state.",

@@ -42,7 +42,7 @@ class Saver:
         self,
         run: Run,
         optimiser: Optimiser,
-        snapshot: Callable[[], Checkpoint],
+        snapshot: Callable[[], Checkpoint | None],
         seconds: float,
         resumed: bool,
     ) -> None:
@@ -124,7 +124,9 @@ class Saver:
             self._best_path.unlink(missing_ok=True)  # an earlier run's
 
     def _write_checkpoint(self) -> None:
-        write_checkpoint(self._new_checkpoint, self._snapshot(), self.run.model.named_parameters())
+        snapshot = self._snapshot()
+        if snapshot is not None:
+            write_checkpoint(self._new_checkpoint, snapshot, self.run.model.named_parameters())
 
     def _replace(self) -> None:
         """The new files take the places of an earlier run's."""
