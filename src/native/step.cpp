@@ -62,7 +62,7 @@ int64_t Model::columns(int64_t weight) const {
   return part == 0 ? width(layer) : part == 1 ? H : 1;
 }
 
-double muon_factor(int64_t rows, int64_t columns) { return std::sqrt(rows > columns ? double(rows) / double(columns) : 1.0); }
+double muon_factor(int64_t rows, int64_t columns) { return 0.2 * std::sqrt(double(rows > columns ? rows : columns)); }
 
 float* Workspace::floats(size_t slot, int64_t count) {
   if (slot >= slots_.size()) slots_.resize(slot + 1);
