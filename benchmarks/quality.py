@@ -57,7 +57,9 @@ def main() -> None:
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         carried, reset = nats(model, held_out)
         rows.append((carried, reset, wall, cpu))
-        print(f"seed {seed}: {carried:.4f} carried, {reset:.4f} reset every {CONTEXT}; {wall:.0f} s, {cpu:.0f} CPU-seconds")
+        print(
+            f"seed {seed}: {carried:.4f} carried, {reset:.4f} reset every {CONTEXT}; {wall:.0f} s, {cpu:.0f} CPU-seconds"
+        )
     means = [statistics.mean(column) for column in zip(*rows, strict=True)]
     print(f"mean: {means[0]:.4f} carried, {means[1]:.4f} reset; {means[2]:.0f} s, {means[3]:.0f} CPU-seconds")
     if not options.tune:

@@ -156,7 +156,10 @@ def test_what_does_not_fit_together():
 
     thread = threading.Thread(target=other)
     thread.start()
-    with pytest.raises(elman.InputError, match="process 1 trains something else"), Ranks(0, 2, address, listener).joined(b"a" * 32):
+    with (
+        pytest.raises(elman.InputError, match="process 1 trains something else"),
+        Ranks(0, 2, address, listener).joined(b"a" * 32),
+    ):
         pass
     thread.join()
     assert errors == [f"process 0 at {address} trains something else than process 1"]
@@ -167,7 +170,10 @@ def test_strangers_are_not_waited_for(monkeypatch):
     listener = socket.create_server(("127.0.0.1", 0))
     with socket.create_connection(listener.getsockname()) as stranger:
         stranger.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(64))
-        with pytest.raises(WorkerLost, match="process 1 of 2 did not come"), Ranks(0, 2, "127.0.0.1:0", listener).joined(bytes(32)):
+        with (
+            pytest.raises(WorkerLost, match="process 1 of 2 did not come"),
+            Ranks(0, 2, "127.0.0.1:0", listener).joined(bytes(32)),
+        ):
             pass
 
 

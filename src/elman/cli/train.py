@@ -82,7 +82,9 @@ def train(
         if resume is not None:
             others = {"--recipe": recipe, "--records": records, "--field": field, "--output": output, "--from": start}
             others |= {"--overwrite": overwrite, "--bytes": as_bytes, "--encoding": encoding}
-            _resume(resume, corpus, changes(settings), others, every, json_, {"save_seconds": save_every, "ranks": ranks})
+            _resume(
+                resume, corpus, changes(settings), others, every, json_, {"save_seconds": save_every, "ranks": ranks}
+            )
             return
         records = records or field is not None
         chosen = load_recipe(recipe or ("records" if records else "book")).replace(**changes(settings))

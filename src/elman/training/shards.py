@@ -34,7 +34,9 @@ class ShardedStepper:
 
     def __init__(self, network: Network, shards: int, ranks: Ranks) -> None:
         if ranks.size > shards:
-            raise InputError(f"{ranks.size} processes but {shards} shards: one would have nothing to do; raise --shards")
+            raise InputError(
+                f"{ranks.size} processes but {shards} shards: one would have nothing to do; raise --shards"
+            )
         self._network, self._shards, self._ranks = network, shards, ranks
         self.state = network.begin_state(0)
         self._sizes = [w.size for w in network.weights()]
