@@ -12,7 +12,6 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import pack_padded_sequence
 
-import elman.torch
 from elman.torch import GRU, LSTM, RNN, kernels
 
 PAIRS = [(RNN, nn.RNN), (GRU, nn.GRU), (LSTM, nn.LSTM)]

@@ -12,7 +12,6 @@ import typer
 from ..errors import InputError, TrainingDiverged
 from .console import Bytes, Encoding, EncodingErrors, Json, err, load_model, out, write_json
 from .options import changes, with_recipe_options
-from .workers import working_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,6 +72,7 @@ def train(
     Examples: elman train access.log --records --output runs/log;  elman train --resume runs/log
     """
     from ..training import load_recipe
+    from .workers import working_together
 
     if every < 0:
         raise InputError(f"--every must be at least 0, got {every}")

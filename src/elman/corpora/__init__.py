@@ -19,8 +19,7 @@ from ..text import (
     without_blank_lines,
 )
 from .corpus import Corpus
-from .download import Progress, download, refuse_password
-from .files import Part, bounded, decode, folder_files, gunzip, read_file, read_folder
+from .files import Part, Progress, bounded, decode, folder_files, gunzip, read_file, read_folder
 from .mapped import MappedCorpus, load_mapped, release
 from .named import NAMED, corpora, read_named, without_licence
 
@@ -148,6 +147,8 @@ def _read(name: str, progress: Progress | None) -> tuple[str, str, list[Part]]:
     if name == "-":
         return "stdin", "standard input", [("standard input", bounded(sys.stdin.buffer, "standard input"))]
     if name.lower().startswith(("http://", "https://")):
+        from .download import download, refuse_password  # its imports cost more than most commands do
+
         refuse_password(name)
         path = urllib.parse.urlsplit(name).path
         last = path.rstrip("/").rsplit("/", 1)[-1]
