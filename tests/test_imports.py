@@ -18,7 +18,7 @@ ROOMS = {
     "scoring": ("lines", "blocks", "score", "baselines"),
     "inspection": ("units", "matching", "memorisation"),
     "training": (
-        "recipe", "build", "data", "run", "measure", "schedule", "checkpoint", "optimiser", "saver", "interrupt", "lock",
+        "recipe", "build", "data", "run", "measure", "schedule", "checkpoint", "optimiser", "saver", "interrupt", "lock", "events",
         "parallel", "shards", "loop", "records", "curve",
     ),
     "pages": ("page", "surprisal", "inspection"),

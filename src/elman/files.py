@@ -59,7 +59,11 @@ def clear_unfinished(path: str | Path) -> None:
 
 def append_line(path: str | Path, line: str) -> None:
     """Add `line` and a line end to a file: whole, or not at all."""
-    data = line.encode("utf-8", "backslashreplace") + b"\n"
+    append_bytes(path, line.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def append_bytes(path: str | Path, data: bytes) -> None:
+    """Add `data` to a file: whole, or not at all."""
     with open(path, "ab", buffering=0) as file:
         before = file.seek(0, os.SEEK_END)
         try:

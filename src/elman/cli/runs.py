@@ -44,7 +44,9 @@ def runs(
     )
     for run in found:
         table.add_row(*_row(run, folder, names))
-    out.print(table, width=None if out.is_terminal else 10_000)
+    if not out.is_terminal:
+        out.width = 10_000  # a line for each run, for a program to read
+    out.print(table)
 
 
 def _row(run: Record, folder: Path, names: list[str]) -> list[str]:

@@ -64,6 +64,9 @@ def train(
     as_bytes: Bytes = False,
     encoding: Encoding = None,
     encoding_errors: EncodingErrors = "strict",
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write RUN/tensorboard too, for `tensorboard --logdir`.")
+    ] = False,
     json_: Json = False,
     **settings: Any,
 ) -> None:
@@ -79,12 +82,11 @@ def train(
     if not save_every >= 0:
         raise InputError(f"--save-every must be at least 0, got {save_every}")
     with working_together(workers, corpus) as ranks:
+        how: dict[str, Any] = {"save_seconds": save_every, "ranks": ranks, "tensorboard": tensorboard}
         if resume is not None:
             others = {"--recipe": recipe, "--records": records, "--field": field, "--output": output, "--from": start}
             others |= {"--overwrite": overwrite, "--bytes": as_bytes, "--encoding": encoding}
-            _resume(
-                resume, corpus, changes(settings), others, every, json_, {"save_seconds": save_every, "ranks": ranks}
-            )
+            _resume(resume, corpus, changes(settings), others, every, json_, how)
             return
         records = records or field is not None
         chosen = load_recipe(recipe or ("records" if records else "book")).replace(**changes(settings))
@@ -92,13 +94,13 @@ def train(
         if start is not None:
             model, chosen = _started(start, chosen, settings, records)
             records, as_bytes = model.reading.records, model.reading.is_bytes
-        how = {"as_bytes": as_bytes, "encoding": encoding, "encoding_errors": encoding_errors}
-        text = _load(corpus or "traveller", chosen, records, field, how)
+        reading = {"as_bytes": as_bytes, "encoding": encoding, "encoding_errors": encoding_errors}
+        text = _load(corpus or "traveller", chosen, records, field, reading)
         if recipe is None and records and settings["epochs"] is None:
             chosen = chosen.replace(epochs=min(chosen.epochs, max(1, round(_RECORD_CHARACTERS / len(text)))))
         folder = _run_folder(output, text.name, overwrite) if ranks.rank == 0 else None
         try:
-            _train(text, chosen, model, every, json_, {"output": folder, "save_seconds": save_every, "ranks": ranks})
+            _train(text, chosen, model, every, json_, how | {"output": folder})
         except BaseException:
             for empty in (folder, folder.parent) if folder and output is None else ():
                 with suppress(OSError):  # it has something in it

@@ -26,6 +26,7 @@ from ..model import LanguageModel
 from ..scoring import perplexity
 from .checkpoint import Checkpoint, read_checkpoint
 from .data import Records, Text
+from .events import Events
 from .interrupt import interrupts
 from .lock import locked
 from .measure import Means, measure
@@ -52,6 +53,7 @@ def fit(
     device: str = "cpu",
     save_seconds: float = 30.0,
     ranks: Ranks | None = None,
+    tensorboard: bool = False,
     **settings: Any,
 ) -> Run:
     """Train `model` on `corpus`, in place.
@@ -65,6 +67,7 @@ def fit(
         device: "cpu"; or another one of torch's, such as "cuda", for which `elman[torch]` must be installed.
         save_seconds: between saves; a run that is killed loses at most these.
         ranks: the processes that share the work, of which this is one; only the first writes. None: this one alone.
+        tensorboard: write its event files too, in the folder's `tensorboard`.
         settings: changes to the recipe, for example epochs=100, lr=0.5.
     Returns:
         a Run: the model, the log, and whether Ctrl-C ended it early (after which the model is saved all the same).
@@ -88,7 +91,7 @@ def fit(
     run.path = Path(output) if output is not None and ranks.rank == 0 else None
     stepper = _stepper(model, recipe, device, ranks)
     training = _Training(run, _data(model, corpus, ids, recipe), stepper, corpus.loaded, ranks)
-    return training.run_all(on_step, on_epoch, save_seconds, resumed=False)
+    return training.run_all(on_step, on_epoch, save_seconds, tensorboard, resumed=False)
 
 
 def resume(
@@ -100,6 +103,7 @@ def resume(
     device: str = "cpu",
     save_seconds: float = 30.0,
     ranks: Ranks | None = None,
+    tensorboard: bool = False,
     epochs: int | None = None,
 ) -> Run:
     """Go on with a run from its last checkpoint: it ends with the bits of one that was never stopped.
@@ -107,7 +111,7 @@ def resume(
     Args:
         run: its folder, or what `read_checkpoint` gave of it.
         corpus: the text that it trains on; None: loaded from where it was.
-        epochs: more, or fewer, than the recipe says. on_step, on_epoch, device, save_seconds, ranks: as `fit`.
+        epochs: more, or fewer, than the recipe says. on_step, on_epoch, device, save_seconds, ranks, tensorboard: as `fit`.
     Raises:
         InputError: no checkpoint there, another corpus, or another training has the folder. TrainingDiverged: as `fit`.
     """
@@ -128,7 +132,7 @@ def resume(
     data, stepper = _data(run.model, corpus, ids, run.recipe), _stepper(run.model, run.recipe, device, ranks)
     training = _Training(run, data, stepper, checkpoint.loaded, ranks)
     training.restore(checkpoint)
-    return training.run_all(on_step, on_epoch, save_seconds, resumed=not checkpoint.fresh)
+    return training.run_all(on_step, on_epoch, save_seconds, tensorboard, resumed=not checkpoint.fresh)
 
 
 def _data(model: LanguageModel, corpus: Corpus, ids: np.ndarray, recipe: Recipe) -> Text | Records:
@@ -176,14 +180,17 @@ class _Training:
         self._within = False  # a step, which has changed some of all this
         self.seconds, self._start = 0.0, time.perf_counter()  # before this process, and its beginning
 
-    def run_all(self, on_step: OnStep | None, on_epoch: OnEpoch | None, save_seconds: float, resumed: bool) -> Run:
+    def run_all(
+        self, on_step: OnStep | None, on_epoch: OnEpoch | None, save_seconds: float, tensorboard: bool, resumed: bool
+    ) -> Run:
         """Every epoch that is left."""
-        run, saver = self.run, None
+        run, saver, events = self.run, None, None
         if run.path:
             run.path.mkdir(parents=True, exist_ok=True)
         with self.ranks.joined(self._digest()), locked(run.path), interrupts() as interrupted:
             if run.path:
                 saver = Saver(run, self.optimiser, self.snapshot, save_seconds, resumed)
+                events = Events(run.path, run.log) if tensorboard else None
             with saved_whatever_happens(saver):
                 while self.number <= self.recipe.epochs and not out_of_patience(self.recipe, run.log):
                     run.interrupted = interrupted.is_set() or not self.epoch(on_step, interrupted, saver)
@@ -195,6 +202,8 @@ class _Training:
                     self.number, self.means = self.number + 1, Means()
                     if saver:
                         saver.after_epoch()
+                    if events:
+                        events.add(line)
                     if on_epoch:
                         with self.optimiser.averaged():
                             on_epoch(line)
