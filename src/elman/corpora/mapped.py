@@ -11,6 +11,7 @@ import codecs
 import dataclasses
 import gzip
 import hashlib
+import itertools
 import json
 import mmap
 import os
@@ -247,7 +248,7 @@ def _texts(files: list[Path], encoding: str | None, errors: str) -> Iterator[str
         if i:
             yield "\n"
         decoder, offset, begun = None, 0, False
-        for block in (*_blocks(path), b""):
+        for block in itertools.chain(_blocks(path), [b""]):
             if decoder is None:
                 marked = next((name for mark, name in MARKS if block.startswith(mark)), None)
                 name = encoding or marked or "utf-8"
