@@ -1,6 +1,6 @@
 """What recipes reach on tiny Shakespeare, on nanoGPT's split, beside what others publish there.
 
-    python benchmarks/quality.py --text tinyshakespeare.txt                      # recipe modern, three seeds
+    python benchmarks/quality.py --text tinyshakespeare.txt                      # recipe muon, three seeds
     python benchmarks/quality.py --text tinyshakespeare.txt --recipe r.toml --seeds 0 --set lr=0.01
 
 The first 90 % of the text is trained on and the last 10 % measured, in nats a character: once with the state carried through
@@ -38,7 +38,7 @@ PUBLISHED = [  # what, nats a character, where
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", required=True, type=Path)
-    parser.add_argument("--recipe", default="modern")
+    parser.add_argument("--recipe", default="muon")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting changed")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--tune", action="store_true", help="measure on a part of the training text")
