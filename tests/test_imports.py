@@ -10,19 +10,24 @@ import elman
 PACKAGE = Path(elman.__file__).parent
 ROOMS = {
     "text": ("visible", "vocabulary", "records", "reading"),
-    "corpora": ("files", "download", "named"),
+    "corpora": ("files", "download", "named", "corpus", "mapped"),
     "batches": ("windows", "records"),
     "kernels": ("backend", "reference", "native", "integer"),
-    "model": ("initial", "layers", "language", "file", "integer", "quantise"),
+    "model": ("initial", "layers", "language", "extend", "file", "integer", "quantise"),
     "generation": ("sampling", "choose", "loop", "writer", "text", "beam"),
     "scoring": ("lines", "blocks", "score", "baselines"),
     "compression": ("predictor", "codec", "staged", "archive", "store"),
     "inspection": ("units", "matching", "memorisation"),
-    "training": ("recipe", "build", "data", "run", "saver", "optimiser", "interrupt", "loop", "curve"),
+    "training": (
+        "recipe", "build", "data", "run", "measure", "schedule", "checkpoint", "optimiser", "saver", "interrupt", "lock", "events",
+        "parallel", "shards", "loop", "records", "curve",
+    ),
     "pages": ("page", "surprisal", "inspection"),
-    "cli": ("console", "options", "generate", "session", "info", "inspect", "score", "train", "compress"),
+    "cli": (
+        "console", "options", "workers", "generate", "session", "info", "inspect", "score", "train", "runs", "compress",
+    ),
     "torch": ("reference", "fused", "operators", "kernels", "layers", "module", "device"),
-}
+}  # fmt: skip
 """In the order in which the package is read; what is in a room, likewise."""
 ORDER = list(ROOMS)
 SHARED = ("errors", "files", "philox")
@@ -45,7 +50,7 @@ def imported(path: Path) -> set[tuple[int, str]]:
 
 def test_every_file_has_its_place():
     assert {p.parent.name for p in PACKAGE.glob("*/__init__.py")} == set(ORDER)
-    assert {p.stem for p in PACKAGE.glob("*.py")} == {"__init__", *SHARED}
+    assert {p.stem for p in PACKAGE.glob("*.py")} == {"__init__", "__main__", *SHARED}
     for room, files in ROOMS.items():
         found = {p.stem for p in (PACKAGE / room).glob("*.py")} - {"__init__", "__main__"}
         assert found == set(files), room

@@ -103,7 +103,7 @@ def spoiled(tensors, name, value):
 
 
 def test_crafted_files_are_refused_by_name(tmp_path, saved):
-    header, tensors = file._read(saved[0])
+    header, tensors = file.read(saved[0])
     path = tmp_path / "crafted"
     craft(path, header, tensors)
     assert elman.load(path).digest() == saved[1].digest()
@@ -131,7 +131,7 @@ def test_crafted_files_are_refused_by_name(tmp_path, saved):
 
 
 def test_sizes_are_compared_before_memory_is_asked_for(tmp_path, saved, monkeypatch):
-    header, tensors = file._read(saved[0])
+    header, tensors = file.read(saved[0])
     small = {name: np.zeros(1, dtype=np.float32) for name in tensors}
     monkeypatch.setattr(file, "make_layer", lambda *_: pytest.fail("memory was asked for"))
     for change in (
@@ -147,7 +147,7 @@ def test_sizes_are_compared_before_memory_is_asked_for(tmp_path, saved, monkeypa
 
 
 def test_what_a_file_needs(tmp_path, saved):
-    header, tensors = file._read(saved[0])
+    header, tensors = file.read(saved[0])
     assert header.pop("needs") == []
     craft(tmp_path / "m", header, tensors)  # as an older version wrote it
     assert elman.load(tmp_path / "m").digest() == saved[1].digest()

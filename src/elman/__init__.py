@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .model import GRU, LSTM, RNN, LanguageModel, load, save
     from .scoring import Score, score
     from .text import Reading, Vocabulary, normalise
-    from .training import Recipe, Run, build_model, fit, load_recipe
+    from .training import Recipe, Run, build_model, fit, load_recipe, resume
 
 _HOME = {
     "errors": ("CorpusError", "ElmanError", "InputError", "ModelFileError", "TrainingDiverged"),
@@ -25,7 +25,7 @@ _HOME = {
     "corpora": ("Corpus", "load_corpus"),
     "text": ("Reading", "Vocabulary", "normalise"),
     "model": ("GRU", "LSTM", "RNN", "LanguageModel", "load", "save"),
-    "training": ("Recipe", "Run", "build_model", "fit", "load_recipe"),
+    "training": ("Recipe", "Run", "build_model", "fit", "load_recipe", "resume"),
     "generation": ("Beam", "Sampling", "beam_search", "generate", "stream"),
     "scoring": ("Score", "score"),
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
+import re
 import secrets
 import stat
 from contextlib import suppress
@@ -47,9 +49,21 @@ def write_atomically(path: str | Path, data: bytes) -> None:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
 
 
+def clear_unfinished(path: str | Path) -> None:
+    """Remove what `write_atomically` left beside `path` where it was killed. For one who alone writes there."""
+    target = Path(path)
+    for beside in target.parent.glob(f".{glob.escape(target.name[:100])}.*"):
+        if re.fullmatch("[0-9a-f]{12}", beside.name.rpartition(".")[2]):
+            beside.unlink(missing_ok=True)
+
+
 def append_line(path: str | Path, line: str) -> None:
     """Add `line` and a line end to a file: whole, or not at all."""
-    data = line.encode("utf-8", "backslashreplace") + b"\n"
+    append_bytes(path, line.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def append_bytes(path: str | Path, data: bytes) -> None:
+    """Add `data` to a file: whole, or not at all."""
     with open(path, "ab", buffering=0) as file:
         before = file.seek(0, os.SEEK_END)
         try:

@@ -44,6 +44,14 @@ void check_ids(const int64_t* ids, int64_t count, int64_t first, int64_t end, co
 
 void check_dropout(double p) { expect(p >= 0.0 && p < 1.0, "p must be in [0, 1)"); }
 
+// (p, hidden, output, weights, seed, offset), as in Dropout.
+using Drops = std::tuple<double, double, double, double, uint64_t, uint64_t>;
+Dropout dropout_of(const Drops& d) {
+  auto [p, hidden, output, weights, seed, offset] = d;
+  for (double share : {p, hidden, output, weights}) check_dropout(share);
+  return {p, seed, offset, hidden, output, weights};
+}
+
 // --- one layer ---
 
 // What forward and backward share: the sizes, and the layer's input and weights.
@@ -231,6 +239,30 @@ void adamw(const std::vector<Floats>& params, const std::vector<Floats>& grads, 
                   adam_numbers(step, lr, beta1, beta2, eps, weight_decay, scale));
 }
 
+// w, g, m: (blocks * rows, columns).
+void muon(Floats w, Floats g, Floats m, int64_t blocks, double lr, double momentum, double weight_decay, float scale) {
+  Arrays a;
+  Muon k{};
+  k.w = a.out(w, "w", {-1, -1});
+  int64_t rows = a.size(0);
+  k.columns = a.size(1);
+  expect(blocks > 0 && rows % blocks == 0, "blocks must divide the rows");
+  k.blocks = blocks, k.rows = rows / blocks;
+  k.g = a.in(g, "g", {rows, k.columns});
+  k.m = a.out(m, "m", {rows, k.columns});
+  k.scale = scale, k.momentum = float(momentum), k.decay = float(1.0 - lr * weight_decay);
+  k.step_size = float(lr * muon_factor(k.rows, k.columns));
+  Native native;
+  kernels().muon(k);
+}
+
+void average(const std::vector<Floats>& params, const std::vector<Floats>& averages, double keep) {
+  Lists lists;
+  std::vector<float*> p = lists.take(params, "params", false), m = lists.take(averages, "averages", true);
+  Native native;
+  kernels().average({int64_t(p.size()), lists.sizes.data(), p.data(), nullptr, m.data(), nullptr}, float(1.0 - keep));
+}
+
 // --- element by element ---
 
 void dropout(Floats x, Floats y, double p, uint64_t seed, uint64_t offset) {
@@ -305,40 +337,46 @@ class Network {
     run_layers(model_, batch.T, batch.B, batch.ids, batch.h, batch.c, to, c_to);
   }
 
-  float loss_and_grads(Ids ids, Ids targets, Floats h, MaybeFloats c, double p, uint64_t seed, uint64_t offset,
+  float loss_and_grads(Ids ids, Ids targets, Floats h, MaybeFloats c, const Drops& drops,
                        const std::vector<Floats>& grads) {
     Arrays a;
     const Batch batch = take(a, ids, h, c, {targets.object}, true);
-    check_dropout(p);
+    const Dropout dropout = dropout_of(drops);
     std::vector<int64_t> sizes = model_.sizes();
     expect(grads.size() == sizes.size(), "a gradient for each weight");
     std::vector<float*> to;
     for (size_t i = 0; i < sizes.size(); ++i) to.push_back(a.out(grads[i], "grads", {sizes[i]}));
     Native native;
     std::lock_guard<std::mutex> lock(busy_);
-    return elman::loss_and_grads(model_, memory_, batch, {p, seed, offset}, to);
+    return elman::loss_and_grads(model_, memory_, batch, dropout, to);
   }
 
-  std::tuple<float, double, std::vector<double>> step(Ids ids, Ids targets, Floats h, MaybeFloats c, double p,
-                                                      uint64_t seed, uint64_t offset, double lr, double clip,
+  std::tuple<float, double, std::vector<double>> step(Ids ids, Ids targets, Floats h, MaybeFloats c,
+                                                      const Drops& drops, double lr, double clip,
                                                       const std::vector<Floats>& exp_avg,
                                                       const std::vector<Floats>& exp_avg_sq, int64_t step,
-                                                      double weight_decay, double beta1, double beta2, double eps) {
+                                                      double weight_decay, double beta1, double beta2, double eps,
+                                                      const std::vector<bool>& muon, double momentum,
+                                                      const std::vector<Floats>& average, double average_keep) {
     Arrays a;
     const Batch batch = take(a, ids, h, c, {targets.object}, true);
-    check_dropout(p);
-    Update update{!exp_avg.empty(), lr, weight_decay, clip, beta1, beta2, eps, step, {}, {}};
+    const Dropout dropout = dropout_of(drops);
+    Update update{!exp_avg.empty(), lr, weight_decay, clip, beta1, beta2, eps, step, {}, {}, momentum, muon, {}, average_keep};
     std::vector<int64_t> sizes = model_.sizes();
     expect(exp_avg.size() == exp_avg_sq.size() && (exp_avg.empty() || exp_avg.size() == sizes.size()),
            "averages for each weight, or none");
     expect(step >= 1, "step counts from 1");
+    expect(muon.empty() || (muon.size() == sizes.size() && !exp_avg.empty()), "muon: for each weight, with averages");
+    expect(average.empty() || average.size() == sizes.size(), "an average for each weight, or none");
     for (size_t i = 0; i < exp_avg.size(); ++i) {
       update.m.push_back(a.out(exp_avg[i], "exp_avg", {sizes[i]}));
-      update.v.push_back(a.out(exp_avg_sq[i], "exp_avg_sq", {sizes[i]}));
+      bool by_muon = !muon.empty() && muon[i];
+      update.v.push_back(a.out(exp_avg_sq[i], "exp_avg_sq", {by_muon ? 0 : sizes[i]}));
     }
+    for (size_t i = 0; i < average.size(); ++i) update.average.push_back(a.out(average[i], "average", {sizes[i]}));
     Native native;
     std::lock_guard<std::mutex> lock(busy_);
-    StepResult result = train_step(model_, memory_, batch, {p, seed, offset}, update);
+    StepResult result = train_step(model_, memory_, batch, dropout, update);
     return {result.loss, result.norm, result.layer_norms};
   }
 
@@ -469,6 +507,9 @@ NB_MODULE(_cpu, m) {
   m.def("sgd", &sgd, nb::kw_only(), "params"_a, "grads"_a, "lr"_a, "scale"_a);
   m.def("adamw", &adamw, nb::kw_only(), "params"_a, "grads"_a, "exp_avg"_a, "exp_avg_sq"_a, "step"_a, "lr"_a,
         "beta1"_a, "beta2"_a, "eps"_a, "weight_decay"_a, "scale"_a);
+  m.def("muon", &muon, nb::kw_only(), "w"_a, "g"_a, "m"_a, "blocks"_a, "lr"_a, "momentum"_a, "weight_decay"_a,
+        "scale"_a);
+  m.def("average", &average, nb::kw_only(), "params"_a, "averages"_a, "keep"_a);
   m.def("dropout", &dropout, nb::kw_only(), "x"_a, "y"_a, "p"_a, "seed"_a, "offset"_a);
   m.def("philox", &philox, nb::kw_only(), "words"_a, "seed"_a, "offset"_a);
   m.def("exp", &pointwise<0>, nb::kw_only(), "x"_a, "y"_a);
@@ -483,10 +524,9 @@ NB_MODULE(_cpu, m) {
       .def("run", &Network::run, nb::kw_only(), "ids"_a, "h"_a, "c"_a.none(), "hidden"_a,
            "cells"_a.none() = nb::none())
       .def("loss_and_grads", &Network::loss_and_grads, nb::kw_only(), "ids"_a, "targets"_a, "h"_a, "c"_a.none(),
-           "p"_a, "seed"_a, "offset"_a, "grads"_a)
-      .def("step", &Network::step, nb::kw_only(), "ids"_a, "targets"_a, "h"_a, "c"_a.none(), "p"_a, "seed"_a,
-           "offset"_a, "lr"_a, "clip"_a, "exp_avg"_a, "exp_avg_sq"_a, "step"_a, "weight_decay"_a, "beta1"_a,
-           "beta2"_a, "eps"_a)
+           "dropout"_a, "grads"_a)
+      .def("step", &Network::step, nb::kw_only(), "ids"_a, "targets"_a, "h"_a, "c"_a.none(), "dropout"_a, "lr"_a, "clip"_a, "exp_avg"_a, "exp_avg_sq"_a, "step"_a, "weight_decay"_a, "beta1"_a,
+           "beta2"_a, "eps"_a, "muon"_a, "momentum"_a, "average"_a, "average_keep"_a)
       .def("fingerprint", &Network::fingerprint);
   nb::class_<PyPacked>(m, "Packed").def(nb::init<const Network&>(), "network"_a);
   nb::class_<PyDecoder>(m, "Decoder")

@@ -26,6 +26,7 @@ namespace {
 #include "output.h"
 #include "loss.h"
 #include "update.h"
+#include "muon.h"
 #include "random.h"
 #include "choose.h"
 #include "decoder.h"
@@ -36,7 +37,7 @@ namespace {
 extern const Table table;
 const Table table = {
     ELMAN_STRING(ELMAN_ISA_NAME), forward, backward, linear, linear_backward, loss,        loss_backward, squares,
-    sgd,                          adamw,   dropout,  philox, math,            log_softmax, decoder_pack,
+    sgd,                          adamw,   muon,     average, dropout,  philox, math,            log_softmax, decoder_pack,
     decoder_pack_output, decoder_read, decoder_generate, choose, fma_peak,
 };
 

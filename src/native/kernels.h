@@ -112,6 +112,16 @@ struct Adam {
   float beta1, one_minus_beta1, beta2, one_minus_beta2, eps, decay, correction2, step_size, scale;
 };
 
+// An update of one weight by Muon: blocks of (rows, columns) under each other, one for each gate, each made orthogonal by
+// itself.
+struct Muon {
+  int64_t blocks, rows, columns;
+  float *w, *m;                    // (blocks * rows, columns): the weight and its momentum
+  const float* g;                  // its gradient
+  float scale;                     // of the gradient, as clipping says
+  float momentum, decay, step_size;
+};
+
 // A model packed for stepping one token at a time; the buffers belong to cpu.py's Decoder.
 struct DecoderLayer {
   const float* packed_hh;          // pack_hh
@@ -151,6 +161,8 @@ struct Table {
   void (*squares)(const Tensors&, double* sums);  // of the elements of p, chunk by chunk
   void (*sgd)(const Tensors&, float lr, float scale);
   void (*adamw)(const Tensors&, const Adam&);
+  void (*muon)(const Muon&);
+  void (*average)(const Tensors&, float share);  // m moves to p by this share of what lies between them
   // keep element i iff its Philox word is at least `threshold` (0 .. 2^32)
   void (*dropout)(const float* x, float* y, int64_t n, uint64_t seed, uint64_t offset, uint64_t threshold, float scale);
   void (*philox)(uint32_t* words, int64_t n, uint64_t seed, uint64_t offset);

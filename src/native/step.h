@@ -25,13 +25,17 @@ struct Model {
   // Every weight: layer by layer w_ih, w_hh, b_ih, b_hh, then w_out, b_out; what is null is left out.
   std::vector<float*> weights() const;
   std::vector<int64_t> sizes() const;
+  int64_t columns(int64_t weight) const;  // of one of weights(): 1 for a bias
   int64_t weights_per_layer() const { return layers[0].b_ih ? 4 : 2; }
 };
 
-// Dropout between layers: the masks of layers 1 .. L-1, (T, B, H) each, follow each other in the stream from `offset`.
+// What a step drops: shares, 0 for none. The masks follow each other in the stream from `offset`, those of a share of 0 left
+// out: of the inputs of layers 1 .. L-1, (T, B, H) each; of the same, (B, H) each, one for all steps; of the last output,
+// (B, H), one for all steps; of the recurrent weights of every layer, (GH, H) each.
 struct Dropout {
-  double p;  // 0: none
+  double p;
   uint64_t seed, offset;
+  double hidden = 0.0, output = 0.0, weights = 0.0;
 };
 
 // One mask: element i of x is kept iff word offset + i of the seed's stream is at least p 2^32, and scaled by 1 / (1 - p).
@@ -40,6 +44,10 @@ struct Mask {
   float scale;
   void apply(const float* x, float* y, int64_t size) const {
     kernels().dropout(x, y, size, seed, offset, threshold, scale);
+  }
+  // The same mask for each of T parts.
+  void apply_to_all(const float* x, float* y, int64_t T, int64_t size) const {
+    for (int64_t t = 0; t < T; ++t) apply(x + t * size, y + t * size, size);
   }
 };
 Mask mask(double p, uint64_t seed, uint64_t offset);
@@ -71,12 +79,19 @@ void run_layers(const Model& model, int64_t T, int64_t B, const int64_t* ids, fl
 float loss_and_grads(const Model& model, Workspace& memory, const Batch& batch, const Dropout& dropout,
                      const std::vector<float*>& grads);
 
+// The factor that gives Muon's update of a (rows, columns) block, whose singular values are 1, the size of one of Adam's.
+double muon_factor(int64_t rows, int64_t columns);
+
 struct Update {
   bool adam;                         // else SGD
   double lr, weight_decay, clip;     // clip: 0 for none
   double beta1, beta2, eps;
   int64_t step;                      // from 1
   std::vector<float*> m, v;          // Adam's averages of every weight
+  double momentum;                   // Muon's
+  std::vector<bool> muon;            // which weights it updates, with their momentum in m; empty: none
+  std::vector<float*> average;       // of every weight; empty: none is kept
+  double average_keep;               // what a step keeps of it
 };
 
 struct StepResult {

@@ -1,4 +1,4 @@
-// What happens to parameters between two steps: the gradient's norm, SGD, AdamW. And two things that only tests and
+// What happens to parameters between two steps: the gradient's norm, SGD, AdamW, the average of the weights. And two things that only tests and
 // benchmarks call.
 #pragma once
 
@@ -57,6 +57,18 @@ void adamw(const Tensors& tensors, const Adam& a) {
       store_n(m + j, mean, n);
       store_n(v + j, square, n);
       store_n(p + j, sub(decayed, mul(div(mean, below), set1(a.step_size))), n);
+    }
+  });
+}
+
+void average(const Tensors& tensors, float share) {
+  for_chunks(tensors, [&](int64_t i, int64_t at, int64_t count, int64_t) {
+    const float* p = tensors.p[i] + at;
+    float* m = tensors.m[i] + at;
+    for (int64_t j = 0; j < count; j += 16) {
+      int64_t n = count - j;
+      v16 mean = load_n(m + j, n);
+      store_n(m + j, add(mean, mul(sub(load_n(p + j, n), mean), set1(share))), n);
     }
   });
 }

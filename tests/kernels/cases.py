@@ -207,6 +207,29 @@ def _adamw() -> list[Array]:
     return [*params, *m, *v]
 
 
+def muon(w: Array, g: Array, m: Array, blocks: int, **changes: float) -> None:
+    settings = {"lr": 0.01, "momentum": 0.95, "weight_decay": 0.0, "scale": 1.0} | changes
+    _cpu.muon(w=w, g=g, m=m, blocks=blocks, **settings)
+
+
+def _muon() -> list[Array]:
+    """Square, wide and tall blocks; of one panel, of several, and of one row."""
+    result = []
+    for blocks, rows, columns in ((3, 70, 70), (1, 41, 300), (2, 90, 33), (4, 1, 5), (1, 1, 1)):
+        w, m = numbers((blocks * rows, columns), 30), numbers((blocks * rows, columns), 31, 0.0)
+        for step in (1, 2):
+            muon(w, numbers(w.shape, 40 + step), m, blocks, weight_decay=0.1, scale=0.7)
+        result += [w, m]
+    return result
+
+
+def _average() -> list[Array]:
+    averages = arrays(50)
+    for step in (1, 2):
+        _cpu.average(params=arrays(30 + 100 * step), averages=averages, keep=0.9)
+    return averages
+
+
 def philox(seed: int, offset: int, count: int) -> Array:
     """uint32 (count,) of the kernel's words."""
     words = np.empty(count, dtype=np.uint32)
@@ -241,6 +264,8 @@ OPERATIONS: dict[str, Callable[[], list[Array]]] = {
     "norm": _norm,
     "sgd": _sgd,
     "adamw": _adamw,
+    "muon": _muon,
+    "average": _average,
     "dropout": lambda: [kernels.dropout(numbers((5, 77, 101), 15), 0.3, 2**64 - 5, 6)],
     "philox": lambda: [philox(2**63 + 1, 3, 20_001).view(np.int32)],
     "log-softmax": lambda: [kernels.log_softmax(numbers((3, 77), 16, 20.0))],
@@ -255,6 +280,10 @@ RECIPES: dict[str, dict] = {
     "gru": {"cell": "gru", "num_layers": 2, "dropout": 0.3, "init_std": None, "optimizer": "adamw",
             "weight_decay": 0.01, "lr": 0.01},
     "lstm": {"cell": "lstm", "init_std": None, "optimizer": "adam", "lr": 0.01, "partition": "random"},
+    "gru muon": {"cell": "gru", "num_layers": 2, "init_std": None, "optimizer": "muon", "lr": 0.01,
+                 "weight_decay": 0.01, "schedule": "cosine", "warmup": 5, "average": 0.9},
+    "lstm drops": {"cell": "lstm", "num_layers": 2, "init_std": None, "optimizer": "adam", "lr": 0.01, "dropout": 0.1,
+                   "hidden_dropout": 0.2, "output_dropout": 0.3, "weight_dropout": 0.4},
 }  # fmt: skip
 
 

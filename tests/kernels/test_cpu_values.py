@@ -186,7 +186,17 @@ def test_log_softmax():
 # --- a whole model ---
 
 
-@pytest.mark.parametrize("dropout", [None, kernels.Dropout(0.3, 5, 2)], ids=["plain", "dropout"])
+DROPOUTS = {
+    "plain": None,
+    "dropout": kernels.Dropout(0.3, 5, 2),
+    "hidden": kernels.Dropout(0.0, 5, 3, hidden=0.4),
+    "output": kernels.Dropout(0.0, 5, 3, output=0.4),
+    "weights": kernels.Dropout(0.0, 5, 3, weights=0.4),
+    "all": kernels.Dropout(0.2, 5, 2, 0.3, 0.4, 0.5),
+}
+
+
+@pytest.mark.parametrize("dropout", DROPOUTS.values(), ids=DROPOUTS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_loss_and_grads_of_a_model(cell, dropout):
     corpus = elman.Corpus("t", "abcdefghij", "none", "here")
@@ -210,6 +220,22 @@ def test_loss_and_grads_of_a_model(cell, dropout):
 
 
 # --- dropout and the updates ---
+
+
+def test_what_is_dropped_is_dropped_through_a_sequence():
+    """A unit that is dropped at every step leaves no gradient of the weights that read it."""
+    corpus = elman.Corpus("t", "abcdefghij", "none", "here")
+    network = elman.build_model(corpus, cell="rnn_tanh", hidden_size=60, init_std=None).network
+    ids, state = integers((9, 1), 11, 1), (numbers((1, 1, 60), 3),)
+    drops = kernels.Dropout(0.0, 5, 0, output=0.5)
+    grads = kernels.loss_and_grads(network, ids, ids, state, drops)[2]
+    kept = kernels.dropout(np.ones(60, dtype=np.float32), 0.5, 5, 0) > 0
+    assert np.array_equal((grads[4] != 0).any(0), kept)
+    drops = kernels.Dropout(0.0, 5, 0, weights=0.5)
+    grads = kernels.loss_and_grads(network, ids, ids, state, drops)[2]
+    kept = kernels.dropout(np.ones((60, 60), dtype=np.float32), 0.5, 5, 0) > 0
+    assert np.array_equal(grads[1] != 0, kept)
+    assert drops.words(network, 9, 1) == {"p": 0, "hidden": 0, "output": 0, "weights": 3600}
 
 
 def test_dropout_is_the_references_mask():

@@ -13,7 +13,7 @@ import typer
 from .. import __version__
 from ..errors import ElmanError, InputError
 from ..text import visible
-from . import compress, generate, info, inspect, score, train
+from . import compress, generate, info, inspect, runs, score, train
 from .console import out
 
 app = typer.Typer(
@@ -30,6 +30,8 @@ for command in (
     compress.compress,
     compress.decompress,
     compress.get,
+    runs.runs,
+    runs.plot,
     info.info,
     info.corpora,
     info.recipes,

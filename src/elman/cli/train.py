@@ -10,25 +10,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError, TrainingDiverged
-from .console import Bytes, Encoding, EncodingErrors, Json, err, out, write_json
+from .console import Bytes, Encoding, EncodingErrors, Json, err, load_model, out, write_json
 from .options import changes, with_recipe_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..corpora import Corpus
-    from ..training import Epoch, Recipe, Step
+    from ..model import LanguageModel
+    from ..training import Epoch, Recipe, Run, Step
 
 
 _RECORD_CHARACTERS = 20_000_000  # to train on, over all epochs, where nobody says how many: a minute or so on two cores
+_MAPPED_BYTES = 100_000_000  # a corpus this large stays on disk
 
 
 @with_recipe_options
 def train(
     corpus: Annotated[
-        str,
-        typer.Argument(help="A named corpus, a file, a folder, a .gz, an http(s) address, or - for stdin."),
-    ] = "traveller",
+        str | None,
+        typer.Argument(
+            help="A named corpus, a file, a folder, a .gz, an http(s) address, or - for stdin.",
+            show_default="traveller",
+        ),
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(help="A packaged recipe or a TOML file; `elman recipes` lists them. Left out: book, or records."),
@@ -41,60 +46,167 @@ def train(
         Path | None, typer.Option(metavar="RUN", help="Folder to write; runs/CORPUS if left out.")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Write over a run that is there.")] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Go on with a run that was stopped or killed, with its own settings."),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="MODEL", help="Start from a model's weights; new characters are added to it."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes of this machine that share the work, at most as many as --shards.")
+    ] = 1,
+    save_every: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Between saves: what a run that is killed loses at most.")
+    ] = 30.0,
     every: Annotated[int, typer.Option(help="Print a line every so many epochs; 0: ten lines.")] = 0,
     as_bytes: Bytes = False,
     encoding: Encoding = None,
     encoding_errors: EncodingErrors = "strict",
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write RUN/tensorboard too, for `tensorboard --logdir`.")
+    ] = False,
     json_: Json = False,
     **settings: Any,
 ) -> None:
-    """Train a model on a text; write RUN/model.safetensors, log.jsonl and curve.svg.
+    """Train a model on a text; write RUN/model.safetensors, checkpoint.safetensors, log.jsonl and curve.svg.
 
-    Example: elman train access.log --records --output runs/log
+    Examples: elman train access.log --records --output runs/log;  elman train --resume runs/log
     """
-    from ..corpora import load_corpus
     from ..training import load_recipe
+    from .workers import working_together
 
     if every < 0:
         raise InputError(f"--every must be at least 0, got {every}")
-    records = records or field is not None
-    chosen = load_recipe(recipe or ("records" if records else "book")).replace(**changes(settings))
+    if not save_every >= 0:
+        raise InputError(f"--save-every must be at least 0, got {save_every}")
+    with working_together(workers, corpus) as ranks:
+        how: dict[str, Any] = {"save_seconds": save_every, "ranks": ranks, "tensorboard": tensorboard}
+        if resume is not None:
+            others = {"--recipe": recipe, "--records": records, "--field": field, "--output": output, "--from": start}
+            others |= {"--overwrite": overwrite, "--bytes": as_bytes, "--encoding": encoding}
+            _resume(resume, corpus, changes(settings), others, every, json_, how)
+            return
+        records = records or field is not None
+        chosen = load_recipe(recipe or ("records" if records else "book")).replace(**changes(settings))
+        model = None
+        if start is not None:
+            model, chosen = _started(start, chosen, settings, records)
+            records, as_bytes = model.reading.records, model.reading.is_bytes
+        reading = {"as_bytes": as_bytes, "encoding": encoding, "encoding_errors": encoding_errors}
+        text = _load(corpus or "traveller", chosen, records, field, reading)
+        if recipe is None and records and settings["epochs"] is None:
+            chosen = chosen.replace(epochs=min(chosen.epochs, max(1, round(_RECORD_CHARACTERS / len(text)))))
+        folder = _run_folder(output, text.name, overwrite) if ranks.rank == 0 else None
+        try:
+            _train(text, chosen, model, every, json_, how | {"output": folder})
+        except BaseException:
+            for empty in (folder, folder.parent) if folder and output is None else ():
+                with suppress(OSError):  # it has something in it
+                    empty.rmdir()
+            raise
+
+
+def _load(corpus: str, recipe: Recipe, records: bool, field: str | None, how: dict[str, Any]) -> Corpus:
+    """The corpus; with its ids on disk, if it is a large file or folder."""
+    from ..corpora import load_corpus, load_mapped, size_on_disk
+
+    if not records and size_on_disk(corpus) >= _MAPPED_BYTES:
+        return load_mapped(corpus, recipe.max_chars, normalisation=recipe.normalisation, **how)
     with _download_bar() as progress:
-        text = load_corpus(
+        return load_corpus(
             corpus,
-            chosen.max_chars,
-            normalisation=chosen.normalisation,
-            as_bytes=as_bytes,
-            encoding=encoding,
-            encoding_errors=encoding_errors,
+            recipe.max_chars,
+            normalisation=recipe.normalisation,
             records=records,
             field=field,
             progress=progress,
+            **how,
         )
-    if recipe is None and records and settings["epochs"] is None:
-        chosen = chosen.replace(epochs=min(chosen.epochs, max(1, round(_RECORD_CHARACTERS / len(text)))))
-    folder = _run_folder(output, text.name, overwrite)
-    try:
-        _train(text, chosen, folder, every or max(1, chosen.epochs // 10), json_)
-    except BaseException:
-        for empty in (folder, folder.parent) if output is None else ():
-            with suppress(OSError):  # it has something in it
-                empty.rmdir()
-        raise
 
 
-def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bool) -> None:
-    from ..kernels import serving
+def _started(path: Path, recipe: Recipe, settings: dict[str, Any], records: bool) -> tuple[LanguageModel, Recipe]:
+    """The model to start from, and the recipe, which says of the model what it is and not what was left to say."""
+    model = load_model(path)
+    layer, reading = model.layer, model.reading
+    fixed = {"cell": layer.cell, "hidden_size": layer.hidden_size, "num_layers": layer.num_layers}
+    fixed["normalisation"] = reading.normalisation
+    for name, value in changes(settings).items():
+        if name in fixed and value != fixed[name]:
+            raise InputError(f"{path} has {name} {fixed[name]}; leave out --{name.replace('_', '-')}, or --from")
+    if records and not reading.records:
+        raise InputError(f"{path} reads one text, not records; leave out --records, or --from")
+    if settings["dropout"] is not None:
+        layer.dropout = recipe.dropout
+    return model, recipe.replace(**fixed, dropout=layer.dropout)
+
+
+def _resume(
+    folder: Path,
+    corpus: str | None,
+    settings: dict[str, Any],
+    others: dict[str, Any],
+    every: int,
+    as_json: bool,
+    how: dict[str, Any],
+) -> None:
+    from ..training import read_checkpoint, resume
+
+    others |= {f"--{name.replace('_', '-')}": value for name, value in settings.items() if name != "epochs"}
+    for name, value in others.items():
+        if value:
+            raise InputError(f"a run that goes on keeps its settings; with --resume leave out {name}")
+    checkpoint = read_checkpoint(folder)
+    if epochs := settings.get("epochs"):
+        checkpoint.run.recipe = checkpoint.run.recipe.replace(epochs=epochs)
+    with _download_bar() as progress:
+        text = checkpoint.corpus(corpus, progress)
+    recipe = checkpoint.run.recipe
+    where = f"after {len(checkpoint.run.log)} of {recipe.epochs} epochs"
+    if checkpoint.means.steps:
+        where += f" and {checkpoint.means.steps} steps"
+    run = checkpoint.run
+    more = f"\ngoing on {where}"
+    _report(lambda **calls: resume(checkpoint, text, **how, **calls), run.model, text, recipe, every, as_json, more)
+
+
+def _train(
+    text: Corpus, recipe: Recipe, start: LanguageModel | None, every: int, as_json: bool, how: dict[str, Any]
+) -> None:
+    from ..model import extend
     from ..training import build_model, fit
-    from ..training.curve import save_curve
 
-    model = build_model(text, settings)
+    if start is None:
+        model, added = build_model(text, recipe), ""
+    else:
+        model = extend(start, text.vocabulary())
+        new = model.reading.vocabulary.symbols[len(start.reading) :]
+        added = f"\n{len(new)} new character{'' if len(new) == 1 else 's'}: {''.join(new)!r}" if new else ""
+    _report(lambda **calls: fit(model, text, recipe, **how, **calls), model, text, recipe, every, as_json, added)
+
+
+def _report(
+    train: Callable[..., Run],
+    model: LanguageModel,
+    text: Corpus,
+    settings: Recipe,
+    every: int,
+    as_json: bool,
+    more: str,
+) -> None:
+    """Train, and say what goes on meanwhile."""
+    from ..kernels import serving
+    from ..training.curve import save_curve
+    from ..training.schedule import best
+
+    every = every or max(1, settings.epochs // 10)
     backend, why = serving()
     say = err if as_json else out
     say.print(
         f"{text.name}: {_size(text)}, {model.vocab_size} in the vocabulary, normalisation {text.normalisation}\n"
         f"{settings.cell} {settings.num_layers} x {settings.hidden_size}, "
-        f"{sum(p.size for p in model.parameters()):,} parameters; backend {backend} ({why})"
+        f"{sum(p.size for p in model.parameters()):,} parameters; backend {backend} ({why}){more}"
     )
     with _training_bar() as (on_step, above):
 
@@ -108,7 +220,10 @@ def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bo
             for prompt, continuation in record.samples.items():
                 above(f"  - {prompt}{continuation}")
 
-        run = fit(model, text, settings, output=folder, on_step=on_step, on_epoch=None if as_json else on_epoch)
+        run = train(on_step=on_step, on_epoch=None if as_json else on_epoch)
+    folder = run.path
+    if folder is None:
+        return  # of another process than the first
     if run.log and math.isinf(run.perplexity):
         raise TrainingDiverged(
             f"training diverged: its perplexity is infinite after epoch {len(run.log)}; {folder}/log.jsonl says when "
@@ -121,13 +236,21 @@ def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bo
         write_json(run.summary() | ending)
         return
     if run.interrupted:
-        out.print(f"stopped after {len(run.log)} of {settings.epochs} epochs; the model is saved")
+        out.print(
+            f"stopped after {len(run.log)} of {settings.epochs} epochs; the model is saved; "
+            f"elman train --resume {folder} goes on"
+        )
+    elif len(run.log) < settings.epochs:
+        out.print(f"ended after {len(run.log)} of {settings.epochs} epochs: the held-out text gets no better")
     files = "model.safetensors  log.jsonl  curve.svg" if run.log else "model.safetensors"
+    lowest = best(run.log)
+    if lowest is not None:
+        out.print(f"best epoch {lowest.epoch}: held-out perplexity {lowest.val_perplexity:.3f}, in best.safetensors")
     out.print(f"{folder}/{files}\ndigest {model.digest()}")
 
 
 def _size(text: Corpus) -> str:
-    size = f"{len(text):,} {'characters' if isinstance(text.text, str) else 'bytes'}"
+    size = f"{len(text):,} {'bytes' if text.is_bytes else 'characters'}"
     if not text.records:
         return size
     ends = text.text.count("\n") if isinstance(text.text, str) else text.text.count(b"\n")
@@ -137,8 +260,10 @@ def _size(text: Corpus) -> str:
 def _run_folder(output: Path | None, corpus: str, overwrite: bool) -> Path:
     """The folder to write: the one asked for, if it is free, or runs/CORPUS, runs/CORPUS-2, ..."""
     if output is not None:
-        if not overwrite and (output / "model.safetensors").exists():
-            raise InputError(f"{output} holds a run already; give another --output, or --overwrite")
+        from ..training.checkpoint import has_checkpoint
+
+        if not overwrite and ((output / "model.safetensors").exists() or has_checkpoint(output)):
+            raise InputError(f"{output} holds a run already; give another --output, --overwrite, or --resume {output}")
         return output
     stem = Path("runs") / Path(corpus).stem
     number, folder = 1, stem

@@ -4,57 +4,26 @@ from __future__ import annotations
 
 import codecs
 import difflib
-import hashlib
+import os
 import sys
 import urllib.parse
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from ..errors import CorpusError
 from ..text import (
     NORMALISATIONS,
-    Reading,
-    Vocabulary,
     json_field,
     normalise,
     record_lines,
     without_blank_lines,
 )
-from .files import Part, Progress, bounded, decode, gunzip, read_file, read_folder
+from .corpus import Corpus
+from .files import Part, Progress, bounded, decode, folder_files, gunzip, read_file, read_folder
+from .mapped import MappedCorpus, load_mapped, release
 from .named import NAMED, corpora, read_named, without_licence
 
-__all__ = ["Corpus", "Progress", "corpora", "load_corpus"]
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """A text to train on."""
-
-    name: str
-    text: str | bytes
-    normalisation: str
-    """What was done to the text: "book" or "none"."""
-    source: str
-    """A path, an address, "bundled" or "standard input"."""
-    records: bool = False
-    """The text is lines that stand for themselves, each with its line end; see `records`."""
-
-    def vocabulary(self) -> Vocabulary:
-        """Of this text's characters; of bytes if the text is bytes."""
-        return Vocabulary.from_text(self.text) if isinstance(self.text, str) else Vocabulary.bytes()
-
-    def reading(self) -> Reading:
-        """How a model of this text reads."""
-        return Reading(self.vocabulary(), self.normalisation, self.records)
-
-    def digest(self) -> str:
-        """SHA-256 of the text as UTF-8, or of the bytes."""
-        data = self.text if isinstance(self.text, bytes) else self.text.encode("utf-8", "surrogatepass")
-        return hashlib.sha256(data).hexdigest()
-
-    def __len__(self) -> int:
-        return len(self.text)
+__all__ = ["Corpus", "MappedCorpus", "Progress", "corpora", "load_corpus", "load_mapped", "release", "size_on_disk"]
 
 
 def load_corpus(
@@ -93,6 +62,11 @@ def load_corpus(
         codecs.lookup(encoding or "utf-8")
     except (LookupError, ValueError):
         raise CorpusError(f"there is no encoding {encoding!r}; examples: utf-8, utf-16, cp1252, latin-1") from None
+    loaded = {
+        "name_or_path": _place(str(name_or_path)), "max_chars": max_chars, "normalisation": normalisation,
+        "as_bytes": as_bytes, "encoding": encoding, "encoding_errors": encoding_errors, "records": records,
+        "field": field,
+    }  # fmt: skip
     name, source, parts = _read(str(name_or_path), progress)
     text: str | bytes
     if as_bytes:
@@ -122,7 +96,25 @@ def load_corpus(
             raise CorpusError(f"max_chars {max_chars} is less than the first record of {source} has; raise it")
     if not text:
         raise CorpusError(f"{source} is empty; expected a text")
-    return Corpus(name, text, normalisation, source, records)
+    return Corpus(name, text, normalisation, source, records, loaded)
+
+
+def _place(name: str) -> str:
+    """The same place, from wherever it is looked for: the whole path of a file."""
+    if name in ("traveller", "-", *NAMED) or name.lower().startswith(("http://", "https://")):
+        return name
+    return os.path.abspath(name)
+
+
+def size_on_disk(name_or_path: str | Path) -> int:
+    """Bytes of a file or folder; 0 for whatever else a corpus may be."""
+    path = Path(name_or_path)
+    if str(name_or_path) in ("traveller", "-", *NAMED):
+        return 0
+    try:
+        return sum(f.stat().st_size for f in folder_files(path)) if path.is_dir() else path.stat().st_size
+    except (OSError, ValueError):  # no such file: loading it says so
+        return 0
 
 
 def _field(text: str, field: str, source: str) -> str:

@@ -18,13 +18,18 @@ Progress = Callable[[int, int | None, str], None]
 """Called with bytes so far, bytes in all if known, and the address that is downloaded."""
 
 _MOST = 4 << 30  # bytes of a file, an answer or an unpacked .gz: more would not fit in memory as text
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
-          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+         (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 Part = tuple[str, bytes]
 """Where it came from, and what was there."""
 
 
 def read_folder(path: Path) -> list[Part]:
+    """What is in `folder_files`."""
+    return [(str(f), read_file(f)) for f in folder_files(path)]
+
+
+def folder_files(path: Path) -> list[Path]:
     """All regular files below `path` that are not hidden, in order of their paths."""
     try:
         files = sorted(
@@ -34,7 +39,7 @@ def read_folder(path: Path) -> list[Part]:
         raise CorpusError(f"{path}: its folders are nested too deep to be read; give one further down") from None
     if not files:
         raise CorpusError(f"{path} is a folder with no files in it; give one with text files")
-    return [(str(f), read_file(f)) for f in files]
+    return files
 
 
 def read_file(path: Path) -> bytes:
@@ -79,7 +84,7 @@ def gunzip(data: bytes, source: str) -> bytes:
 
 def decode(data: bytes, source: str, encoding: str | None, errors: str) -> str:
     """Text of bytes, without the mark at its beginning, which says the encoding where none is given."""
-    marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    marked = next((name for mark, name in MARKS if data.startswith(mark)), None)
     encoding = encoding or marked or "utf-8"
     try:
         return data.decode(encoding, errors).removeprefix("\ufeff")

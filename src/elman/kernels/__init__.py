@@ -35,7 +35,7 @@ from .backend import (
 __all__ = [
     "CELLS", "Array", "Backend", "Cell", "Decoder", "Dropout", "Network", "State", "StepResult", "Stepper", "Update",
     "Weights", "cross_entropy", "decoder", "dropout", "exp", "grad_norm", "has_native", "linear", "log_softmax",
-    "loss_and_grads", "recurrent", "run", "run_cells", "serving", "stepper", "tanh", "use",
+    "loss_and_grads", "recurrent", "run", "run_cells", "serving", "stepper", "tanh", "update", "use",
 ]  # fmt: skip
 
 _backends: dict[str, Backend] = {"reference": cast(Backend, reference)}
@@ -144,6 +144,15 @@ def loss_and_grads(
         grads: of `network.weights()`, in that order.
     """
     return _serve().loss_and_grads(network, ids, targets, state, dropout)
+
+
+def update(network: Network, grads: Sequence[Array], how: Update, sound: bool = True) -> tuple[float, list[float]]:
+    """Clip and apply gradients of `network.weights()`, unless they are not finite or `sound` is false.
+
+    Returns:
+        norm, layer_norms: as in StepResult. The bits are those of a Stepper with these gradients.
+    """
+    return _serve().update(network, grads, how, sound)
 
 
 def stepper(network: Network) -> Stepper:

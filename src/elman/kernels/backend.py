@@ -62,9 +62,24 @@ class Network:
     def hidden_size(self) -> int:
         return self.weight.shape[1]
 
+    def groups(self, of_weights: Sequence[Array]) -> list[Sequence[Array]]:
+        """What belongs to each layer, the lowest first, and to the output, of a list like `weights()`."""
+        each = 4 if self.layers[0][2] is not None else 2
+        cuts = [i * each for i in range(len(self.layers) + 1)]
+        return [of_weights[a:b] for a, b in zip(cuts, [*cuts[1:], len(of_weights)], strict=True)]
+
     def weights(self) -> list[Array]:
         """All of them: layer by layer w_ih, w_hh, b_ih, b_hh, then those of the output."""
         return [w for group in (*self.layers, (self.weight, self.bias)) for w in group if w is not None]
+
+    def matrices(self) -> list[bool]:
+        """Which of `weights()` are matrices between hidden units: not a look-up of tokens, the output or a bias."""
+        return [
+            w is not None and w.ndim == 2 and not (layer == 0 and part == 0)
+            for layer, group in enumerate(self.layers)
+            for part, w in enumerate(group)
+            if w is not None
+        ] + [False] * (1 if self.bias is None else 2)
 
     def begin_state(self, batch_size: int) -> State:
         """Zeros (L, B, H), for the start of a text."""
@@ -74,12 +89,34 @@ class Network:
 
 @dataclass(frozen=True)
 class Dropout:
-    """Dropout between layers, while training: the masks of layers 1 .. L-1, (T, B, H) each, follow each other in the
-    stream of `seed` from word `offset` on."""
+    """What a step of training drops: shares, 0 for none. Their masks follow each other in the stream of `seed` from
+    word `offset` on, in the order of `words`."""
 
     p: float
+    """Of what each layer above the first reads, (T, B, H)."""
     seed: int
     offset: int
+    hidden: float = 0.0
+    """Of the same, but one mask (B, H) for all T steps."""
+    output: float = 0.0
+    """Of the last layer's output, one mask (B, H) for all T steps."""
+    weights: float = 0.0
+    """Of every layer's w_hh, (GH, H)."""
+
+    def words(self, network: Network, steps: int, rows: int) -> dict[str, int]:
+        """How many words the masks of each kind take, for a batch of (steps, rows); in their order."""
+        state, layers = rows * network.hidden_size, len(network.layers)
+        weights = network.cell.gates * network.hidden_size**2
+        counts = {"p": (layers - 1) * steps * state, "hidden": (layers - 1) * state, "output": state}
+        counts["weights"] = layers * weights
+        return {kind: count if getattr(self, kind) else 0 for kind, count in counts.items()}
+
+    def begins(self, network: Network, steps: int, rows: int) -> dict[str, int]:
+        """The word at which the masks of each kind begin."""
+        begins, at = {}, self.offset
+        for kind, count in self.words(network, steps, rows).items():
+            begins[kind], at = at, at + count
+        return begins
 
 
 @dataclass(frozen=True)
@@ -100,6 +137,14 @@ class Update:
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
+    muon: Sequence[bool] = ()
+    """Which weights Muon updates, with their momentum in `exp_avg`, and no `exp_avg_sq`; empty: none."""
+    momentum: float = 0.95
+    """Muon's."""
+    average: Sequence[Array] = ()
+    """An average of each weight over the steps, float32 (size,); empty: none is kept."""
+    average_keep: float = 0.0
+    """What a step keeps of it; the rest comes from the new weights."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +162,14 @@ class StepResult:
 class Stepper(Protocol):
     """Trains one network, batch after batch."""
 
+    @property
+    def state(self) -> State:
+        """(L, B, H) each, after the last batch: what the next one goes on from unless it is fresh."""
+        ...
+
+    @state.setter
+    def state(self, value: State) -> None: ...
+
     def step(self, ids: Array, targets: Array, fresh: bool, dropout: Dropout | None, update: Update) -> StepResult:
         """Forward, loss, backward, clip and update.
 
@@ -127,7 +180,7 @@ class Stepper(Protocol):
         ...
 
     def sync(self) -> None:
-        """Bring the weights to the network's arrays, where they have been elsewhere."""
+        """Bring the weights, and what the updates keep, to their arrays, where they have been elsewhere."""
         ...
 
 
@@ -154,6 +207,9 @@ class Backend(Protocol):
     def loss_and_grads(
         self, network: Network, ids: Array, targets: Array, state: State, dropout: Dropout | None
     ) -> tuple[float, State, list[Array]]: ...
+    def update(
+        self, network: Network, grads: Sequence[Array], how: Update, sound: bool
+    ) -> tuple[float, list[float]]: ...
     def stepper(self, network: Network) -> Stepper: ...
     def decoder(self, network: Network, batch_size: int) -> Decoder: ...
     def dropout(self, x: Array, p: float, seed: int, offset: int) -> Array: ...

@@ -3,6 +3,7 @@ docs/arithmetic.md."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
@@ -54,6 +55,11 @@ def _ids(x: Array) -> Array:
 
 def _second(state: State) -> Array | None:
     return state[1] if len(state) > 1 else None
+
+
+def _drops(dropout: Dropout | None) -> tuple[float, float, float, float, int, int]:
+    d = dropout or Dropout(0.0, 0, 0)
+    return d.p, d.hidden, d.output, d.weights, d.seed, d.offset
 
 
 def recurrent(cell: Cell, x: Array, state: State, weights: Weights) -> tuple[Array, State]:
@@ -116,9 +122,7 @@ def loss_and_grads(
         targets=_ids(targets),
         h=last[0],
         c=_second(last),
-        p=dropout.p if dropout else 0.0,
-        seed=dropout.seed if dropout else 0,
-        offset=dropout.offset if dropout else 0,
+        dropout=_drops(dropout),
         grads=[g.reshape(-1) for g in grads],
     )
     return mean, last, grads
@@ -128,22 +132,20 @@ class NativeStepper:
     """A Stepper: one native call for each step, the state updated in place."""
 
     def __init__(self, network: Network) -> None:
-        self._network, self._handle, self._state = network, _network(network), network.begin_state(0)
+        self._network, self._handle, self.state = network, _network(network), network.begin_state(0)
 
     def step(self, ids: Array, targets: Array, fresh: bool, dropout: Dropout | None, update: Update) -> StepResult:
         rows = ids.shape[1]
         if fresh:
-            self._state = self._network.begin_state(rows)
-        elif rows < self._state[0].shape[1]:
-            self._state = tuple(np.ascontiguousarray(part[:, :rows]) for part in self._state)
+            self.state = self._network.begin_state(rows)
+        elif rows < self.state[0].shape[1]:
+            self.state = tuple(np.ascontiguousarray(part[:, :rows]) for part in self.state)
         loss, norm, layer_norms = self._handle.step(
             ids=ids,
             targets=targets,
-            h=self._state[0],
-            c=_second(self._state),
-            p=dropout.p if dropout else 0.0,
-            seed=dropout.seed if dropout else 0,
-            offset=dropout.offset if dropout else 0,
+            h=self.state[0],
+            c=_second(self.state),
+            dropout=_drops(dropout),
             lr=update.lr,
             clip=update.clip or 0.0,
             exp_avg=update.exp_avg,  # type: ignore[arg-type]
@@ -153,10 +155,42 @@ class NativeStepper:
             beta1=update.beta1,
             beta2=update.beta2,
             eps=update.eps,
+            muon=list(update.muon),
+            momentum=update.momentum,
+            average=update.average,  # type: ignore[arg-type]
+            average_keep=update.average_keep,
         )
         return StepResult(loss, norm, layer_norms)
 
     def sync(self) -> None: ...
+
+
+def update(network: Network, grads: Sequence[Array], how: Update, sound: bool) -> tuple[float, list[float]]:
+    norm, layer_norms = grad_norm(grads), [grad_norm(part) for part in network.groups(grads)]
+    if not (sound and math.isfinite(norm)):
+        return norm, layer_norms
+    scale = float(np.float32(how.clip / norm)) if how.clip and norm > how.clip else 1.0
+    weights, flat = network.weights(), [_floats(g).reshape(-1) for g in grads]
+    params = [w.reshape(-1) for w in weights]
+    if not how.exp_avg:
+        _cpu.sgd(params=params, grads=flat, lr=how.lr, scale=scale)
+    else:
+        by_muon = how.muon or [False] * len(params)
+        for w, g, m, muon in zip(weights, flat, how.exp_avg, by_muon, strict=True):
+            if muon:
+                _cpu.muon(
+                    w=w, g=g.reshape(w.shape), m=m.reshape(w.shape), blocks=network.cell.gates, lr=how.lr,
+                    momentum=how.momentum, weight_decay=how.weight_decay, scale=scale,
+                )  # fmt: skip
+        others = [i for i, muon in enumerate(by_muon) if not muon]
+        lists = {"params": params, "grads": flat, "exp_avg": how.exp_avg, "exp_avg_sq": how.exp_avg_sq}
+        _cpu.adamw(
+            **{name: [values[i] for i in others] for name, values in lists.items()}, step=how.step, lr=how.lr,
+            beta1=how.beta1, beta2=how.beta2, eps=how.eps, weight_decay=how.weight_decay, scale=scale,
+        )  # fmt: skip
+    if how.average:
+        _cpu.average(params=params, averages=list(how.average), keep=how.average_keep)
+    return norm, layer_norms
 
 
 def stepper(network: Network) -> NativeStepper:

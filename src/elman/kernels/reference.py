@@ -173,18 +173,44 @@ def cross_entropy(hidden: Array, weight: Array, bias: Array | None, targets: Arr
 # --- a whole model ---
 
 
-def _traces(network: Network, ids: Array, state: State, dropout_: Dropout | None) -> list[_Trace]:
+def _traces(network: Network, ids: Array, state: State, masks: _Masks | None = None) -> list[_Trace]:
     traces, x = [], ids
     for layer, weights in enumerate(network.layers):
-        if layer and dropout_:
-            x = _mask_of(dropout_, layer, x)
+        if masks:
+            x, weights = masks.of_input(layer, x), masks.of_weights(layer, weights)
         traces.append(_forward(network.cell, x, tuple(part[layer] for part in state), weights))
         x = traces[-1].output
     return traces
 
 
-def _mask_of(settings: Dropout, layer: int, x: Array) -> Array:
-    return dropout(x, settings.p, settings.seed, settings.offset + (layer - 1) * x.size)
+class _Masks:
+    """The masks of one step, applied to what goes forward and to the gradients that come back."""
+
+    def __init__(self, settings: Dropout, network: Network, steps: int, rows: int) -> None:
+        self.settings, self.begins = settings, settings.begins(network, steps, rows)
+
+    def _mask(self, kind: str, index: int, x: Array, together: bool = False) -> Array:
+        """together: one mask for all of x's first axis."""
+        share, size = getattr(self.settings, kind), x[0].size if together else x.size
+        if not share or not x.size:
+            return x
+        begin = self.begins[kind] + index * size
+        parts = x if together else x[None]
+        masked = [dropout(part, share, self.settings.seed, begin) for part in parts]
+        return np.stack(masked) if together else masked[0]
+
+    def of_input(self, layer: int, x: Array) -> Array:
+        return self._mask("hidden", layer - 1, self._mask("p", layer - 1, x), together=True) if layer else x
+
+    def of_output(self, x: Array) -> Array:
+        return self._mask("output", 0, x, together=True)
+
+    def of_recurrent(self, layer: int, w_hh: Array) -> Array:
+        return self._mask("weights", layer, w_hh)
+
+    def of_weights(self, layer: int, weights: Weights) -> Weights:
+        w_ih, w_hh, b_ih, b_hh = weights
+        return w_ih, self.of_recurrent(layer, w_hh), b_ih, b_hh
 
 
 def _last(traces: list[_Trace]) -> State:
@@ -192,12 +218,12 @@ def _last(traces: list[_Trace]) -> State:
 
 
 def run(network: Network, ids: Array, state: State) -> tuple[Array, State]:
-    traces = _traces(network, ids, state, None)
+    traces = _traces(network, ids, state)
     return traces[-1].output, _last(traces)
 
 
 def run_cells(network: Network, ids: Array, state: State) -> tuple[Array, Array, State]:
-    traces = _traces(network, ids, state, None)
+    traces = _traces(network, ids, state)
     cells = [after[1] for after in traces[-1].states[1:]]
     return traces[-1].output, np.stack(cells) if cells else traces[-1].output, _last(traces)
 
@@ -205,22 +231,23 @@ def run_cells(network: Network, ids: Array, state: State) -> tuple[Array, Array,
 def loss_and_grads(
     network: Network, ids: Array, targets: Array, state: State, dropout_: Dropout | None
 ) -> tuple[float, State, list[Array]]:
-    traces = _traces(network, ids, state, dropout_)
-    hidden = traces[-1].output
+    masks = _Masks(dropout_ or Dropout(0.0, 0, 0), network, *ids.shape)
+    traces = _traces(network, ids, state, masks)
+    hidden = masks.of_output(traces[-1].output)
     mean, _ = cross_entropy(hidden, network.weight, network.bias, targets)
     d, counted = np.exp(log_softmax(linear(hidden, network.weight, network.bias))), (targets >= 0)[..., None]
     rows = d.reshape(targets.size, -1)
     rows[np.arange(len(rows)), np.maximum(targets, 0).reshape(-1)] -= 1
     d = np.where(counted, d, np.float32(0)) / np.float32(max(1, counted.sum()))
     grads = [np.einsum("tbv,tbh->vh", d, hidden)] + ([d.sum((0, 1))] if network.bias is not None else [])
-    d = d @ network.weight
+    d = masks.of_output(d @ network.weight)
     for layer in reversed(range(len(network.layers))):
-        d, of_layer = _backward(network.cell, traces[layer], network.layers[layer], d)
+        weights = masks.of_weights(layer, network.layers[layer])
+        d, of_layer = _backward(network.cell, traces[layer], weights, d)
+        of_layer[1] = masks.of_recurrent(layer, of_layer[1])
         grads = of_layer + grads
         if layer:
-            d = d @ network.layers[layer][0]
-            if dropout_:
-                d = _mask_of(dropout_, layer, d)
+            d = masks.of_input(layer, d @ network.layers[layer][0])
     return mean, _last(traces), grads
 
 
@@ -228,21 +255,15 @@ class ReferenceStepper:
     """A Stepper: gradients, norms, clipping and the update, one after the other."""
 
     def __init__(self, network: Network) -> None:
-        self._network, self._state = network, network.begin_state(0)
+        self._network, self.state = network, network.begin_state(0)
 
     def step(self, ids: Array, targets: Array, fresh: bool, dropout: Dropout | None, update: Update) -> StepResult:
         network, rows = self._network, ids.shape[1]
         if fresh:
-            self._state = network.begin_state(rows)
-        state = tuple(part[:, :rows] for part in self._state)
-        loss, self._state, grads = loss_and_grads(network, ids, targets, state, dropout)
-        norm, each = grad_norm(grads), (len(grads) - (1 if network.bias is None else 2)) // len(network.layers)
-        parts = [grads[i * each : (i + 1) * each] for i in range(len(network.layers))]
-        parts.append(grads[len(parts) * each :])
-        if math.isfinite(loss) and math.isfinite(norm):
-            scale = update.clip / norm if update.clip and norm > update.clip else 1.0
-            apply(update, network.weights(), [g * np.float32(scale) for g in grads])
-        return StepResult(loss, norm, [grad_norm(part) for part in parts])
+            self.state = network.begin_state(rows)
+        state = tuple(part[:, :rows] for part in self.state)
+        loss, self.state, grads = loss_and_grads(network, ids, targets, state, dropout)
+        return StepResult(loss, *_update(network, grads, update, math.isfinite(loss)))
 
     def sync(self) -> None: ...
 
@@ -251,8 +272,26 @@ def stepper(network: Network) -> ReferenceStepper:
     return ReferenceStepper(network)
 
 
-def apply(update: Update, weights: Sequence[Array], grads: Sequence[Array]) -> None:
-    """SGD, or AdamW with decoupled weight decay; 0 makes it Adam. In place.
+def update(network: Network, grads: Sequence[Array], how: Update, sound: bool) -> tuple[float, list[float]]:
+    norm = grad_norm(grads)
+    if sound and math.isfinite(norm):
+        scale = how.clip / norm if how.clip and norm > how.clip else 1.0
+        apply(how, network.weights(), [g * np.float32(scale) for g in grads], network.cell.gates)
+    return norm, [grad_norm(part) for part in network.groups(grads)]
+
+
+_update = update
+
+
+def apply(update: Update, weights: Sequence[Array], grads: Sequence[Array], gates: int = 1) -> None:
+    """An update in place, and that of the average of the weights."""
+    _apply(update, weights, grads, gates)
+    for w, average in zip(weights, update.average, strict=False):
+        average += (w.reshape(-1) - average) * np.float32(1 - update.average_keep)
+
+
+def _apply(update: Update, weights: Sequence[Array], grads: Sequence[Array], gates: int) -> None:
+    """SGD; or Muon for its weights, and for the others AdamW with decoupled weight decay, of which 0 makes it Adam.
 
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
     """
@@ -262,13 +301,41 @@ def apply(update: Update, weights: Sequence[Array], grads: Sequence[Array]) -> N
             w -= g * np.float32(u.lr)
         return
     correction1, correction2 = 1 - u.beta1**u.step, math.sqrt(1 - u.beta2**u.step)
-    for w, grad, m, v in zip(weights, grads, u.exp_avg, u.exp_avg_sq, strict=True):
+    by_muon = u.muon or [False] * len(weights)
+    for w, grad, m, v, muon_s in zip(weights, grads, u.exp_avg, u.exp_avg_sq, by_muon, strict=True):
+        if muon_s:
+            muon(w, grad, m, gates, u.lr, u.momentum, u.weight_decay)
+            continue
         g = grad.reshape(-1)
         m[:] = m * np.float32(u.beta1) + g * np.float32(1 - u.beta1)
         v[:] = v * np.float32(u.beta2) + g * g * np.float32(1 - u.beta2)
         below = np.sqrt(v) / np.float32(correction2) + np.float32(u.eps)
         w *= np.float32(1 - u.lr * u.weight_decay)
         w -= (m / below).reshape(w.shape) * np.float32(u.lr / correction1)
+
+
+def muon(w: Array, g: Array, m: Array, blocks: int, lr: float, momentum: float, weight_decay: float) -> None:
+    """One update by Muon, in place; see src/native/muon.h.
+
+    Args:
+        w, g: (blocks * rows, columns), a block for each gate. m: the momentum, (w.size,).
+    """
+    m[:] = m * np.float32(momentum) + g.reshape(-1)
+    ahead = (g.reshape(-1) + m * np.float32(momentum)).reshape(blocks, -1, w.shape[1])
+    larger = max(ahead.shape[1:])
+    step = np.concatenate([_orthogonal(u) for u in ahead])
+    w *= np.float32(1 - lr * weight_decay)
+    w -= step * np.float32(lr * 0.2 * math.sqrt(larger))
+
+
+def _orthogonal(u: Array) -> Array:
+    """Five Newton-Schulz steps from u (rows, columns) / |u| bring its singular values near 1."""
+    x = u.T if u.shape[0] > u.shape[1] else u
+    x = x * np.float32(1 / (math.sqrt(float(np.square(x, dtype=np.float64).sum())) + 1e-7))
+    for _ in range(5):
+        a = x @ x.T
+        x = np.float32(3.4445) * x + (np.float32(-4.7750) * a + np.float32(2.0315) * (a @ a)) @ x
+    return x.T if u.shape[0] > u.shape[1] else x
 
 
 class ReferenceDecoder:

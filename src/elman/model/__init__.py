@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .extend import extend
 from .file import FORMAT, load, read_header, save
 from .language import LanguageModel
 from .layers import GRU, LSTM, RNN, ModelState, make_layer, parameter_shapes
@@ -13,6 +14,7 @@ __all__ = [
     "RNN",
     "LanguageModel",
     "ModelState",
+    "extend",
     "load",
     "make_layer",
     "parameter_shapes",

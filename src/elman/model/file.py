@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +24,36 @@ from .layers import make_layer, parameter_shapes
 
 FORMAT = 1
 """Version of the header. A reader refuses a higher one."""
+MODEL, CHECKPOINT = "elman", "elman-checkpoint"
+"""The kinds of file: the key of its metadata under which the header is."""
 KNOWN: frozenset[str] = frozenset()
 """What a file may say that it `needs`, beyond what every version has. A reader refuses the rest."""
 
 
-def save(model: LanguageModel, path: str | Path, run: dict[str, Any] | None = None) -> None:
+def save(
+    model: LanguageModel,
+    path: str | Path,
+    run: dict[str, Any] | None = None,
+    weights: Mapping[str, np.ndarray] | None = None,
+) -> None:
     """Write `model` beside `path` and rename it there, so that no reader ever sees half of it.
 
     Args:
         run: a summary of the training, for `elman info`; any JSON.
+        weights: others for the same model, under its parameters' names; None: its own.
     Raises:
         InputError: weights that are not finite, which `load` would refuse.
     """
-    tensors = model.named_parameters()
+    tensors = model.named_parameters() if weights is None else dict(weights)
     for name, array in tensors.items():
         if not np.isfinite(array).all():
             raise InputError(f"{name} is not all finite numbers: the training diverged; a file of it could not be used")
-    header = {
+    write(path, describe(model) | {"run": run or {}}, tensors)
+
+
+def describe(model: LanguageModel) -> dict[str, Any]:
+    """The header of a file of `model`: all but its weights that is needed to use it."""
+    return {
         "cell": model.layer.cell,
         "vocab_size": model.vocab_size,
         "hidden_size": model.layer.hidden_size,
@@ -48,11 +62,14 @@ def save(model: LanguageModel, path: str | Path, run: dict[str, Any] | None = No
         "bias": model.layer.bias,
         **model.reading.to_dict(),
         "needs": [],
-        "run": run or {},
     }
+
+
+def write(path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarray], kind: str = MODEL) -> None:
+    """A file of this kind: tensors, a header of any JSON, and a digest over both."""
     config = _json(header)
     whole = _json({"format": FORMAT, "digest": _digest(config, tensors), "config": config})
-    write_atomically(path, to_safetensors(tensors, metadata={"elman": whole}))
+    write_atomically(path, to_safetensors(tensors, metadata={kind: whole}))
 
 
 def load(path: str | Path) -> LanguageModel:
@@ -62,7 +79,11 @@ def load(path: str | Path) -> LanguageModel:
         ModelFileError: missing, truncated, damaged, not a model of Elman's, of a newer format, or one whose weights
             are not numbers.
     """
-    header, tensors = _read(path)
+    return build(path, *read(path))
+
+
+def build(path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarray]) -> LanguageModel:
+    """The model of a header and its weights, which came from `path`. Raises as `load`."""
     try:
         _check_sizes(header, tensors)
         if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
@@ -116,11 +137,14 @@ def _check_sizes(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> None
 
 def read_header(path: str | Path) -> dict[str, Any]:
     """What `save` wrote beside the weights: configuration, vocabulary, and the summary of the run. Raises as `load`."""
-    return _read(path)[0]
+    return read(path)[0]
 
 
-def _read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The file, read into memory before any of it is checked: it may be written over meanwhile."""
+def read(path: str | Path, kind: str = MODEL) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The header and tensors of a file of this kind. Raises as `load`.
+
+    It is read into memory before any of it is checked: it may be written over meanwhile.
+    """
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
@@ -134,10 +158,11 @@ def _read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise ModelFileError(f"{path}: truncated or not a .safetensors file ({reason})") from None
-    if "elman" not in metadata:
-        raise ModelFileError(f"{path}: a .safetensors file, but not a model saved by Elman")
+    if kind not in metadata:
+        what = "model" if kind == MODEL else "checkpoint"
+        raise ModelFileError(f"{path}: a .safetensors file, but not a {what} saved by Elman")
     try:
-        whole = json.loads(metadata["elman"])
+        whole = json.loads(metadata[kind])
         version, digest, config = whole["format"], whole["digest"], whole["config"]
         header = json.loads(config) if version == FORMAT else {}
         unknown = [need for need in header.get("needs", []) if need not in KNOWN]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .baselines import baselines, ngram_bits
-from .blocks import Block, alternatives, record_bits, sequence_nats, text_bits, walk
+from .blocks import Block, alternatives, record_bits, sequence_nats, text_bits, text_nats, walk
 from .lines import BURST, Lines
 from .score import Score, perplexity, score, score_many, widths
 
@@ -21,6 +21,7 @@ __all__ = [
     "score_many",
     "sequence_nats",
     "text_bits",
+    "text_nats",
     "walk",
     "widths",
 ]

@@ -32,6 +32,14 @@ def text_bits(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndar
     return np.split(bits, starts[1:])
 
 
+def text_nats(model: LanguageModel, ids: np.ndarray) -> Iterator[float]:
+    """The cost of every token of one text but its first, in order, a block of them in memory at a time."""
+    head = model.output
+    for block in walk(model, ids, np.zeros(1, dtype=np.int64), np.array([len(ids) - 1])):
+        _, part = kernels.cross_entropy(block.hidden, head.weight, head.bias, block.take(ids, 1))
+        yield from part[:, 0].astype(np.float64).tolist()
+
+
 def record_bits(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
     """float64 (T,) for each of the texts' ids (T,), which end with a line end: each record from a zero state."""
     if not parts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .reading import Reading
 from .records import json_field, line_end, record_lines, record_spans, without_blank_lines
 from .visible import CONTROLS, visible
-from .vocabulary import NORMALISATIONS, UNKNOWN, Vocabulary, normalise
+from .vocabulary import NORMALISATIONS, UNKNOWN, Vocabulary, normalise, normalised_parts
 
 __all__ = [
     "CONTROLS",
@@ -16,6 +16,7 @@ __all__ = [
     "json_field",
     "line_end",
     "normalise",
+    "normalised_parts",
     "record_lines",
     "record_spans",
     "visible",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,14 +29,34 @@ def normalise(text: str, how: str) -> str:
         return text
     if how != "book":
         raise InputError(f"normalisation must be one of {', '.join(NORMALISATIONS)}; got {how!r}")
-    parts = []
-    for start in range(0, len(text), _CHUNK):
-        part = _WHITE_SPACE.sub(" ", text[start : start + _CHUNK].lower())
-        if part.startswith(" ") and parts and parts[-1].endswith(" "):
-            part = part[1:]  # a run of white space across the border
+    return "".join(normalised_parts([text], how))
+
+
+def normalised_parts(texts: Iterable[str], how: str) -> Iterator[str]:
+    """`normalise` of a text that comes in parts, wherever it is cut; in parts."""
+    space = False  # whether what was yielded ends with one
+    for text in texts if how == "none" else _chunks(texts):
+        part = text
+        if how == "book":
+            part = _WHITE_SPACE.sub(" ", text.lower())
+            if space and part.startswith(" "):
+                part = part[1:]  # a run of white space across the border
         if part:
-            parts.append(part)
-    return "".join(parts)
+            space = part.endswith(" ")
+            yield part
+
+
+def _chunks(texts: Iterable[str]) -> Iterator[str]:
+    """The same text in parts of `_CHUNK` characters."""
+    rest = ""
+    for text in texts:
+        text = rest + text if rest else text
+        whole = len(text) - len(text) % _CHUNK
+        for start in range(0, whole, _CHUNK):
+            yield text[start : start + _CHUNK]
+        rest = text[whole:]
+    if rest:
+        yield rest
 
 
 def _code_points(text: str) -> Iterator[np.ndarray]:
@@ -87,6 +107,11 @@ class Vocabulary:
         """The 256 bytes: any file, no <unk>."""
         return cls("bytes")
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of ids: the smallest unsigned type that has them all."""
+        return np.dtype(self._dtype)
+
     def __len__(self) -> int:
         return 256 if self.kind == "bytes" else len(self.symbols)
 
@@ -133,7 +158,9 @@ class Vocabulary:
 
     def unknown(self, ids: np.ndarray) -> int:
         """How many of `ids` stand for a character that the vocabulary lacks."""
-        return 0 if self.kind == "bytes" else int(np.count_nonzero(np.asarray(ids) == 0))
+        if self.kind == "bytes":
+            return 0
+        return len(ids) - sum(int(np.count_nonzero(ids[i : i + _CHUNK])) for i in range(0, len(ids), _CHUNK))
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; the inverse of `from_dict`."""

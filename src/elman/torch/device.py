@@ -6,12 +6,13 @@ Rounding there is the device's: the bits are not those of the CPU.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..kernels import Array, Dropout, Network, StepResult, Update
+from ..kernels import Array, Dropout, Network, State, StepResult, Update
 from . import kernels
 from .reference import Weights
 
@@ -31,8 +32,17 @@ class DeviceStepper:
     def __init__(self, network: Network, device: torch.device) -> None:
         self._network, self._device = network, device
         self._weights = [torch.tensor(w, device=device, requires_grad=True) for w in network.weights()]
-        self._averages: tuple[list[Tensor], list[Tensor]] | None = None
-        self._state: list[Tensor] = []
+        self._kept: dict[str, list[tuple[Array, Tensor]]] = {}
+        """What updates keep: the arrays that they gave, and where their values are."""
+        self._state = [torch.from_numpy(part).to(device) for part in network.begin_state(0)]
+
+    @property
+    def state(self) -> State:
+        return tuple(part.cpu().numpy().copy() for part in self._state)
+
+    @state.setter
+    def state(self, value: State) -> None:
+        self._state = [torch.from_numpy(part).to(self._device) for part in value]
 
     def step(self, ids: Array, targets: Array, fresh: bool, dropout: Dropout | None, update: Update) -> StepResult:
         rows = ids.shape[1]
@@ -57,33 +67,62 @@ class DeviceStepper:
 
     def _loss(self, ids: Tensor, targets: Tensor, state: list[Tensor], dropout: Dropout | None) -> Tensor:
         weights, x, last = iter(self._weights), ids, []
+        d = dropout or Dropout(0.0, 0, 0)
+        begins = d.begins(self._network, *ids.shape)
+
+        def mask(kind: str, index: int, like: Tensor) -> Tensor:
+            """Of the shape of `like`: what remains is 1 / (1 - share)."""
+            share, begin = getattr(d, kind), begins[kind] + index * like.numel()
+            return kernels.dropout(torch.ones_like(like), share, d.seed, begin) if share else torch.ones_like(like)
+
         for layer, of_layer in enumerate(self._network.layers):
-            if layer and dropout:
-                offset = dropout.offset + (layer - 1) * x.numel()
-                x = kernels.dropout(x, dropout.p, dropout.seed, offset)
+            if layer and d.p:
+                x = x * mask("p", layer - 1, x.detach())
+            if layer and d.hidden:
+                x = x * mask("hidden", layer - 1, x[0].detach())
             mine: Weights = tuple(None if w is None else next(weights) for w in of_layer)  # type: ignore[assignment]
+            if d.weights:
+                mine = (mine[0], mine[1] * mask("weights", layer, mine[1].detach()), *mine[2:])
             before = tuple(part[layer].contiguous() for part in state)
             x, after = kernels.recurrent(self._network.cell.name, x, before, mine)
             last.append(after)
         self._state = [torch.stack([s.detach() for s in part]) for part in zip(*last, strict=True)]
+        if d.output:
+            x = x * mask("output", 0, x[0].detach())
         bias = None if self._network.bias is None else self._weights[-1]
         weight = self._weights[-1 if bias is None else -2]
         return kernels.cross_entropy(x, weight, bias, targets)[0]
 
     @torch.no_grad()
     def _update(self, u: Update, grads: list[Tensor]) -> None:
+        self._step(u, grads)
+        for w, average in zip(self._weights, self._of("average", u.average), strict=False):
+            average.lerp_(w.reshape(-1), 1 - u.average_keep)
+
+    def _of(self, name: str, arrays: Sequence[Array]) -> list[Tensor]:
+        """Where the values of these arrays are on the device."""
+        if name not in self._kept:
+            self._kept[name] = [(array, torch.tensor(array, device=self._device)) for array in arrays]
+        return [tensor for _, tensor in self._kept[name]]
+
+    def _step(self, u: Update, grads: list[Tensor]) -> None:
         if not u.exp_avg:
             for w, g in zip(self._weights, grads, strict=True):
                 w -= g * u.lr
             return
-        if self._averages is None:
-            self._averages = tuple(  # type: ignore[assignment]
-                [torch.from_numpy(a).to(self._device).view_as(w) for a, w in zip(part, self._weights, strict=True)]
-                for part in (u.exp_avg, u.exp_avg_sq)
-            )
-        assert self._averages is not None
         correction1, correction2 = 1 - u.beta1**u.step, math.sqrt(1 - u.beta2**u.step)
-        for w, g, m, v in zip(self._weights, grads, *self._averages, strict=True):
+        means, squares = self._of("exp_avg", u.exp_avg), self._of("exp_avg_sq", u.exp_avg_sq)
+        by_muon = u.muon or [False] * len(grads)
+        for w, g, m, v, muon in zip(self._weights, grads, means, squares, by_muon, strict=True):
+            m = m.view_as(w)
+            if muon:
+                m.mul_(u.momentum).add_(g)
+                blocks = (g + m * u.momentum).view(self._network.cell.gates, -1, w.shape[1])
+                step = torch.cat([_orthogonal(block) for block in blocks])
+                w.mul_(1 - u.lr * u.weight_decay)
+                w.sub_(step * (u.lr * 0.2 * math.sqrt(max(blocks.shape[1:]))))
+                continue
+            v = v.view_as(w)
             m.mul_(u.beta1).add_(g * (1 - u.beta1))
             v.mul_(u.beta2).add_(g * g * (1 - u.beta2))
             w.mul_(1 - u.lr * u.weight_decay)
@@ -93,3 +132,16 @@ class DeviceStepper:
     def sync(self) -> None:
         for array, weight in zip(self._network.weights(), self._weights, strict=True):
             torch.from_numpy(array).copy_(weight)
+        for pairs in self._kept.values():
+            for array, tensor in pairs:
+                torch.from_numpy(array).copy_(tensor)
+
+
+def _orthogonal(u: Tensor) -> Tensor:
+    """See `kernels.reference`."""
+    x = u.T if u.shape[0] > u.shape[1] else u
+    x = x / (x.norm() + 1e-7)
+    for _ in range(5):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * (a @ a)) @ x
+    return x.T if u.shape[0] > u.shape[1] else x

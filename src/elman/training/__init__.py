@@ -7,12 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .build import build_model
-    from .loop import fit
+    from .checkpoint import Checkpoint, read_checkpoint
+    from .loop import fit, resume
     from .recipe import Recipe, load_recipe, recipe_names
     from .run import Epoch, Run, Step
 
-__all__ = ["Epoch", "Recipe", "Run", "Step", "build_model", "fit", "load_recipe", "recipe_names"]
-_HOME = {"build_model": "build", "fit": "loop", "Epoch": "run", "Run": "run", "Step": "run"}
+__all__ = [
+    "Checkpoint",
+    "Epoch",
+    "Recipe",
+    "Run",
+    "Step",
+    "build_model",
+    "fit",
+    "load_recipe",
+    "read_checkpoint",
+    "recipe_names",
+    "resume",
+]
+_HOME = {"build_model": "build", "fit": "loop", "resume": "loop", "Epoch": "run", "Run": "run", "Step": "run"}
+_HOME |= {"Checkpoint": "checkpoint", "read_checkpoint": "checkpoint"}
 
 
 def __getattr__(name: str) -> Any:

@@ -50,11 +50,44 @@ def _draw(axes: Axes, log: Sequence[Epoch]) -> None:
     held_out = [(e.epoch, e.val_perplexity) for e in log if e.val_perplexity is not None]
     if held_out:
         axes.plot(*zip(*held_out, strict=True), label="held-out text")
+    _style(axes)
+
+
+def _style(axes: Axes) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))  # some, where the axis is short
     axes.grid(alpha=0.3, which="both")
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def curves(logs: Mapping[str, Sequence[Epoch]], against_time: bool = False) -> Figure:
+    """The curves of several runs, one colour each: solid the training text, dashed, if measured, the held-out one."""
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.subplots()
+
+    def place(epoch: Epoch) -> float:
+        return epoch.seconds if against_time else epoch.epoch
+
+    for i, (name, log) in enumerate(logs.items()):
+        color, places = f"C{i % 10}", [place(e) for e in log]
+        axes.plot(places, [e.train_perplexity for e in log], color=color, label=visible(name), alpha=0.7)
+        held_out = [(place(e), e.val_perplexity) for e in log if e.val_perplexity is not None]
+        if held_out:
+            axes.plot(*zip(*held_out, strict=True), color=color, linestyle="--")
+    _style(axes)
+    axes.set(xlabel="seconds" if against_time else "epoch", ylabel="perplexity")
+    legend = axes.legend(frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    return figure
+
+
+def save_curves(logs: Mapping[str, Sequence[Epoch]], path: str | Path, against_time: bool = False) -> None:
+    """Write `curves` as the kind of file that the path's ending names."""
+    data = io.BytesIO()
+    curves(logs, against_time).savefig(data, format=Path(path).suffix.removeprefix("."), dpi=150)
+    write_atomically(path, data.getvalue())
 
 
 def save_curve(log: Sequence[Epoch], path: str | Path, title: str = "") -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from .. import batches
+from ..corpora import release
 from ..errors import InputError
 from ..model import LanguageModel
-from ..scoring import sequence_nats, text_bits
+from ..scoring import sequence_nats, text_nats
 from ..text import record_spans
 from .recipe import Recipe
 
+_RELEASE = 256  # batches between the times at which memory of a mapped text is let go
 _PARTITIONS = {"sequential": batches.sequential_batches, "random": batches.random_batches}
 
 
@@ -30,14 +33,19 @@ class Text:
 
     def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
         """As `record_batches`."""
-        r, fresh = self.recipe, True
-        for inputs, targets in _PARTITIONS[r.partition](self._train, r.batch_size, r.seq_length, r.seed, epoch):
-            yield inputs, targets, fresh
-            fresh = r.partition == "random"
+        r = self.recipe
+        windows = _PARTITIONS[r.partition](self._train, r.batch_size, r.seq_length, r.seed, epoch)
+        for i, (inputs, targets) in enumerate(windows):
+            yield inputs, targets, i == 0 or r.partition == "random"
+            if i % _RELEASE == 0:
+                release(self._train)
 
     def held_out_bits(self, model: LanguageModel) -> float | None:
         """Bits per character; None if nothing is held out."""
-        return math.fsum(text_bits(model, [self._val])[0]) / len(self._val) if len(self._val) else None
+        if not len(self._val):
+            return None
+        bits = itertools.chain([math.log2(model.vocab_size)], (n / math.log(2) for n in text_nats(model, self._val)))
+        return math.fsum(bits) / len(self._val)
 
 
 class Records:

@@ -1,16 +1,18 @@
-"""fit(): truncated back-propagation through time with a carried state, clipping by the global norm, and the log.
+"""fit() and resume(): truncated back-propagation through time with a carried state, clipping by the global norm, a log.
 
-On the CPU with the native kernel a run is a function of (corpus, recipe, seed) alone: the same bits on any processor.
+On the CPU with the native kernel a run is a function of (corpus, recipe, seed) alone: the same bits on any processor,
+and however often it was stopped on the way.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import hashlib
+import json
 import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +20,26 @@ import numpy as np
 
 from .. import kernels, philox
 from ..corpora import Corpus
-from ..errors import InputError, TrainingDiverged
-from ..generation import generate
-from ..kernels import Dropout, Stepper, StepResult
+from ..errors import InputError, ModelFileError, TrainingDiverged
+from ..kernels import Dropout, Stepper
 from ..model import LanguageModel
 from ..scoring import perplexity
+from .checkpoint import Checkpoint, read_checkpoint
 from .data import Records, Text
+from .events import Events
 from .interrupt import interrupts
+from .lock import locked
+from .measure import Means, measure
 from .optimiser import Optimiser
+from .parallel import Ranks
 from .recipe import Recipe
 from .run import Epoch, Run, Step
-from .saver import Saver, is_sound, saved_whatever_happens
+from .saver import Saver, saved_whatever_happens
+from .schedule import learning_rate, out_of_patience
+from .shards import ShardedStepper, mask_words
+
+OnStep = Callable[[Step], None]
+OnEpoch = Callable[[Epoch], None]
 
 
 def fit(
@@ -37,9 +48,12 @@ def fit(
     recipe: Recipe | None = None,
     *,
     output: str | Path | None = None,
-    on_step: Callable[[Step], None] | None = None,
-    on_epoch: Callable[[Epoch], None] | None = None,
+    on_step: OnStep | None = None,
+    on_epoch: OnEpoch | None = None,
     device: str = "cpu",
+    save_seconds: float = 30.0,
+    ranks: Ranks | None = None,
+    tensorboard: bool = False,
     **settings: Any,
 ) -> Run:
     """Train `model` on `corpus`, in place.
@@ -48,14 +62,18 @@ def fit(
         model: its parameters are where training starts from; see LanguageModel.initialise and build_model.
         corpus: from load_corpus; or a str, which is read as the model reads any text.
         recipe: the settings; the book's if None. Those that describe a model (cell, sizes) are not used here.
-        output: a folder for model.safetensors and log.jsonl; made if missing. None: nothing is written.
+        output: a folder for what `Saver` writes; made if missing. None: nothing is written.
         on_step: called after each step. on_epoch: called after each epoch.
         device: "cpu"; or another one of torch's, such as "cuda", for which `elman[torch]` must be installed.
+        save_seconds: between saves; a run that is killed loses at most these.
+        ranks: the processes that share the work, of which this is one; only the first writes. None: this one alone.
+        tensorboard: write its event files too, in the folder's `tensorboard`.
         settings: changes to the recipe, for example epochs=100, lr=0.5.
     Returns:
         a Run: the model, the log, and whether Ctrl-C ended it early (after which the model is saved all the same).
     Raises:
-        InputError: the corpus is too short for one batch, or a setting is out of range.
+        InputError: the corpus is too short for one batch, a setting is out of range, or another training has the
+            folder.
         TrainingDiverged: the loss or gradient is infinite or not a number; says where and what to change.
     Source: Zhang et al., Dive into Deep Learning, "Concise Implementation of Recurrent Neural Networks".
     """
@@ -64,33 +82,61 @@ def fit(
         text = model.reading.prepare(corpus)
         corpus = Corpus("text", text, model.reading.normalisation, "a string", model.reading.records)
     _check_reading(model, corpus)
-    corpus = dataclasses.replace(corpus, text=corpus.text[: recipe.max_chars])
-    ids = model.reading.vocabulary.encode(corpus.text)
+    corpus = corpus.first(recipe.max_chars)
+    ids = corpus.ids(model.reading.vocabulary)
     unknown = model.reading.vocabulary.unknown(ids)
-    data = Records(ids, recipe, model.reading.line_end) if corpus.records else Text(ids, recipe)
     about = {"name": corpus.name, "source": corpus.source, "characters": len(ids), "unknown": unknown}
-    run, saver = Run(model, recipe, about | {"digest": corpus.digest()}), None
-    training = _Training(model, data, recipe, _stepper(model, device))
-    if output is not None:
-        run.path = Path(output)
-        run.path.mkdir(parents=True, exist_ok=True)
-        saver = Saver(run)
-    start = time.perf_counter()
-    with interrupts() as interrupted, saved_whatever_happens(saver):
-        for epoch in range(1, recipe.epochs + 1):
-            means = training.epoch(epoch, on_step, interrupted, saver)
-            if means is None:
-                run.interrupted = True
-                break
-            run.log.append(_measure(model, data, recipe, epoch, means, start))
-            if saver:
-                saver.after_epoch()
-            if on_epoch:
-                on_epoch(run.log[-1])
-            if interrupted.is_set():
-                run.interrupted = epoch < recipe.epochs
-                break
-    return run
+    ranks = ranks or Ranks()
+    run = Run(model, recipe, about | {"digest": corpus.digest()})
+    run.path = Path(output) if output is not None and ranks.rank == 0 else None
+    stepper = _stepper(model, recipe, device, ranks)
+    training = _Training(run, _data(model, corpus, ids, recipe), stepper, corpus.loaded, ranks)
+    return training.run_all(on_step, on_epoch, save_seconds, tensorboard, resumed=False)
+
+
+def resume(
+    run: str | Path | Checkpoint,
+    corpus: Corpus | None = None,
+    *,
+    on_step: OnStep | None = None,
+    on_epoch: OnEpoch | None = None,
+    device: str = "cpu",
+    save_seconds: float = 30.0,
+    ranks: Ranks | None = None,
+    tensorboard: bool = False,
+    epochs: int | None = None,
+) -> Run:
+    """Go on with a run from its last checkpoint: it ends with the bits of one that was never stopped.
+
+    Args:
+        run: its folder, or what `read_checkpoint` gave of it.
+        corpus: the text that it trains on; None: loaded from where it was.
+        epochs: more, or fewer, than the recipe says. on_step, on_epoch, device, save_seconds, ranks, tensorboard: as `fit`.
+    Raises:
+        InputError: no checkpoint there, another corpus, or another training has the folder. TrainingDiverged: as `fit`.
+    """
+    checkpoint = run if isinstance(run, Checkpoint) else read_checkpoint(run)
+    if corpus is None:
+        corpus = checkpoint.corpus()
+    else:
+        checkpoint.check(corpus)
+    run = checkpoint.run
+    _check_reading(run.model, corpus)
+    if epochs is not None:
+        run.recipe = run.recipe.replace(epochs=epochs)
+    corpus = corpus.first(run.recipe.max_chars)
+    ids = corpus.ids(run.model.reading.vocabulary)
+    ranks = ranks or Ranks()
+    if ranks.rank:
+        run.path = None
+    data, stepper = _data(run.model, corpus, ids, run.recipe), _stepper(run.model, run.recipe, device, ranks)
+    training = _Training(run, data, stepper, checkpoint.loaded, ranks)
+    training.restore(checkpoint)
+    return training.run_all(on_step, on_epoch, save_seconds, tensorboard, resumed=not checkpoint.fresh)
+
+
+def _data(model: LanguageModel, corpus: Corpus, ids: np.ndarray, recipe: Recipe) -> Text | Records:
+    return Records(ids, recipe, model.reading.line_end) if corpus.records else Text(ids, recipe)
 
 
 def _check_reading(model: LanguageModel, corpus: Corpus) -> None:
@@ -106,7 +152,11 @@ def _check_reading(model: LanguageModel, corpus: Corpus) -> None:
         )
 
 
-def _stepper(model: LanguageModel, device: str) -> Stepper:
+def _stepper(model: LanguageModel, recipe: Recipe, device: str, ranks: Ranks) -> Stepper:
+    if recipe.shards > 1 or ranks.size > 1:
+        if device != "cpu":
+            raise InputError(f"shards are summed on the CPU; leave out device {device!r}, or shards")
+        return ShardedStepper(model.network, recipe.shards, ranks)
     if device == "cpu":
         return kernels.stepper(model.network)
     try:
@@ -116,100 +166,119 @@ def _stepper(model: LanguageModel, device: str) -> Stepper:
     return stepper(model.network, device)
 
 
-@dataclass
-class _Means:
-    """Of an epoch's steps so far."""
-
-    steps: int = 0
-    count: int = 0
-    """Targets."""
-    nats: float = 0.0
-    norm: float = 0.0
-    layer_norms: list[float] = field(default_factory=list)
-    rate: float = 0.0
-    """Characters per second."""
-
-    def add(self, result: StepResult, counted: int) -> None:
-        self.steps, self.count = self.steps + 1, self.count + counted
-        self.nats, self.norm = self.nats + result.loss * counted, self.norm + result.norm
-        before = self.layer_norms or [0.0] * len(result.layer_norms)
-        self.layer_norms = [a + b for a, b in zip(before, result.layer_norms, strict=True)]
-
-
 class _Training:
-    """A model, its data and its optimiser, an epoch at a time."""
+    """A run, its data and its optimiser, and where it stands."""
 
-    def __init__(self, model: LanguageModel, data: Text | Records, recipe: Recipe, stepper: Stepper) -> None:
-        self.model, self.data, self.recipe, self.stepper = model, data, recipe, stepper
-        self.optimiser = Optimiser(model.network, recipe)
+    def __init__(
+        self, run: Run, data: Text | Records, stepper: Stepper, loaded: dict[str, Any] | None, ranks: Ranks
+    ) -> None:
+        self.run, self.model, self.recipe = run, run.model, run.recipe
+        self.data, self.stepper, self.loaded, self.ranks = data, stepper, loaded, ranks
+        self.optimiser = Optimiser(run.model.network, run.recipe)
+        self.number, self.means = 1, Means()  # the epoch under way
         self.masked = 0  # words of dropout's stream that are used
+        self._within = False  # a step, which has changed some of all this
+        self.seconds, self._start = 0.0, time.perf_counter()  # before this process, and its beginning
 
-    def epoch(
-        self,
-        epoch: int,
-        on_step: Callable[[Step], None] | None,
-        interrupted: threading.Event,
-        saver: Saver | None,
-    ) -> _Means | None:
-        """The means of one epoch; None if it was interrupted."""
-        recipe, means, start = self.recipe, _Means(), time.perf_counter()
-        for ids, targets, fresh in self.data.batches(epoch):
-            result = self.stepper.step(ids, targets, fresh, self._dropout(ids.size), self.optimiser.next())
+    def run_all(
+        self, on_step: OnStep | None, on_epoch: OnEpoch | None, save_seconds: float, tensorboard: bool, resumed: bool
+    ) -> Run:
+        """Every epoch that is left."""
+        run, saver, events = self.run, None, None
+        if run.path:
+            run.path.mkdir(parents=True, exist_ok=True)
+        with self.ranks.joined(self._digest()), locked(run.path), interrupts() as interrupted:
+            if run.path:
+                saver = Saver(run, self.optimiser, self.snapshot, save_seconds, resumed)
+                events = Events(run.path, run.log) if tensorboard else None
+            with saved_whatever_happens(saver):
+                while self.number <= self.recipe.epochs and not out_of_patience(self.recipe, run.log):
+                    run.interrupted = interrupted.is_set() or not self.epoch(on_step, interrupted, saver)
+                    if run.interrupted:
+                        break
+                    with self.optimiser.averaged():
+                        line = measure(self.model, self.data, self.recipe, self.number, self.means, self.elapsed())
+                    run.log.append(line)
+                    self.number, self.means = self.number + 1, Means()
+                    if saver:
+                        saver.after_epoch()
+                    if events:
+                        events.add(line)
+                    if on_epoch:
+                        with self.optimiser.averaged():
+                            on_epoch(line)
+        self.optimiser.settle()
+        return run
+
+    def epoch(self, on_step: OnStep | None, interrupted: threading.Event, saver: Saver | None) -> bool:
+        """What is left of the epoch under way; False if it was interrupted."""
+        recipe, means, start = self.recipe, self.means, time.perf_counter() - self.means.seconds
+        for ids, targets, fresh in islice(self.data.batches(self.number), means.steps, None):
+            if interrupted.is_set():
+                self.stepper.sync()
+                return False
+            fraction = self.fraction()
+            means.lr = learning_rate(recipe, self.optimiser.steps + 1, fraction, self.run.log)
+            dropout, words = self._dropout(*ids.shape)
+            self._within = True
+            result = self.stepper.step(ids, targets, fresh, dropout, self.optimiser.next(means.lr))
             if not (math.isfinite(result.loss) and math.isfinite(result.norm)):
                 clip = "none" if recipe.clip is None else f"{recipe.clip:g}"
                 raise TrainingDiverged(
-                    f"training diverged at epoch {epoch}, step {means.steps + 1}: loss {result.loss:g}, gradient norm "
-                    f"{result.norm:g}; use a lower learning rate (now {recipe.lr:g}) or clip more (now {clip})"
+                    f"training diverged at epoch {self.number}, step {means.steps + 1}: loss {result.loss:g}, gradient "
+                    f"norm {result.norm:g}; use a lower learning rate (now {means.lr:g}) or clip more (now {clip})"
                 )
             means.add(result, int(np.count_nonzero(targets >= 0)))
+            self.optimiser.done()
+            self.masked += words
+            self._within = False
+            means.seconds = time.perf_counter() - start
             if on_step:
-                rate = means.count / (time.perf_counter() - start)
-                fraction = (epoch - 1 + min(means.count / self.data.size, 1.0)) / recipe.epochs
-                so_far = perplexity(means.nats / means.count / math.log(2))
-                on_step(Step(epoch, recipe.epochs, fraction, so_far, result.norm, rate))
+                so_far, rate = perplexity(means.nats / means.count / math.log(2)), means.count / means.seconds
+                on_step(Step(self.number, recipe.epochs, self.fraction(), so_far, result.norm, rate, means.lr))
             if saver:
                 saver.sometimes(self.stepper)
-            if interrupted.is_set():
-                break
-        means.rate = means.count / (time.perf_counter() - start)
         self.stepper.sync()
-        return None if interrupted.is_set() and means.count < self.data.size else means
+        return True
 
-    def _dropout(self, positions: int) -> Dropout | None:
-        """The next masks, for so many positions of a batch."""
-        layer = self.model.layer
-        if not layer.dropout:
+    def _digest(self) -> bytes:
+        """Of what is trained and from where: what all processes must agree on."""
+        where = [self.number, self.means.steps, self.optimiser.steps, self.masked]
+        what = [str(self.recipe), self.run.corpus["digest"], self.model.fingerprint(), where]
+        return hashlib.sha256(json.dumps(what).encode()).digest()
+
+    def fraction(self) -> float:
+        """Of all the work, how much is done, 0..1."""
+        return (self.number - 1 + min(self.means.count / self.data.size, 1.0)) / self.recipe.epochs
+
+    def elapsed(self) -> float:
+        return self.seconds + time.perf_counter() - self._start
+
+    def snapshot(self) -> Checkpoint | None:
+        """Where training stands; None: within a step that failed."""
+        if self._within:
             return None
-        offset = self.masked
-        self.masked += (layer.num_layers - 1) * positions * layer.hidden_size
-        return Dropout(layer.dropout, philox.dropout_seed(self.recipe.seed), offset)
+        state = {f"state.{i}": part for i, part in enumerate(self.stepper.state)}
+        position = (self.number, self.means, self.optimiser.steps, self.masked, self.elapsed())
+        return Checkpoint(self.run, *position, self.loaded, state | self.optimiser.tensors())
 
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Stand where `snapshot` stood."""
+        self.number, self.means, self.masked = checkpoint.epoch, checkpoint.means, checkpoint.masked
+        self.seconds = checkpoint.seconds
+        try:
+            self.optimiser.restore(checkpoint.steps, checkpoint.tensors)
+            self.stepper.state = tuple(
+                np.array(checkpoint.tensors[f"state.{i}"]) for i in range(self.model.network.cell.states)
+            )
+        except (KeyError, ValueError) as error:
+            raise ModelFileError(f"{self.run.path}: its checkpoint does not fit its recipe: {error}") from None
 
-def _measure(
-    model: LanguageModel, data: Text | Records, recipe: Recipe, epoch: int, means: _Means, start: float
-) -> Epoch:
-    """An epoch's line in the log, with what is measured and written when it is due."""
-    if not is_sound(model):  # the last step's loss was that of the weights before it
-        raise TrainingDiverged(
-            f"training diverged in the last step of epoch {epoch}: the model's weights or logits are no longer "
-            f"finite; use a lower learning rate (now {recipe.lr:g})"
-        )
-    last = epoch == recipe.epochs
-    val_bits = data.held_out_bits(model) if last or epoch % recipe.eval_every == 0 else None
-    samples = {}
-    if recipe.sample_every and (last or epoch % recipe.sample_every == 0):
-        for prompt in recipe.prompts:
-            samples[prompt] = generate(model, prompt, recipe.sample_length, temperature=0)
-    nats = means.nats / means.count
-    return Epoch(
-        epoch,
-        math.exp(nats) if nats < 700 else math.inf,
-        nats / math.log(2),
-        None if val_bits is None else perplexity(val_bits),
-        val_bits,
-        means.norm / means.steps,
-        [norm / means.steps for norm in means.layer_norms],
-        round(time.perf_counter() - start, 3),
-        round(means.rate, 1),
-        samples,
-    )
+    def _dropout(self, steps: int, rows: int) -> tuple[Dropout | None, int]:
+        """The next masks, for a batch of (steps, rows), and how many words they take."""
+        r, p = self.recipe, self.model.layer.dropout
+        if not (p or r.hidden_dropout or r.output_dropout or r.weight_dropout):
+            return None, 0
+        seed = philox.dropout_seed(r.seed)
+        dropout = Dropout(p, seed, self.masked, r.hidden_dropout, r.output_dropout, r.weight_dropout)
+        return dropout, sum(mask_words(dropout, self.model.network, steps, rows, r.shards))

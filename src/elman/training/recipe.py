@@ -63,6 +63,15 @@ class Recipe:
     dropout: float = setting(
         0.0, "Share of each layer's output dropped on its way to the next while training.", at_least=0, below=1
     )
+    hidden_dropout: float = setting(
+        0.0, "The same, but of the same units through a whole sequence.", at_least=0, below=1
+    )
+    output_dropout: float = setting(
+        0.0, "Share of the last layer's units dropped through a whole sequence while training.", at_least=0, below=1
+    )
+    weight_dropout: float = setting(
+        0.0, "Share of the recurrent weights dropped in each step of training.", at_least=0, below=1
+    )
     init_std: float | None = setting(
         0.01, "Weights start from N(0, this), biases from 0; off: uniform in +-1/sqrt(H).", above=0, can_be_off=True
     )
@@ -71,14 +80,42 @@ class Recipe:
     epochs: int = setting(500, "Passes over the text.", at_least=1)
     batch_size: int = setting(32, "Sequences side by side.", at_least=1)
     seq_length: int = setting(35, "Steps of truncated back-propagation.", at_least=1)
+    shards: int = setting(
+        1,
+        "Parts of a batch whose gradients are summed apart and added in order: as many processes can share the work.",
+        at_least=1,
+    )
     partition: str = setting(
         "sequential",
         "sequential: the state is carried from batch to batch; random: shuffled windows, each from a zero state.",
         choices=("sequential", "random"),
     )
-    optimizer: str = setting("sgd", "sgd, adam or adamw.", choices=("sgd", "adam", "adamw"))
+    optimizer: str = setting(
+        "sgd",
+        "sgd, adam, adamw, or muon: orthogonal updates of the matrices between hidden units, adamw for the rest.",
+        choices=("sgd", "adam", "adamw", "muon"),
+    )
     lr: float = setting(1.0, "Learning rate.", above=0)
-    weight_decay: float = setting(0.0, "Decoupled weight decay, for adamw.", at_least=0)
+    schedule: str = setting(
+        "constant",
+        "Of the learning rate: constant; linear or cosine, to 0 at the end; plateau, halved whenever the held-out text "
+        "gets no better.",
+        choices=("constant", "linear", "cosine", "plateau"),
+    )
+    warmup: int = setting(0, "Steps over which the learning rate rises from 0.", at_least=0)
+    weight_decay: float = setting(0.0, "Decoupled weight decay, for adamw and muon.", at_least=0)
+    average: float = setting(
+        0.0,
+        "The model is an average of the weights, of which each step keeps this share, as in 0.998; 0: no average.",
+        at_least=0,
+        below=1,
+    )
+    patience: int | None = setting(
+        None,
+        "Stop after so many measurements of the held-out text without a better one; off: never.",
+        at_least=1,
+        can_be_off=True,
+    )
     clip: float | None = setting(1.0, "Largest norm of the whole gradient; off: no clipping.", above=0, can_be_off=True)
     seed: int = setting(
         0, "Decides the initial weights, the offsets, the dropout and the samples.", at_least=0, below=2**64
@@ -98,6 +135,9 @@ class Recipe:
         object.__setattr__(self, "prompts", tuple(self.prompts))
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
+        if not self.val_fraction and (self.patience is not None or self.schedule == "plateau"):
+            what = "patience" if self.patience is not None else "the schedule plateau"
+            raise InputError(f"{what} needs a text to measure on; set val_fraction, to 0.1 say")
 
     def replace(self, **changes: Any) -> Recipe:
         """A copy with some settings changed.

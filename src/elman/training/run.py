@@ -33,6 +33,8 @@ class Epoch:
     """Of this epoch's training, without its evaluation."""
     samples: dict[str, str] = field(default_factory=dict)
     """Prompt -> its greedy continuation, on the epochs that have them."""
+    lr: float = 0.0
+    """The learning rate of the last step."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Step:
     grad_norm: float
     """Of this step, before clipping."""
     chars_per_second: float
+    lr: float = 0.0
+    """The learning rate of this step."""
 
 
 @dataclass
@@ -77,6 +81,22 @@ class Run:
             "train_bits_per_char": finite(last.train_bits_per_char) if last else None,
             "val_bits_per_char": finite(last.val_bits_per_char) if last else None,
         }
+
+
+def as_json(epoch: Epoch) -> dict[str, Any]:
+    """What JSON can hold of an epoch."""
+    line = asdict(epoch)
+    return line | {name: finite(line[name]) for name in ("train_perplexity", "val_perplexity")}
+
+
+def from_json(line: dict[str, Any]) -> Epoch:
+    """The inverse of `as_json`. Raises TypeError or KeyError if it is something else."""
+    line = dict(line)
+    if line["train_perplexity"] is None:
+        line["train_perplexity"] = math.inf
+    if line["val_perplexity"] is None and line["val_bits_per_char"] is not None:
+        line["val_perplexity"] = math.inf
+    return Epoch(**line)
 
 
 def finite(value: float | None) -> float | None:

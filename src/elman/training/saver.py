@@ -1,51 +1,88 @@
-"""Saver: a run's folder, in which a good model is only ever replaced by another."""
+"""Saver: a run's folder, in which a good model is only ever replaced by another.
+
+    model.safetensors        the model as the last save found it; its average, if the recipe keeps one
+    best.safetensors         that of the lowest held-out loss, if any is measured
+    checkpoint.safetensors   all that training needs to go on from the last save
+    log.jsonl                a line for each epoch
+
+Until the first save of a run that takes another's place, its log and checkpoint lie beside as log.new.jsonl and
+checkpoint.new.safetensors.
+"""
 
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
-from .. import kernels
 from ..errors import InputError, TrainingDiverged
-from ..files import append_line
+from ..files import append_line, clear_unfinished, write_atomically
 from ..kernels import Stepper
-from ..model import LanguageModel, save
-from .run import Run, finite
-
-_SAVE_SECONDS = 30.0  # a run that is killed loses at most this much
+from ..model import save
+from .checkpoint import NAME, NEW_NAME, Checkpoint, write_checkpoint
+from .measure import is_sound
+from .optimiser import Optimiser
+from .run import Run, as_json
+from .schedule import best
 
 
 class Saver:
-    """Writes a run's folder. What an earlier run left there stays until the first model of this one is whole."""
+    """Writes a run's folder.
 
-    def __init__(self, run: Run) -> None:
+    Args:
+        snapshot: where training stands. resumed: the folder is this run's already.
+        seconds: between saves, and so what a run that is killed loses at most.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        optimiser: Optimiser,
+        snapshot: Callable[[], Checkpoint | None],
+        seconds: float,
+        resumed: bool,
+    ) -> None:
         assert run.path is not None
-        self.run, self.model, self._last = run, run.path / "model.safetensors", time.perf_counter()
-        self._log = run.path / "log.jsonl"
-        self._new_log = run.path / "log.new.jsonl" if self.model.exists() else self._log
-        self._new_log.unlink(missing_ok=True)
+        self.run, self._optimiser, self._snapshot, self._seconds = run, optimiser, snapshot, seconds
+        self.model, self._best_path = run.path / "model.safetensors", run.path / "best.safetensors"
+        self._log, self._checkpoint = run.path / "log.jsonl", run.path / NAME
         self._good: list[np.ndarray] | None = None
+        self._best: tuple[dict[str, Any], dict[str, np.ndarray]] | None = None
+        self._last = time.perf_counter()
+        replaces = self.model.exists() and not resumed
+        self._new_log = run.path / "log.new.jsonl" if replaces else self._log
+        self._new_checkpoint = run.path / NEW_NAME if replaces else self._checkpoint
+        for path in (self.model, self._best_path, self._log, self._checkpoint, self._new_checkpoint):
+            clear_unfinished(path)
+        if resumed:  # whatever a killed process wrote after its last checkpoint is written again
+            write_atomically(
+                self._log, "".join(_line(epoch) + "\n" for epoch in run.log).encode("utf-8", "backslashreplace")
+            )
+            for name in ("log.new.jsonl", NEW_NAME):
+                (run.path / name).unlink(missing_ok=True)
+        else:
+            self._new_log.unlink(missing_ok=True)
+        self._write_checkpoint()
 
     def after_epoch(self) -> None:
-        epoch = asdict(self.run.log[-1])
-        epoch |= {name: finite(epoch[name]) for name in ("train_perplexity", "val_perplexity")}
-        append_line(self._new_log, json.dumps(epoch, ensure_ascii=False, allow_nan=False))
-        self._good = [p.copy() for p in self.run.model.parameters()]
+        append_line(self._new_log, _line(self.run.log[-1]))
+        with self._optimiser.averaged():
+            self._good = [p.copy() for p in self.run.model.parameters()]
+            if best(self.run.log) is self.run.log[-1]:
+                self._best = self.run.summary(), self.run.model.state_dict()
         self.sometimes()
 
     def sometimes(self, stepper: Stepper | None = None) -> None:
-        """Save if the last time is long ago: a run that is killed loses at most `_SAVE_SECONDS`.
+        """Save if the last time is long ago.
 
         Args:
             stepper: what may have the weights elsewhere; None: they are in the model.
         """
-        if time.perf_counter() - self._last <= _SAVE_SECONDS:
+        if time.perf_counter() - self._last < self._seconds:
             return
         if stepper:
             stepper.sync()
@@ -53,10 +90,10 @@ class Saver:
             self.save()
 
     def save(self) -> None:
-        save(self.run.model, self.model, self.run.summary())
-        if self._new_log != self._log and self._new_log.exists():
-            self._new_log.replace(self._log)
-            self._new_log = self._log
+        with self._optimiser.averaged():
+            self._save_models()
+        self._write_checkpoint()
+        self._replace()
         self._last = time.perf_counter()
 
     def end(self) -> None:
@@ -72,19 +109,38 @@ class Saver:
                 parameter[...] = good
         if self._good is not None or not self.model.exists():
             with suppress(InputError):  # weights that no file can hold
-                self.save()
+                self._save_models()
+                self._replace()
         elif self._new_log != self._log:
             self._new_log.unlink(missing_ok=True)
+            self._new_checkpoint.unlink(missing_ok=True)
+
+    def _save_models(self) -> None:
+        save(self.run.model, self.model, self.run.summary())
+        if self._best:
+            save(self.run.model, self._best_path, *self._best)
+            self._best = None
+        elif best(self.run.log) is None:
+            self._best_path.unlink(missing_ok=True)  # an earlier run's
+
+    def _write_checkpoint(self) -> None:
+        snapshot = self._snapshot()
+        if snapshot is not None:
+            write_checkpoint(self._new_checkpoint, snapshot, self.run.model.named_parameters())
+
+    def _replace(self) -> None:
+        """The new files take the places of an earlier run's."""
+        if self._new_log != self._log:
+            if self._new_log.exists():
+                self._new_log.replace(self._log)
+            else:
+                self._log.unlink(missing_ok=True)
+            self._new_checkpoint.replace(self._checkpoint)
+            self._new_log, self._new_checkpoint = self._log, self._checkpoint
 
 
-def is_sound(model: LanguageModel) -> bool:
-    """Whether the model can be used: finite weights, and finite logits after some tokens."""
-    norm = kernels.grad_norm(model.parameters())
-    if not math.isfinite(norm):
-        return False
-    if 2 * max(norm, 1.0) < 1e30 ** (1 / (model.layer.num_layers + 1)):
-        return True  # each layer and the output multiply by less than this: logits after a token stay far below 1e38
-    return bool(np.isfinite(model(np.arange(min(model.vocab_size, 64))[None])[0]).all())
+def _line(epoch: Any) -> str:
+    return json.dumps(as_json(epoch), ensure_ascii=False, allow_nan=False)
 
 
 @contextmanager

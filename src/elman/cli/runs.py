@@ -1,0 +1,101 @@
+"""`elman runs` and `elman plot`: what trainings there are, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ..errors import InputError
+from .console import Json, err, out, write_json
+
+if TYPE_CHECKING:
+    from ..training.records import Record
+
+_SHOWN = ("cell", "num_layers", "hidden_size", "optimizer", "lr", "epochs")
+"""Settings that a table has in any case; others where runs differ in them."""
+
+
+def runs(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where to look for runs, in its folders too.")
+    ] = Path("runs"),
+    json_: Json = False,
+) -> None:
+    """A table of the runs in a folder: in what their recipes differ, how far they are, and what they reached.
+
+    Example: elman runs
+    """
+    from ..training.records import differences, find_runs
+
+    found, broken = find_runs(folder)
+    for reason in broken:
+        err.print(f"elman: {reason}")
+    if json_:
+        write_json([{"run": str(run.path), **run.summary()} for run in found])
+        return
+    if not found:
+        raise InputError(f"{folder}: no runs here; `elman train` makes one")
+    names = [name for name in differences(found) if name not in _SHOWN]
+    table = Table(
+        "run", "corpus", "model", *names, "epochs", "train", "held out", "best", "time", box=None, pad_edge=False
+    )
+    for run in found:
+        table.add_row(*_row(run, folder, names))
+    if not out.is_terminal:
+        out.width = 10_000  # a line for each run, for a program to read
+    out.print(table)
+
+
+def _row(run: Record, folder: Path, names: list[str]) -> list[str]:
+    r, last, best = run.recipe, run.last, run.best
+    model = f"{r['cell']} {r['num_layers']} x {r['hidden_size']}, {r['optimizer']} {r['lr']:g}"
+    return [
+        str(run.path.relative_to(folder)) if run.path != folder else str(folder),
+        str(run.corpus.get("name", "")),
+        model,
+        *(_short(r.get(name)) for name in names),
+        f"{last['epoch'] if last else 0}/{r['epochs']}",
+        _perplexity(last, "train_perplexity"),
+        _perplexity(last, "val_perplexity"),
+        f"{_perplexity(best, 'val_perplexity')} at {best['epoch']}" if best else "",
+        _duration(last["seconds"]) if last else "",
+    ]
+
+
+def _short(value: Any) -> str:
+    return "off" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _perplexity(line: dict[str, Any] | None, name: str) -> str:
+    return "" if line is None or line.get(name) is None else f"{line[name]:.3f}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def plot(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")],
+    output: Annotated[Path, typer.Option(metavar="FILE", help="An .svg, .png or .pdf to write.")] = Path("curves.svg"),
+    time: Annotated[bool, typer.Option("--time", help="Against seconds of training, in place of epochs.")] = False,
+) -> None:
+    """The curves of several runs in one picture: solid is the training text, dashed what was held out.
+
+    Example: elman plot runs/a runs/b --output curves.svg
+    """
+    from ..training.curve import save_curves
+    from ..training.records import read_run
+
+    if output.suffix not in (".svg", ".png", ".pdf"):
+        raise InputError(f"{output}: a picture is .svg, .png or .pdf")
+    logs = {str(path): read_run(path).epochs() for path in runs}
+    for path, log in logs.items():
+        if not log:
+            raise InputError(f"{path}: no whole epoch yet, so nothing to draw")
+    save_curves(logs, output, against_time=time)
+    out.print(str(output))

@@ -1,0 +1,56 @@
+"""Corpus: a text to train on, and how it was had."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..text import Reading, Vocabulary
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text to train on."""
+
+    name: str
+    text: str | bytes
+    normalisation: str
+    """What was done to the text: "book" or "none"."""
+    source: str
+    """A path, an address, "bundled" or "standard input"."""
+    records: bool = False
+    """The text is lines that stand for themselves, each with its line end; see `records`."""
+    loaded: dict[str, Any] | None = dataclasses.field(default=None, compare=False, repr=False)
+    """What `load_corpus` was given, so that it can be loaded again; None: it came from elsewhere."""
+
+    def vocabulary(self) -> Vocabulary:
+        """Of this text's characters; of bytes if the text is bytes."""
+        return Vocabulary.from_text(self.text) if isinstance(self.text, str) else Vocabulary.bytes()
+
+    def reading(self) -> Reading:
+        """How a model of this text reads."""
+        return Reading(self.vocabulary(), self.normalisation, self.records)
+
+    def digest(self) -> str:
+        """SHA-256 of the text as UTF-8, or of the bytes."""
+        data = self.text if isinstance(self.text, bytes) else self.text.encode("utf-8", "surrogatepass")
+        return hashlib.sha256(data).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    @property
+    def is_bytes(self) -> bool:
+        return isinstance(self.text, bytes)
+
+    def first(self, max_chars: int | None) -> Corpus:
+        """Its first characters; None: all."""
+        return dataclasses.replace(self, text=self.text[:max_chars])
+
+    def ids(self, vocabulary: Vocabulary) -> np.ndarray:
+        """(N,) of the smallest unsigned type; 0 for what the vocabulary lacks."""
+        return vocabulary.encode(self.text)

@@ -1,0 +1,39 @@
+"""A model with more characters: those that another text has and its vocabulary lacks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import InputError
+from ..text import Reading, Vocabulary
+from .language import LanguageModel
+from .layers import make_layer
+
+_PER_TOKEN = {"layer.weight_ih_l0": 1, "output.weight": 0, "output.bias": 0}
+"""The parameters that have a column or a row for each token, and along which axis."""
+
+
+def extend(model: LanguageModel, vocabulary: Vocabulary) -> LanguageModel:
+    """A copy of `model` whose vocabulary has the characters of `vocabulary` too, after its own and in their order.
+
+    A new character starts with the weights of <unk>, which is how the model read it before. So what it computes of the
+    other characters differs only by the share of probability that the new ones take.
+
+    Raises:
+        InputError: one is of characters and the other of bytes.
+    """
+    own = model.reading.vocabulary
+    if own.kind != vocabulary.kind:
+        raise InputError(f"the model reads {own.kind}, and the text is {vocabulary.kind}; they cannot be joined")
+    known = set(own.symbols)
+    new = tuple(symbol for symbol in vocabulary.symbols if symbol not in known)
+    grown = Vocabulary(own.kind, own.symbols + new)
+    arrays = {name: array.copy() for name, array in model.named_parameters().items()}
+    for name, axis in _PER_TOKEN.items():
+        unknown = np.take(arrays[name], [0] * len(new), axis=axis)
+        arrays[name] = np.ascontiguousarray(np.concatenate([arrays[name], unknown], axis=axis))
+    of_layer = {name.removeprefix("layer."): array for name, array in arrays.items() if name.startswith("layer.")}
+    l = model.layer  # noqa: E741
+    layer = make_layer(l.cell, len(grown), l.hidden_size, l.num_layers, l.dropout, l.bias, arrays=of_layer)
+    output = {name: arrays[f"output.{name}"] for name in ("weight", "bias")}
+    return LanguageModel(layer, Reading(grown, model.reading.normalisation, model.reading.records), output)

@@ -1,0 +1,133 @@
+"""Corpora with their ids on disk: the same as in memory, made once, and gone on with."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import elman
+from elman.corpora import load_mapped, mapped, release
+from elman.text import vocabulary
+
+TEXT = "The Trαveller  came\n\n down ΣΑΣ \r\n\tto the séa, 𝄞 and home. " * 40
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(mapped, "cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(mapped, "_BLOCK", 7)  # every border is crossed
+    monkeypatch.setattr(vocabulary, "_CHUNK", 11)
+    Path("t.txt").write_text(TEXT, "utf-8", newline="")
+    return tmp_path
+
+
+def same(corpus, loaded):
+    assert isinstance(corpus, elman.Corpus)
+    assert corpus.vocabulary() == loaded.vocabulary()
+    assert corpus.digest() == loaded.digest()
+    assert len(corpus) == len(loaded)
+    own, theirs = corpus.ids(corpus.vocabulary()), loaded.ids(loaded.vocabulary())
+    assert own.dtype == theirs.dtype
+    assert np.array_equal(own, theirs)
+    assert (corpus.name, corpus.normalisation, corpus.source) == (loaded.name, loaded.normalisation, loaded.source)
+
+
+@pytest.mark.parametrize("normalisation", ["book", "none"])
+@pytest.mark.parametrize("max_chars", [None, 100, 10**6])
+def test_a_file(normalisation, max_chars):
+    settings = {"normalisation": normalisation, "max_chars": max_chars}
+    same(load_mapped("t.txt", **settings), elman.load_corpus("t.txt", **settings))
+
+
+def test_bytes_encodings_and_packed_files(folder):
+    same(load_mapped("t.txt", as_bytes=True), elman.load_corpus("t.txt", as_bytes=True))
+    Path("u.txt").write_bytes(TEXT.encode("utf-16"))
+    same(load_mapped("u.txt"), elman.load_corpus("u.txt"))
+    Path("v.txt.gz").write_bytes(gzip.compress(b"\xef\xbb\xbf" + TEXT.encode()))
+    same(load_mapped("v.txt.gz"), elman.load_corpus("v.txt.gz"))
+    Path("bad").write_bytes(b"abc\xffdef")
+    same(load_mapped("bad", encoding_errors="replace"), elman.load_corpus("bad", encoding_errors="replace"))
+    same(load_mapped("bad", encoding="latin-1"), elman.load_corpus("bad", encoding="latin-1"))
+
+
+def test_a_folder():
+    for name in ("b", "a", "c/d", ".hidden"):
+        path = Path("many", name)
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(f"{name} {TEXT}", newline="")
+    same(load_mapped("many"), elman.load_corpus("many"))
+    same(load_mapped("many", as_bytes=True), elman.load_corpus("many", as_bytes=True))
+
+
+def test_many_characters():
+    """More than a byte numbers, and more than a chunk has; ids then take two bytes."""
+    Path("w.txt").write_text("".join(chr(0x4E00 + i % 300) for i in range(2000)))
+    same(load_mapped("w.txt"), elman.load_corpus("w.txt"))
+
+
+def test_made_once_and_again_when_the_file_changes(monkeypatch):
+    made = []
+    real = mapped._make
+    monkeypatch.setattr(mapped, "_make", lambda *a, **b: made.append(1) or real(*a, **b))
+    load_mapped("t.txt")
+    load_mapped(os.path.abspath("t.txt"))
+    assert len(made) == 1
+    load_mapped("t.txt", as_bytes=True)
+    assert len(made) == 2
+    Path("t.txt").write_text("another")
+    assert len(load_mapped("t.txt")) == 7
+    assert len(made) == 3
+    (path,) = (p for p in Path("cache/ids").glob("*.ids") if p.stat().st_size == 7)
+    path.write_bytes(b"torn")
+    load_mapped("t.txt")
+    assert len(made) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("x", b"", "x is empty; expected a text"),
+        ("x", b"abcdefghijk\xff", r"not utf-8: offset 11 \(invalid start byte\); give its --encoding"),
+        ("x.gz", gzip.compress(b"abc" * 99)[:-9], "not a whole gzip file"),
+        ("missing", None, "No such file"),
+    ],
+)
+def test_what_is_refused_leaves_nothing(name, data, message):
+    if data is not None:
+        Path(name).write_bytes(data)
+    with pytest.raises(elman.CorpusError, match=message):
+        load_mapped(name)
+    assert not list(Path("cache").rglob("*.*"))
+
+
+def test_training_is_that_in_memory_and_goes_on(command, monkeypatch):
+    settings = ["--epochs", 2, "--hidden-size", 8, "--batch-size", 4, "--seq-length", 9, "--sample-every", 0]
+    held_out = [*settings, "--val-fraction", "0.2"]
+    command("train", "t.txt", *held_out, "--output", "a")
+    monkeypatch.setattr("elman.cli.train._MAPPED_BYTES", 10)
+    assert not Path("cache").exists()
+    command("train", "t.txt", *held_out, "--output", "b", "--epochs", 1)
+    assert Path("cache").exists()
+    command("train", "--resume", "b", "--epochs", 2)
+    a, b = (elman.load(f"{run}/model.safetensors") for run in "ab")
+    assert a.fingerprint() == b.fingerprint()
+    Path("u.txt").write_text("the trawler # came " * 30)
+    command("train", "u.txt", "--from", "b", *settings[:2], "--seq-length", 9, "--output", "c")
+    monkeypatch.setattr("elman.cli.train._MAPPED_BYTES", 10**9)
+    command("train", "u.txt", "--from", "b", *settings[:2], "--seq-length", 9, "--output", "d")
+    c, d = (elman.load(f"{run}/model.safetensors") for run in "cd")
+    assert c.fingerprint() == d.fingerprint()
+
+
+def test_a_part_of_a_mapped_text_is_refused():
+    corpus = load_mapped("t.txt")
+    assert corpus.first(None) is corpus
+    with pytest.raises(elman.InputError, match="was mapped whole; load it with max_chars 5"):
+        corpus.first(5)
+    release(corpus.ids(corpus.vocabulary()))
+    release(np.zeros(3))
