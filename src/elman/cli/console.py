@@ -39,14 +39,10 @@ Encoding = Annotated[str | None, typer.Option(help="Of the text, as in cp1252; i
 EncodingErrors = Annotated[str, typer.Option(help="What to do with what is not UTF-8: strict or replace.")]
 
 
-def model_path(path: Path) -> Path:
-    return path / "model.safetensors" if path.is_dir() else path
-
-
 def load_model(path: Path) -> LanguageModel:
     from ..model import load
 
-    return load(model_path(path))
+    return load(path)
 
 
 def read_text(model: LanguageModel, place: str, encoding: str | None, encoding_errors: str) -> str | bytes:

@@ -10,13 +10,11 @@ from rich.table import Table
 
 from ..errors import InputError
 from ..text import visible
-from .console import Encoding, EncodingErrors, Json, ModelPath, load_model, model_path, out, read_text, write_json
+from .console import Encoding, EncodingErrors, Json, ModelPath, load_model, out, read_text, write_json
+from .training_text import TrainingText, training_parts
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ..inspection import Report
-    from ..model import LanguageModel
 
 _WIDTH = 120  # characters of an overlap that are shown
 
@@ -35,9 +33,7 @@ def inspect(
             metavar="LIST", help="Hidden units, as in 3,17,40; if left out, those that visible features explain best."
         ),
     ] = None,
-    corpus: Annotated[
-        str | None, typer.Option(help="The training text; if left out, the one that the model's file names.")
-    ] = None,
+    corpus: TrainingText = None,
     length: Annotated[int, typer.Option(help="Characters to write and look up in the training text.")] = 20_000,
     temperature: Annotated[float, typer.Option(help="To write with.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Decides the writing, and the texts that it is compared with.")] = 0,
@@ -55,17 +51,20 @@ def inspect(
     if html is not None and not html.parent.is_dir():
         raise InputError(f"{html}: there is no folder {html.parent}; make it first")
     chosen = None if units is None else _indices(units)
-    from ..inspection import after, kind, memorisation, quotations, write
+    from ..inspection import kind, memorisation, quotations, write
     from ..inspection import units as look
-    from ..scoring import score
+    from ..scoring import after, score
 
     loaded = load_model(model)
-    training_text, held_out = _training_text(loaded, model, corpus)
+    training_text, held_out = training_parts(loaded, model, corpus)
     text = read_text(loaded, file, encoding, encoding_errors)
     cost = score(loaded, text)
     found, values = look(loaded, cost, layer, chosen)
     layer = loaded.layer.num_layers - 1 if layer is None else layer
-    written, others = write(loaded, length, temperature, seed), {"this text": loaded.reading.vocabulary.encode(cost.data)}
+    written, others = (
+        write(loaded, length, temperature, seed),
+        {"this text": loaded.reading.vocabulary.encode(cost.data)},
+    )
     report = memorisation(written, training_text, held_out, others, seed)
     if html is not None:
         from ..files import write_atomically
@@ -77,7 +76,7 @@ def inspect(
         "characters": len(cost.surprisal),
         "bits_per_char": cost.bits_per_char,
         "perplexity": cost.perplexity,
-        "next": [{"token": token, "probability": p} for token, p in after(loaded, cost)],
+        "next": [{"token": token, "probability": p} for token, p in after(loaded, "" if cost.records else cost.data)],
         "layer": layer,
         "activation": kind(loaded),
         "units": [vars(unit) for unit in found],
@@ -94,15 +93,6 @@ def _indices(units: str) -> list[int]:
         return [int(index) for index in units.split(",")]
     except ValueError:
         raise InputError(f"--units: expected numbers with commas between, as in 3,17,40; got {units!r}") from None
-
-
-def _training_text(model: LanguageModel, path: Path, corpus: str | None) -> tuple[np.ndarray, np.ndarray | None]:
-    from ..inspection import read_corpus, recorded_corpus
-    from ..model import read_header
-
-    if corpus is None:
-        return recorded_corpus(model, read_header(model_path(path))["run"])
-    return model.reading.vocabulary.encode(read_corpus(model, corpus).text), None
 
 
 def _as_json(report: Report, overlaps: list[dict[str, Any]]) -> dict[str, Any]:

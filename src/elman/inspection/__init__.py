@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from .matching import Matches, Overlap, expected_longest, longest_matches, ngram_text
-from .memorisation import Report, memorisation, quotations, read_corpus, recorded_corpus, write
-from .units import MEASURED, Unit, activations, after, correlation_ratio, features, kind, units
+from .memorisation import (
+    Report,
+    divided,
+    memorisation,
+    quotations,
+    read_corpus,
+    recorded_corpus,
+    recorded_places,
+    write,
+)
+from .units import MEASURED, Unit, activations, correlation_ratio, features, kind, units
 
 __all__ = [
     "MEASURED",
@@ -13,8 +22,8 @@ __all__ = [
     "Report",
     "Unit",
     "activations",
-    "after",
     "correlation_ratio",
+    "divided",
     "expected_longest",
     "features",
     "kind",
@@ -24,6 +33,7 @@ __all__ = [
     "quotations",
     "read_corpus",
     "recorded_corpus",
+    "recorded_places",
     "units",
     "write",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .file import FORMAT, load, read_header, save
+from .file import FORMAT, load, model_path, read_header, save
 from .language import LanguageModel
 from .layers import GRU, LSTM, RNN, ModelState, make_layer, parameter_shapes
 
@@ -15,6 +15,7 @@ __all__ = [
     "ModelState",
     "load",
     "make_layer",
+    "model_path",
     "parameter_shapes",
     "read_header",
     "save",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .after import after, token_name
 from .baselines import baselines, ngram_bits
 from .blocks import Block, alternatives, record_bits, sequence_nats, text_bits, walk
 from .lines import BURST, Lines
@@ -12,6 +13,7 @@ __all__ = [
     "Block",
     "Lines",
     "Score",
+    "after",
     "alternatives",
     "baselines",
     "ngram_bits",
@@ -21,6 +23,7 @@ __all__ = [
     "score_many",
     "sequence_nats",
     "text_bits",
+    "token_name",
     "walk",
     "widths",
 ]

@@ -27,6 +27,9 @@ class Lines:
     def __len__(self) -> int:
         return len(self.bits)
 
+    def __repr__(self) -> str:
+        return f"Lines({len(self):,})"
+
     def text(self, index: int) -> str:
         """The line, without its line end."""
         line = self.data[self.starts[index] : self.starts[index] + self.lengths[index]]

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import overload
 
 import numpy as np
 
@@ -54,6 +55,10 @@ class Score:
         """2 to the bits per character, which is exp of the mean nats."""
         return perplexity(self.bits_per_char)
 
+    def __repr__(self) -> str:
+        what = f"{len(self.lines()):,} records, " if self.records else ""
+        return f"Score({what}{len(self.surprisal):,} characters, {self.bits:,.1f} bits, {self.bits_per_char:.4f} bits/char)"
+
     def characters(self) -> tuple[str, np.ndarray]:
         """The text and float64 (C,) bits of its characters, those of a character's bytes added up."""
         if isinstance(self.data, str):
@@ -96,20 +101,31 @@ def perplexity(bits_per_char: float) -> float:
     return 2.0**bits_per_char if bits_per_char < 1000 else math.inf
 
 
-def score(model: LanguageModel, text: str | bytes, *, records: bool | None = None) -> Score:
+@overload
+def score(model: LanguageModel, text: str | bytes, *, records: bool | None = None) -> Score: ...
+@overload
+def score(
+    model: LanguageModel, text: Sequence[str] | Sequence[bytes], *, records: bool | None = None
+) -> list[Score]: ...
+def score(
+    model: LanguageModel, text: str | bytes | Sequence[str] | Sequence[bytes], *, records: bool | None = None
+) -> Score | list[Score]:
     """Cost of `text` under `model`, in bits.
 
     Args:
-        text: str, normalised as the model's corpus was; or bytes, for a model of bytes.
+        text: str, normalised as the model's corpus was; or bytes, for a model of bytes. A list of texts is read side by
+            side, each by itself, which is much faster than one after another.
         records: score each line by itself, from a zero state, after a line end and with its own. None: if the model is
             one of records.
     Returns:
-        a Score: the surprisal of every character, their sum and mean, the perplexity, the lines.
+        a Score: the surprisal of every character, their sum and mean, the perplexity, the lines; a list for a list.
     Raises:
         ValueError: an empty text, or records of a model that knows no line end.
     Source: Shannon (1948); the length that a coder would emit.
     """
-    return score_many(model, [text], records=records)[0]
+    if isinstance(text, (str, bytes)):
+        return score_many(model, [text], records=records)[0]
+    return score_many(model, text, records=records)
 
 
 def score_many(
@@ -121,7 +137,8 @@ def score_many(
     datas, parts = [], []
     for index, text in enumerate(texts):
         if not len(text):
-            raise InputError(f"{names[index] + ': ' if names else ''}nothing to score: the text is empty")
+            where = f"{names[index]}: " if names else f"text {index}: " if len(texts) > 1 else ""
+            raise InputError(f"{where}nothing to score: the text is empty")
         datas.append(reading.prepare(text, by_line))
         parts.append(reading.vocabulary.encode(datas[-1]))
     bits = record_bits(model, parts) if by_line else text_bits(model, parts)

@@ -29,14 +29,23 @@ def normalise(text: str, how: str) -> str:
         return text
     if how != "book":
         raise InputError(f"normalisation must be one of {', '.join(NORMALISATIONS)}; got {how!r}")
-    parts = []
-    for start in range(0, len(text), _CHUNK):
-        part = _WHITE_SPACE.sub(" ", text[start : start + _CHUNK].lower())
+    parts, start = [], 0
+    while start < len(text):
+        end = word_border(text, start + _CHUNK)
+        part = _WHITE_SPACE.sub(" ", text[start:end].lower())
         if part.startswith(" ") and parts and parts[-1].endswith(" "):
             part = part[1:]  # a run of white space across the border
         if part:
             parts.append(part)
+        start = end
     return "".join(parts)
+
+
+def word_border(text: str, place: int) -> int:
+    """The first place from `place` on where no word is cut: the small form of a capital may depend on all of its word,
+    as that of the Greek sigma does."""
+    found = _WHITE_SPACE.search(text, place)
+    return found.start() if found else len(text)
 
 
 def _code_points(text: str) -> Iterator[np.ndarray]:
