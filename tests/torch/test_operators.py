@@ -363,9 +363,7 @@ def test_the_written_derivatives_are_autograds(cell):
     output, _ = reference.recurrent(cell, leaves[0], tuple(doubles[1 : 1 + n]), tuple(leaves[1:]))  # type: ignore[arg-type]
     want = torch.autograd.grad(output, leaves, doubles[-1])
     arrays = [t.detach().numpy() for t in doubles]
-    trace = numpy_reference._forward(
-        core.CELLS[cell], arrays[0], tuple(arrays[1 : 1 + n]), tuple(arrays[1 + n : 5 + n])
-    )  # type: ignore[arg-type]
+    trace = numpy_reference._forward(core.CELLS[cell], arrays[0], tuple(arrays[1 : 1 + n]), tuple(arrays[1 + n : 5 + n]))  # type: ignore[arg-type]
     d_projected, grads = numpy_reference._backward(core.CELLS[cell], trace, tuple(arrays[1 + n : 5 + n]), arrays[-1])  # type: ignore[arg-type]
     for mine, theirs in zip([d_projected @ arrays[1 + n], *grads], want, strict=True):
         np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-10, atol=1e-13)

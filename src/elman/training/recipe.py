@@ -75,13 +75,9 @@ class Recipe:
     )
 
     # What is shown meanwhile
-    eval_every: int = setting(
-        1, "Epochs between measurements of what is held out; the last always has one.", at_least=1
-    )
+    eval_every: int = setting(1, "Epochs between measurements of what is held out; the last always has one.", at_least=1)
     prompts: tuple[str, ...] = setting(
-        ("traveller", "time traveller"),
-        "Prompt to continue, greedily, while training; may be repeated.",
-        option="prompt",
+        ("traveller", "time traveller"), "Prompt to continue, greedily, while training; may be repeated.", option="prompt"
     )
     sample_every: int = setting(100, "Epochs between continuations; 0: none.", at_least=0)
     sample_length: int = setting(50, "Characters of a continuation.", at_least=0, option="length")
