@@ -20,7 +20,8 @@ def test_a_field_of_json_lines():
 
 
 def test_nested_and_null_fields():
-    text = '{"a": {"b": "one", "c": 1}}\n{"a": null}\n{"a": {"b": null}}\n{"a.b": "two"}\n{"a": {"b": "three"}, "a.c": 1}\n'
+    text = '{"a": {"b": "one", "c": 1}}\n{"a": null}\n{"a": {"b": null}}\n{"a.b": "two"}\n'
+    text += '{"a": {"b": "three"}, "a.c": 1}\n'
     assert json_field(text, "a.b", "x") == "one\ntwo\nthree\n"
     assert json_field('{"a.b": {"c.d": "x"}}', "a.b.c.d", "x") == "x\n"
     with pytest.raises(ValueError, match=r"line 1: expected .* in 'a\.z'; it has 'a\.b', 'd'"):

@@ -1,7 +1,7 @@
 """Elman: recurrent language models, concise, fast, exact. This list is the whole public API.
 
-Names are imported when they are first used, so that a command waits for what it needs alone. None needs torch, which only
-`elman.torch` imports.
+Names are imported when they are first used, so that a command waits for what it needs alone. None needs torch, which
+only `elman.torch` imports.
 """
 
 from __future__ import annotations

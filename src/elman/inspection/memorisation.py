@@ -178,8 +178,8 @@ def recorded_corpus(model: LanguageModel, run: Mapping[str, Any]) -> tuple[np.nd
     if parts is None:
         size = (run.get("corpus") or {}).get("characters") or 0
         raise CorpusError(
-            f"{', '.join(places)} is not the text that the model was trained on: it has {len(corpus):,} characters, that had "
-            f"{size:,}, and the digests differ; give what it was trained on as --corpus"
+            f"{', '.join(places)} is not the text that the model was trained on: it has {len(corpus):,} characters, "
+            f"that had {size:,}, and the digests differ; give what it was trained on as --corpus"
         )
     return parts
 

@@ -47,8 +47,8 @@ class LanguageModel(Parameters):
             )
         if layer.input_size != len(reading):
             raise InputError(
-                f"the layer's input_size is {layer.input_size} but the vocabulary has {len(reading)} entries; make them "
-                "equal"
+                f"the layer's input_size is {layer.input_size} but the vocabulary has {len(reading)} entries; "
+                "make them equal"
             )
         self.layer, self.reading = layer, reading
         self.output = Dense(layer.hidden_size, len(reading), output)

@@ -172,9 +172,10 @@ def _packed(values: np.ndarray) -> dict[str, str]:
 
 def _about(model: LanguageModel) -> str:
     layer = model.layer
+    reading = model.reading
     return (
-        f"{layer.cell} {layer.num_layers} x {layer.hidden_size}, {len(model.reading.vocabulary)} {model.reading.vocabulary.kind}, "
-        f"normalisation {model.reading.normalisation}{', records' if model.reading.records else ''}. Point at a character, or move "
+        f"{layer.cell} {layer.num_layers} x {layer.hidden_size}, {len(reading)} {reading.vocabulary.kind}, "
+        f"normalisation {reading.normalisation}{', records' if reading.records else ''}. Point at a character, or move "
         "with the arrow keys, to see its surprisal, -log2 p, and what the model expected there."
     )
 

@@ -57,7 +57,8 @@ class Score:
 
     def __repr__(self) -> str:
         what = f"{len(self.lines()):,} records, " if self.records else ""
-        return f"Score({what}{len(self.surprisal):,} characters, {self.bits:,.1f} bits, {self.bits_per_char:.4f} bits/char)"
+        size = f"{len(self.surprisal):,} {'characters' if isinstance(self.data, str) else 'bytes'}"
+        return f"Score({what}{size}, {self.bits:,.1f} bits, {self.bits_per_char:.4f} bits/char)"
 
     def characters(self) -> tuple[str, np.ndarray]:
         """The text and float64 (C,) bits of its characters, those of a character's bytes added up."""
