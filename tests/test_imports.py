@@ -9,17 +9,18 @@ import elman
 
 PACKAGE = Path(elman.__file__).parent
 ROOMS = {
-    "text": ("visible", "vocabulary", "records"),
+    "text": ("visible", "vocabulary", "records", "fields"),
     "corpora": ("files", "download", "named"),
     "batches": ("windows", "records"),
     "kernels": ("reference", "torchnn", "cpu"),
     "model": ("initial", "layers", "language", "file"),
-    "generation": ("sampling", "choose", "loop", "writer", "text", "beam"),
-    "scoring": ("lines", "blocks", "score", "baselines"),
+    "generation": ("sampling", "choose", "loop", "writer", "text", "beam", "new"),
+    "scoring": ("lines", "blocks", "score", "after", "words", "compare", "baselines"),
     "inspection": ("units", "matching", "memorisation"),
     "training": ("recipe", "build", "data", "run", "saver", "optimiser", "interrupt", "loop", "curve"),
     "pages": ("page", "surprisal", "inspection"),
-    "cli": ("console", "generate", "session", "info", "inspect", "score", "train"),
+    "cli": ("console", "training_text", "generate", "steps", "session", "info", "inspect", "listing", "watch", "against",
+            "score", "sizing", "train"),
 }
 """In the order in which the package is read; what is in a room, likewise."""
 ORDER = list(ROOMS)

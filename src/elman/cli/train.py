@@ -20,27 +20,36 @@ if TYPE_CHECKING:
     from ..training import Epoch, Recipe, Step
 
 
-_RECORD_CHARACTERS = 20_000_000  # to train on, over all epochs, where nobody says how many: a minute or so on two cores
-
-
 @with_recipe_options
 def train(
     corpus: Annotated[
-        str,
-        typer.Argument(help="A named corpus, a file, a folder, a .gz, an http(s) address, or - for stdin."),
-    ] = "traveller",
+        list[str] | None,
+        typer.Argument(
+            metavar="[CORPUS]...",
+            help="A named corpus, files, folders, a .gz, an http(s) address, or - for stdin; traveller if left out.",
+        ),
+    ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help="A packaged recipe or a TOML file; `elman recipes` lists them. Left out: book, or records."),
+        typer.Option(
+            help="A packaged recipe or a TOML file; `elman recipes` lists them. Left out: book for a named corpus, "
+            "modern for a text of one's own, records for records."
+        ),
     ] = None,
     records: Annotated[bool, typer.Option("--records", help="Every line is a text of its own: names, logs.")] = False,
     field: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The corpus is JSON lines: its records are in this field.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The records are in this field of JSON lines (a.b: b in a), or column of a .csv."
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Folder to write; runs/CORPUS if left out.")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Write over a run that is there.")] = False,
+    minutes: Annotated[
+        float | None, typer.Option(help="In place of --epochs: as many as fit into these minutes here.")
+    ] = None,
     every: Annotated[int, typer.Option(help="Print a line every so many epochs; 0: ten lines.")] = 0,
     as_bytes: Bytes = False,
     encoding: Encoding = None,
@@ -52,16 +61,21 @@ def train(
 
     Example: elman train access.log --records --output runs/log
     """
-    from ..corpora import load_corpus
+    from ..corpora import NAMED, load_corpus
     from ..training import load_recipe
+    from .sizing import for_minutes, for_size
 
     if every < 0:
         raise InputError(f"--every must be at least 0, got {every}")
     records = records or field is not None
-    chosen = load_recipe(recipe or ("records" if records else "book")).replace(**changes(settings))
+    places, given = corpus or ["traveller"], changes(settings)
+    if minutes is not None and "epochs" in given:
+        raise InputError("--minutes decides the epochs; leave out --epochs")
+    name = recipe or ("records" if records else "book" if {*places} <= {"traveller", *NAMED} else "modern")
+    chosen = load_recipe(name).replace(**given)
     with _download_bar() as progress:
         text = load_corpus(
-            corpus,
+            places,
             chosen.max_chars,
             normalisation=chosen.normalisation,
             as_bytes=as_bytes,
@@ -71,11 +85,13 @@ def train(
             field=field,
             progress=progress,
         )
-    if recipe is None and records and settings["epochs"] is None:
-        chosen = chosen.replace(epochs=min(chosen.epochs, max(1, round(_RECORD_CHARACTERS / len(text)))))
+    if recipe is None and name != "book":
+        chosen = for_size(chosen, text, given)
+    if minutes is not None:
+        chosen, text = for_minutes(minutes, chosen, text)
     folder = _run_folder(output, text.name, overwrite)
     try:
-        _train(text, chosen, folder, every or max(1, chosen.epochs // 10), json_)
+        _train(text, name, chosen, folder, every or max(1, chosen.epochs // 10), json_)
     except BaseException:
         for empty in (folder, folder.parent) if output is None else ():
             with suppress(OSError):  # it has something in it
@@ -83,7 +99,7 @@ def train(
         raise
 
 
-def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bool) -> None:
+def _train(text: Corpus, recipe: str, settings: Recipe, folder: Path, every: int, as_json: bool) -> None:
     from ..kernels import serving
     from ..training import build_model, fit
     from ..training.curve import save_curve
@@ -93,13 +109,15 @@ def _train(text: Corpus, settings: Recipe, folder: Path, every: int, as_json: bo
     say = err if as_json else out
     say.print(
         f"{text.name}: {_size(text)}, {model.vocab_size} in the vocabulary, normalisation {text.normalisation}\n"
+        f"recipe {recipe}: {settings.epochs:,} epoch{'' if settings.epochs == 1 else 's'}, batches of "
+        f"{settings.batch_size} x {settings.seq_length}, {settings.optimizer}, lr {settings.lr:g}\n"
         f"{settings.cell} {settings.num_layers} x {settings.hidden_size}, "
         f"{sum(p.size for p in model.parameters()):,} parameters; backend {backend} ({why})"
     )
     with _training_bar() as (on_step, above):
 
         def on_epoch(record: Epoch) -> None:
-            if record.epoch % every == 0 or record.epoch == settings.epochs:
+            if record.epoch % every == 0 or record.epoch in (1, settings.epochs):
                 held_out = "" if record.val_perplexity is None else f", held-out {record.val_perplexity:.3f}"
                 above(
                     f"epoch {record.epoch:>4}  perplexity {record.train_perplexity:.3f}{held_out}  "

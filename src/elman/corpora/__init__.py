@@ -28,7 +28,7 @@ from .download import Progress, download, refuse_password
 from .files import Part, bounded, decode, gunzip, read_file, read_folder
 from .named import NAMED, corpora, read_named, without_licence
 
-__all__ = ["Corpus", "Progress", "corpora", "load_corpus"]
+__all__ = ["NAMED", "Corpus", "Progress", "corpora", "load_corpus"]
 
 
 @dataclass(frozen=True)

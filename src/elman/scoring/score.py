@@ -75,15 +75,19 @@ class Score:
         if not len(ends) or ends[-1] != len(tokens):
             ends = np.append(ends, len(tokens))
         lengths = np.diff(ends, prepend=0)
-        return Lines(self.data, ends - lengths, lengths, self._add(lengths), self._bursts(lengths))
+        return Lines(self.data, ends - lengths, lengths, self._add(lengths), *self._bursts(lengths))
 
-    def _bursts(self, lengths: np.ndarray) -> np.ndarray:
-        """float64 (N,): of each line, the most bits that `BURST` neighbours of it cost, or all of a shorter one."""
+    def _bursts(self, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """float64 (N,): of each line, the most bits that `BURST` neighbours of it cost, or all of a shorter one; and
+        int64 (N,), the place in the line of the last of them."""
         place = np.arange(len(self.surprisal)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         sums = self.surprisal.copy()  # of a character and those before it in its line
         for back in range(1, BURST):
             sums[back:] += np.where(place[back:] >= back, self.surprisal[:-back], 0.0)
-        return np.maximum.reduceat(sums, np.cumsum(lengths) - lengths)
+        starts = np.cumsum(lengths) - lengths
+        most = np.maximum.reduceat(sums, starts)
+        reached = np.flatnonzero(sums == np.repeat(most, lengths))
+        return most, reached[np.searchsorted(reached, starts)] - starts
 
     def _add(self, lengths: np.ndarray) -> np.ndarray:
         """float64: sums of runs of `surprisal`, added from left to right."""
