@@ -16,11 +16,24 @@ ROOMS = {
     "model": ("initial", "layers", "language", "file"),
     "generation": ("sampling", "choose", "loop", "writer", "text", "beam", "new"),
     "scoring": ("lines", "blocks", "score", "after", "words", "compare", "baselines"),
-    "inspection": ("units", "matching", "memorisation"),
+    "inspection": ("units", "matching", "memorisation", "nearest"),
     "training": ("recipe", "build", "data", "run", "saver", "optimiser", "interrupt", "loop", "curve"),
     "pages": ("page", "surprisal", "inspection"),
-    "cli": ("console", "training_text", "generate", "steps", "session", "info", "inspect", "listing", "watch", "against",
-            "score", "sizing", "train"),
+    "cli": (
+        "console",
+        "training_text",
+        "generate",
+        "steps",
+        "session",
+        "info",
+        "inspect",
+        "listing",
+        "watch",
+        "against",
+        "score",
+        "sizing",
+        "train",
+    ),
 }
 """In the order in which the package is read; what is in a room, likewise."""
 ORDER = list(ROOMS)

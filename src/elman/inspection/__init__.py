@@ -13,12 +13,15 @@ from .memorisation import (
     recorded_places,
     write,
 )
+from .nearest import Nearest, RecordReport, nearest, records_report
 from .units import MEASURED, Unit, activations, correlation_ratio, features, kind, units
 
 __all__ = [
     "MEASURED",
     "Matches",
+    "Nearest",
     "Overlap",
+    "RecordReport",
     "Report",
     "Unit",
     "activations",
@@ -29,11 +32,13 @@ __all__ = [
     "kind",
     "longest_matches",
     "memorisation",
+    "nearest",
     "ngram_text",
     "quotations",
     "read_corpus",
     "recorded_corpus",
     "recorded_places",
+    "records_report",
     "units",
     "write",
 ]
