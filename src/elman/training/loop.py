@@ -40,6 +40,7 @@ def fit(
     on_step: Callable[[Step], None] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     device: str = "cpu",
+    plot: bool = False,
     **settings: Any,
 ) -> Run:
     """Train `model` on `corpus`, in place.
@@ -51,6 +52,7 @@ def fit(
         output: a folder for model.safetensors and log.jsonl; made if missing. None: nothing is written.
         on_step: called after each step. on_epoch: called after each epoch.
         device: "cpu"; or another one of torch's, such as "cuda", for which `elman[torch]` must be installed.
+        plot: draw the curve while training; in a notebook.
         settings: changes to the recipe, for example epochs=100, lr=0.5.
     Returns:
         a Run: the model, the log, and whether Ctrl-C ended it early (after which the model is saved all the same).
@@ -59,6 +61,13 @@ def fit(
         TrainingDiverged: the loss or gradient is infinite or not a number; says where and what to change.
     Source: Zhang et al., Dive into Deep Learning, "Concise Implementation of Recurrent Neural Networks".
     """
+    if plot:
+        from .live import live_curve
+
+        drawn = live_curve(on_epoch)
+        run = fit(model, corpus, recipe, output=output, on_step=on_step, on_epoch=drawn, device=device, **settings)
+        drawn.finish()  # type: ignore[attr-defined]
+        return run
     recipe = (recipe or Recipe()).replace(**settings)
     if isinstance(corpus, str):
         text = model.reading.prepare(corpus)
