@@ -8,7 +8,6 @@ torch and cuDNN; LSTM (i, f, g, o).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
