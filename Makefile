@@ -2,32 +2,46 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/installed
+INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
+# What is installed, one more than the other: the package; what its tests need; torch.
+CORE := $(VENV)/core
+DEV := $(VENV)/dev
+TORCH := $(VENV)/torch
+SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test check bench exercises browser sanitize test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench exercises browser sanitize test-wheel test-aarch64 clean
 
-demo: $(INSTALLED)
+demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
 
-test: $(INSTALLED) check
-	$(BIN)/python -m pytest -q
+# The core's tests before torch is there, on a fresh machine; then all that needs it.
+test: $(DEV)
+	$(BIN)/python -c "import elman.kernels._cpu"
+	$(BIN)/python -m pytest -q --ignore tests/torch --ignore tests/test_notebooks.py
+	$(MAKE) --no-print-directory $(TORCH) check
+	$(BIN)/python -m pytest -q tests/torch tests/test_notebooks.py
 
-check: $(INSTALLED)
+# Under a minute on a quiet machine: what does not need a compiler, a browser or many processes.
+quick: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest -q -m "not slow" --ignore tests/torch --ignore tests/test_notebooks.py
+
+check: $(TORCH)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
 # Every benchmark, then the README's table: some minutes, on a machine that does nothing else.
-bench: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+bench: $(TORCH)
+	$(INSTALL) -e '.[bench]'
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/book_job.py
 	$(BIN)/python benchmarks/generate.py
 	$(BIN)/python benchmarks/table.py
 
 # The notebooks of the exercises, in full, and the numbers in their prose and in docs/exercises.md: about half an hour.
-exercises: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[exercises]'
+exercises: $(TORCH)
+	$(INSTALL) -e '.[exercises]'
 	$(BIN)/python notebooks/exercises/run.py
 
 # What the tests of the pages need, where it is missing; without it they skip. Debian, as root.
@@ -49,22 +63,28 @@ sanitize:
 	done
 
 # The wheel, installed in an environment of its own and tested away from the checkout: some minutes.
-test-wheel: $(INSTALLED)
+test-wheel: $(CORE)
 	away=$$(mktemp -d) && trap 'rm -rf "$$away"' EXIT && \
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $$away . && \
 	$(PYTHON) -m venv $$away/venv && \
-	$$away/venv/bin/python -m pip install --quiet -c constraints.txt torch && \
 	$$away/venv/bin/python -m pip install --quiet -c constraints.txt "$$(echo $$away/*.whl)[dev]" && \
 	cp -r tests pyproject.toml $$away && cd $$away && venv/bin/python -m pytest -q
 
 # The kernel compiled for aarch64 and run by qemu: apt install g++-aarch64-linux-gnu qemu-user
-test-aarch64: $(INSTALLED)
+test-aarch64: $(DEV)
 	$(BIN)/python -m pytest -q -rs tests/kernels/test_aarch64.py
 
-$(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/*)
+$(CORE): $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(INSTALL) -e .
+	touch $@
+
+$(DEV): $(CORE)
+	$(INSTALL) -e '.[dev]'
+	touch $@
+
+$(TORCH): $(DEV)
+	$(INSTALL) torch
 	touch $@
 
 clean:

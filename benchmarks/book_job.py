@@ -39,14 +39,14 @@ def with_torch(corpus: elman.Corpus, recipe: elman.Recipe) -> list[float]:
     for epoch in range(1, recipe.epochs + 1):
         total, count, state = 0.0, 0, None
         for x, y in sequential_batches(ids, recipe.batch_size, recipe.seq_length, recipe.seed, epoch):
-            hidden, state = rnn(torch.nn.functional.one_hot(x.t(), vocab).float(), state)
+            hidden, state = rnn(torch.nn.functional.one_hot(torch.from_numpy(x), vocab).float(), state)
             state = state.detach()
-            loss = torch.nn.functional.cross_entropy(output(hidden).flatten(0, 1), y.t().reshape(-1))
+            loss = torch.nn.functional.cross_entropy(output(hidden).flatten(0, 1), torch.from_numpy(y).reshape(-1))
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, recipe.clip or math.inf)
             optimizer.step()
-            total, count = total + loss.item() * y.numel(), count + y.numel()
+            total, count = total + loss.item() * y.size, count + y.size
         perplexities.append(math.exp(total / count))
     return perplexities
 

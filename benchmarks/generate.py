@@ -46,8 +46,7 @@ def trained(cell: str, layers: int, hidden: int, epochs: int, **settings: Any) -
     )
     model = elman.build_model(corpus, recipe)
     elman.fit(model, corpus, recipe)
-    with torch.no_grad():
-        model.output.bias[0] = -1e4  # nobody writes <unk>
+    model.output.bias[0] = -1e4  # nobody writes <unk>
     return model
 
 
@@ -55,8 +54,7 @@ def trained(cell: str, layers: int, hidden: int, epochs: int, **settings: Any) -
 
 
 def elman_greedy(model: elman.LanguageModel, prompt: list[int]) -> Writer:
-    assert model.vocabulary is not None
-    vocabulary, text = model.vocabulary, model.vocabulary.decode(np.array(prompt))
+    vocabulary, text = model.reading.vocabulary, model.reading.vocabulary.decode(np.array(prompt))
     return lambda n: vocabulary.encode(elman.generate(model, text, n, temperature=0))
 
 
@@ -89,7 +87,8 @@ def torch_cells(model: elman.LanguageModel, prompt: list[int]) -> Writer:
             one = torch.nn.LSTMCell(size, layer.hidden_size)
         else:
             one = torch.nn.RNNCell(size, layer.hidden_size, nonlinearity=cell.removeprefix("rnn_"))
-        one.load_state_dict(dict(zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), weights, strict=True)))
+        parts = map(torch.tensor, weights)
+        one.load_state_dict(dict(zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), parts, strict=True)))
         cells.append(one)
     rows = torch.eye(layer.input_size)
 
@@ -187,13 +186,12 @@ def jax_whole(model: elman.LanguageModel, prompt: list[int]) -> Writer:
 
 def measure(section: str, model: elman.LanguageModel, turn: float, rounds: int) -> list[dict[str, Any]]:
     """Rows of all contestants; a turn of each takes about `turn` seconds."""
-    assert model.vocabulary is not None
-    prompt = model.vocabulary.encode(PROMPT).tolist()
+    prompt = model.reading.vocabulary.encode(PROMPT).tolist()
     makers = {"elman": elman_greedy, "torch.nn layer": torch_rnn, "torch.nn cells": torch_cells, "numpy": numpy_loop}
     if jax:
         makers |= {"jax step": jax_step, "jax scan": jax_whole}
     writers = {label: make(model, prompt) for label, make in makers.items()}
-    texts = {label: model.vocabulary.decode(write_ids(CHECKED)) for label, write_ids in writers.items()}
+    texts = {label: model.reading.vocabulary.decode(write_ids(CHECKED)) for label, write_ids in writers.items()}
     for label, text in texts.items():
         assert text == texts["elman"], f"{label} writes another text:\n{text}\n{texts['elman']}"
     writers["elman, 64 streams"] = _streams(model, 64)
@@ -213,7 +211,9 @@ def measure(section: str, model: elman.LanguageModel, turn: float, rounds: int) 
             write_ids(lengths[label])
             count = lengths[label] * (64 if "64 streams" in label else 1)
             rates[label].append(count / (time.perf_counter() - start))
-    weights = sum(p.numel() * 4 for name, p in model.named_parameters() if "weight" in name and "ih_l0" not in name)
+    weights = sum(
+        p.size * 4 for name, p in model.named_parameters().items() if "weight" in name and "ih_l0" not in name
+    )
     reading, ours, rows = read_speed(weights), quartiles(rates["elman"])[1], []
     for label, values in rates.items():
         low, median, high = quartiles(values)
@@ -278,12 +278,11 @@ def short_lines(text: str) -> list[str]:
 
 def torch_lines(model: elman.LanguageModel, lines: list[str]) -> list[float]:
     """Bits of each line, one call a line."""
-    assert model.vocabulary is not None
     rnn, output = torch_copy(model)
     bits = []
     with torch.inference_mode():
         for line in lines:
-            ids = torch.from_numpy(model.vocabulary.encode(f"\n{line}\n").astype(np.int64))
+            ids = torch.from_numpy(model.reading.vocabulary.encode(f"\n{line}\n").astype(np.int64))
             hidden, _ = rnn(torch.nn.functional.one_hot(ids[:-1], model.vocab_size).float())
             nats = torch.nn.functional.cross_entropy(output(hidden), ids[1:], reduction="sum")
             bits.append(nats.item() / math.log(2))
@@ -293,7 +292,7 @@ def torch_lines(model: elman.LanguageModel, lines: list[str]) -> list[float]:
 def measure_lines(rounds: int) -> list[dict[str, Any]]:
     corpus = elman.load_corpus("traveller", normalisation="none")
     layer = elman.RNN(len(corpus.vocabulary()), 256, nonlinearity="relu")
-    model = elman.LanguageModel(layer, layer.input_size, corpus.vocabulary()).initialise(0, None)
+    model = elman.LanguageModel(layer, corpus.reading()).initialise(0, None)
     elman.fit(model, corpus, epochs=20, sample_every=0)
     lines = short_lines(corpus.text)
     text = "".join(line + "\n" for line in lines)

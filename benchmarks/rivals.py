@@ -13,7 +13,7 @@ try:
     import jax
     import jax.numpy as jnp
 except ImportError:  # pip install '.[bench]'
-    jax = None
+    jax = jnp = None
 
 
 def torch_copy(model: elman.LanguageModel) -> tuple[torch.nn.RNNBase, torch.nn.Linear]:
@@ -21,20 +21,16 @@ def torch_copy(model: elman.LanguageModel) -> tuple[torch.nn.RNNBase, torch.nn.L
     kind: Any = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}.get(cell, torch.nn.RNN)
     options = {"nonlinearity": cell.removeprefix("rnn_")} if cell.startswith("rnn_") else {}
     rnn = kind(layer.input_size, layer.hidden_size, layer.num_layers, **options)
-    rnn.load_state_dict(layer.state_dict())
+    rnn.load_state_dict({name: torch.from_numpy(w) for name, w in layer.state_dict().items()})
     output = torch.nn.Linear(layer.hidden_size, model.vocab_size)
-    output.load_state_dict(model.output.state_dict())
+    output.load_state_dict({name: torch.from_numpy(w) for name, w in model.output.state_dict().items()})
     return rnn, output
 
 
 def arrays(model: elman.LanguageModel) -> tuple[list[tuple[np.ndarray, ...]], tuple[np.ndarray, np.ndarray]]:
     """(w_ih, w_hh, b_ih, b_hh) of every layer; weight and bias of the output. Copies."""
-
-    def copy(x: torch.Tensor) -> np.ndarray:
-        return x.detach().numpy().copy()
-
-    layers = [tuple(copy(w) for w in weights if w is not None) for weights in model.layer.weights()]
-    return layers, (copy(model.output.weight), copy(model.output.bias))
+    layers = [tuple(w.copy() for w in weights if w is not None) for weights in model.layer.weights()]
+    return layers, (model.output.weight.copy(), model.output.bias.copy())
 
 
 def jax_begin(cell: str, batch: tuple[int, ...], hidden: int) -> tuple[Any, ...]:

@@ -26,6 +26,7 @@ from harness import Contestant, fma_rate, machine, quartiles, race, write
 from rivals import arrays, jax, jax_begin, jax_cell, jnp, torch_copy
 
 import elman
+import elman.torch
 from elman import kernels
 from elman.kernels import _cpu
 from elman.model import make_layer
@@ -49,7 +50,7 @@ class Job:
 
     def operations(self) -> float:
         """Multiply-adds count as two. Each product with a weight has two more in backward; token input costs none."""
-        recurrent = self.hidden**2 * kernels.CELLS[self.cell] * (2 * self.layers - 1)
+        recurrent = self.hidden**2 * kernels.CELLS[self.cell].gates * (2 * self.layers - 1)
         return 2.0 * 3 * self.steps * self.batch * (recurrent + self.hidden * self.vocab)
 
 
@@ -74,22 +75,21 @@ SECTIONS = [*SINGLE, "one-thread", "neighbour", *SCALING]
 
 def elman_fit(model: elman.LanguageModel, ids: torch.Tensor) -> Contestant:
     """What `fit` does between two batches."""
-    optimizer, state = Optimiser(model, Recipe(lr=LR, clip=CLIP)), model.begin_state(ids.shape[1])
-    x, y = ids[:-1].contiguous(), ids[1:].contiguous()
+    stepper, optimiser = kernels.stepper(model.network), Optimiser(model.network, Recipe(lr=LR, clip=CLIP))
+    x, y = ids[:-1].numpy().copy(), ids[1:].numpy().copy()
 
     def step() -> float:
-        loss, _, grads = model.loss_and_grads(x, y, state)
-        optimizer.step(grads, kernels.grad_norm(grads))
-        return loss
+        return stepper.step(x, y, True, None, optimiser.next()).loss
 
-    return Contestant(step, _back(list(model.parameters())))
+    return Contestant(step, _back([torch.from_numpy(p) for p in model.parameters()]))
 
 
 def elman_loop(model: elman.LanguageModel, ids: torch.Tensor) -> Contestant:
     """The same model under an ordinary torch loop, without torch's own threads: after their work they spin for a while,
     and on the kernel's cores."""
     x, y = ids[:-1].contiguous(), ids[1:].contiguous()
-    contestant, threads = _torch_step(list(model.parameters()), lambda: model.loss(x, y)[0]), torch.get_num_threads()
+    module, threads = elman.torch.Module(model), torch.get_num_threads()
+    contestant = _torch_step(list(module.parameters()), lambda: module.loss(x, y)[0])
 
     def step() -> object:
         torch.set_num_threads(1)
@@ -218,8 +218,9 @@ def measure(section: str, job: Job, rounds: int, rate: float, few: bool = False,
             makers["torch.compile of a cell"] = torch_compile
     contestants = {}
     for label, make in makers.items():
+        reading = elman.Reading(elman.Vocabulary.from_text("".join(map(chr, range(200, 199 + job.vocab)))))
         layer = make_layer(job.cell, job.vocab, job.hidden, job.layers)
-        contestants[label] = make(elman.LanguageModel(layer, job.vocab).initialise(0, None), ids)
+        contestants[label] = make(elman.LanguageModel(layer, reading).initialise(0, None), ids)
     check(contestants)
     seconds = race(contestants, rounds)
     floor = job.operations() / rate * 1e3

@@ -132,9 +132,8 @@ def test_the_held_out_records_are_scored_as_score_does():
     reading = model.reading
     data = Records(reading.vocabulary.encode(corpus_of().text), Recipe(val_fraction=0.3), reading.line_end)
     starts, lengths = data._val
-    text = "".join(
-        reading.vocabulary.decode(data._ids[s + 1 : s + n + 1]) for s, n in zip(starts, lengths, strict=True)
-    )
+    spans = zip(starts, lengths, strict=True)
+    text = "".join(reading.vocabulary.decode(data._ids[s + 1 : s + n + 1]) for s, n in spans)
     assert text.count("\n") == int(0.3 * len(NAMES))
     assert elman.score(model, text).bits_per_char == data.held_out_bits(model)
     nats = sequence_nats(model, data._ids, starts, lengths)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import elman
-from elman.kernels.reference import log_softmax
 from elman import kernels
+from elman.kernels.reference import log_softmax
 from elman.scoring import BURST, alternatives, baselines, blocks, ngram_bits, score_many, sequence_nats
 from elman.training import load_recipe
 

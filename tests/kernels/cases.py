@@ -216,8 +216,9 @@ def philox(seed: int, offset: int, count: int) -> Array:
 
 def math(name: str, x: Array) -> Array:
     """exp, log, tanh or sigmoid."""
+    x = np.ascontiguousarray(x)
     y = np.empty_like(x)
-    getattr(_cpu, name)(x=x, y=y)
+    getattr(_cpu, name)(x=x.reshape(-1), y=y.reshape(-1))
     return y
 
 

@@ -1,4 +1,4 @@
-"""What the kernel does where something is zero, or refused by the system; and its multiply-add without the instruction."""
+"""What the kernel does where a size is zero or the system refuses; and its multiply-add without the instruction."""
 
 from __future__ import annotations
 

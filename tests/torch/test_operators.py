@@ -7,6 +7,7 @@ the largest error measured over all cases of a test (3.3e-6; 5.4e-6 over 4,096 s
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -357,15 +358,15 @@ def test_autograd_gives_the_bits_of_loss_and_grads(cell):
 def test_the_written_derivatives_are_autograds(cell):
     """Of the NumPy reference, in float64, through several layers and a state."""
     x, state, weights, (d_out, *_) = layer_inputs(cell, 7, 5, 6, 9, seed=3)
-    doubles = [double(t) for t in (x, *state, *weights, d_out)]
-    n = len(state)
-    leaves = [t.requires_grad_() for t in (doubles[0], *doubles[1 + n : 5 + n])]
-    output, _ = reference.recurrent(cell, leaves[0], tuple(doubles[1 : 1 + n]), tuple(leaves[1:]))  # type: ignore[arg-type]
-    want = torch.autograd.grad(output, leaves, doubles[-1])
-    arrays = [t.detach().numpy() for t in doubles]
-    trace = numpy_reference._forward(core.CELLS[cell], arrays[0], tuple(arrays[1 : 1 + n]), tuple(arrays[1 + n : 5 + n]))  # type: ignore[arg-type]
-    d_projected, grads = numpy_reference._backward(core.CELLS[cell], trace, tuple(arrays[1 + n : 5 + n]), arrays[-1])  # type: ignore[arg-type]
-    for mine, theirs in zip([d_projected @ arrays[1 + n], *grads], want, strict=True):
+    states: Any = tuple(doubles(state))
+    leaves: Any = [t.requires_grad_() for t in doubles((x, *weights))]
+    output, _ = reference.recurrent(cell, leaves[0], states, tuple(leaves[1:]))
+    want = torch.autograd.grad(output, leaves, d_out.double())
+    arrays: Any = [t.detach().numpy() for t in leaves]
+    of_layer, first = tuple(arrays[1:]), tuple(s.numpy() for s in states)
+    trace = numpy_reference._forward(core.CELLS[cell], arrays[0], first, of_layer)
+    d_projected, grads = numpy_reference._backward(core.CELLS[cell], trace, of_layer, d_out.double().numpy())
+    for mine, theirs in zip([d_projected @ arrays[1], *grads], want, strict=True):
         np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-10, atol=1e-13)
 
 

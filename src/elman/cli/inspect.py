@@ -63,10 +63,8 @@ def inspect(
     cost = score(loaded, text)
     found, values = look(loaded, cost, layer, chosen)
     layer = loaded.layer.num_layers - 1 if layer is None else layer
-    written, others = (
-        write(loaded, length, temperature, seed),
-        {"this text": loaded.reading.vocabulary.encode(cost.data)},
-    )
+    written = write(loaded, length, temperature, seed)
+    others = {"this text": loaded.reading.vocabulary.encode(cost.data)}
     report = memorisation(written, training_text, held_out, others, seed)
     of_records = None
     if loaded.reading.records:

@@ -24,8 +24,7 @@ from ..text import (
     without_blank_lines,
     word_border,
 )
-from .download import Progress, download, refuse_password
-from .files import Part, bounded, decode, gunzip, read_file, read_folder
+from .files import Part, Progress, bounded, decode, gunzip, read_file, read_folder
 from .named import NAMED, corpora, read_named, without_licence
 
 __all__ = ["NAMED", "Corpus", "Progress", "corpora", "load_corpus"]
@@ -176,6 +175,8 @@ def _read(name: str, progress: Progress | None) -> tuple[str, str, list[Part]]:
     if name == "-":
         return "stdin", "standard input", [("standard input", bounded(sys.stdin.buffer, "standard input"))]
     if name.lower().startswith(("http://", "https://")):
+        from .download import download, refuse_password  # its imports cost more than most commands do
+
         refuse_password(name)
         path = urllib.parse.urlsplit(name).path
         last = path.rstrip("/").rsplit("/", 1)[-1]

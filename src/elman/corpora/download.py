@@ -10,10 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import CorpusError
-from .files import bounded
-
-Progress = Callable[[int, int | None, str], None]
-"""Called with bytes so far, bytes in all if known, and the address."""
+from .files import Progress, bounded
 
 _TIMEOUT = 20.0  # seconds without an answer
 _TRIES = 2  # per source

@@ -14,6 +14,9 @@ from typing import Any
 
 from ..errors import CorpusError
 
+Progress = Callable[[int, int | None, str], None]
+"""Called with bytes so far, bytes in all if known, and the address that is downloaded."""
+
 _MOST = 4 << 30  # bytes of a file, an answer or an unpacked .gz: more would not fit in memory as text
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
           (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip

@@ -18,8 +18,7 @@ import platformdirs
 
 from ..errors import CorpusError
 from ..files import write_atomically
-from .download import Progress, download
-from .files import read_file
+from .files import Progress, read_file
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,8 @@ def read_named(name: str, entry: Named, progress: Progress | None) -> tuple[str,
         if path != cached:
             raise CorpusError(f"{path}: {wrong}; replace the file, or unset ELMAN_DATA to download it")
     try:
+        from .download import download  # its imports cost more than most commands do
+
         data = download(entry.sources, progress, lambda data: wrong_digest(data, entry))
     except CorpusError as error:
         raise CorpusError(

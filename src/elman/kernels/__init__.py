@@ -1,7 +1,7 @@
 """The only place where a step of a model is defined: one signature per operation, and the choice of who computes it.
 
-Two backends: `cpu`, the native kernel (the same bits everywhere), and `reference`, plain NumPy that defines what it must
-compute, and that serves where there is no compiler. ELMAN_BACKEND or `use` forces one.
+Two backends: `cpu`, the native kernel (the same bits everywhere), and `reference`, plain NumPy that defines what it
+must compute, and that serves where there is no compiler. ELMAN_BACKEND or `use` forces one.
 
 Shapes, last axis fastest: T steps, B batch, V vocabulary, I input, H hidden, G gates (RNN 1, GRU 3, LSTM 4), L layers.
 """
@@ -34,8 +34,8 @@ from .backend import (
 
 __all__ = [
     "CELLS", "Array", "Backend", "Cell", "Decoder", "Dropout", "Network", "State", "StepResult", "Stepper", "Update",
-    "Weights", "cross_entropy", "decoder", "dropout", "exp", "grad_norm", "has_native", "linear", "log_softmax", "loss_and_grads",
-    "recurrent", "run", "run_cells", "serving", "stepper", "tanh", "use",
+    "Weights", "cross_entropy", "decoder", "dropout", "exp", "grad_norm", "has_native", "linear", "log_softmax",
+    "loss_and_grads", "recurrent", "run", "run_cells", "serving", "stepper", "tanh", "use",
 ]  # fmt: skip
 
 _backends: dict[str, Backend] = {"reference": cast(Backend, reference)}

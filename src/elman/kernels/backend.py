@@ -84,8 +84,10 @@ class Dropout:
 
 @dataclass(frozen=True)
 class Update:
-    """How a step changes the weights. `exp_avg`, `exp_avg_sq`: Adam's averages, float32 (size,) of each weight; empty for
-    SGD."""
+    """How a step changes the weights.
+
+    exp_avg, exp_avg_sq: Adam's averages, float32 (size,) of each weight, updated; empty for SGD.
+    """
 
     lr: float
     clip: float | None = None

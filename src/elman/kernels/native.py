@@ -187,8 +187,8 @@ class NativeDecoder:
         penalty: float = 1.0,
         seen: Array | None = None,
     ) -> Array:
-        """The next ids, int64 (steps, B): the likeliest ones if exponent < 0, else those that draws, float64 (steps, B) in
-        [0, 1), fall on.
+        """The next ids, int64 (steps, B): the likeliest ones if exponent < 0, else those that draws, float64 (steps, B)
+        in [0, 1), fall on.
 
         Args:
             bias: float32 (V,) or None. top_k, top_p, min_p, penalty: as `generation.Sampling` says.

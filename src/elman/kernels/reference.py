@@ -1,8 +1,8 @@
 """The definition of every operation in plain NumPy, one step of time after another, with the derivatives written out.
 
-GRU (r, z, n) with the reset gate applied after the matrix product, as in torch and cuDNN; LSTM (i, f, g, o). The sums of
-a matrix product are NumPy's, whose order is not defined, so the native kernel agrees up to rounding; its own order is in
-docs/arithmetic.md.
+GRU (r, z, n) with the reset gate applied after the matrix product, as in torch and cuDNN; LSTM (i, f, g, o). The sums
+of a matrix product are NumPy's, whose order is not defined, so the native kernel agrees up to rounding; its own order
+is in docs/arithmetic.md.
 """
 
 from __future__ import annotations

@@ -88,8 +88,8 @@ def load(path: str | Path) -> LanguageModel:
 
 def _layer_shapes(header: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     """Of the recurrent layer that a checked header describes, in the order of its parameters."""
-    sizes = (header[key] for key in ("vocab_size", "hidden_size", "num_layers"))
-    return parameter_shapes(header["cell"], *sizes, bool(header["bias"]))
+    V, H, L = (header[key] for key in ("vocab_size", "hidden_size", "num_layers"))
+    return parameter_shapes(header["cell"], V, H, L, bool(header["bias"]))
 
 
 def _check_sizes(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:

@@ -1,7 +1,7 @@
 """RNN, GRU and LSTM over NumPy arrays, under torch's names and layout, computed by `elman.kernels`.
 
-They hold torch's parameters and load its state_dict, and take token ids in place of one-hot vectors. The GRU applies its
-reset gate after the matrix product, as torch and cuDNN do. The layers that torch's autograd trains are in `elman.torch`.
+They hold torch's parameters and load its state_dict, and take token ids in place of one-hot vectors. The GRU applies
+its reset gate after the matrix product, as torch and cuDNN do. Layers for torch's autograd are in `elman.torch`.
 """
 
 from __future__ import annotations

@@ -181,12 +181,11 @@ def _packed(values: np.ndarray) -> dict[str, str]:
 
 
 def _about(model: LanguageModel) -> str:
-    layer = model.layer
-    reading = model.reading
+    layer, reading = model.layer, model.reading
     return (
         f"{layer.cell} {layer.num_layers} x {layer.hidden_size}, {len(reading)} {reading.vocabulary.kind}, "
-        f"normalisation {reading.normalisation}{', records' if reading.records else ''}. Point at a character, or move "
-        "with the arrow keys, to see its surprisal, -log2 p, and what the model expected there."
+        f"normalisation {reading.normalisation}{', records' if reading.records else ''}. Point at a character, or "
+        "move with the arrow keys, to see its surprisal, -log2 p, and what the model expected there."
     )
 
 

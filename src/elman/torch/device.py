@@ -47,9 +47,7 @@ class DeviceStepper:
         grads = torch.autograd.grad(loss, self._weights)
         squares = torch.stack([g.double().square().sum() for g in grads]).tolist()
         per_layer = (len(grads) - (1 if self._network.bias is None else 2)) // len(self._network.layers)
-        norms = [
-            math.sqrt(sum(squares[i * per_layer : (i + 1) * per_layer])) for i in range(len(self._network.layers))
-        ]
+        norms = [math.sqrt(sum(squares[i * per_layer : (i + 1) * per_layer])) for i in range(len(self._network.layers))]
         norms.append(math.sqrt(sum(squares[len(norms) * per_layer :])))
         result = StepResult(loss.item(), math.sqrt(sum(squares)), norms)
         if math.isfinite(result.loss) and math.isfinite(result.norm):

@@ -1,8 +1,8 @@
 """What computes a call on tensors: one signature per operation, and the choice of who serves it.
 
 Three backends: `cpu`, the native kernel (float32 on a CPU, the same bits everywhere); `torch`, torch.nn's own fused
-layers (GPUs, float64, no compiler); `reference`, plain loops. The first that can serve a call does; ELMAN_BACKEND or `use`
-forces one.
+layers (GPUs, float64, no compiler); `reference`, plain loops. The first that can serve a call does; ELMAN_BACKEND or
+`use` forces one.
 
 Shapes, last axis fastest: T steps, B batch, V vocabulary, I input, H hidden, G gates (RNN 1, GRU 3, LSTM 4).
 """

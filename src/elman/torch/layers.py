@@ -133,7 +133,7 @@ class Recurrent(nn.RNNBase):
         return nn.Module._replicate_for_data_parallel(self)
 
     def reset_parameters(self) -> None:
-        """As torch: uniform in +-1/sqrt(H), from torch's generator. For exact seeds see elman.LanguageModel.initialise."""
+        """As torch: uniform in +-1/sqrt(H), from torch's generator. `elman.LanguageModel.initialise` is exact."""
         bound = 1.0 / math.sqrt(self.hidden_size)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)

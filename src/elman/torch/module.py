@@ -1,6 +1,8 @@
-"""Module: a LanguageModel as a torch module that shares its memory, so that an ordinary torch loop trains that very model."""
+"""Module: a LanguageModel as a torch module in the same memory: an ordinary torch loop trains that very model."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +81,7 @@ def _torch_layer(model: LanguageModel) -> Recurrent:
     )
 
 
-def from_torch(layer: nn.Module, output: nn.Linear, reading: Reading) -> LanguageModel:
+def from_torch(layer: Any, output: nn.Linear, reading: Reading) -> LanguageModel:
     """A core model with the weights of torch's layers, or of `elman.torch`'s, copied.
 
     Args:

@@ -8,7 +8,6 @@ torch and cuDNN; LSTM (i, f, g, o).
 
 from __future__ import annotations
 
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

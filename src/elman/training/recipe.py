@@ -14,13 +14,23 @@ from typing import Any
 from ..errors import InputError
 
 
-def setting(default: Any, help: str, *, choices: tuple[str, ...] = (), at_least: float | None = None,
-            above: float | None = None, below: float = math.inf, can_be_off: bool = False, option: str = "") -> Any:  # fmt: skip
+def setting(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple[str, ...] = (),
+    at_least: float | None = None,
+    above: float | None = None,
+    below: float = math.inf,
+    can_be_off: bool = False,
+    option: str = "",
+) -> Any:
     """A field of a Recipe, with all that is to be said about it once: the command's options are made from it.
 
     Args:
         help: what it means; the option's help.
-        choices: the only values, of a string. at_least, above, below: the range of a number; a whole one is below 2^31 anyway.
+        choices: the only values, of a string.
+        at_least, above, below: the range of a number; a whole one is below 2^31 anyway.
         can_be_off: None is allowed, and means off; a TOML file says false, and the command 0.
         option: its name on the command line, where that is not the field's.
     """
@@ -75,9 +85,11 @@ class Recipe:
     )
 
     # What is shown meanwhile
-    eval_every: int = setting(1, "Epochs between measurements of what is held out; the last always has one.", at_least=1)
+    eval_every: int = setting(1, "Epochs between measurements of what is held out; the last has one.", at_least=1)
     prompts: tuple[str, ...] = setting(
-        ("traveller", "time traveller"), "Prompt to continue, greedily, while training; may be repeated.", option="prompt"
+        ("traveller", "time traveller"),
+        "Prompt to continue, greedily, while training; may be repeated.",
+        option="prompt",
     )
     sample_every: int = setting(100, "Epochs between continuations; 0: none.", at_least=0)
     sample_length: int = setting(50, "Characters of a continuation.", at_least=0, option="length")
@@ -112,7 +124,7 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
     if name == "prompts" or (value is None and m["can_be_off"]):
         return
     kind = "a whole number" if whole else "a number"
-    if not _whole(value) and (whole or not isinstance(value, float)):
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or (whole and not _whole(value)):
         raise InputError(f"{name} must be {kind}, got {value!r}")
     if not math.isfinite(value):
         raise InputError(f"{name} must be finite, got {value}")
