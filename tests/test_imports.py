@@ -17,7 +17,7 @@ ROOMS = {
     "generation": ("sampling", "choose", "loop", "writer", "text", "beam", "new"),
     "scoring": ("lines", "blocks", "score", "after", "words", "compare", "baselines"),
     "inspection": ("units", "matching", "memorisation", "nearest"),
-    "training": ("recipe", "build", "data", "run", "saver", "optimiser", "interrupt", "loop", "curve", "live"),
+    "training": ("recipe", "build", "data", "run", "saver", "optimiser", "interrupt", "curve", "live", "loop"),
     "pages": ("page", "surprisal", "inspection"),
     "cli": (
         "console",
