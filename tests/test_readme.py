@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import subprocess
@@ -38,3 +39,19 @@ def test_the_commands(tmp_path):
         done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
         assert done.stdout or ">" in command
+
+
+def test_the_options_of_the_jobs_exist(command, monkeypatch):
+    """Every option that docs/jobs.md and docs/odd-lines.md give to a command is one of its own."""
+    monkeypatch.setenv("COLUMNS", "200")
+    for page in ("jobs.md", "odd-lines.md"):
+        text = (README.parent / "docs" / page).read_text(encoding="utf-8")
+        for line in re.findall(r"elman (?:train|generate|score|inspect) [^\n`|]*", text):
+            name, options = line.split()[1], re.findall(r"(?<=\s)--[a-z][a-z-]*", line)
+            if options:
+                assert set(options) <= set(re.findall(r"--[a-z][a-z-]*", helped(name, command))), line
+
+
+@functools.cache
+def helped(name, command):
+    return command(name, "--help")

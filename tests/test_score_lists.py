@@ -182,7 +182,7 @@ def test_the_page_of_the_top_lines(files, command):
             for key in arrays:
                 assert arrays[key][part].tolist() == everything[key][begin : begin + count].tolist(), key
     done = run("score", files / "records", files / "b", "--top", "3", "--html", files / "x.html")
-    assert done.stderr == f"{files / 'x.html'}: 3 lines, costliest burst first\n"
+    assert done.stderr == f"{files / 'x.html'}: 3 lines, as listed\n"
     with pytest.raises(elman.InputError, match="no line is chosen"):
         lines_page(elman.load(files / "text"), [score], ["b"], [])
 
@@ -199,6 +199,9 @@ def test_two_models_on_one_text(files, tmp_path, command):
     assert (row["bits"], row["low"], row["high"], row["lines"]) == (found.bits, found.low, found.high, 6)
     lines = rows(command("score", files / "records", files / "b", "--against", tmp_path / "other", "--lines", "--json"))
     assert [r["ratio"][str(tmp_path / "other")] for r in lines] == list(found.by_line)
+    top = command("score", files / "records", files / "b", "--against", tmp_path / "other", "--top", 2, "--json")
+    full = [i for i in np.argsort(-found.by_line) if i != 2]  # the third line is blank
+    assert [r["line"] for r in rows(top)] == [i + 1 for i in full[:2]]
     assert "95 %" in command("score", files / "records", files / "b", "--against", tmp_path / "other")
     command("score", files / "records", files / "b", "--against", tmp_path / "other", "--html", tmp_path / "p.html")
     data, arrays = unpack((tmp_path / "p.html").read_text())

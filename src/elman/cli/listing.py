@@ -28,19 +28,26 @@ def write_rows(rows: Iterable[dict[str, Any]], form: str) -> None:
         write_json(row)
 
 
-def choose(files: Sequence[Lines], top: int | None, above: float | None, masked: bool) -> list[tuple[int, int, int]]:
+def choose(
+    files: Sequence[Lines],
+    top: int | None,
+    above: float | None,
+    masked: bool,
+    ratios: Sequence[Comparison] | None = None,
+) -> list[tuple[int, int, int]]:
     """(file, line from 0, how many are like it) of what is to be listed.
 
     Args:
         top: so many with the costliest bursts of all files, costliest first; None: in their order.
         above: only those whose burst costs so many bits.
         masked: of lines that differ in digits only, the costliest alone.
+        ratios: of each file, what ranks its lines in place of bursts: those that speak most for the first model first.
     """
     if top is None and above is None and not masked:
         return [(file, index, 1) for file, of in enumerate(files) for index in range(len(of))]
-    few = None if masked else top
+    few = None if masked or ratios else top
     order = [(file, int(index)) for file, of in enumerate(files) for index in of.top(len(of) if few is None else few)]
-    order.sort(key=lambda at: -files[at[0]].bursts[at[1]])
+    order.sort(key=lambda at: -(ratios[at[0]].by_line if ratios else files[at[0]].bursts)[at[1]])
     if above is not None:
         order = [at for at in order if files[at[0]].bursts[at[1]] >= above]
     counts = dict.fromkeys(order, 1)

@@ -69,7 +69,10 @@ def score(
     chars: Annotated[bool, _listing("List what every character costs.", "--chars")] = False,
     against: Annotated[
         list[Path] | None,
-        typer.Option(metavar="MODEL", help="Compare with this model: the log-likelihood ratio; may be repeated."),
+        typer.Option(
+            metavar="MODEL",
+            help="Compare with this model: the log-likelihood ratio, by which --top then ranks; may be repeated.",
+        ),
     ] = None,
 ) -> None:
     """Bits per character and perplexity of texts, beside what compressors and an n-gram model reach.
@@ -110,7 +113,8 @@ def score(
         scores = score_many(loaded, texts, records=records, names=names)
         compared = compare_all(against or [], names, scores, texts, (encoding, encoding_errors))
     by_file = [s.lines() for s in scores] if by_line else []
-    chosen = choose(by_file, top, above, mask) if by_line else []
+    ratios = next(iter(compared.values()), None)
+    chosen = choose(by_file, top, above, mask, ratios) if by_line else []
     if html is not None:
         some = None if top is None and above is None else [(file, index) for file, index, _ in chosen]
         _write_page(html, loaded, scores, names, some, compared)
@@ -148,7 +152,10 @@ def _write_page(
         err.print(f"elman: no line is to be shown; {html} is not written")
         return
     else:
-        page, what = lines_page(model, scores, names, some), f"{len(some):,} lines, costliest burst first"
+        page, what = (
+            lines_page(model, scores, names, some),
+            f"{len(some):,} line{'' if len(some) == 1 else 's'}, as listed",
+        )
     write_atomically(html, page.encode("utf-8", "replace"))
     err.print(f"{html}: {what}")
 

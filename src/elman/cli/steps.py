@@ -101,7 +101,7 @@ class Steps:
         for number, (token, p) in enumerate(after(self.model, last, CHOICES), 1):
             cost = -math.log2(p) if p > 0 else math.inf
             row = Text(f"{number}  {_label(token):<9} {100 * p:6.2f} %  ")
-            row.append(("█" if out.encoding.startswith("utf") else "#") * max(1, round(_WIDTH * p)), colour(cost))
+            row.append(("█" if out.encoding.startswith("utf") else "#") * round(_WIDTH * p), colour(cost))
             out.print(row)
             choices.append(token if len(token) == 1 else "")
         return choices

@@ -51,7 +51,7 @@ def lines_page(
             ids, tokens, bits = whole[file]
             expected.append((ids[begin:end], tokens[begin : end + 1], bits[begin : end + 1]))
     of = ", ".join(dict.fromkeys(names[file] for file, _ in chosen))
-    title = f"{len(chosen):,} line{'' if len(chosen) == 1 else 's'} of {of}, costliest burst first"
+    title = f"{len(chosen):,} line{'' if len(chosen) == 1 else 's'} of {of}"
     return page(model, parts, [f"{names[f]}:{i + 1}" for f, i in chosen], title=title, expected=expected)
 
 
