@@ -11,6 +11,7 @@ from test_cli import refused, run
 import elman
 from elman.cli.sizing import for_minutes, for_size
 from elman.model import read_header
+from elman.text import visible
 from elman.training import load_recipe
 
 SMALL = ["--hidden-size", "8", "--epochs", "1"]
@@ -28,7 +29,9 @@ def test_a_text_of_ones_own_is_left_as_it_is(tmp_path):
     assert first == "Mine.txt: 4,600 characters, 19 in the vocabulary, normalisation none"
     recipe = load_recipe("modern")
     assert second == f"recipe modern: 1 epoch, batches of 4 x {recipe.seq_length}, {recipe.optimizer}, lr {recipe.lr:g}"
-    reading = elman.load(tmp_path / "runs" / "Mine").reading
+    model = elman.load(tmp_path / "runs" / "Mine")
+    assert f"\n  - {visible(elman.generate(model, '', 50))}\n" in done.stdout  # what it writes, from nothing
+    reading = model.reading
     assert {"A", "\n", "\t"} < set(reading.vocabulary.symbols)
     assert reading.normalisation == "none"
 

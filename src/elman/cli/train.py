@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError, TrainingDiverged
+from ..text import visible
 from .console import Bytes, Encoding, EncodingErrors, Json, err, out, write_json
 from .options import changes, with_recipe_options
 
@@ -100,6 +101,7 @@ def train(
 
 
 def _train(text: Corpus, recipe: str, settings: Recipe, folder: Path, every: int, as_json: bool) -> None:
+    from ..generation import generate
     from ..kernels import serving
     from ..training import build_model, fit
     from ..training.curve import save_curve
@@ -123,6 +125,8 @@ def _train(text: Corpus, recipe: str, settings: Recipe, folder: Path, every: int
                     f"epoch {record.epoch:>4}  perplexity {record.train_perplexity:.3f}{held_out}  "
                     f"{record.seconds:.1f} s  {record.chars_per_second:,.0f} characters/s"
                 )
+                if not settings.prompts and settings.sample_every:
+                    above(f"  - {visible(generate(model, '', settings.sample_length, seed=settings.seed))}")
             for prompt, continuation in record.samples.items():
                 above(f"  - {prompt}{continuation}")
 

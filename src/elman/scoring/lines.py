@@ -50,7 +50,7 @@ class Lines:
         return begin, end
 
     def top(self, count: int) -> np.ndarray:
-        """Indices of the `count` lines with the dearest bursts, dearest first; ties in their order.
+        """Indices of the `count` lines with the costliest bursts, costliest first; ties in their order.
 
         What is odd about a line is mostly in one place; a mean over the line hides it in a long one, and is high for
         a line that is only rare. Blank lines are left out: a model of records has seen none.
