@@ -9,7 +9,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench exercises browser sanitize test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench exercises notebook browser sanitize test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -43,6 +43,11 @@ bench: $(TORCH)
 exercises: $(TORCH)
 	$(INSTALL) -e '.[exercises]'
 	$(BIN)/python notebooks/exercises/run.py
+
+# The notebooks in a browser.
+notebook: $(TORCH)
+	$(INSTALL) jupyterlab
+	$(BIN)/python -m jupyterlab notebooks
 
 # What the tests of the pages need, where it is missing; without it they skip. Debian, as root.
 browser:

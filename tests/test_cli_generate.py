@@ -110,6 +110,68 @@ def test_records_end(tmp_path, command):
     assert all(len(line) < 100 for line in lines)
 
 
+def test_a_beam_prints_all_that_it_found(path, command):
+    beams = beam_search(elman.load(path), "th", 6, 4)
+    assert len(beams) == 4
+    printed = command("generate", path, "th", "--length", 6, "--beam", 4, "--json")
+    assert [json.loads(line)["text"] for line in printed.splitlines()] == [b.text for b in beams]
+
+
+def test_a_prompt_from_a_file_and_from_standard_input(path, tmp_path):
+    (tmp_path / "prompt").write_text("the sea\n\n")
+    expected = "the sea\n" + elman.generate(elman.load(path), "the sea\n", 9) + "\n"
+    assert run("generate", path, "--prompt-file", tmp_path / "prompt", "--length", 9).stdout == expected
+    assert run("generate", path, "-", "--length", 9, stdin="the sea\n\n").stdout == expected
+    assert run("generate", path, "--prompt", "-", "--length", 0).stdout == "-\n"
+    refused(run("generate", path, "the", "--prompt-file", tmp_path / "prompt"), "the prompt is given twice")
+    refused(run("generate", path, "--prompt-file", tmp_path / "none"), "none: no such file")
+
+
+def test_a_random_seed_is_shown_and_gives_the_same_again(path):
+    first = run("generate", path, "the", "--length", 30, "--seed", "random")
+    word, seed = first.stderr.split()
+    assert word == "seed"
+    assert run("generate", path, "the", "--length", 30, "--seed", seed).stdout == first.stdout
+    assert run("generate", path, "the", "--length", 30, "--seed", "random").stderr != first.stderr
+
+
+def test_new_records_are_in_no_list(tmp_path, command):
+    names = "ada\nbo\ngrace\n"
+    (tmp_path / "list").write_text(names)
+    model = save(tmp_path / "names", names, records=True)
+    options = ("--new", 12, "--corpus", tmp_path / "list", "--length", 9, "--seed", 3)
+    rows = [json.loads(line) for line in command("generate", tmp_path / "names", *options, "--json").splitlines()]
+    texts = [row["text"] for row in rows]
+    assert len({*texts} - {"", "ada", "bo", "grace"}) == 12
+    assert all(len(text) <= 9 for text in texts)
+    assert [row["bits"] for row in rows] == sorted(row["bits"] for row in rows)
+    for row in rows:
+        assert row["bits"] == pytest.approx(elman.score(model, row["text"]).bits, rel=1e-6)
+    assert command("generate", tmp_path / "names", *options) == "".join(f"{text}\n" for text in texts)
+    begun = command("generate", tmp_path / "names", "a", *options).split("\n")[:-1]
+    assert all(text.startswith("a") and text != "ada" for text in begun)
+
+
+def test_fewer_new_records_than_asked_for(tmp_path):
+    names = "ada\n"
+    save(tmp_path / "m", names, records=True)
+    (tmp_path / "list").write_text(names)
+    done = run("generate", tmp_path / "m", "--new", 3, "--corpus", tmp_path / "list", "--temperature", 0)
+    assert (done.returncode, len(done.stdout.splitlines()) <= 1) == (0, True)
+    assert "of 3: the model writes little else than its training list" in done.stderr
+
+
+def test_lists_of_prompts_and_a_runs_folder(path, tmp_path):
+    model = elman.load(path)
+    prompts = ["the", "", "came down"]
+    assert elman.generate(model, prompts, 8, seed=4) == [elman.generate(model, p, 8, seed=4) for p in prompts]
+    both = elman.generate(model, prompts, 8, num_samples=2)
+    assert both == [elman.generate(model, p, 8, num_samples=2) for p in prompts]
+    elman.save(model, tmp_path / "model.safetensors")
+    assert elman.load(tmp_path).digest() == model.digest()
+    assert repr(model) == "LanguageModel(GRU(20, 8), 20 chars, normalisation 'none', 900 parameters)"
+
+
 def test_a_terminal_that_is_not_utf_8(path, tmp_path):
     save(tmp_path / "m", "żółć " * 9)
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
@@ -142,6 +204,12 @@ def test_a_terminal_gets_no_control_characters(monkeypatch, capsys):
         ("--logit-bias ee=1", "CHAR=VALUE"),
         ("--logit-bias e=x", "CHAR=VALUE"),
         ("--allowed ż", "the model has no character 'ż'"),
+        ("--beam 2 --new 3", "give one of them"),
+        ("--new 3", "only a model of records writes new ones"),
+        ("--new 0 --num-samples 3", "leave out --num-samples"),
+        ("--corpus x", "--corpus is the list that --new leaves out"),
+        ("--seed x", "--seed: expected a whole number or random, got 'x'"),
+        ("--seed -1", "seed must be in 0 .. 2^64-1, got -1"),
         ("--beam 0", "width must be at least 1"),
         ("--beam 2 --num-samples 3", "a beam of 2 finds no 3 texts"),
         ("--beam 2 --temperature 0.5", "--beam draws nothing"),

@@ -140,7 +140,9 @@ def test_train_on_a_field_and_on_lines(tmp_path, command):
     (tmp_path / "l").write_text("".join(f"{r}\n" for r in records))
     small = ("--hidden-size", 9, "--epochs", 1)
     printed = command("train", tmp_path / "l", "--records", "--output", tmp_path / "one", *small)
-    assert printed.startswith("l: 60 records, 260 characters, 10 in the vocabulary, normalisation none\nlstm 1 x 9,")
+    assert printed.startswith(
+        "l: 60 records, 260 characters, 10 in the vocabulary, normalisation none\nrecipe records: 1 epoch, "
+    )
     command("train", tmp_path / "j", "--field", "name", "--output", tmp_path / "two", *small)
     one, two = (elman.load(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert one.reading.records

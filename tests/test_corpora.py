@@ -77,6 +77,29 @@ def test_max_chars_counts_after_normalisation(tmp_path):
     assert load_corpus(tmp_path / "t.txt", 5).text == "a b c"
 
 
+def test_max_chars_cuts_no_greek_word_before_it_is_lowered(tmp_path):
+    text = "ΟΔΟΣ ΑΣ''Α ΣΟΦΟΣ"
+    (tmp_path / "t.txt").write_text(text)
+    for count in range(1, len(text)):
+        assert load_corpus(tmp_path / "t.txt", count).text == text.lower()[:count]
+
+
+def test_several_texts(tmp_path):
+    (tmp_path / "a.txt").write_text("One")
+    (tmp_path / "b.txt").write_bytes(b"\xef\xbb\xbfTwo\n")
+    places = (str(tmp_path / "a.txt"), str(tmp_path / "b.txt"))
+    corpus = load_corpus(places, normalisation="none")
+    assert (corpus.text, corpus.name, corpus.source) == ("One\nTwo\n", "a.txt+1", places)
+    assert load_corpus([tmp_path / "a.txt"]).source == places[0]
+    assert load_corpus(places, records=True).text == "one\ntwo\n"
+    assert load_corpus(places, as_bytes=True).text == b"One\n\xef\xbb\xbfTwo\n"
+    assert repr(corpus) == "Corpus('a.txt+1', 8 characters, normalisation 'none')"
+    with pytest.raises(CorpusError, match=r"c\.txt: no such file"):
+        load_corpus([*places, "c.txt"])
+    with pytest.raises(CorpusError, match="no text is named"):
+        load_corpus([])
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -9,22 +9,23 @@ import elman
 
 PACKAGE = Path(elman.__file__).parent
 ROOMS = {
-    "text": ("visible", "vocabulary", "records", "reading"),
+    "text": ("visible", "vocabulary", "records", "fields", "reading"),
     "corpora": ("files", "download", "named", "corpus", "mapped"),
     "batches": ("windows", "records"),
     "kernels": ("backend", "reference", "native", "integer"),
     "model": ("initial", "layers", "language", "extend", "file", "integer", "quantise"),
-    "generation": ("sampling", "choose", "loop", "writer", "text", "beam"),
-    "scoring": ("lines", "blocks", "score", "baselines"),
+    "generation": ("sampling", "choose", "loop", "writer", "text", "beam", "new"),
+    "scoring": ("lines", "blocks", "score", "after", "words", "compare", "baselines"),
     "compression": ("predictor", "codec", "staged", "archive", "store"),
-    "inspection": ("units", "matching", "memorisation"),
+    "inspection": ("units", "matching", "memorisation", "nearest"),
     "training": (
-        "recipe", "build", "data", "run", "measure", "schedule", "checkpoint", "optimiser", "saver", "interrupt", "lock", "events",
-        "parallel", "shards", "loop", "records", "curve",
+        "recipe", "build", "data", "run", "measure", "schedule", "checkpoint", "optimiser", "saver", "interrupt",
+        "lock", "events", "parallel", "shards", "curve", "live", "loop", "records",
     ),
     "pages": ("page", "surprisal", "inspection"),
     "cli": (
-        "console", "options", "workers", "generate", "session", "info", "inspect", "score", "train", "runs", "compress",
+        "console", "options", "workers", "training_text", "generate", "steps", "session", "info", "inspect", "listing",
+        "watch", "against", "score", "sizing", "train", "runs", "compress",
     ),
     "torch": ("reference", "fused", "operators", "kernels", "layers", "module", "device"),
 }  # fmt: skip

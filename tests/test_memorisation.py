@@ -69,7 +69,7 @@ def test_the_training_text_is_found_again(tmp_path, records):
     file.unlink()
     with pytest.raises(elman.CorpusError, match=r"training text: .*no such file.*; or give --corpus"):
         recorded_corpus(model, run)
-    with pytest.raises(elman.CorpusError, match="trained on standard input; give --corpus"):
+    with pytest.raises(elman.CorpusError, match="trained on standard input; give it as --corpus"):
         recorded_corpus(model, {"corpus": {"name": "stdin", "source": "standard input"}})
 
 

@@ -55,3 +55,15 @@ def test_a_mark_takes_its_number(runner):
     ]
     with pytest.raises(SystemExit, match="here quotes 'times', which is not among the numbers; known: bits"):
         runner.filled(before, {"bits": 1.0}, "here")
+
+
+def test_no_line_begins_with_a_mark(runner):
+    """Markdown takes such a line for a block of HTML, which breaks the paragraph."""
+    runner.check_lines("it is <!--=a-->1<!--=-->\n| <!--=a-->1<!--=--> |", "here")
+    with pytest.raises(SystemExit, match="here: a line begins with '<!--=a-->1<!--=-->'"):
+        runner.check_lines("it is\n<!--=a-->1<!--=-->", "here")
+    for path in (*NOTEBOOKS, ROOT.parent / "docs" / "exercises.md"):
+        cells = [{"cell_type": "markdown", "source": path.read_text(encoding="utf-8")}]
+        for cell in nbformat.read(path, as_version=4).cells if path.suffix == ".ipynb" else cells:
+            if cell["cell_type"] == "markdown":
+                runner.check_lines(cell["source"], path.name)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.inspection import after, memorisation, units
+from elman.inspection import memorisation, units
 from elman.pages import inspection_page, surprisal_page
 from elman.scoring import alternatives
 
@@ -197,4 +197,4 @@ def test_the_colours_of_an_inspection_can_be_chosen(browser, tmp_path):
     head, cost, rows = card(browser)
     assert head.endswith("after the end")
     assert cost == ""
-    assert rows[0][1] == pytest.approx(100 * after(model, score)[0][1], rel=0.01)
+    assert rows[0][1] == pytest.approx(100 * elman.after(model, TEXT)[0][1], rel=0.01)

@@ -44,3 +44,30 @@ def test_grid_has_a_panel_for_each_log(logs):
     legend = figure.axes[0].get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["training text", "held-out text"]
+
+
+def test_a_notebook_draws_while_it_trains(monkeypatch):
+    corpus = elman.Corpus("t", TEXT, "none", "here")
+    recipe = elman.Recipe(batch_size=4, seq_length=9, epochs=3, prompts=(), hidden_size=8)
+    with pytest.raises(elman.InputError, match="plot=True draws in a notebook"):
+        elman.fit(elman.build_model(corpus, recipe), corpus, recipe, plot=True)
+    drawn = []
+
+    class Handle:
+        update = drawn.append
+
+    def display(picture, display_id):
+        drawn.append(picture)
+        return Handle
+
+    monkeypatch.setattr("IPython.core.getipython.get_ipython", object)
+    monkeypatch.setattr("IPython.display.display", display)
+    epochs = []
+    run = elman.fit(
+        elman.build_model(corpus, recipe), corpus, recipe, plot=True, on_epoch=lambda e: epochs.append(e.epoch)
+    )
+    assert epochs == [1, 2, 3]
+    assert np.asarray(drawn[0].axes[0].lines[0].get_xdata()).tolist() == [1]
+    assert np.asarray(drawn[-1].axes[0].lines[0].get_xdata()).tolist() == [1, 2, 3]
+    assert "<svg" in drawn[-1]._repr_svg_()
+    assert repr(run) == f"Run(3 of 3 epochs, perplexity {run.perplexity:.3f})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import subprocess
@@ -27,15 +28,30 @@ def test_the_ten_lines(tmp_path, monkeypatch, capsys):
 
 
 def test_the_commands(tmp_path):
-    commands = re.findall(r"^    (elman .*?)(?:\s+#.*)?$", README.read_text(encoding="utf-8"), re.M)
-    assert len(commands) >= 6
+    commands = re.findall(r"^    ((?:elman|python3 -c) .*?)(?:\s+#.*)?$", README.read_text(encoding="utf-8"), re.M)
+    assert len(commands) >= 15
     (tmp_path / "README.md").write_bytes(README.read_bytes())
     for command in commands:
-        words = shlex.split(command)[1:]
-        if words[0] == "train":
-            words = [*words, "--epochs", "1", "--max-chars", "4000"]
-        done = subprocess.run(
-            [sys.executable, "-m", "elman.cli", *words], cwd=tmp_path, capture_output=True, text=True, timeout=120
-        )
+        if command.startswith("elman train"):
+            command += " --epochs 1 --max-chars 4000"
+        python = shlex.quote(sys.executable)
+        line = re.sub(r"^elman", f"{python} -m elman.cli", command).replace("python3", python, 1)
+        done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
-        assert done.stdout
+        assert done.stdout or ">" in command
+
+
+def test_the_options_of_the_jobs_exist(command, monkeypatch):
+    """Every option that docs/jobs.md and docs/odd-lines.md give to a command is one of its own."""
+    monkeypatch.setenv("COLUMNS", "200")
+    for page in ("jobs.md", "odd-lines.md"):
+        text = (README.parent / "docs" / page).read_text(encoding="utf-8")
+        for line in re.findall(r"elman (?:train|generate|score|inspect) [^\n`|]*", text):
+            name, options = line.split()[1], re.findall(r"(?<=\s)--[a-z][a-z-]*", line)
+            if options:
+                assert set(options) <= set(re.findall(r"--[a-z][a-z-]*", helped(name, command))), line
+
+
+@functools.cache
+def helped(name, command):
+    return command(name, "--help")

@@ -12,7 +12,7 @@ import elman
 from elman.batches import record_batches
 from elman.model import read_header
 from elman.scoring import sequence_nats
-from elman.text import json_field, record_lines, record_spans, without_blank_lines
+from elman.text import record_lines, record_spans, without_blank_lines
 from elman.training import Recipe
 from elman.training.data import Records
 
@@ -30,15 +30,6 @@ def test_lines_are_normalised_one_by_one():
     assert record_lines(b"a\r\nb", "none") == b"a\nb\n"
     assert without_blank_lines("\n\na\n\n\nb\n") == "a\nb\n"
     assert without_blank_lines(b"\na\n\nb\n") == b"a\nb\n"
-
-
-def test_a_field_of_json_lines():
-    text = '{"s": "fix: a"}\n\n{"s": "two\\n lines", "t": 1}\n'
-    assert json_field(text, "s", "x") == "fix: a\ntwo lines\n"
-    with pytest.raises(ValueError, match=r"x, line 3: expected an object with a string in 't'; it has 's', 't'"):
-        json_field('{"t": "a"}\n\n{"s": "b", "t": 1}', "t", "x")
-    with pytest.raises(ValueError, match="x, line 1: not JSON"):
-        json_field("{", "t", "x")
 
 
 def test_load_corpus_reads_records(tmp_path):

@@ -192,3 +192,14 @@ def test_baselines_are_what_the_programs_reach():
     assert got["bzip2"] == 8 * len(bz2.compress(data))
     assert got["xz"] == 8 * len(lzma.compress(data))
     assert got["6-gram"] < 8 * len(data)
+
+
+def test_a_list_of_texts_is_scored_as_each_alone():
+    model = elman.build_model(elman.Corpus("t", "ab\nc", "none", "here"), hidden_size=6, init_std=None)
+    texts = ["a", "ab\nc", "b" * 40]
+    for score, text in zip(elman.score(model, texts), texts, strict=True):
+        assert score.surprisal.tobytes() == elman.score(model, text).surprisal.tobytes()
+    assert elman.score(model, []) == []
+    with pytest.raises(elman.InputError, match="text 1: nothing to score"):
+        elman.score(model, ["a", ""])
+    assert repr(elman.score(model, "a")) == "Score(1 characters, 2.3 bits, 2.3219 bits/char)"

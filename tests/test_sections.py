@@ -11,7 +11,7 @@ import pytest
 from test_pages import unpack
 
 import elman
-from elman.inspection import after, memorisation, quotations, units, write
+from elman.inspection import memorisation, quotations, units, write
 from elman.pages import inspection_page
 
 TEXT = "the sea is wide,\nand <b>home</b> & again.\n" * 12
@@ -50,13 +50,20 @@ def test_the_page_of_an_inspection(cell):
 
 def test_what_comes_after_the_end():
     model = make()
-    tokens = after(model, elman.score(model, TEXT), 3)
+    tokens = elman.after(model, TEXT, 3)
     assert [p for _, p in tokens] == sorted((p for _, p in tokens), reverse=True)
     greedy = elman.generate(model, TEXT, 1, temperature=0)
     assert tokens[0][0] == greedy
-    assert sum(p for _, p in after(model, elman.score(model, TEXT), 99)) == pytest.approx(1, abs=1e-5)
-    lines = elman.score(model, TEXT, records=True)
-    assert after(model, lines) == after(model, elman.score(model, "\n"))
+    assert sum(p for _, p in elman.after(model, TEXT, 99)) == pytest.approx(1, abs=1e-5)
+    assert elman.after(model, "", 2) == [("<unk>", 1 / model.vocab_size), (" ", 1 / model.vocab_size)]
+    with pytest.raises(elman.InputError, match="count must be at least 1"):
+        elman.after(model, TEXT, 0)
+    lines = elman.build_model(elman.Corpus("t", TEXT, "none", "here", True), hidden_size=7, init_std=None)
+    assert elman.after(lines, "the") == elman.after(model, "\nthe")  # a record begins after a line end
+    assert elman.after(lines) == elman.after(model, "\n")
+    data = elman.build_model(elman.Corpus("t", TEXT.encode(), "none", "here"), hidden_size=7, init_std=None)
+    assert elman.after(data, TEXT, 256) == elman.after(data, TEXT.encode(), 256)
+    assert {"b'\\xc3'", "a"} < {token for token, _ in elman.after(data, "the", 256)}
 
 
 def test_quotations_say_where_they_stand():
@@ -89,14 +96,14 @@ def run(*arguments, stdin=""):
 
 def test_the_command(trained, tmp_path):
     page = tmp_path / "page.html"
-    options = ["--length", 500, "--seed", 3, "--temperature", 0.5]
+    options = ["--length", 500, "--seed", 3, "--temperature", 0.5, "--corpus", trained / "corpus.txt"]
     printed = run(trained, "-", *options, "--html", page, stdin="the sea\n")
     assert printed.returncode == 0, printed.stderr
     told = json.loads(run(trained, "-", *options, "--json", stdin="the sea\n").stdout)
     model = elman.load(trained / "model.safetensors")
     score = elman.score(model, "the sea\n")
     assert told["bits_per_char"] == score.bits_per_char
-    assert told["next"] == [{"token": t, "probability": p} for t, p in after(model, score)]
+    assert told["next"] == [{"token": t, "probability": p} for t, p in elman.after(model, "the sea\n")]
     assert told["activation"] == "tanh(c)"
     ids = model.reading.vocabulary.encode(TEXT)
     report = memorisation(write(model, 500, 0.5, 3), ids, seed=3)
@@ -119,7 +126,8 @@ def test_the_command(trained, tmp_path):
     ("options", "expected"),
     [
         (["--units", "3,x"], "--units: expected numbers with commas between, as in 3,17,40; got '3,x'"),
-        (["--layer", "1"], "layer must be in 0 .. 0, got 1"),
+        (["--layer", "1", "--corpus", "traveller"], "layer must be in 0 .. 0, got 1"),
+        ([], "corpus.txt; to read that, give it as --corpus"),
         (["--corpus", "no-such-file"], "no-such-file: no such file"),
         (["--html", "no/such/page.html"], "there is no folder no/such"),
     ],

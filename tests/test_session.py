@@ -18,6 +18,7 @@ from prompt_toolkit.output import DummyOutput
 import elman
 from elman import generation
 from elman.cli.session import Session
+from elman.cli.steps import Steps, colour, coloured
 
 TEXT = "the traveller came down to the sea.\n"
 
@@ -162,3 +163,54 @@ def test_on_a_real_terminal(model, tmp_path):
     os.write(ours, b"\x04")
     assert process.wait(60) == 0
     os.close(ours)
+
+
+def test_step_by_step(model, talk):
+    def choices(text):
+        return [token for token, _ in elman.after(model, text, 9)]
+
+    second = choices("the")[1]
+    keys = "/step the\r2\r=1\r sea\r\r/undo\r/undo\r/done\r"
+    lines, errors = talk(keys)
+    expected = [f"the{second}", f"the{second}1", f"the{second}1 sea"]
+    likeliest = next(c for c in choices(expected[2]) if len(c) == 1)
+    for text in ("the", *expected, expected[2] + likeliest):
+        assert text.replace("\n", "\\n") in lines
+    assert lines[-1] == expected[1]
+    assert errors == ["elman: the model has never seen '1'; read as <unk>"]
+    bits = elman.score(model, "the").bits
+    at = lines.index("the")
+    assert lines[at + 1] == f"3 characters, {bits:.1f} bits"
+    names = {" ": "space", "\n": "line end"}
+    for number, (token, p) in enumerate(elman.after(model, "the", 9), 1):
+        row = lines[at + 1 + number]
+        assert row.startswith(f"{number}  {names.get(token, token):<9} {100 * p:6.2f} %  ")
+
+
+def test_steps_of_a_record_and_what_is_no_command(talk, capsys):
+    model = elman.build_model(elman.Corpus("t", TEXT, "none", "here", True), hidden_size=8, init_std=None)
+    steps = Steps(model, "the")
+    steps.take("\\n", [])
+    assert steps.text == "the\n"
+    steps.take("", ["", "b"])
+    steps.take("3", ["a", "b", "c"])
+    steps.take("/wrong", ["a"])
+    assert steps.text == "the\nbc"
+    assert steps._show() == [t if len(t) == 1 else "" for t, _ in elman.after(model, "bc", 9)]
+    captured = capsys.readouterr()
+    bits = elman.score(model, "the\nbc\n").surprisal[:6].sum()
+    assert captured.out.split("\n")[:2] == ["the\\nbc", f"6 characters, {bits:.1f} bits"]
+    assert captured.err.startswith("elman: no command /wrong; 1-9: take that one")
+
+
+def test_colours_follow_the_cost():
+    assert [colour(bits) for bits in (0, 0.99, 1, 3, 6, 99)] == [
+        "green",
+        "green",
+        "yellow",
+        "dark_orange",
+        "red",
+        "red",
+    ]
+    text = coloured("a\x1b", [0.1, 9.0])
+    assert (text.plain, [span.style for span in text.spans]) == ("a\\x1b", ["green", "red"])

@@ -17,6 +17,10 @@ def test_book_normalisation_collapses_white_space_also_across_chunks(monkeypatch
     monkeypatch.setattr(module, "_CHUNK", 5)
     assert normalise("ab  \n\n\n\n\n\n  cd\tE", "book") == "ab cd e"
     assert normalise("A  b", "none") == "A  b"
+    for text in ("ΟΔΟΣ ΣΟΦΟΣ", "ΑΣ'Α ΣΑΣ.", "ΑΒΓΔΕΣΑΒΓΔΕΣ", "ΟΔΟΣ\u0301Α", "İSTANBUL ΣΑΣ", "ΣΣ ", ""):
+        for chunk in range(1, 8):
+            monkeypatch.setattr(module, "_CHUNK", chunk)
+            assert normalise(text, "book") == text.lower(), (text, chunk)  # the last sigma of a word looks both ways
     with pytest.raises(ValueError, match="must be one of book, none; got 'other'"):
         normalise("a", "other")
 

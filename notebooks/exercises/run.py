@@ -89,6 +89,15 @@ def filled(text: str, values: dict[str, Any], where: str) -> str:
     return _MARK.sub(value, text)
 
 
+def check_lines(text: str, where: str) -> None:
+    """Refuse a line that begins with a mark: Markdown takes it for a block of HTML, and breaks the paragraph."""
+    for line in text.splitlines():
+        if line.startswith("<!--"):
+            raise SystemExit(
+                f"{where}: a line begins with {line[:40]!r}, which breaks its paragraph; begin it with a word"
+            )
+
+
 def differences(before: str, after: str) -> list[str]:
     pairs = zip(_MARK.findall(before), _MARK.findall(after), strict=True)
     return [f"{old[0]} is {new[2]} but the text says {old[2]}" for old, new in pairs if old != new]
@@ -109,6 +118,7 @@ def main() -> int:
         found = numbers(notebook)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
+                check_lines(cell.source, path.name)
                 before, cell.source = cell.source, filled(cell.source, found, path.name)
                 stale += [f"{path.name}: {line}" for line in differences(before, cell.source)]
         if not arguments.check:
@@ -119,6 +129,7 @@ def main() -> int:
         for path in notebooks([])
         for key, value in numbers(nbformat.read(path, as_version=4)).items()
     }
+    check_lines(page, PAGE.name)
     text = filled(page, known, PAGE.name)
     stale += [f"{PAGE.name}: {line}" for line in differences(page, text)]
     if not arguments.check:

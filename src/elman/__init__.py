@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .errors import CorpusError, ElmanError, InputError, ModelFileError, TrainingDiverged
     from .generation import Beam, Sampling, beam_search, generate, stream
     from .model import GRU, LSTM, RNN, LanguageModel, load, save
-    from .scoring import Score, score
+    from .scoring import Score, after, score
     from .text import Reading, Vocabulary, normalise
     from .training import Recipe, Run, build_model, fit, load_recipe, resume
 
@@ -27,7 +27,7 @@ _HOME = {
     "model": ("GRU", "LSTM", "RNN", "LanguageModel", "load", "save"),
     "training": ("Recipe", "Run", "build_model", "fit", "load_recipe", "resume"),
     "generation": ("Beam", "Sampling", "beam_search", "generate", "stream"),
-    "scoring": ("Score", "score"),
+    "scoring": ("Score", "after", "score"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 import warnings
 from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import pack_padded_sequence
@@ -172,3 +175,41 @@ def test_a_forced_backend_is_its_threads_own_and_does_not_stick():
     assert kernels.serving(like) == ("torch", "forced by kernels.use")
     second.__exit__(None, None, None)
     assert kernels.serving(like)[0] == here
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+@pytest.mark.parametrize("change", [torch.relu_, lambda out: F.dropout(out, 0.5, True, True), lambda out: out.mul_(3)])
+def test_the_output_may_be_written_into(ours, theirs, change):
+    x = torch.randn((4, 3, 5), generator=torch.Generator().manual_seed(0))
+    for options in ({}, {"num_layers": 2, "batch_first": True}, {"bidirectional": True}):
+        e, grads = ours(5, 7, **options), []
+        for into in (change, lambda out: change(out.clone())):
+            e.zero_grad()
+            torch.manual_seed(1)
+            into(e(x)[0]).square().sum().backward()
+            grads.append([p.grad.clone() for p in e.parameters()])
+        for a, b in zip(*grads, strict=True):
+            assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_it_is_torchs_base_for_programs_that_ask(ours, theirs):
+    e = ours(5, 7, 2)
+    assert isinstance(e, torch.nn.RNNBase)
+    assert not isinstance(e, theirs)
+    x = torch.randn((4, 3, 5), generator=torch.Generator().manual_seed(0))
+    out = e(x)[0]
+    for other in (copy.deepcopy(e), pickle.loads(pickle.dumps(e)), e.double().float(), e.to("cpu").requires_grad_()):
+        assert torch.equal(other(x)[0], out)
+    e.flatten_parameters()
+    e.weight_hh_l1 = e.weight_hh_l0  # one parameter under two names
+    assert len(list(e.parameters())) == 7
+    assert e._flat_weights[5] is e.weight_hh_l0
+    other = ours(5, 7, 2)
+    other.load_state_dict(e.state_dict())
+    total = [layer(x)[0].square().sum() for layer in (e, other)]
+    (tied,) = torch.autograd.grad(total[0], [e.weight_hh_l0])
+    apart = torch.autograd.grad(total[1], [other.weight_hh_l0, other.weight_hh_l1])
+    torch.testing.assert_close(tied, apart[0] + apart[1])
+    assert torch.equal(e.double()(x.double())[0], other.double()(x.double())[0])
+    assert e.weight_hh_l1 is e.weight_hh_l0

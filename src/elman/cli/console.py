@@ -39,14 +39,10 @@ Encoding = Annotated[str | None, typer.Option(help="Of the text, as in cp1252; i
 EncodingErrors = Annotated[str, typer.Option(help="What to do with what is not UTF-8: strict or replace.")]
 
 
-def model_path(path: Path) -> Path:
-    return path / "model.safetensors" if path.is_dir() else path
-
-
 def load_model(path: Path) -> LanguageModel:
     from ..model import load
 
-    return load(model_path(path))
+    return load(path)
 
 
 def read_text(model: LanguageModel, place: str, encoding: str | None, encoding_errors: str) -> str | bytes:
@@ -79,11 +75,19 @@ def write_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=not utf8))
 
 
-def write_csv(rows: Iterable[dict[str, Any]]) -> None:
-    """A heading, and a line for each row; all have the same columns."""
+def write_csv(rows: Iterable[dict[str, Any]], heading: bool = True) -> None:
+    """A heading, and a line for each row; all have the same columns. An object becomes a column for each key."""
     to_reader, writer = sys.stdout.isatty(), None
-    for row in rows:
+    for row in map(_flat, rows):
         if writer is None:
             writer = csv.DictWriter(sys.stdout, list(row), lineterminator="\n")
-            writer.writeheader()
+            if heading:
+                writer.writeheader()
         writer.writerow({k: v.translate(CONTROLS) if to_reader and isinstance(v, str) else v for k, v in row.items()})
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        flat |= {f"{key} {inner}": v for inner, v in value.items()} if isinstance(value, dict) else {key: value}
+    return flat

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,40 +10,59 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .console import Json, ModelPath, load_model, warn_unknown, write, write_json
+from .console import Json, ModelPath, err, load_model, warn_unknown, write, write_json
+from .training_text import TrainingText, training_parts
 
 if TYPE_CHECKING:
     from ..model import LanguageModel
 
 
+def _drawing(help: str, **options: Any) -> Any:
+    return typer.Option(help=help, rich_help_panel="How a character is drawn", **options)
+
+
+def _instead(help: str, **options: Any) -> Any:
+    return typer.Option(help=help, rich_help_panel="Other ways to write", **options)
+
+
 def generate(
     model: ModelPath,
-    prompt: Annotated[str, typer.Argument(help="Text to continue.")] = "",
-    prompt_option: Annotated[str | None, typer.Option("--prompt", help="The same, as an option.")] = None,
+    prompt: Annotated[str, typer.Argument(help="Text to continue; - is stdin.")] = "",
+    prompt_option: Annotated[str | None, typer.Option("--prompt", help="The same, as an option, and as it is.")] = None,
+    prompt_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The same, from a file, without its last line end.")
+    ] = None,
     length: Annotated[int, typer.Option(help="Most characters to write; a record may end sooner.")] = 200,
-    num_samples: Annotated[int, typer.Option(help="Texts to write, side by side.")] = 1,
+    num_samples: Annotated[int | None, typer.Option(help="Texts to write, side by side; 1 if left out.")] = None,
     stop: Annotated[
         list[str] | None, typer.Option(help="End before this text; may be repeated. \\n is a line end.")
     ] = None,
-    temperature: Annotated[float, typer.Option(help="Divides the logits; 0 is greedy.")] = 1.0,
-    alpha: Annotated[float, typer.Option(help="The book's p^alpha, renormalised.")] = 1.0,
-    top_k: Annotated[int | None, typer.Option(help="Keep the k likeliest characters.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Keep the likeliest characters up to this probability.")] = None,
+    seed: Annotated[str, typer.Option(metavar="N", help="Decides the draws; random: another each time, shown.")] = "0",
+    json_: Json = False,
+    temperature: Annotated[float, _drawing("Divides the logits; 0 is greedy.")] = 1.0,
+    alpha: Annotated[float, _drawing("The book's p^alpha, renormalised.")] = 1.0,
+    top_k: Annotated[int | None, _drawing("Keep the k likeliest characters.")] = None,
+    top_p: Annotated[float | None, _drawing("Keep the likeliest characters up to this probability.")] = None,
     min_p: Annotated[
-        float | None, typer.Option(help="Keep the characters at least this many times as likely as the likeliest.")
+        float | None, _drawing("Keep the characters at least this many times as likely as the likeliest.")
     ] = None,
-    repetition_penalty: Annotated[float, typer.Option(help="Above 1: what was written gets less likely.")] = 1.0,
+    repetition_penalty: Annotated[float, _drawing("Above 1: what was written gets less likely.")] = 1.0,
     logit_bias: Annotated[
         list[str] | None,
-        typer.Option(metavar="CHAR=VALUE", help="Add to a character's logit; -inf forbids it; may be repeated."),
+        _drawing("Add to a character's logit; -inf forbids it; may be repeated.", metavar="CHAR=VALUE"),
     ] = None,
-    allowed: Annotated[str | None, typer.Option(help="Write only these characters.")] = None,
+    allowed: Annotated[str | None, _drawing("Write only these characters.")] = None,
     beam: Annotated[
-        int | None, typer.Option(metavar="WIDTH", help="Draw nothing: search for the likeliest texts.")
+        int | None, _instead("Draw nothing: search for the N likeliest texts, so many kept at each step.", metavar="N")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides the draws.")] = 0,
-    interactive: Annotated[bool, typer.Option("--interactive", help="Prompt after prompt, with a history.")] = False,
-    json_: Json = False,
+    new: Annotated[
+        int | None,
+        _instead("N whole records that are not in the training list, each once, likeliest first.", metavar="N"),
+    ] = None,
+    corpus: TrainingText = None,
+    interactive: Annotated[
+        bool, _instead("Prompt after prompt, with a history; /step goes character by character.")
+    ] = False,
 ) -> None:
     """Continue a prompt.
 
@@ -61,30 +81,39 @@ def generate(
         "repetition_penalty": repetition_penalty,
         "logit_bias": parse_bias(logit_bias or ()),
         "allowed": allowed,
-        "seed": seed,
+        "seed": _seed(seed),
     }
     stops = [with_line_ends(s) for s in stop or ()]
-    prompt = prompt if prompt_option is None else prompt_option
+    if (beam is not None) + (new is not None) + interactive > 1:
+        raise InputError("--beam, --new and --interactive are different ways to write; give one of them")
     if beam is not None and (Sampling(**sampling) != Sampling() or stops):
         raise InputError("--beam draws nothing; leave out --stop, --seed and what shapes a draw")
-    if beam is not None and 1 <= beam < num_samples:
+    if beam is not None and 1 <= beam < (num_samples or 1):
         raise InputError(f"a beam of {beam} finds no {num_samples} texts; widen --beam, or lower --num-samples")
+    if new is not None and (num_samples is not None or stops):
+        raise InputError("--new says how many, and records end by themselves; leave out --num-samples and --stop")
+    if new is None and corpus is not None:
+        raise InputError("--corpus is the list that --new leaves out; give --new N, or leave it out")
     if interactive:
-        if prompt or num_samples != 1 or beam is not None or json_:
-            raise InputError("--interactive asks for prompts; leave out PROMPT, --num-samples, --beam and --json")
+        if prompt or prompt_option or prompt_file or num_samples is not None or json_:
+            raise InputError("--interactive asks for prompts; leave out PROMPT, --num-samples and --json")
         _interactive(model, length, stops, sampling)
         return
-    loaded = load_model(model)
+    loaded, prompt = load_model(model), _prompt(prompt, prompt_option, prompt_file)
     unseen = warn_unknown(loaded, prompt)
-    if beam is not None:
+    if new is not None:
+        samples = _new_records(loaded, model, corpus, new, prompt, length, sampling)
+        prompt = ""  # each is a whole record
+    elif beam is not None:
         from ..generation import beam_search
 
         beams = beam_search(loaded, prompt, length, beam)[:num_samples]
         samples = [{"text": b.text, "bits": b.bits} for b in beams]
-    elif json_ or num_samples != 1:
+    elif json_ or num_samples not in (None, 1):
         from ..generation import generate as continue_text
 
-        texts = continue_text(loaded, prompt, length, num_samples=num_samples, stop=stops, **sampling)
+        count = 1 if num_samples is None else num_samples
+        texts = continue_text(loaded, prompt, length, num_samples=count, stop=stops, **sampling)
         samples = [{"text": text} for text in texts]
     else:
         show_stream(loaded, prompt, length, stops, sampling)
@@ -95,6 +124,54 @@ def generate(
         else:
             blank = "\n" if number and not loaded.reading.records else ""
             write(f"{blank}{prompt}{sample['text']}\n")
+
+
+def _prompt(argument: str, option: str | None, file: str | None) -> str:
+    """From the one place where it was given."""
+    given = [bool(argument), option is not None, file is not None]
+    if sum(given) > 1:
+        raise InputError("the prompt is given twice; give PROMPT, --prompt or --prompt-file")
+    if option is not None:
+        return option
+    place = "-" if argument == "-" else file
+    if place is None:
+        return argument
+    from ..corpora import load_corpus
+
+    text = str(load_corpus(place, normalisation="none").text)
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _seed(text: str) -> int:
+    if text == "random":
+        seed = secrets.randbits(32)
+        err.print(f"seed {seed}")
+        return seed
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"--seed: expected a whole number or random, got {text!r}") from None
+
+
+def _new_records(
+    model: LanguageModel,
+    path: Path,
+    corpus: str | None,
+    count: int,
+    prompt: str,
+    length: int,
+    sampling: dict[str, Any],
+) -> list[dict[str, Any]]:
+    from ..generation import new_records
+
+    known: set[str] = set()
+    for ids in training_parts(model, path, corpus) if model.reading.records else ():
+        if ids is not None:
+            known.update(model.reading.vocabulary.decode(ids).split("\n"))
+    found = new_records(model, known, count, prompt, length, **sampling)
+    if len(found) < count:
+        err.print(f"elman: found {len(found):,} of {count:,}: the model writes little else than its training list")
+    return [{"text": record.text, "bits": record.bits} for record in found]
 
 
 def show_stream(model: LanguageModel, prompt: str, length: int, stops: list[str], sampling: dict[str, Any]) -> None:

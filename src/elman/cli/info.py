@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from .console import Json, ModelPath, load_model, model_path, out, write_json
+from .console import Json, ModelPath, load_model, out, write_json
 
 
 def info(model: ModelPath, json_: Json = False) -> None:
@@ -19,7 +19,7 @@ def info(model: ModelPath, json_: Json = False) -> None:
     from ..kernels import serving
     from ..model import read_header
 
-    header, loaded = read_header(model_path(model)), load_model(model)
+    header, loaded = read_header(model), load_model(model)
     vocabulary, (backend, why) = header.pop("vocabulary"), serving()
     facts = {
         **{k: v for k, v in header.items() if k != "run"},

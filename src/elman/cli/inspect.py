@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,13 +11,11 @@ from rich.table import Table
 
 from ..errors import InputError
 from ..text import visible
-from .console import Encoding, EncodingErrors, Json, ModelPath, load_model, model_path, out, read_text, write_json
+from .console import Encoding, EncodingErrors, Json, ModelPath, load_model, out, read_text, write_json
+from .training_text import TrainingText, training_parts
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from ..inspection import Report
-    from ..model import LanguageModel
+    from ..inspection import RecordReport, Report
 
 _WIDTH = 120  # characters of an overlap that are shown
 
@@ -35,9 +34,7 @@ def inspect(
             metavar="LIST", help="Hidden units, as in 3,17,40; if left out, those that visible features explain best."
         ),
     ] = None,
-    corpus: Annotated[
-        str | None, typer.Option(help="The training text; if left out, the one that the model's file names.")
-    ] = None,
+    corpus: TrainingText = None,
     length: Annotated[int, typer.Option(help="Characters to write and look up in the training text.")] = 20_000,
     temperature: Annotated[float, typer.Option(help="To write with.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Decides the writing, and the texts that it is compared with.")] = 0,
@@ -48,19 +45,20 @@ def inspect(
     """What hidden units do over a text, what comes next, and what the model has memorised.
 
     Memorised is what stands word for word in the training text and is longer than chance gives: than any such string of
-    the held-out text or, where less was held out than is written, of a 6-gram model's.
+    the held-out text or, where less was held out than is written, of a 6-gram model's. For a model of records: how many
+    of those that it writes are in the training list, and what in it is nearest to the others.
 
     Example: elman inspect runs/story README.md --html page.html
     """
     if html is not None and not html.parent.is_dir():
         raise InputError(f"{html}: there is no folder {html.parent}; make it first")
     chosen = None if units is None else _indices(units)
-    from ..inspection import after, kind, memorisation, quotations, write
+    from ..inspection import kind, memorisation, quotations, records_report, write
     from ..inspection import units as look
-    from ..scoring import score
+    from ..scoring import after, score
 
     loaded = load_model(model)
-    training_text, held_out = _training_text(loaded, model, corpus)
+    training_text, held_out = training_parts(loaded, model, corpus)
     text = read_text(loaded, file, encoding, encoding_errors)
     cost = score(loaded, text)
     found, values = look(loaded, cost, layer, chosen)
@@ -68,26 +66,32 @@ def inspect(
     written = write(loaded, length, temperature, seed)
     others = {"this text": loaded.reading.vocabulary.encode(cost.data)}
     report = memorisation(written, training_text, held_out, others, seed)
+    of_records = None
+    if loaded.reading.records:
+        of_records = records_report(written, training_text, held_out, loaded.reading.vocabulary)
     if html is not None:
         from ..files import write_atomically
         from ..pages import inspection_page
 
-        write_atomically(html, inspection_page(loaded, cost, file, layer, found, values, report).encode())
+        write_atomically(html, inspection_page(loaded, cost, file, layer, found, values, report, of_records).encode())
     facts: dict[str, Any] = {
         "file": file,
         "characters": len(cost.surprisal),
         "bits_per_char": cost.bits_per_char,
         "perplexity": cost.perplexity,
-        "next": [{"token": token, "probability": p} for token, p in after(loaded, cost)],
+        "next": [{"token": token, "probability": p} for token, p in after(loaded, "" if cost.records else cost.data)],
         "layer": layer,
         "activation": kind(loaded),
         "units": [vars(unit) for unit in found],
     }
     overlaps = quotations(report, loaded.reading.vocabulary)
     if json_:
+        facts |= {"records": dataclasses.asdict(of_records)} if of_records else {}
         write_json(facts | {"memorisation": _as_json(report, overlaps)})
     else:
         _print(facts, report, overlaps)
+        if of_records:
+            _print_records(of_records)
 
 
 def _indices(units: str) -> list[int]:
@@ -95,15 +99,6 @@ def _indices(units: str) -> list[int]:
         return [int(index) for index in units.split(",")]
     except ValueError:
         raise InputError(f"--units: expected numbers with commas between, as in 3,17,40; got {units!r}") from None
-
-
-def _training_text(model: LanguageModel, path: Path, corpus: str | None) -> tuple[np.ndarray, np.ndarray | None]:
-    from ..inspection import read_corpus, recorded_corpus
-    from ..model import read_header
-
-    if corpus is None:
-        return recorded_corpus(model, read_header(model_path(path))["run"])
-    return model.reading.vocabulary.encode(read_corpus(model, corpus).text), None
 
 
 def _as_json(report: Report, overlaps: list[dict[str, Any]]) -> dict[str, Any]:
@@ -155,3 +150,18 @@ def _print(facts: dict[str, Any], report: Report, overlaps: list[dict[str, Any]]
         place = f"line {o['line']:,}" if o["line"] else f"character {o['place']:,}"
         text = visible(o["text"])
         out.print(f"{o['length']:>6,}  {place}: {text[:_WIDTH]}{'...' if text[_WIDTH:] else ''}")
+
+
+def _print_records(report: RecordReport) -> None:
+    held_out = (
+        "" if report.held_out_known is None else f"; of the held-out records, {100 * report.held_out_known:.1f} %"
+    )
+    out.print(
+        f"\nof {report.written:,} records that the model wrote, {100 * report.known:.1f} % are in the training list of "
+        f"{report.training:,}{held_out}\n{100 * report.distinct:.1f} % are no repetition\n\n"
+        "new ones, and the nearest in the list"
+    )
+    table = Table("edits", "written", "nearest", box=None, pad_edge=False)
+    for row in report.nearest:
+        table.add_row(str(row.edits), visible(row.text)[:_WIDTH], visible(row.nearest)[:_WIDTH])
+    out.print(table)

@@ -11,6 +11,14 @@ import typer
 
 from ..training.recipe import Recipe
 
+_PANELS = {
+    "normalisation": "The text",
+    "cell": "The model",
+    "epochs": "The optimisation",
+    "eval_every": "What is shown meanwhile",
+}
+"""In the command's help: the first field of a group, and its heading."""
+
 
 def with_recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     """`command`, whose last parameter is `**settings`, with an option for each field of a Recipe in its place."""
@@ -20,19 +28,22 @@ def with_recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     def run(**values: Any) -> None:
         command(**values)
 
-    options = [_option(field) for field in dataclasses.fields(Recipe)]
+    options, panel = [], ""
+    for field in dataclasses.fields(Recipe):
+        panel = _PANELS.get(field.name, panel)
+        options.append(_option(field, panel))
     run.__signature__ = inspect.Signature([*parameters[:-1], *options])  # type: ignore[attr-defined]
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     return run
 
 
-def _option(field: dataclasses.Field[Any]) -> inspect.Parameter:
+def _option(field: dataclasses.Field[Any], panel: str) -> inspect.Parameter:
     kind, help = str(field.type), field.metadata["help"]
     name = field.metadata["option"] or field.name
     of = {"i": int, "f": float, "s": str}.get(kind[0], list[str])
     if field.metadata["can_be_off"]:
         help = help.replace("off:", "0:") if "off:" in help else f"{help.removesuffix('.')}; 0: all."
-    option = typer.Option(f"--{name.replace('_', '-')}", help=help)
+    option = typer.Option(f"--{name.replace('_', '-')}", help=help, rich_help_panel=panel)
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[of | None, option]
     )

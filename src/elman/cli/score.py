@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ..errors import InputError
 from ..text import visible
+from .against import compare_all, summarise
 from .console import (
     Encoding,
     EncodingErrors,
@@ -24,15 +25,16 @@ from .console import (
     load_model,
     out,
     read_text,
-    write_csv,
-    write_json,
 )
+from .listing import choose, list_characters, list_lines, list_words, write_rows
 
 if TYPE_CHECKING:
     from ..model import LanguageModel
-    from ..scoring import Lines, Score
+    from ..scoring import Comparison, Score
 
-_WIDTH = 160  # characters of a line that a listing for readers shows
+
+def _listing(help: str, *names: str, **options: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel="What is listed", **options)
 
 
 def score(
@@ -42,21 +44,36 @@ def score(
         bool | None,
         typer.Option("--records/--no-records", help="Each line by itself. Left out: as the model was trained."),
     ] = None,
-    lines: Annotated[bool, typer.Option("--lines", help="List what every line costs.")] = False,
-    top: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="List the N lines with the dearest 4 neighbouring characters, blank ones left out."
-        ),
-    ] = None,
-    chars: Annotated[bool, typer.Option("--chars", help="List what every character costs.")] = False,
-    html: Annotated[
-        Path | None, typer.Option(metavar="PAGE", help="Write a page that colours the text by cost.")
-    ] = None,
     encoding: Encoding = None,
     encoding_errors: EncodingErrors = "strict",
     json_: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="PAGE", help="Write a page that colours the text by cost.")
+    ] = None,
+    lines: Annotated[bool, _listing("List what every line costs.", "--lines")] = False,
+    top: Annotated[
+        int | None,
+        _listing("List the N lines with the costliest 4 neighbouring characters, blank ones left out.", metavar="N"),
+    ] = None,
+    above: Annotated[
+        float | None,
+        _listing(
+            "List the lines whose 4 costliest neighbours cost so much; those of stdin as they come. "
+            "Status 1 if there are any.",
+            metavar="BITS",
+        ),
+    ] = None,
+    mask: Annotated[bool, _listing("Of lines that differ in digits only, list the costliest.", "--mask")] = False,
+    words: Annotated[bool, _listing("List what every word costs, and how uncertain it was.", "--words")] = False,
+    chars: Annotated[bool, _listing("List what every character costs.", "--chars")] = False,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Compare with this model: the log-likelihood ratio, by which --top then ranks; may be repeated.",
+        ),
+    ] = None,
 ) -> None:
     """Bits per character and perplexity of texts, beside what compressors and an n-gram model reach.
 
@@ -65,32 +82,82 @@ def score(
 
     Example: elman score runs/log today.log --top 40
     """
-    if lines + chars + (top is not None) > 1:
-        raise InputError("--lines, --top and --chars list different things; give one of them")
+    by_line = lines or top is not None or above is not None
+    if (
+        (lines or top is not None) + words + chars > 1
+        or (lines and top is not None)
+        or (above is not None) * (words + chars)
+    ):
+        raise InputError("--lines, --top, --above, --words and --chars list different things; give one of them")
+    if mask and not by_line:
+        raise InputError("--mask folds lines; give it with --lines, --top or --above")
+    if against and (words or chars or above is not None):
+        raise InputError("--against compares texts and lines; leave out --words, --chars and --above")
     if json_ and csv:
         raise InputError("give --json or --csv, not both")
     if top is not None and top < 1:
         raise InputError(f"--top must be at least 1, got {top}")
     if html is not None and not html.parent.is_dir():
         raise InputError(f"{html}: there is no folder {html.parent}; make it first")
+    loaded, names, form = load_model(model), files or ["-"], "json" if json_ else "csv" if csv else "table"
+    if above is not None and names == ["-"] and top is None and not mask and html is None:
+        if not (loaded.reading.records if records is None else records):
+            raise InputError("--above takes each line by itself; give --records, or a model of records")
+        from .watch import watch
+
+        raise typer.Exit(int(watch(loaded, above, form, encoding, encoding_errors)))
     from ..scoring import score_many
 
-    loaded, names = load_model(model), files or ["-"]
     texts = [read_text(loaded, name, encoding, encoding_errors) for name in names]
     with err.status(f"reading {sum(map(len, texts)):,} characters") if err.is_terminal else nullcontext():
         scores = score_many(loaded, texts, records=records, names=names)
+        compared = compare_all(against or [], names, scores, texts, (encoding, encoding_errors))
+    by_file = [s.lines() for s in scores] if by_line else []
+    ratios = next(iter(compared.values()), None)
+    chosen = choose(by_file, top, above, mask, ratios) if by_line else []
     if html is not None:
-        from ..files import write_atomically
-        from ..pages import surprisal_page
-
-        write_atomically(html, surprisal_page(loaded, scores, names).encode("utf-8", "replace"))
-    form = "json" if json_ else "csv" if csv else "table"
-    if lines or top is not None:
-        _list_lines(names, [s.lines() for s in scores], top, form)
+        some = None if top is None and above is None else [(file, index) for file, index, _ in chosen]
+        _write_page(html, loaded, scores, names, some, compared)
+    if by_line:
+        list_lines(names, by_file, chosen, form, mask, compared)
+        if above is not None:
+            raise typer.Exit(int(bool(chosen)))
+    elif words:
+        list_words(loaded, names, scores, form)
     elif chars:
-        _list_characters(names, scores, form)
+        list_characters(names, scores, form, [_summary(*pair) for pair in zip(names, scores, strict=True)])
+    elif compared:
+        summarise(str(model), names, scores, compared, form)
     else:
         _summarise(loaded, names, scores, form)
+
+
+def _write_page(
+    html: Path,
+    model: LanguageModel,
+    scores: Sequence[Score],
+    names: Sequence[str],
+    some: Sequence[tuple[int, int]] | None,
+    compared: dict[str, list[Comparison]],
+) -> None:
+    """The page of all texts, or of some of their lines, (file, line) in this order; and what it holds, on stderr."""
+    from ..files import write_atomically
+    from ..pages import comparison_page, lines_page, surprisal_page
+
+    if compared and some is None:
+        page, what = comparison_page(model, scores, names, compared), f"{len(names):,} texts, compared"
+    elif some is None:
+        page, what = surprisal_page(model, scores, names), f"{len(names):,} text{'s' if len(names) > 1 else ''}"
+    elif not some:
+        err.print(f"elman: no line is to be shown; {html} is not written")
+        return
+    else:
+        page, what = (
+            lines_page(model, scores, names, some),
+            f"{len(some):,} line{'' if len(some) == 1 else 's'}, as listed",
+        )
+    write_atomically(html, page.encode("utf-8", "replace"))
+    err.print(f"{html}: {what}")
 
 
 def _summary(name: str | None, score: Score) -> dict[str, Any]:
@@ -125,16 +192,7 @@ def _summarise(model: LanguageModel, names: Sequence[str], scores: Sequence[Scor
     if form == "table":
         _print_summary(rows, list(totals[0]), model.reading.vocabulary.kind)
     else:
-        _write(rows, form)
-
-
-def _write(rows: Iterable[dict[str, Any]], form: str) -> None:
-    """Rows for a program: JSON lines or CSV."""
-    if form == "csv":
-        write_csv(rows)
-        return
-    for row in rows:
-        write_json(row)
+        write_rows(rows, form)
 
 
 def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], kind: str) -> None:
@@ -160,49 +218,3 @@ def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], kind: s
         f"{'; each line by itself' if rows[0]['records'] else ''}.\n"
         f"{', '.join(baselines)}: bits/{unit} of the same text, adaptive: each starts from nothing and learns from it."
     )
-
-
-def _list_lines(names: Sequence[str], files: Sequence[Lines], top: int | None, form: str) -> None:
-    """All lines in their order, or the dearest of all files."""
-    if top is None:
-        chosen = ((file, index) for file, of in enumerate(files) for index in range(len(of)))
-    else:
-        best = [(file, int(index)) for file, of in enumerate(files) for index in of.top(top)]
-        chosen = sorted(best, key=lambda at: -files[at[0]].bursts[at[1]])[:top]
-    rows = (
-        {
-            "file": names[file],
-            "line": index + 1,
-            "characters": int(files[file].lengths[index]),
-            "bits": float(files[file].bits[index]),
-            "bits_per_char": float(files[file].bits[index] / files[file].lengths[index]),
-            "burst": float(files[file].bursts[index]),
-            "text": files[file].text(index),
-        }
-        for file, index in chosen
-    )
-    if form != "table":
-        _write(rows, form)
-        return
-    print(f"{'bits':>10}  {'bits/char':>9}  {'burst':>7}  line")
-    for row in rows:
-        text = row["text"] if len(row["text"]) <= _WIDTH else row["text"][: _WIDTH - 1] + "…"
-        where = visible(f"{row['file']}:{row['line']}: {text}")
-        print(f"{row['bits']:>10.2f}  {row['bits_per_char']:>9.3f}  {row['burst']:>7.2f}  {where}")
-
-
-def _list_characters(names: Sequence[str], scores: Sequence[Score], form: str) -> None:
-    for name, result in zip(names, scores, strict=True):
-        text, bits = result.characters()
-        costs = np.round(bits, 6).tolist()
-        if form == "json":
-            write_json(_summary(name, result) | {"text": text, "surprisal": costs})
-        elif form == "csv":
-            write_csv(_character_rows(name, text, costs))
-        else:
-            print("\n".join(f"{c!r}\t{b:.3f}" for c, b in zip(text, costs, strict=True)))
-
-
-def _character_rows(name: str, text: str, costs: Sequence[float]) -> Iterator[dict[str, Any]]:
-    for place, (character, bits) in enumerate(zip(text, costs, strict=True), 1):
-        yield {"file": name, "place": place, "character": character, "bits": bits}

@@ -15,6 +15,7 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from ..errors import InputError
 from .console import err, out, warn_unknown
 from .generate import parse_bias, show_stream, with_line_ends
+from .steps import Steps
 
 if TYPE_CHECKING:
     from ..model import LanguageModel
@@ -26,6 +27,7 @@ A line is a prompt, and its continuation is written below it. Ctrl-C stops that;
   /top-k off         back to what a setting is without the option
   /settings          show them all
   /reset             back to the settings that the session began with
+  /step the sea      go on from this text character by character, and see what could come next
   //text             a prompt that begins with a slash
 After each answer the seed goes up by one, so that the same prompt is answered anew; /seed 0 begins again."""
 
@@ -89,7 +91,7 @@ class Session:
 
     def run(self) -> None:
         """Ask and answer until Ctrl-D."""
-        commands = [f"/{name.replace('_', '-')}" for name in ("help", "settings", "reset", *_DEFAULTS)]
+        commands = [f"/{name.replace('_', '-')}" for name in ("help", "settings", "reset", "step", *_DEFAULTS)]
         ask = PromptSession(
             "> ",
             history=_history(),
@@ -105,7 +107,9 @@ class Session:
             except EOFError:
                 return
             try:
-                if line.startswith("/") and not line.startswith("//"):
+                if line == "/step" or line.startswith("/step "):
+                    out.print(Steps(self.model, line[len("/step ") :]).run(ask))
+                elif line.startswith("/") and not line.startswith("//"):
                     self._command(line[1:])
                 else:
                     self._answer(line.removeprefix("/") if line.startswith("//") else line)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError, TrainingDiverged
+from ..text import visible
 from .console import Bytes, Encoding, EncodingErrors, Json, err, load_model, out, write_json
 from .options import changes, with_recipe_options
 
@@ -21,26 +22,31 @@ if TYPE_CHECKING:
     from ..training import Epoch, Recipe, Run, Step
 
 
-_RECORD_CHARACTERS = 20_000_000  # to train on, over all epochs, where nobody says how many: a minute or so on two cores
 _MAPPED_BYTES = 100_000_000  # a corpus this large stays on disk
 
 
 @with_recipe_options
 def train(
     corpus: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
-            help="A named corpus, a file, a folder, a .gz, an http(s) address, or - for stdin.",
-            show_default="traveller",
+            metavar="[CORPUS]...",
+            help="A named corpus, files, folders, a .gz, an http(s) address, or - for stdin; traveller if left out.",
         ),
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help="A packaged recipe or a TOML file; `elman recipes` lists them. Left out: book, or records."),
+        typer.Option(
+            help="A packaged recipe or a TOML file; `elman recipes` lists them. Left out: book for a named corpus, "
+            "modern for a text of one's own, records for records."
+        ),
     ] = None,
     records: Annotated[bool, typer.Option("--records", help="Every line is a text of its own: names, logs.")] = False,
     field: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The corpus is JSON lines: its records are in this field.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The records are in this field of JSON lines (a.b: b in a), or column of a .csv."
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Folder to write; runs/CORPUS if left out.")
@@ -60,6 +66,9 @@ def train(
     save_every: Annotated[
         float, typer.Option(metavar="SECONDS", help="Between saves: what a run that is killed loses at most.")
     ] = 30.0,
+    minutes: Annotated[
+        float | None, typer.Option(help="In place of --epochs: as many as fit into these minutes here.")
+    ] = None,
     every: Annotated[int, typer.Option(help="Print a line every so many epochs; 0: ten lines.")] = 0,
     as_bytes: Bytes = False,
     encoding: Encoding = None,
@@ -74,33 +83,41 @@ def train(
 
     Examples: elman train access.log --records --output runs/log;  elman train --resume runs/log
     """
+    from ..corpora import NAMED
     from ..training import load_recipe
+    from .sizing import for_minutes, for_size
     from .workers import working_together
 
     if every < 0:
         raise InputError(f"--every must be at least 0, got {every}")
     if not save_every >= 0:
         raise InputError(f"--save-every must be at least 0, got {save_every}")
-    with working_together(workers, corpus) as ranks:
+    places, given = corpus or ["traveller"], changes(settings)
+    if minutes is not None and "epochs" in given:
+        raise InputError("--minutes decides the epochs; leave out --epochs")
+    with working_together(workers, "-" if "-" in places else None) as ranks:
         how: dict[str, Any] = {"save_seconds": save_every, "ranks": ranks, "tensorboard": tensorboard}
         if resume is not None:
             others = {"--recipe": recipe, "--records": records, "--field": field, "--output": output, "--from": start}
-            others |= {"--overwrite": overwrite, "--bytes": as_bytes, "--encoding": encoding}
-            _resume(resume, corpus, changes(settings), others, every, json_, how)
+            others |= {"--overwrite": overwrite, "--minutes": minutes, "--bytes": as_bytes, "--encoding": encoding}
+            _resume(resume, corpus, given, others, every, json_, how)
             return
         records = records or field is not None
-        chosen = load_recipe(recipe or ("records" if records else "book")).replace(**changes(settings))
+        name = recipe or ("records" if records else "book" if {*places} <= {"traveller", *NAMED} else "modern")
+        chosen = load_recipe(name).replace(**given)
         model = None
         if start is not None:
             model, chosen = _started(start, chosen, settings, records)
             records, as_bytes = model.reading.records, model.reading.is_bytes
         reading = {"as_bytes": as_bytes, "encoding": encoding, "encoding_errors": encoding_errors}
-        text = _load(corpus or "traveller", chosen, records, field, reading)
-        if recipe is None and records and settings["epochs"] is None:
-            chosen = chosen.replace(epochs=min(chosen.epochs, max(1, round(_RECORD_CHARACTERS / len(text)))))
+        text = _load(places, chosen, records, field, reading)
+        if recipe is None and name != "book":
+            chosen = for_size(chosen, text, given)
+        if minutes is not None:
+            chosen, text = for_minutes(minutes, chosen, text)
         folder = _run_folder(output, text.name, overwrite) if ranks.rank == 0 else None
         try:
-            _train(text, chosen, model, every, json_, how | {"output": folder})
+            _train(text, name, chosen, model, every, json_, how | {"output": folder})
         except BaseException:
             for empty in (folder, folder.parent) if folder and output is None else ():
                 with suppress(OSError):  # it has something in it
@@ -108,15 +125,15 @@ def train(
             raise
 
 
-def _load(corpus: str, recipe: Recipe, records: bool, field: str | None, how: dict[str, Any]) -> Corpus:
+def _load(places: list[str], recipe: Recipe, records: bool, field: str | None, how: dict[str, Any]) -> Corpus:
     """The corpus; with its ids on disk, if it is a large file or folder."""
     from ..corpora import load_corpus, load_mapped, size_on_disk
 
-    if not records and size_on_disk(corpus) >= _MAPPED_BYTES:
-        return load_mapped(corpus, recipe.max_chars, normalisation=recipe.normalisation, **how)
+    if len(places) == 1 and not records and size_on_disk(places[0]) >= _MAPPED_BYTES:
+        return load_mapped(places[0], recipe.max_chars, normalisation=recipe.normalisation, **how)
     with _download_bar() as progress:
         return load_corpus(
-            corpus,
+            places if len(places) > 1 else places[0],
             recipe.max_chars,
             normalisation=recipe.normalisation,
             records=records,
@@ -144,7 +161,7 @@ def _started(path: Path, recipe: Recipe, settings: dict[str, Any], records: bool
 
 def _resume(
     folder: Path,
-    corpus: str | None,
+    corpus: list[str] | None,
     settings: dict[str, Any],
     others: dict[str, Any],
     every: int,
@@ -161,18 +178,20 @@ def _resume(
     if epochs := settings.get("epochs"):
         checkpoint.run.recipe = checkpoint.run.recipe.replace(epochs=epochs)
     with _download_bar() as progress:
-        text = checkpoint.corpus(corpus, progress)
+        text = checkpoint.corpus(corpus if corpus and len(corpus) > 1 else corpus[0] if corpus else None, progress)
     recipe = checkpoint.run.recipe
     where = f"after {len(checkpoint.run.log)} of {recipe.epochs} epochs"
     if checkpoint.means.steps:
         where += f" and {checkpoint.means.steps} steps"
     run = checkpoint.run
     more = f"\ngoing on {where}"
-    _report(lambda **calls: resume(checkpoint, text, **how, **calls), run.model, text, recipe, every, as_json, more)
+    _report(
+        lambda **calls: resume(checkpoint, text, **how, **calls), run.model, text, None, recipe, every, as_json, more
+    )
 
 
 def _train(
-    text: Corpus, recipe: Recipe, start: LanguageModel | None, every: int, as_json: bool, how: dict[str, Any]
+    text: Corpus, name: str, recipe: Recipe, start: LanguageModel | None, every: int, as_json: bool, how: dict[str, Any]
 ) -> None:
     from ..model import extend
     from ..training import build_model, fit
@@ -183,40 +202,46 @@ def _train(
         model = extend(start, text.vocabulary())
         new = model.reading.vocabulary.symbols[len(start.reading) :]
         added = f"\n{len(new)} new character{'' if len(new) == 1 else 's'}: {''.join(new)!r}" if new else ""
-    _report(lambda **calls: fit(model, text, recipe, **how, **calls), model, text, recipe, every, as_json, added)
+    _report(lambda **calls: fit(model, text, recipe, **how, **calls), model, text, name, recipe, every, as_json, added)
 
 
 def _report(
     train: Callable[..., Run],
     model: LanguageModel,
     text: Corpus,
+    recipe: str | None,
     settings: Recipe,
     every: int,
     as_json: bool,
     more: str,
 ) -> None:
-    """Train, and say what goes on meanwhile."""
+    """Train, and say what goes on meanwhile. recipe: its name; None: the settings are a stopped run's."""
+    from ..generation import generate
     from ..kernels import serving
     from ..training.curve import save_curve
     from ..training.schedule import best
 
     every = every or max(1, settings.epochs // 10)
-    backend, why = serving()
+    (backend, why), named = serving(), f"recipe {recipe}: " if recipe else ""
     say = err if as_json else out
     say.print(
         f"{text.name}: {_size(text)}, {model.vocab_size} in the vocabulary, normalisation {text.normalisation}\n"
+        f"{named}{settings.epochs:,} epoch{'' if settings.epochs == 1 else 's'}, batches of "
+        f"{settings.batch_size} x {settings.seq_length}, {settings.optimizer}, lr {settings.lr:g}\n"
         f"{settings.cell} {settings.num_layers} x {settings.hidden_size}, "
         f"{sum(p.size for p in model.parameters()):,} parameters; backend {backend} ({why}){more}"
     )
     with _training_bar() as (on_step, above):
 
         def on_epoch(record: Epoch) -> None:
-            if record.epoch % every == 0 or record.epoch == settings.epochs:
+            if record.epoch % every == 0 or record.epoch in (1, settings.epochs):
                 held_out = "" if record.val_perplexity is None else f", held-out {record.val_perplexity:.3f}"
                 above(
                     f"epoch {record.epoch:>4}  perplexity {record.train_perplexity:.3f}{held_out}  "
                     f"{record.seconds:.1f} s  {record.chars_per_second:,.0f} characters/s"
                 )
+                if not settings.prompts and settings.sample_every:
+                    above(f"  - {visible(generate(model, '', settings.sample_length, seed=settings.seed))}")
             for prompt, continuation in record.samples.items():
                 above(f"  - {prompt}{continuation}")
 

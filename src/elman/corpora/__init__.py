@@ -7,27 +7,40 @@ import difflib
 import os
 import sys
 import urllib.parse
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
 from ..errors import CorpusError
 from ..text import (
     NORMALISATIONS,
+    csv_field,
     json_field,
     normalise,
     record_lines,
     without_blank_lines,
+    word_border,
 )
 from .corpus import Corpus
 from .files import Part, Progress, bounded, decode, folder_files, gunzip, read_file, read_folder
 from .mapped import MappedCorpus, load_mapped, release
 from .named import NAMED, corpora, read_named, without_licence
 
-__all__ = ["Corpus", "MappedCorpus", "Progress", "corpora", "load_corpus", "load_mapped", "release", "size_on_disk"]
+__all__ = [
+    "NAMED",
+    "Corpus",
+    "MappedCorpus",
+    "Progress",
+    "corpora",
+    "load_corpus",
+    "load_mapped",
+    "release",
+    "size_on_disk",
+]
 
 
 def load_corpus(
-    name_or_path: str | Path,
+    name_or_path: str | Path | Sequence[str | Path],
     max_chars: int | None = None,
     *,
     normalisation: str = "book",
@@ -41,13 +54,15 @@ def load_corpus(
     """Text from a named corpus, a file, a .gz, a folder of text files, an http(s) address, or "-" for standard input.
 
     Args:
+        name_or_path: one of these, or several, whose texts are put one after another.
         max_chars: keep the first so many characters, counted after normalisation. None: all.
         normalisation: "book" (lower-case, white space collapsed) or "none" (the text as it is, line ends included).
         as_bytes: take any file as bytes, with a vocabulary of 256; nothing is decoded or normalised.
         encoding: of text, such as "cp1252". None: what the mark at a file's beginning says, or UTF-8.
         encoding_errors: "strict", or "replace" to read what cannot be decoded as U+FFFD.
         records: the text is records, one a line; blank lines are dropped, and `max_chars` keeps whole records only.
-        field: the file is JSON lines, and the records are the strings in this field of its objects.
+        field: the records are the strings in this field of the objects of JSON lines, "a.b" being b in a; or in this
+            column, where a file's name ends with .csv or .tsv. What is null is left out.
         progress: called while downloading.
     Raises:
         CorpusError: missing, unreadable, empty, not UTF-8, or not to be downloaded; one line.
@@ -62,12 +77,20 @@ def load_corpus(
         codecs.lookup(encoding or "utf-8")
     except (LookupError, ValueError):
         raise CorpusError(f"there is no encoding {encoding!r}; examples: utf-8, utf-16, cp1252, latin-1") from None
+    several = isinstance(name_or_path, Sequence) and not isinstance(name_or_path, str)
+    places = [str(place) for place in name_or_path] if several else [str(name_or_path)]
+    if not places:
+        raise CorpusError("no text is named; expected at least one")
+    found = [_read(place, progress) for place in places]
+    name, source, parts = found[0][0], found[0][1], [part for _, _, of_one in found for part in of_one]
+    if len(found) > 1:
+        name, source = f"{name}+{len(found) - 1}", tuple(source for _, source, _ in found)
+    shown = source if isinstance(source, str) else ", ".join(source)
     loaded = {
-        "name_or_path": _place(str(name_or_path)), "max_chars": max_chars, "normalisation": normalisation,
-        "as_bytes": as_bytes, "encoding": encoding, "encoding_errors": encoding_errors, "records": records,
-        "field": field,
+        "name_or_path": [_place(place) for place in places] if several else _place(places[0]),
+        "max_chars": max_chars, "normalisation": normalisation, "as_bytes": as_bytes, "encoding": encoding,
+        "encoding_errors": encoding_errors, "records": records, "field": field,
     }  # fmt: skip
-    name, source, parts = _read(str(name_or_path), progress)
     text: str | bytes
     if as_bytes:
         if field:
@@ -79,13 +102,13 @@ def load_corpus(
             text = without_blank_lines(record_lines(text, "none"))
         text = text[:max_chars]
     else:
+        licensed = {place for of, _, parts in found if of == "timemachine-gutenberg" for place, _ in parts}
         texts = [(place, decode(data, place, encoding, encoding_errors)) for place, data in parts]
-        del parts
+        del parts, found
         if field is not None:
             texts, records = [(place, _field(text, field, place)) for place, text in texts], True
+        texts = [(place, without_licence(text) if place in licensed else text) for place, text in texts]
         decoded = ("" if field is not None else "\n").join(text for _, text in texts)
-        if name == "timemachine-gutenberg":
-            decoded = without_licence(decoded)
         if records:
             text = without_blank_lines(record_lines(decoded, normalisation))[:max_chars]
         else:
@@ -93,9 +116,9 @@ def load_corpus(
     if records and text:
         text = text[: text.rfind(b"\n" if isinstance(text, bytes) else "\n") + 1]  # type: ignore[operator]
         if not text:
-            raise CorpusError(f"max_chars {max_chars} is less than the first record of {source} has; raise it")
+            raise CorpusError(f"max_chars {max_chars} is less than the first record of {shown} has; raise it")
     if not text:
-        raise CorpusError(f"{source} is empty; expected a text")
+        raise CorpusError(f"{shown} is empty; expected a text")
     return Corpus(name, text, normalisation, source, records, loaded)
 
 
@@ -118,8 +141,9 @@ def size_on_disk(name_or_path: str | Path) -> int:
 
 
 def _field(text: str, field: str, source: str) -> str:
+    is_csv = source.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
     try:
-        return json_field(text, field, source)
+        return (csv_field if is_csv else json_field)(text, field, source)
     except ValueError as error:
         raise CorpusError(str(error)) from None
 
@@ -130,6 +154,7 @@ def _first(text: str, normalisation: str, max_chars: int | None) -> str:
         return normalise(text, normalisation)
     take = max_chars
     while True:
+        take = word_border(text, take)
         result = normalise(text[:take], normalisation)
         # One more than asked for, so that a run of white space cut at the end cannot matter.
         if len(result) > max_chars or take >= len(text):

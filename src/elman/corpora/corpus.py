@@ -20,8 +20,8 @@ class Corpus:
     text: str | bytes
     normalisation: str
     """What was done to the text: "book" or "none"."""
-    source: str
-    """A path, an address, "bundled" or "standard input"."""
+    source: str | tuple[str, ...]
+    """A path, an address, "bundled" or "standard input"; several, if the text was put together."""
     records: bool = False
     """The text is lines that stand for themselves, each with its line end; see `records`."""
     loaded: dict[str, Any] | None = dataclasses.field(default=None, compare=False, repr=False)
@@ -42,6 +42,11 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.text)
+
+    def __repr__(self) -> str:
+        unit = "bytes" if self.is_bytes else "characters"
+        kind = ", records" if self.records else ""
+        return f"Corpus({self.name!r}, {len(self):,} {unit}, normalisation {self.normalisation!r}{kind})"
 
     @property
     def is_bytes(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .beam import Beam, beam_search
 from .loop import Streams, generate_ids
+from .new import new_records
 from .sampling import Sampling
 from .text import generate, stream
 
@@ -14,5 +15,6 @@ __all__ = [
     "beam_search",
     "generate",
     "generate_ids",
+    "new_records",
     "stream",
 ]

@@ -32,21 +32,24 @@ def generate(
     stop: str | Sequence[str] = (),
     **settings: Any,
 ) -> list[str]: ...
+@overload
+def generate(model: LanguageModel, prompt: list[str], length: int = 100, **settings: Any) -> list[str]: ...
 def generate(
     model: LanguageModel,
-    prompt: str = "",
+    prompt: str | list[str] = "",
     length: int = 100,
     *,
     num_samples: int | None = None,
     stop: str | Sequence[str] = (),
     **settings: Any,
-) -> str | list[str]:
+) -> str | list[str] | list[list[str]]:
     """Continue `prompt` by at most `length` characters.
 
     Args:
         prompt: normalised as the model's corpus was. What the vocabulary lacks is read as <unk>;
             `Reading.unknown_characters` lists it. Empty: the first character is drawn from all of them alike, unless
-            the model is one of records, which then begins a record.
+            the model is one of records, which then begins a record. For a list of prompts, a list of what each alone
+            would give.
         length: most characters (bytes, for a model of bytes) to write, at least 0.
         num_samples: write so many continuations in one batch; sample i draws from (seed, i), whatever the number.
         stop: end before the first of these strings; one that never comes changes nothing. A model of records stops at
@@ -58,6 +61,11 @@ def generate(
     Raises:
         ValueError: a setting out of range.
     """
+    if not isinstance(prompt, str):
+        return [
+            generate(model, each, length, num_samples=num_samples, stop=stop, **settings)  # type: ignore[call-overload]
+            for each in prompt
+        ]
     texts = [""] * (1 if num_samples is None else num_samples)
     for index, piece in _stream(model, prompt, length, len(texts), stop, settings):
         texts[index] += piece

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 from .matching import Matches, Overlap, expected_longest, longest_matches, ngram_text
-from .memorisation import Report, memorisation, quotations, read_corpus, recorded_corpus, write
-from .units import MEASURED, Unit, activations, after, correlation_ratio, features, kind, units
+from .memorisation import (
+    Report,
+    divided,
+    memorisation,
+    quotations,
+    read_corpus,
+    recorded_corpus,
+    recorded_places,
+    write,
+)
+from .nearest import Nearest, RecordReport, nearest, records_report
+from .units import MEASURED, Unit, activations, correlation_ratio, features, kind, units
 
 __all__ = [
     "MEASURED",
     "Matches",
+    "Nearest",
     "Overlap",
+    "RecordReport",
     "Report",
     "Unit",
     "activations",
-    "after",
     "correlation_ratio",
+    "divided",
     "expected_longest",
     "features",
     "kind",
     "longest_matches",
     "memorisation",
+    "nearest",
     "ngram_text",
     "quotations",
     "read_corpus",
     "recorded_corpus",
+    "recorded_places",
+    "records_report",
     "units",
     "write",
 ]

@@ -7,7 +7,7 @@ and the corpus's characters in random order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,34 +140,64 @@ def write(model: LanguageModel, length: int, temperature: float = 1.0, seed: int
     return np.concatenate(parts)[:length]
 
 
+def recorded_places(run: Mapping[str, Any]) -> tuple[list[str], bool]:
+    """Where a model's file says that its training text is, and whether that is one of Elman's own corpora. A file may
+    come from anyone, and name any path or address: ask before another one is opened.
+
+    Args:
+        run: as `model.read_header` gives it, under "run".
+    Raises:
+        CorpusError: it names no place; one line.
+    """
+    recorded = run.get("corpus") or {}
+    name, source = recorded.get("name"), recorded.get("source")
+    if name in {entry["name"] for entry in corpora()}:
+        return [name], True
+    places = [str(place) for place in source] if isinstance(source, list) and source else [source]
+    if not isinstance(places[0], str) or {*places} & {"a string", "standard input", "-"}:
+        raise CorpusError(
+            f"the model was trained on {source or 'a text that its file does not name'}; give it as --corpus"
+        )
+    return places, False
+
+
 def recorded_corpus(model: LanguageModel, run: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
     """ids of the text that the model was trained on, and of what was held out of it, by its file's summary of the run.
 
     Args:
-        run: as `modelfile.read_header` gives it, under "run".
+        run: as `model.read_header` gives it, under "run".
     Raises:
         CorpusError: no such text, one that cannot be had, or one that has changed; one line.
     """
-    recipe, recorded = run.get("recipe") or {}, run.get("corpus") or {}
-    name, source, size, digest = (recorded.get(key) for key in ("name", "source", "characters", "digest"))
-    place = name if name in {entry["name"] for entry in corpora()} else source
-    if place in (None, "a string", "standard input"):
-        raise CorpusError(f"the model was trained on {place or 'a text that its file does not name'}; give --corpus")
+    places, _ = recorded_places(run)
     try:
-        corpus = read_corpus(model, str(place), recipe.get("max_chars"))
+        corpus = read_corpus(model, places, (run.get("recipe") or {}).get("max_chars"))
     except CorpusError as error:
         raise CorpusError(f"the model's training text: {error}; or give --corpus") from None
-    if digest != corpus.digest():
+    parts = divided(model, run, corpus)
+    if parts is None:
+        size = (run.get("corpus") or {}).get("characters") or 0
         raise CorpusError(
-            f"{place} is not the text that the model was trained on: it has {len(corpus):,} characters, that had "
-            f"{size or 0:,}, and the digests differ; give what it was trained on as --corpus"
+            f"{', '.join(places)} is not the text that the model was trained on: it has {len(corpus):,} characters, "
+            f"that had {size:,}, and the digests differ; give what it was trained on as --corpus"
         )
+    return parts
+
+
+def divided(
+    model: LanguageModel, run: Mapping[str, Any], corpus: Corpus
+) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """ids of what the model was trained on and of what was held out, by its file's summary of the run; None if `corpus`
+    is not that text."""
+    recipe = run.get("recipe") or {}
+    if (run.get("corpus") or {}).get("digest") != corpus.digest():
+        return None
     ids = model.reading.vocabulary.encode(corpus.text)
     held_out = _held_out(model, ids, float(recipe.get("val_fraction") or 0), int(recipe.get("seed") or 0))
     return ids[~held_out], ids[held_out] if held_out.any() else None
 
 
-def read_corpus(model: LanguageModel, place: str, max_chars: int | None = None) -> Corpus:
+def read_corpus(model: LanguageModel, place: str | Sequence[str], max_chars: int | None = None) -> Corpus:
     """A text, prepared as for training this model."""
     r = model.reading
     return load_corpus(place, max_chars, normalisation=r.normalisation, as_bytes=r.is_bytes, records=r.records)

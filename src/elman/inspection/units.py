@@ -15,8 +15,8 @@ import numpy as np
 from .. import kernels
 from ..errors import InputError
 from ..model import LanguageModel, make_layer, parameter_shapes
-from ..scoring import Score, alternatives, walk, widths
-from ..text import Vocabulary, record_spans
+from ..scoring import Score, walk, widths
+from ..text import record_spans
 
 MEASURED = 50_000
 """Characters, from the text's beginning, on which units are chosen."""
@@ -84,20 +84,6 @@ def units(
             shares = (float(explained[name][index]), chance[name]) if name else (0.0, 0.0)
             found.append(Unit(index, name, *shares))
     return found, activations(model, score, layer, [unit.index for unit in found])
-
-
-def after(model: LanguageModel, score: Score, count: int = 5) -> list[tuple[str, float]]:
-    """The likeliest tokens after the end of the text, with their probabilities; a byte that is not ASCII as b'..'."""
-    vocabulary = model.reading.vocabulary
-    ids = vocabulary.encode(score.data)[-1:] if score.records else vocabulary.encode(score.data)
-    tokens, bits = alternatives(model, ids, np.array([0]), np.array([len(ids)]), count)
-    return [(_name(vocabulary, int(t)), float(2.0**-b)) for t, b in zip(tokens[-1], bits[-1], strict=True)]
-
-
-def _name(vocabulary: Vocabulary, token: int) -> str:
-    if vocabulary.kind == "bytes":
-        return chr(token) if token < 128 else str(bytes([token]))
-    return vocabulary.symbols[token]
 
 
 def features(text: str) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .extend import extend
-from .file import FORMAT, load, read_header, save
+from .file import FORMAT, load, model_path, read_header, save
 from .language import LanguageModel
 from .layers import GRU, LSTM, RNN, ModelState, make_layer, parameter_shapes
 
@@ -17,6 +17,7 @@ __all__ = [
     "extend",
     "load",
     "make_layer",
+    "model_path",
     "parameter_shapes",
     "read_header",
     "save",

@@ -73,7 +73,7 @@ def write(path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarra
 
 
 def load(path: str | Path) -> LanguageModel:
-    """The model of a file, ready to generate and score.
+    """The model of a file, or of a run's folder, ready to generate and score.
 
     Raises:
         ModelFileError: missing, truncated, damaged, not a model of Elman's, of a newer format, or one whose weights
@@ -135,6 +135,12 @@ def _check_sizes(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> None
             raise InputError(f"{name} is {got}; expected {dtype} {shape}")
 
 
+def model_path(path: str | Path) -> Path:
+    """The model file at `path`, which may be a run's folder."""
+    path = Path(path)
+    return path / "model.safetensors" if path.is_dir() else path
+
+
 def read_header(path: str | Path) -> dict[str, Any]:
     """What `save` wrote beside the weights: configuration, vocabulary, and the summary of the run. Raises as `load`."""
     return read(path)[0]
@@ -146,7 +152,8 @@ def read(path: str | Path, kind: str = MODEL) -> tuple[dict[str, Any], dict[str,
     It is read into memory before any of it is checked: it may be written over meanwhile.
     """
     try:
-        data = Path(path).read_bytes()
+        path = model_path(path)
+        data = path.read_bytes()
     except FileNotFoundError:
         raise ModelFileError(f"{path}: no such file; `elman train` makes one") from None
     except (OSError, ValueError) as error:

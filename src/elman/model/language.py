@@ -154,4 +154,7 @@ class LanguageModel(Parameters):
         return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
     def __repr__(self) -> str:
-        return f"LanguageModel({self.layer!r}, {self.reading!r})"
+        reading = self.reading
+        kind = f"{self.vocab_size} {reading.vocabulary.kind}, normalisation {reading.normalisation!r}"
+        size = sum(array.size for array in self.parameters())
+        return f"LanguageModel({self.layer!r}, {kind}{', records' if reading.records else ''}, {size:,} parameters)"

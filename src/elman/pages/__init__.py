@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from .inspection import inspection_page
 from .page import Layer, page
-from .surprisal import surprisal_page
+from .surprisal import comparison_page, lines_page, surprisal_page
 
-__all__ = ["Layer", "inspection_page", "page", "surprisal_page"]
+__all__ = ["Layer", "comparison_page", "inspection_page", "lines_page", "page", "surprisal_page"]

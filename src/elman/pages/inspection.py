@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..inspection import MEASURED, Matches, Report, Unit, kind, quotations
+from ..inspection import MEASURED, Matches, RecordReport, Report, Unit, kind, quotations
 from ..model import LanguageModel
 from ..scoring import Score
 from .page import Layer, page
@@ -26,17 +26,20 @@ def inspection_page(
     found: Sequence[Unit],
     values: np.ndarray,
     report: Report,
+    of_records: RecordReport | None = None,
 ) -> str:
     """An HTML page: `surprisal_page` of one text with a layer of colour for each unit, and the report.
 
     Args:
         layer: whose units they are.
         found, values: from `inspection.units`.
-        report: from `memorisation.memorisation`.
+        report: from `inspection.memorisation`.
+        of_records: from `inspection.records_report`, of a model of records.
     """
     what = kind(model)
     layers = [_layer(unit, values[:, k], f"{what}, layer {layer}") for k, unit in enumerate(found)]
-    sections = _units(found, what, layer) + _memorisation(report, quotations(report, model.reading.vocabulary))
+    sections = _units(found, what, layer) + (_records(of_records) if of_records else "")
+    sections += _memorisation(report, quotations(report, model.reading.vocabulary))
     return page(model, [score], [name], title=f"Inspection: {name}", layers=layers, sections=sections)
 
 
@@ -56,6 +59,24 @@ def _units(found: Sequence[Unit], what: str, layer: int) -> str:
 that lies between the feature's values, on the first {MEASURED:,} characters; by chance, the most of any unit when the
 feature is read in reverse order. Choose below what the colours show.</p>
 <table><thead><tr><th>unit<th class=left>feature<th>explained<th>by chance</tr></thead><tbody>
+{rows}</tbody></table>
+"""
+
+
+def _records(report: RecordReport) -> str:
+    held_out = (
+        "" if report.held_out_known is None else f"; of the held-out records, {100 * report.held_out_known:.1f} %"
+    )
+    rows = "".join(
+        f"<tr><td>{row.edits}<td class=quote>{html.escape(_short(row.text))}"
+        f"<td class=quote>{html.escape(_short(row.nearest))}</tr>\n"
+        for row in report.nearest
+    )
+    return f"""<h2>Records</h2>
+<p>Of {report.written:,} records that the model wrote, {100 * report.known:.1f} % are in the training list of
+{report.training:,}{held_out}. {100 * report.distinct:.1f} % are no repetition. Below, new ones and the nearest in the
+list: the one with the fewest characters to insert, delete or replace.</p>
+<table class=wide><thead><tr><th>edits<th>written<th>nearest in the list</tr></thead><tbody>
 {rows}</tbody></table>
 """
 

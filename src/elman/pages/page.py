@@ -31,6 +31,10 @@ _END = 0x110000  # no character: the place after the last one of a text
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
+Expected = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Of a score, its ids (T,), and the likeliest tokens (T + 1, k) and their bits before each and after the last."""
+
+
 @dataclass(frozen=True)
 class Layer:
     """Something else than surprisal that a page can colour its text by: a hidden unit's activation."""
@@ -52,13 +56,19 @@ def page(
     title: str,
     layers: Sequence[Layer] = (),
     sections: str = "",
+    expected: Sequence[Expected] | None = None,
 ) -> str:
-    """`surprisal_page` with more layers to colour by, and HTML `sections` above the text."""
+    """`surprisal_page` with more layers to colour by, and HTML `sections` above the text.
+
+    Args:
+        expected: of each score, as `expectations` gives it; None: from the model.
+    """
     vocabulary = model.reading.vocabulary
     if not scores or len(scores) != len(names):
         raise InputError(f"expected a name for each score; got {len(names)} names for {len(scores)} scores")
     arrays, files, start = [], [], 0
-    for score, name, columns in zip(scores, names, _alternatives(model, scores), strict=True):
+    expected = expectations(model, scores) if expected is None else expected
+    for score, name, columns in zip(scores, names, expected, strict=True):
         arrays.append(_columns(score, *columns, model.vocab_size))
         files.append(
             {"name": _shown(name), "start": start, "end": start + len(arrays[-1]["codes"]), "records": score.records}
@@ -104,7 +114,7 @@ def page(
     )
 
 
-def _alternatives(model: LanguageModel, scores: Sequence[Score]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def expectations(model: LanguageModel, scores: Sequence[Score]) -> list[Expected]:
     """For each score its ids (T,), and the likeliest tokens (T + 1, k) and their bits before each and after the last.
 
     What stands before the first token of a text that is not records has no meaning.

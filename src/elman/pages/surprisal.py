@@ -1,12 +1,17 @@
-"""The page of a score: texts coloured by surprisal."""
+"""Pages of scores: texts coloured by surprisal, some of their lines, or what two models make of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from ..errors import InputError
 from ..model import LanguageModel
-from ..scoring import Score
-from .page import page
+from ..scoring import Comparison, Lines, Score
+from .page import Layer, expectations, page
+
+_MOST = 8.0  # bits of difference that have the deepest colour: more is rare, and would leave the rest pale
 
 
 def surprisal_page(model: LanguageModel, scores: Sequence[Score], names: Sequence[str]) -> str:
@@ -22,3 +27,57 @@ def surprisal_page(model: LanguageModel, scores: Sequence[Score], names: Sequenc
     """
     title = names[0] if len(names) == 1 else f"{len(names)} texts"
     return page(model, scores, names, title=f"Surprisal: {title}")
+
+
+def lines_page(
+    model: LanguageModel, scores: Sequence[Score], names: Sequence[str], chosen: Sequence[tuple[int, int]]
+) -> str:
+    """An HTML page of some lines alone, in the order given, each under its file's name and its number.
+
+    Args:
+        chosen: (score, line from 0) of each line; at least one.
+    """
+    if not chosen:
+        raise InputError("no line is chosen; expected at least one")
+    lines = {file: scores[file].lines() for file, _ in chosen}
+    parts = [_part(model, scores[file], lines[file], index) for file, index in chosen]
+    expected = None
+    if not scores[chosen[0][0]].records:  # what was expected depends on the lines before
+        whole = dict(zip(lines, expectations(model, [scores[file] for file in lines]), strict=True))
+        expected = []
+        for file, index in chosen:
+            begin = int(lines[file].starts[index])
+            end = begin + int(lines[file].lengths[index])
+            ids, tokens, bits = whole[file]
+            expected.append((ids[begin:end], tokens[begin : end + 1], bits[begin : end + 1]))
+    of = ", ".join(dict.fromkeys(names[file] for file, _ in chosen))
+    title = f"{len(chosen):,} line{'' if len(chosen) == 1 else 's'} of {of}"
+    return page(model, parts, [f"{names[f]}:{i + 1}" for f, i in chosen], title=title, expected=expected)
+
+
+def _part(model: LanguageModel, score: Score, lines: Lines, index: int) -> Score:
+    """One line as a score of its own, and as a record, which has a context, unless it begins the text."""
+    begin = int(lines.starts[index])
+    end = begin + int(lines.lengths[index])
+    data, vocabulary = score.data[begin:end], model.reading.vocabulary
+    unknown = vocabulary.unknown(vocabulary.encode(data)) if score.unknown else 0
+    return Score(data, score.surprisal[begin:end], unknown, score.records or begin > 0)
+
+
+def comparison_page(
+    model: LanguageModel, scores: Sequence[Score], names: Sequence[str], compared: dict[str, list[Comparison]]
+) -> str:
+    """An HTML page of texts coloured by what their characters cost another model more, or less, than this one.
+
+    Args:
+        compared: of each other model, by name, its comparison with each of the scores, which come first in it.
+    """
+    layers = []
+    for name, of in compared.items():
+        values = np.concatenate([c.by_character for c in of]).astype(np.float32)
+        scale = min(float(np.abs(values).max()), _MOST) or 1.0
+        layers.append(
+            Layer(f"against {name}", "bits that it costs the other more", values.clip(-scale, scale), True, scale)
+        )
+    title = names[0] if len(names) == 1 else f"{len(names)} texts"
+    return page(model, scores, names, title=f"Compared: {title}", layers=layers)

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+from .after import after, token_name
 from .baselines import baselines, ngram_bits
-from .blocks import Block, alternatives, record_bits, sequence_nats, text_bits, text_nats, walk
-from .lines import BURST, Lines
+from .blocks import (
+    Block,
+    alternatives,
+    record_bits,
+    sequence_entropies,
+    sequence_nats,
+    text_bits,
+    text_nats,
+    walk,
+)
+from .compare import Comparison, compare
+from .lines import BURST, Lines, mask
 from .score import Score, perplexity, score, score_many, widths
+from .words import Word, words
 
 __all__ = [
     "BURST",
     "Block",
+    "Comparison",
     "Lines",
     "Score",
+    "Word",
+    "after",
     "alternatives",
     "baselines",
+    "compare",
+    "mask",
     "ngram_bits",
     "perplexity",
     "record_bits",
     "score",
     "score_many",
+    "sequence_entropies",
     "sequence_nats",
     "text_bits",
     "text_nats",
+    "token_name",
     "walk",
     "widths",
+    "words",
 ]

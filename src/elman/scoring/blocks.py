@@ -6,7 +6,7 @@ Sums are exact: no order shows in them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,16 +19,28 @@ _STATE = 1 << 15  # most sequences side by side times hidden units: the state th
 _TOKENS = 1 << 16  # most steps times rows in a call: bounds memory, and does not change a bit of the result
 _STEPS = 4096  # most steps in a call, for a single row
 
+Measure = Callable[[LanguageModel, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""As `sequence_nats`."""
+
 
 def text_bits(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
     """float64 (T,) for each of the texts' ids (T,): bits of every token, the first log2 V, one carried state each."""
+    return _of_texts(model, parts, sequence_nats)
+
+
+def text_entropies(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """As `text_bits`, but the entropy, in bits, of the distribution that the token is drawn from."""
+    return _of_texts(model, parts, sequence_entropies)
+
+
+def _of_texts(model: LanguageModel, parts: Sequence[np.ndarray], measure: Measure) -> list[np.ndarray]:
     if not parts:
         return []
     ids, lengths = np.concatenate(parts), np.array([len(p) for p in parts])
     starts = np.cumsum(lengths) - lengths
     bits = np.empty(len(ids))
     bits[starts] = math.log2(model.vocab_size)
-    bits[1:][_spread(starts, lengths - 1)] = sequence_nats(model, ids, starts, lengths - 1) / math.log(2)
+    bits[1:][_spread(starts, lengths - 1)] = measure(model, ids, starts, lengths - 1) / math.log(2)
     return np.split(bits, starts[1:])
 
 
@@ -42,11 +54,20 @@ def text_nats(model: LanguageModel, ids: np.ndarray) -> Iterator[float]:
 
 def record_bits(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
     """float64 (T,) for each of the texts' ids (T,), which end with a line end: each record from a zero state."""
+    return _of_records(model, parts, sequence_nats)
+
+
+def record_entropies(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """As `record_bits`, but the entropy, in bits, of the distribution that the token is drawn from."""
+    return _of_records(model, parts, sequence_entropies)
+
+
+def _of_records(model: LanguageModel, parts: Sequence[np.ndarray], measure: Measure) -> list[np.ndarray]:
     if not parts:
         return []
     end = model.reading.line_end
     ids = np.concatenate([np.array([end], dtype=parts[0].dtype), *parts])
-    bits = sequence_nats(model, ids, *record_spans(ids, end)) / math.log(2)
+    bits = measure(model, ids, *record_spans(ids, end)) / math.log(2)
     return np.split(bits, np.cumsum([len(p) for p in parts])[:-1])
 
 
@@ -63,6 +84,16 @@ def sequence_nats(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, len
     for block in walk(model, ids, starts, lengths):
         _, part = kernels.cross_entropy(block.hidden, head.weight, head.bias, block.take(ids, 1))
         nats[block.places(offsets)] = part[block.counted]
+    return nats
+
+
+def sequence_entropies(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Where `sequence_nats` has a cost, the entropy of the distribution, in nats: what the cost was expected to be."""
+    nats, offsets = np.empty(int(lengths.sum())), np.cumsum(lengths) - lengths
+    for block in walk(model, ids, starts, lengths):
+        logits = kernels.linear(block.hidden[block.counted], model.output.weight, model.output.bias)
+        likely = kernels.log_softmax(logits).astype(np.float64)
+        nats[block.places(offsets)] = -(np.exp(likely) * likely).sum(-1)
     return nats
 
 

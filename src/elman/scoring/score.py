@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import overload
 
 import numpy as np
 
@@ -54,6 +55,11 @@ class Score:
         """2 to the bits per character, which is exp of the mean nats."""
         return perplexity(self.bits_per_char)
 
+    def __repr__(self) -> str:
+        what = f"{len(self.lines()):,} records, " if self.records else ""
+        size = f"{len(self.surprisal):,} {'characters' if isinstance(self.data, str) else 'bytes'}"
+        return f"Score({what}{size}, {self.bits:,.1f} bits, {self.bits_per_char:.4f} bits/char)"
+
     def characters(self) -> tuple[str, np.ndarray]:
         """The text and float64 (C,) bits of its characters, those of a character's bytes added up."""
         if isinstance(self.data, str):
@@ -69,15 +75,19 @@ class Score:
         if not len(ends) or ends[-1] != len(tokens):
             ends = np.append(ends, len(tokens))
         lengths = np.diff(ends, prepend=0)
-        return Lines(self.data, ends - lengths, lengths, self._add(lengths), self._bursts(lengths))
+        return Lines(self.data, ends - lengths, lengths, self._add(lengths), *self._bursts(lengths))
 
-    def _bursts(self, lengths: np.ndarray) -> np.ndarray:
-        """float64 (N,): of each line, the most bits that `BURST` neighbours of it cost, or all of a shorter one."""
+    def _bursts(self, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """float64 (N,): of each line, the most bits that `BURST` neighbours of it cost, or all of a shorter one; and
+        int64 (N,), the place in the line of the last of them."""
         place = np.arange(len(self.surprisal)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         sums = self.surprisal.copy()  # of a character and those before it in its line
         for back in range(1, BURST):
             sums[back:] += np.where(place[back:] >= back, self.surprisal[:-back], 0.0)
-        return np.maximum.reduceat(sums, np.cumsum(lengths) - lengths)
+        starts = np.cumsum(lengths) - lengths
+        most = np.maximum.reduceat(sums, starts)
+        reached = np.flatnonzero(sums == np.repeat(most, lengths))
+        return most, reached[np.searchsorted(reached, starts)] - starts
 
     def _add(self, lengths: np.ndarray) -> np.ndarray:
         """float64: sums of runs of `surprisal`, added from left to right."""
@@ -96,20 +106,31 @@ def perplexity(bits_per_char: float) -> float:
     return 2.0**bits_per_char if bits_per_char < 1000 else math.inf
 
 
-def score(model: LanguageModel, text: str | bytes, *, records: bool | None = None) -> Score:
+@overload
+def score(model: LanguageModel, text: str | bytes, *, records: bool | None = None) -> Score: ...
+@overload
+def score(
+    model: LanguageModel, text: Sequence[str] | Sequence[bytes], *, records: bool | None = None
+) -> list[Score]: ...
+def score(
+    model: LanguageModel, text: str | bytes | Sequence[str] | Sequence[bytes], *, records: bool | None = None
+) -> Score | list[Score]:
     """Cost of `text` under `model`, in bits.
 
     Args:
-        text: str, normalised as the model's corpus was; or bytes, for a model of bytes.
+        text: str, normalised as the model's corpus was; or bytes, for a model of bytes. A list of texts is read side by
+            side, each by itself, which is much faster than one after another.
         records: score each line by itself, from a zero state, after a line end and with its own. None: if the model is
             one of records.
     Returns:
-        a Score: the surprisal of every character, their sum and mean, the perplexity, the lines.
+        a Score: the surprisal of every character, their sum and mean, the perplexity, the lines; a list for a list.
     Raises:
         ValueError: an empty text, or records of a model that knows no line end.
     Source: Shannon (1948); the length that a coder would emit.
     """
-    return score_many(model, [text], records=records)[0]
+    if isinstance(text, (str, bytes)):
+        return score_many(model, [text], records=records)[0]
+    return score_many(model, text, records=records)
 
 
 def score_many(
@@ -121,7 +142,8 @@ def score_many(
     datas, parts = [], []
     for index, text in enumerate(texts):
         if not len(text):
-            raise InputError(f"{names[index] + ': ' if names else ''}nothing to score: the text is empty")
+            where = f"{names[index]}: " if names else f"text {index}: " if len(texts) > 1 else ""
+            raise InputError(f"{where}nothing to score: the text is empty")
         datas.append(reading.prepare(text, by_line))
         parts.append(reading.vocabulary.encode(datas[-1]))
     bits = record_bits(model, parts) if by_line else text_bits(model, parts)

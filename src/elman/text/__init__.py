@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from .fields import csv_field, json_field
 from .reading import Reading
-from .records import json_field, line_end, record_lines, record_spans, without_blank_lines
+from .records import line_end, record_lines, record_spans, without_blank_lines
 from .visible import CONTROLS, visible
-from .vocabulary import NORMALISATIONS, UNKNOWN, Vocabulary, normalise, normalised_parts
+from .vocabulary import NORMALISATIONS, UNKNOWN, Vocabulary, normalise, normalised_parts, word_border
 
 __all__ = [
     "CONTROLS",
@@ -13,6 +14,7 @@ __all__ = [
     "UNKNOWN",
     "Reading",
     "Vocabulary",
+    "csv_field",
     "json_field",
     "line_end",
     "normalise",
@@ -21,4 +23,5 @@ __all__ = [
     "record_spans",
     "visible",
     "without_blank_lines",
+    "word_border",
 ]

@@ -52,8 +52,10 @@ class Reading:
             text = normalise(text, self.normalisation)
         return text.encode("utf-8", "surrogatepass") if self.is_bytes and isinstance(text, str) else text
 
-    def prompt(self, text: str) -> np.ndarray:
+    def prompt(self, text: str | bytes) -> np.ndarray:
         """int64 (T,): a text to continue; a model of records reads the end of the record before it first."""
+        if isinstance(text, bytes):
+            return self.vocabulary.encode((b"\n" if self.records else b"") + text).astype(np.int64)
         start = "\n" if self.records else ""
         return self.vocabulary.encode(start + normalise(text, self.normalisation)).astype(np.int64)
 

@@ -6,7 +6,6 @@ it, so that a model learns where records end. Nothing else marks them.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import overload
 
@@ -17,8 +16,6 @@ from .vocabulary import Vocabulary
 
 _BLANKS = re.compile(r"[^\S\n]+")
 _AT_ENDS = re.compile(r" ?\n ?")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_BREAKS = re.compile(r"\s*[\r\n]+\s*")
 
 
 @overload
@@ -50,32 +47,6 @@ def without_blank_lines(text: str | bytes) -> str | bytes:
     if isinstance(text, bytes):
         return re.sub(rb"\n\n+", b"\n", text).removeprefix(b"\n")
     return re.sub(r"\n\n+", "\n", text).removeprefix("\n")
-
-
-def json_field(text: str, field: str, source: str) -> str:
-    """The lines that `field` of every JSON object in `text`, one a line, makes; a line break inside becomes a space.
-
-    Raises:
-        ValueError: a line that is no JSON object, or whose field is missing or no string; names the line.
-    """
-    values = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{source}, line {number}: not JSON ({error})") from None
-        if not isinstance(record, dict) or not isinstance(record.get(field), str):
-            have = f"; it has {', '.join(map(repr, record))}" if isinstance(record, dict) and record else ""
-            raise InputError(f"{source}, line {number}: expected an object with a string in {field!r}{have}")
-        if half := _SURROGATE.search(record[field]):
-            raise InputError(
-                f"{source}, line {number}: half a surrogate pair, {half[0]!r}, in {field!r}, which is no "
-                "character; mend what wrote it"
-            )
-        values.append(_BREAKS.sub(" ", record[field]))
-    return "".join(f"{value}\n" for value in values)
 
 
 def line_end(vocabulary: Vocabulary) -> int:

@@ -47,16 +47,26 @@ def normalised_parts(texts: Iterable[str], how: str) -> Iterator[str]:
 
 
 def _chunks(texts: Iterable[str]) -> Iterator[str]:
-    """The same text in parts of `_CHUNK` characters."""
+    """The same text in parts of about `_CHUNK` characters, which cut no word."""
     rest = ""
     for text in texts:
-        text = rest + text if rest else text
-        whole = len(text) - len(text) % _CHUNK
-        for start in range(0, whole, _CHUNK):
-            yield text[start : start + _CHUNK]
-        rest = text[whole:]
+        text, start = rest + text if rest else text, 0
+        while len(text) - start > _CHUNK:
+            end = word_border(text, start + _CHUNK)
+            if end == len(text):
+                break  # the word may go on in the next part
+            yield text[start:end]
+            start = end
+        rest = text[start:]
     if rest:
         yield rest
+
+
+def word_border(text: str, place: int) -> int:
+    """The first place from `place` on where no word is cut: the small form of a capital may depend on all of its word,
+    as that of the Greek sigma does."""
+    found = _WHITE_SPACE.search(text, place)
+    return found.start() if found else len(text)
 
 
 def _code_points(text: str) -> Iterator[np.ndarray]:

@@ -101,6 +101,12 @@ def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Ten
     return _serve(weights[1], cell).recurrent(cell, x, state, weights)
 
 
+def own(output: Tensor) -> Tensor:
+    """The output of the last `recurrent`, which may be written into."""
+    module = _backend(serving(output)[0])
+    return module.copy(output) if module is _native and module is not None else output
+
+
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """x (..., K) times weight (N, K) transposed, plus bias (N): (..., N)."""
     return _serve(weight).linear(x, weight, bias)

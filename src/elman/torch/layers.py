@@ -46,8 +46,12 @@ def parameter_shapes(
     return shapes
 
 
-class Recurrent(nn.Module):
-    """What the three layers share. Shapes: T steps, B batch, I input, H hidden, L layers, D directions (1 or 2)."""
+class Recurrent(nn.RNNBase):
+    """What the three layers share. Shapes: T steps, B batch, I input, H hidden, L layers, D directions (1 or 2).
+
+    An `nn.RNNBase` for programs that ask; of what that keeps for cuDNN, a list of the weights in one block, there is
+    nothing here.
+    """
 
     cell: str
     proj_size = 0
@@ -64,7 +68,7 @@ class Recurrent(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
+        nn.Module.__init__(self)
         for name, value in (
             ("input_size", input_size),
             ("hidden_size", hidden_size),
@@ -109,6 +113,24 @@ class Recurrent(nn.Module):
     @property
     def _flat_weights(self) -> list[nn.Parameter]:
         return [w for weights in self.all_weights for w in weights]
+
+    def _init_flat_weights(self) -> None:
+        pass
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        nn.Module.__setattr__(self, name, value)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        return nn.Module._apply(self, fn, recurse)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__.copy()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        nn.Module.__setstate__(self, state)
+
+    def _replicate_for_data_parallel(self) -> Any:
+        return nn.Module._replicate_for_data_parallel(self)
 
     def reset_parameters(self) -> None:
         """As torch: uniform in +-1/sqrt(H), from torch's generator. `elman.LanguageModel.initialise` is exact."""
@@ -180,6 +202,8 @@ class Recurrent(nn.Module):
                 outputs.append(out)
                 last.append(state)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
+        if len(directions) == 1:
+            x = kernels.own(x)
         return x, tuple(stack(part) for part in zip(*last, strict=True))
 
     def _forward_packed(

@@ -1,7 +1,7 @@
 """The native kernel as torch.library operators with autograd: float32 on a CPU, the same bits on every processor.
 
-Operators: torch.ops.elman.{recurrent, linear, cross_entropy, dropout} and the backward ones that they call. This file
-checks shapes and lays out buffers; the arithmetic is in src/native, its contract in docs/arithmetic.md.
+Operators: torch.ops.elman.{recurrent, linear, cross_entropy, dropout, copy} and the backward ones that they call. This
+file checks shapes and lays out buffers; the arithmetic is in src/native, its contract in docs/arithmetic.md.
 """
 # ruff: noqa: E741 (I is the input's size, as in the legend of shapes)
 
@@ -61,6 +61,7 @@ _library.define(
     " bool[3] want) -> (Tensor, Tensor, Tensor)"
 )
 _library.define("dropout(Tensor x, float p, SymInt seed, SymInt offset) -> Tensor")
+_library.define("copy(Tensor x) -> Tensor")
 
 
 # --- the recurrent layer ---
@@ -317,6 +318,18 @@ def dropout(x: Tensor, p: float, seed: int, offset: int) -> Tensor:
     return torch.ops.elman.dropout(x, p, seed - 2**64 if seed >= 2**63 else seed, offset)
 
 
+# --- an output of one's own ---
+
+
+def _copy(x: Tensor) -> Tensor:
+    return torch.from_numpy(x.numpy().copy())  # by NumPy: torch's threads would spin on the kernel's cores afterwards
+
+
+def copy(x: Tensor) -> Tensor:
+    """`x` for a user to write into, as torch on a CPU allows with what its layers give: backward needs the original."""
+    return torch.ops.elman.copy(x) if x.requires_grad else x
+
+
 # --- registration: the implementation, the shapes alone, the derivative ---
 
 for _name, _function, _shapes in (
@@ -331,6 +344,7 @@ for _name, _function, _shapes in (
     ("cross_entropy_backward", _cross_entropy_backward, lambda hidden, w, b, targets, saved, d_mean, want:
         _dense_gradients(hidden, w, want)),
     ("dropout", _dropout, lambda x, p, seed, offset: torch.empty_like(x)),
+    ("copy", _copy, lambda x: x.new_empty(x.shape)),
 ):  # fmt: skip
     _library.impl(_name, _function, "CPU")
     torch.library.register_fake(f"elman::{_name}", _shapes)
@@ -339,6 +353,7 @@ for _name, _grad, _setup in (
     ("linear", _linear_grad, _linear_setup),
     ("cross_entropy", _cross_entropy_grad, _cross_entropy_setup),
     ("dropout", _dropout_grad, _dropout_setup),
+    ("copy", lambda ctx, d_y: d_y, lambda ctx, inputs, output: None),
 ):
     torch.library.register_autograd(f"elman::{_name}", _grad, setup_context=_setup)
     if hasattr(torch.library, "register_autocast"):  # torch 2.7: inside autocast the kernel still computes in float32

@@ -8,6 +8,7 @@ bits of one that never stopped.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ class Checkpoint:
         """Nothing is done yet."""
         return self.steps == 0
 
-    def corpus(self, place: str | Path | None = None, progress: Progress | None = None) -> Corpus:
+    def corpus(self, place: str | Path | Sequence[str] | None = None, progress: Progress | None = None) -> Corpus:
         """The corpus, loaded as it was.
 
         Args:
@@ -62,7 +63,7 @@ class Checkpoint:
         """
         if self.loaded is None:
             raise InputError("this run's corpus was not loaded from a file; give it to `resume` again")
-        loaded = self.loaded if place is None else self.loaded | {"name_or_path": str(place)}
+        loaded = self.loaded if place is None else self.loaded | {"name_or_path": place}
         loaded = dict(loaded)
         if loaded.pop("mapped", False):
             corpus: Corpus = load_mapped(**{name: loaded[name] for name in loaded if name not in ("records", "field")})

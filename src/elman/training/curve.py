@@ -16,9 +16,18 @@ from ..text import visible
 from .run import Epoch
 
 
-def curve(log: Sequence[Epoch], title: str = "") -> Figure:
+class Picture(Figure):
+    """A figure that a notebook shows, whatever its settings for pictures are."""
+
+    def _repr_svg_(self) -> str:
+        data = io.StringIO()
+        self.savefig(data, format="svg")
+        return data.getvalue()
+
+
+def curve(log: Sequence[Epoch], title: str = "") -> Picture:
     """Perplexity against epoch, on a logarithmic axis, of the training text and, if measured, the held-out one."""
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    figure = Picture(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
     _draw(axes, log)
     axes.set(xlabel="epoch", ylabel="perplexity")
@@ -28,10 +37,10 @@ def curve(log: Sequence[Epoch], title: str = "") -> Figure:
     return figure
 
 
-def grid(logs: Mapping[str, Sequence[Epoch]], columns: int = 3, title: str = "") -> Figure:
+def grid(logs: Mapping[str, Sequence[Epoch]], columns: int = 3, title: str = "") -> Picture:
     """Small `curve`s side by side, one for each title, with the same axes so that they can be compared."""
     rows = math.ceil(len(logs) / columns)
-    figure = Figure(figsize=(2.6 * columns, 1.9 * rows + 0.4), layout="constrained")
+    figure = Picture(figsize=(2.6 * columns, 1.9 * rows + 0.4), layout="constrained")
     panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     for axes, (name, log) in zip(panels, logs.items(), strict=False):
         _draw(axes, log)

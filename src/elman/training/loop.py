@@ -54,6 +54,7 @@ def fit(
     save_seconds: float = 30.0,
     ranks: Ranks | None = None,
     tensorboard: bool = False,
+    plot: bool = False,
     **settings: Any,
 ) -> Run:
     """Train `model` on `corpus`, in place.
@@ -68,6 +69,7 @@ def fit(
         save_seconds: between saves; a run that is killed loses at most these.
         ranks: the processes that share the work, of which this is one; only the first writes. None: this one alone.
         tensorboard: write its event files too, in the folder's `tensorboard`.
+        plot: draw the curve while training; in a notebook.
         settings: changes to the recipe, for example epochs=100, lr=0.5.
     Returns:
         a Run: the model, the log, and whether Ctrl-C ended it early (after which the model is saved all the same).
@@ -77,6 +79,16 @@ def fit(
         TrainingDiverged: the loss or gradient is infinite or not a number; says where and what to change.
     Source: Zhang et al., Dive into Deep Learning, "Concise Implementation of Recurrent Neural Networks".
     """
+    if plot:
+        from .live import live_curve
+
+        drawn = live_curve(on_epoch)
+        rest = {"save_seconds": save_seconds, "ranks": ranks, "tensorboard": tensorboard}
+        run = fit(
+            model, corpus, recipe, output=output, on_step=on_step, on_epoch=drawn, device=device, **rest, **settings
+        )
+        drawn.finish()  # type: ignore[attr-defined]
+        return run
     recipe = (recipe or Recipe()).replace(**settings)
     if isinstance(corpus, str):
         text = model.reading.prepare(corpus)
@@ -111,7 +123,8 @@ def resume(
     Args:
         run: its folder, or what `read_checkpoint` gave of it.
         corpus: the text that it trains on; None: loaded from where it was.
-        epochs: more, or fewer, than the recipe says. on_step, on_epoch, device, save_seconds, ranks, tensorboard: as `fit`.
+        epochs: more, or fewer, than the recipe says. on_step, on_epoch, device, save_seconds, ranks, tensorboard: as
+        `fit`.
     Raises:
         InputError: no checkpoint there, another corpus, or another training has the folder. TrainingDiverged: as `fit`.
     """

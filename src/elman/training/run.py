@@ -70,6 +70,11 @@ class Run:
         """Of the training text, in the last epoch."""
         return self.log[-1].train_perplexity if self.log else math.inf
 
+    def __repr__(self) -> str:
+        ended = "interrupted after " if self.interrupted else ""
+        where = f", {str(self.path)!r}" if self.path else ""
+        return f"Run({ended}{len(self.log)} of {self.recipe.epochs} epochs, perplexity {self.perplexity:.3f}{where})"
+
     def summary(self) -> dict[str, Any]:
         """For the model file: a function of corpus, recipe and seed, so without times."""
         recipe = asdict(self.recipe) | {"prompts": list(self.recipe.prompts)}

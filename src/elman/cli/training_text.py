@@ -1,0 +1,49 @@
+"""The text that a model was trained on: the one that its file names, after a question, or the one that is given."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import InputError
+from ..text import visible
+from .console import err
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..model import LanguageModel
+
+TrainingText = Annotated[
+    str | None,
+    typer.Option(
+        "--corpus", metavar="TEXT", help="The training text; if left out, the one that the model's file names."
+    ),
+]
+
+
+def training_parts(model: LanguageModel, path: Path, corpus: str | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """ids of what the model at `path` was trained on, and of what was held out of that if it is known."""
+    from ..inspection import divided, read_corpus, recorded_corpus, recorded_places
+    from ..model import read_header
+
+    run = read_header(path)["run"]
+    if corpus is not None:
+        given = read_corpus(model, corpus, (run.get("recipe") or {}).get("max_chars"))
+        return divided(model, run, given) or (model.reading.vocabulary.encode(given.text), None)
+    places, ours = recorded_places(run)
+    if not ours:
+        _ask(path, places)
+    return recorded_corpus(model, run)
+
+
+def _ask(path: Path, places: list[str]) -> None:
+    """A model's file may come from anyone, and what it names is about to be opened."""
+    named = visible(", ".join(places))
+    if not (sys.stdin.isatty() and err.is_terminal):
+        raise InputError(f"{path} says that it was trained on {named}; to read that, give it as --corpus")
+    if not typer.confirm(f"The model's file says that it was trained on {named}. Read it?", default=True, err=True):
+        raise InputError("give the training text as --corpus")

@@ -1,0 +1,85 @@
+"""New records: what a model of records writes that is in no list, each once, likeliest first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from ..errors import InputError
+from ..model import LanguageModel
+from .beam import Beam
+from .loop import Streams
+from .sampling import Sampling
+
+_ROWS = 64  # records written side by side
+_BURST = 16  # characters between two looks at whether they have ended
+_TRIES = 200  # records written for each that is asked for, at most: a model that recites finds no new one
+
+
+def new_records(
+    model: LanguageModel,
+    known: Collection[str],
+    count: int,
+    prompt: str = "",
+    length: int = 200,
+    **settings: Any,
+) -> list[Beam]:
+    """Records that the model writes and that are not `known`: whole, distinct and not empty, likeliest first.
+
+    Args:
+        model: one of records.
+        known: records not to write, each as the model reads it; the training list, say.
+        count: how many, at least 1. Fewer are returned if 200 times as many draws do not give so many.
+        prompt: how each begins.
+        length: most characters after the prompt; a record that is longer is not whole, and left out.
+        settings: as in `generate`; the seed decides the draws.
+    Returns:
+        text: the whole record, the prompt included. bits: the cost of what follows the prompt, its end counted.
+    Raises:
+        InputError: a model that is not one of records, or a setting out of range.
+    """
+    reading, vocabulary = model.reading, model.reading.vocabulary
+    if not reading.records:
+        raise InputError("only a model of records writes new ones; train with --records")
+    if count < 1:
+        raise InputError(f"the number of new records must be at least 1, got {count}")
+    if length < 0:
+        raise InputError(f"length must be at least 0, got {length}")
+    sampling, ids, found = Sampling(**settings), reading.prompt(prompt), dict[str, float]()
+    begun = vocabulary.decode(ids[1:])
+    known = known if isinstance(known, (set, frozenset)) else frozenset(known)
+    for first in range(0, max(1024, _TRIES * count), _ROWS):
+        streams = Streams(model, np.repeat(ids[:, None], _ROWS, axis=1), sampling, first)
+        for row in _records(streams, length + 1, reading.line_end):
+            text = begun + vocabulary.decode(row[:-1])
+            if text and text not in known and text not in found:
+                found[text] = _bits(model, ids, row)
+                if len(found) == count:
+                    return _likeliest(found)
+        if sampling.temperature == 0:  # every draw is the same
+            break
+    return _likeliest(found)
+
+
+def _records(streams: Streams, most: int, end: int) -> list[np.ndarray]:
+    """The rows that end within so many ids, each with its end."""
+    made = streams.advance(min(_BURST, most))
+    while len(made) < most and not (made == end).any(0).all():
+        made = np.concatenate((made, streams.advance(min(_BURST, most - len(made)))))
+    ends = [np.flatnonzero(row == end) for row in made.T]
+    return [row[: at[0] + 1] for row, at in zip(made.T, ends, strict=True) if len(at)]
+
+
+def _bits(model: LanguageModel, prompt: np.ndarray, row: np.ndarray) -> float:
+    """-log2 of the probability of `row` after the prompt."""
+    ids = np.concatenate((prompt, row))
+    logits, _ = model(ids[:-1, None])
+    nats = -kernels.log_softmax(logits[:, 0])[np.arange(len(ids) - 1), ids[1:]].astype(np.float64)
+    return float(nats[len(prompt) - 1 :].sum() / np.log(2))
+
+
+def _likeliest(found: dict[str, float]) -> list[Beam]:
+    return [Beam(text, bits) for text, bits in sorted(found.items(), key=lambda item: (item[1], item[0]))]

@@ -1,0 +1,44 @@
+"""What comes next: the likeliest tokens after a text."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .. import kernels
+from ..errors import InputError
+from ..model import LanguageModel
+from ..text import Vocabulary
+from .blocks import walk
+
+
+def after(model: LanguageModel, text: str | bytes = "", count: int = 5) -> list[tuple[str, float]]:
+    """The likeliest characters after `text`, likeliest first, each with its probability.
+
+    Args:
+        text: as in `generate`: normalised as the model's corpus was. To a model of records it is the beginning of one.
+        count: how many, at most the vocabulary's size.
+    Returns:
+        (character, probability). "<unk>" stands for all that the vocabulary lacks. A model of bytes gives bytes: one
+        that is no ASCII character as "b'\\xc3'".
+    Raises:
+        InputError: a count below 1.
+    """
+    if count < 1:
+        raise InputError(f"count must be at least 1, got {count}")
+    vocabulary, count = model.reading.vocabulary, min(count, model.vocab_size)
+    ids = model.reading.prompt(text)
+    if not len(ids):  # no context: all alike
+        return [(token_name(vocabulary, token), 1.0 / model.vocab_size) for token in range(count)]
+    *_, last = walk(model, ids, np.array([0]), np.array([len(ids)]))
+    likely = kernels.log_softmax(kernels.linear(last.hidden[-1], model.output.weight, model.output.bias))[0]
+    order = np.argsort(-likely, kind="stable")[:count]  # ties: lowest id first
+    return [(token_name(vocabulary, int(t)), math.exp(likely[t])) for t in order]
+
+
+def token_name(vocabulary: Vocabulary, token: int) -> str:
+    """A token for a reader: a byte that is not ASCII as b'..'."""
+    if vocabulary.kind == "bytes":
+        return chr(token) if token < 128 else str(bytes([token]))
+    return vocabulary.symbols[token]

@@ -1,0 +1,71 @@
+"""Two models on one text: the log-likelihood ratio, in all and line by line, with an interval."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .. import philox
+from ..errors import InputError
+from .score import Score
+
+_DRAWS = 1000
+_GROUPS = 4096  # of neighbouring lines, at most, that are drawn together
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How much likelier a text is to one model than to another. Positive: to the first."""
+
+    bits: float
+    """log2 of the ratio of the two probabilities: the second one's cost less the first one's."""
+    low: float | None
+    """Of the 95 % interval; None if the text has one line."""
+    high: float | None
+    by_line: np.ndarray = field(repr=False)
+    """float64 (N,): bits of each line."""
+    by_character: np.ndarray = field(repr=False)
+    """float64 (C,): bits of each character."""
+
+    @property
+    def bits_per_char(self) -> float:
+        return self.bits / len(self.by_character)
+
+
+def compare(first: Score, second: Score, seed: int = 0) -> Comparison:
+    """The log-likelihood ratio of a text under two models.
+
+    Args:
+        first, second: scores of the same text, each by its model; the models may have different vocabularies.
+        seed: of the draws for the interval.
+    Returns:
+        a Comparison; its interval is that of a percentile bootstrap over lines, 1,000 draws: what the sum would be for
+        other texts whose lines are drawn from these.
+    Raises:
+        InputError: the models did not read the same text.
+    Source: Efron (1979).
+    """
+    (text, one), (other_text, two) = first.characters(), second.characters()
+    if text != other_text or first.records != second.records:
+        raise InputError(
+            "the models read the text differently, so their costs are those of two texts; compare models with one "
+            "normalisation, and all with --records or all with --no-records"
+        )
+    by_character = two - one
+    by_line = second.lines().bits - first.lines().bits
+    low, high = _interval(by_line, seed) if len(by_line) > 1 else (None, None)
+    return Comparison(math.fsum(by_character), low, high, by_line, by_character)
+
+
+def _interval(values: np.ndarray, seed: int) -> tuple[float, float]:
+    """95 % of the sums of as many values, drawn from these with replacement."""
+    edges = np.linspace(0, len(values), min(len(values), _GROUPS) + 1).astype(np.int64)
+    groups = np.add.reduceat(values, edges[:-1])
+    raw = philox.generator(seed, philox.BOOTSTRAP)
+    sums = [
+        groups[(philox.unit(raw.random_raw(len(groups))) * len(groups)).astype(np.int64)].sum() for _ in range(_DRAWS)
+    ]
+    low, high = np.quantile(sums, (0.025, 0.975))
+    return float(low), float(high)

@@ -1,0 +1,50 @@
+"""Words: what each word of a scored text cost, and how uncertain the model was before it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..model import LanguageModel
+from .blocks import record_entropies, text_entropies
+from .score import Score, widths
+
+_WORD = re.compile(r"\S+")
+
+
+@dataclass(frozen=True)
+class Word:
+    """A run of characters without white space."""
+
+    text: str
+    place: int
+    """Of its first character in the text, from 0."""
+    line: int
+    """From 1."""
+    number: int
+    """Of the word in its line, from 1."""
+    bits: float
+    """The cost of its characters and of the white space after it, which says that it has ended: p(word | context)."""
+    entropy: float
+    """Bits: how uncertain the model was of the word's first character before it read that."""
+
+
+def words(model: LanguageModel, score: Score) -> list[Word]:
+    """The words of a text that `model` scored, in their order."""
+    ids = model.reading.vocabulary.encode(score.data)
+    entropies = (record_entropies if score.records else text_entropies)(model, [ids])[0]
+    text, bits = score.characters()
+    if isinstance(score.data, bytes):
+        wide = widths(score.data.decode("utf-8", "surrogateescape"))
+        entropies = entropies[np.cumsum(wide) - wide]  # before a character's first byte
+    costs = np.concatenate(([0.0], np.cumsum(bits)))
+    found, line, number, begin = [], 1, 0, 0
+    for match in _WORD.finditer(text):
+        breaks = text.count("\n", begin, match.start())
+        line, number, begin = line + breaks, 1 if breaks else number + 1, match.start()
+        end = min(match.end() + 1, len(text))
+        cost = float(costs[end] - costs[match.start()])
+        found.append(Word(match[0], match.start(), line, number, cost, float(entropies[match.start()])))
+    return found

@@ -1,0 +1,102 @@
+"""What `elman train` does when nobody says: recipe by the kind of text, epochs and batch by its size or by minutes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from test_cli import refused, run
+
+import elman
+from elman.cli.sizing import for_minutes, for_size
+from elman.model import read_header
+from elman.text import visible
+from elman.training import load_recipe
+
+SMALL = ["--hidden-size", "8", "--epochs", "1"]
+
+
+def corpus(size: int, records: bool = False) -> elman.Corpus:
+    return elman.Corpus("t", ("Ada, b. 1815\n" * (size // 13 + 1))[:size], "none", "here", records)
+
+
+def test_a_text_of_ones_own_is_left_as_it_is(tmp_path):
+    (tmp_path / "Mine.txt").write_text("Ada Lovelace,\n\tb. 1815\n" * 200)
+    done = run("train", "Mine.txt", *SMALL, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()[:2]
+    assert first == "Mine.txt: 4,600 characters, 19 in the vocabulary, normalisation none"
+    recipe = load_recipe("modern")
+    assert second == f"recipe modern: 1 epoch, batches of 4 x {recipe.seq_length}, {recipe.optimizer}, lr {recipe.lr:g}"
+    model = elman.load(tmp_path / "runs" / "Mine")
+    assert f"\n  - {visible(elman.generate(model, '', 50))}\n" in done.stdout  # what it writes, from nothing
+    reading = model.reading
+    assert {"A", "\n", "\t"} < set(reading.vocabulary.symbols)
+    assert reading.normalisation == "none"
+
+
+def test_a_named_corpus_keeps_the_books(tmp_path):
+    done = run("train", *SMALL, cwd=tmp_path)
+    assert done.stdout.splitlines()[1] == "recipe book: 1 epoch, batches of 32 x 35, sgd, lr 1"
+    assert elman.load(tmp_path / "runs" / "traveller").reading.normalisation == "book"
+    done = run("train", "traveller", "--recipe", "modern", *SMALL, cwd=tmp_path)
+    recipe = load_recipe("modern")  # taken as it is, since it was asked for
+    assert f"recipe modern: 1 epoch, batches of {recipe.batch_size} x {recipe.seq_length}" in done.stdout
+
+
+def test_several_files(tmp_path):
+    (tmp_path / "a.txt").write_text("one two three " * 100)
+    (tmp_path / "b.txt").write_text("four five six " * 100)
+    done = run("train", "a.txt", "b.txt", *SMALL, cwd=tmp_path)
+    assert done.stdout.startswith("a.txt+1: 2,801 characters,"), done.stderr
+    header = read_header(tmp_path / "runs" / "a")
+    assert header["run"]["corpus"]["source"] == ["a.txt", "b.txt"]
+    told = run("inspect", "runs/a", "-", "--length", "50", "--corpus", "a.txt", "--json", stdin="one two", cwd=tmp_path)
+    assert json.loads(told.stdout)["memorisation"]["corpus"] == 1400
+
+
+@pytest.mark.parametrize(
+    ("size", "records", "epochs", "batch"),
+    [(3_000, False, 30, 4), (12_000, False, 30, 9), (100_000, False, 30, 32), (2_000_000, False, 10, 32),
+     (50_000_000, False, 1, 32), (1_300, True, 30, 5), (13_000, True, 30, 32)],
+)  # fmt: skip
+def test_epochs_and_batch_by_size(size, records, epochs, batch):
+    recipe = load_recipe("modern").replace(batch_size=32, seq_length=64)
+    chosen = for_size(recipe, corpus(size, records), {})
+    assert (chosen.epochs, chosen.batch_size) == (epochs, batch)
+    given = {"epochs": recipe.epochs, "batch_size": 32}
+    assert for_size(recipe, corpus(size, records), given) == recipe
+
+
+@pytest.mark.parametrize("records", [False, True])
+def test_minutes_become_epochs_or_a_part_of_the_text(records):
+    text = corpus(20_000, records)
+    recipe = load_recipe("modern").replace(hidden_size=8, batch_size=4, seq_length=16)
+    one, whole = for_minutes(0.05, recipe, text)
+    more, _ = for_minutes(1.0, recipe, text)
+    assert whole == text
+    assert more.epochs > 4 * one.epochs >= 4
+    assert dataclasses.replace(more, epochs=1) == recipe.replace(epochs=1)
+    few, part = for_minutes(0.00001, recipe, text)
+    assert (few.epochs, few.max_chars) == (1, len(part))
+    assert 0 < len(part) < len(text)
+    assert text.text.startswith(part.text)
+    assert not records or part.text.endswith("\n")
+
+
+def test_minutes_on_the_command_line(tmp_path):
+    small = ["--hidden-size", "8", "--batch-size", "4", "--seq-length", "9"]
+    done = run("train", "traveller", "--minutes", "0.02", "--output", tmp_path / "run", *small)
+    assert done.returncode == 0, done.stderr
+    epochs = int(done.stdout.split("recipe book: ")[1].split(" epoch")[0])
+    again = run("train", "traveller", "--epochs", str(epochs), "--output", tmp_path / "again", *small)
+    assert again.stdout.split("digest ")[1] == done.stdout.split("digest ")[1]
+    refused(run("train", "--minutes", "1", "--epochs", "2"), "--minutes decides the epochs")
+    refused(run("train", "--minutes", "0", cwd=tmp_path), "--minutes must be above 0")
+
+
+def test_the_help_is_in_groups():
+    shown = run("train", "--help", env={"COLUMNS": "100", "PATH": "", "TERM": "dumb"}).stdout
+    places = [shown.index(heading) for heading in ("The text", "The model", "The optimisation", "What is shown")]
+    assert places == sorted(places)
