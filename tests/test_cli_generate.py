@@ -220,3 +220,29 @@ def test_a_terminal_gets_no_control_characters(monkeypatch, capsys):
 def test_refusals(path, options, expected):
     prompt = [] if "--interactive" in options else ["the"]
     refused(run("generate", path, *prompt, *options.split()), expected)
+
+
+def test_a_terminal_is_asked_before_a_named_text_is_opened(tmp_path, monkeypatch):
+    from elman.cli import training_text
+
+    (tmp_path / "list").write_text("ada\nbo\n")
+    corpus = elman.load_corpus(tmp_path / "list", normalisation="none", records=True)
+    model = elman.build_model(corpus, hidden_size=4, init_std=None)
+    about = {"name": "list", "source": str(tmp_path / "list"), "digest": corpus.digest()}
+    elman.save(model, tmp_path / "m", {"corpus": about})
+    asked = []
+
+    def answer(question, **_):
+        asked.append(question)
+        return len(asked) == 1
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(type(training_text.err), "is_terminal", True)
+    monkeypatch.setattr(training_text.typer, "confirm", answer)
+    train, held_out = training_text.training_parts(model, tmp_path / "m", None)
+    assert (model.reading.vocabulary.decode(train), held_out) == ("ada\nbo\n", None)
+    with pytest.raises(elman.InputError, match="give the training text as --corpus"):
+        training_text.training_parts(model, tmp_path / "m", None)
+    assert str(tmp_path / "list") in asked[0]
+    training_text.training_parts(model, tmp_path / "m", str(tmp_path / "list"))
+    assert len(asked) == 2

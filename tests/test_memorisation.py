@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.inspection import memorisation, recorded_corpus, write
+from elman.inspection import memorisation, most_characters, recorded_corpus, recorded_places, write
 from elman.model import read_header
 
 
@@ -86,3 +86,17 @@ def test_writing_is_seeded_and_of_the_asked_length():
     assert text.split("\n")[:3] == records
     with pytest.raises(ValueError, match="length must be at least 1"):
         write(model, 0)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        *([], "x", {"corpus": []}, {"corpus": {"name": {}}}, {"corpus": {"name": [], "source": {}}}),
+        *({"corpus": {"source": [[], 3]}}, {"corpus": {"source": 3}}, {"corpus": {"source": ["a string", "x"]}}),
+    ],
+    ids=str,
+)
+def test_a_summary_may_hold_anything(run):
+    with pytest.raises(elman.CorpusError, match="give it as --corpus"):
+        recorded_places(run)
+    assert most_characters(run) is None

@@ -218,9 +218,10 @@ def test_models_that_read_differently_are_not_compared(files, tmp_path):
     refused(run("score", files / "text", files / "b", "--against", tmp_path / "book"), "read the text differently")
     done = run("score", files / "text", "-", "--against", files / "bytes", "--json", stdin="ada\nbo\n")
     assert done.returncode == 0, done.stderr
-    one = compare(*(elman.score(elman.load(files / name), "ada\nbo\n") for name in ("text", "bytes")))
+    models = [elman.load(files / name) for name in ("text", "bytes")]
+    one = compare(elman.score(models[0], "ada\nbo\n"), elman.score(models[1], "ada\nbo\n"))
     assert rows(done.stdout)[0]["bits"] == pytest.approx(one.bits)
-    alone = compare(*(elman.score(elman.load(files / name), "ada") for name in ("text", "bytes")))
+    alone = compare(elman.score(models[0], "ada"), elman.score(models[1], "ada"))
     assert (alone.low, alone.high) == (None, None)
 
 
@@ -239,6 +240,8 @@ def interval(values):
     zero = Score(text, np.zeros(2 * len(values)), 0)
     other = Score(text, np.repeat(values / 2, 2), 0)
     found = compare(zero, other)
+    assert found.low is not None
+    assert found.high is not None
     return found.low, found.high
 
 

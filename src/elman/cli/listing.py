@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +75,7 @@ def list_lines(
     chosen: Sequence[tuple[int, int, int]],
     form: str,
     masked: bool = False,
-    against: dict[str, Sequence[Comparison]] | None = None,
+    against: Mapping[str, Sequence[Comparison]] | None = None,
 ) -> None:
     """A row for each chosen line. against: for each other model, the comparison of every file."""
     rows = (_line(names, files, *at, masked, against or {}) for at in chosen)
@@ -88,7 +88,7 @@ def list_lines(
         print_line(row, list(against or {}))
 
 
-def _heads(against: dict[str, Any]) -> list[str]:
+def _heads(against: Mapping[str, Any]) -> list[str]:
     return ["  ratio" if len(against) == 1 else f"ratio {k}" for k, _ in enumerate(against, 1)]
 
 
@@ -117,7 +117,7 @@ def _line(
     index: int,
     count: int,
     masked: bool,
-    against: dict[str, Sequence[Comparison]],
+    against: Mapping[str, Sequence[Comparison]],
 ) -> dict[str, Any]:
     row = line_row(names[file], files[file], index)
     if masked:

@@ -27,12 +27,12 @@ TrainingText = Annotated[
 
 def training_parts(model: LanguageModel, path: Path, corpus: str | None) -> tuple[np.ndarray, np.ndarray | None]:
     """ids of what the model at `path` was trained on, and of what was held out of that if it is known."""
-    from ..inspection import divided, read_corpus, recorded_corpus, recorded_places
+    from ..inspection import divided, most_characters, read_corpus, recorded_corpus, recorded_places
     from ..model import read_header
 
     run = read_header(path)["run"]
     if corpus is not None:
-        given = read_corpus(model, corpus, (run.get("recipe") or {}).get("max_chars"))
+        given = read_corpus(model, corpus, most_characters(run))
         return divided(model, run, given) or (model.reading.vocabulary.encode(given.text), None)
     places, ours = recorded_places(run)
     if not ours:

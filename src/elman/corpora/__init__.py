@@ -77,8 +77,8 @@ def load_corpus(
         codecs.lookup(encoding or "utf-8")
     except (LookupError, ValueError):
         raise CorpusError(f"there is no encoding {encoding!r}; examples: utf-8, utf-16, cp1252, latin-1") from None
-    several = isinstance(name_or_path, Sequence) and not isinstance(name_or_path, str)
-    places = [str(place) for place in name_or_path] if several else [str(name_or_path)]
+    one = isinstance(name_or_path, (str, Path))
+    places = [str(name_or_path)] if one else [str(place) for place in name_or_path]
     if not places:
         raise CorpusError("no text is named; expected at least one")
     found = [_read(place, progress) for place in places]

@@ -149,16 +149,22 @@ def recorded_places(run: Mapping[str, Any]) -> tuple[list[str], bool]:
     Raises:
         CorpusError: it names no place; one line.
     """
-    recorded = run.get("corpus") or {}
+    recorded = _inside(run, "corpus")
     name, source = recorded.get("name"), recorded.get("source")
-    if name in {entry["name"] for entry in corpora()}:
+    if isinstance(name, str) and name in {entry["name"] for entry in corpora()}:
         return [name], True
-    places = [str(place) for place in source] if isinstance(source, list) and source else [source]
-    if not isinstance(places[0], str) or {*places} & {"a string", "standard input", "-"}:
-        raise CorpusError(
-            f"the model was trained on {source or 'a text that its file does not name'}; give it as --corpus"
-        )
+    places = [source] if isinstance(source, str) else source if isinstance(source, list) else []
+    places = [place for place in places if isinstance(place, str)]
+    if not places or {*places} & {"a string", "standard input", "-"}:
+        what = ", ".join(places) or "a text that its file does not name"
+        raise CorpusError(f"the model was trained on {what}; give it as --corpus")
     return places, False
+
+
+def _inside(run: Any, key: str) -> Mapping[str, Any]:
+    """What a summary of a run has there, if it is an object: a file may hold anything."""
+    value = run.get(key) if isinstance(run, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
 
 
 def recorded_corpus(model: LanguageModel, run: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
@@ -171,17 +177,24 @@ def recorded_corpus(model: LanguageModel, run: Mapping[str, Any]) -> tuple[np.nd
     """
     places, _ = recorded_places(run)
     try:
-        corpus = read_corpus(model, places, (run.get("recipe") or {}).get("max_chars"))
+        corpus = read_corpus(model, places, most_characters(run))
     except CorpusError as error:
         raise CorpusError(f"the model's training text: {error}; or give --corpus") from None
     parts = divided(model, run, corpus)
     if parts is None:
-        size = (run.get("corpus") or {}).get("characters") or 0
+        size = _inside(run, "corpus").get("characters")
         raise CorpusError(
             f"{', '.join(places)} is not the text that the model was trained on: it has {len(corpus):,} characters, "
-            f"that had {size:,}, and the digests differ; give what it was trained on as --corpus"
+            f"that had {size if isinstance(size, int) else 0:,}, and the digests differ; give what it was trained on "
+            "as --corpus"
         )
     return parts
+
+
+def most_characters(run: Mapping[str, Any]) -> int | None:
+    """The `max_chars` with which a model was trained, by its file's summary of the run."""
+    most = _inside(run, "recipe").get("max_chars")
+    return most if isinstance(most, int) and most > 0 else None
 
 
 def divided(
@@ -189,11 +202,13 @@ def divided(
 ) -> tuple[np.ndarray, np.ndarray | None] | None:
     """ids of what the model was trained on and of what was held out, by its file's summary of the run; None if `corpus`
     is not that text."""
-    recipe = run.get("recipe") or {}
-    if (run.get("corpus") or {}).get("digest") != corpus.digest():
+    recipe = _inside(run, "recipe")
+    if _inside(run, "corpus").get("digest") != corpus.digest():
         return None
     ids = model.reading.vocabulary.encode(corpus.text)
-    held_out = _held_out(model, ids, float(recipe.get("val_fraction") or 0), int(recipe.get("seed") or 0))
+    fraction, seed = recipe.get("val_fraction"), recipe.get("seed")
+    fraction = fraction if isinstance(fraction, float) and 0 <= fraction < 1 else 0.0
+    held_out = _held_out(model, ids, fraction, seed if isinstance(seed, int) and 0 <= seed < 2**64 else 0)
     return ids[~held_out], ids[held_out] if held_out.any() else None
 
 

@@ -87,7 +87,7 @@ def nearest(texts: Sequence[str], records: Sequence[str]) -> list[Nearest]:
             block = order[first : first + _BLOCK]
             if bound[block[0]] > best:
                 break
-            edits = _edits(text, [records[i] for i in block])
+            edits = _edits(text, [records[int(i)] for i in block])
             least = int(edits.min())
             place = int(block[edits == least].min())
             if least < best or (least == best and place < at):

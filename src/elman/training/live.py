@@ -10,6 +10,7 @@ from ..errors import InputError
 from .curve import curve
 from .run import Epoch
 
+_WHERE = "plot=True draws in a notebook; elsewhere see elman.training.curve, or give on_epoch"
 _SECONDS = 1.0  # between two drawings: each takes about a tenth of one
 
 
@@ -41,9 +42,9 @@ def _display() -> Callable[[list[Epoch]], None]:
         from IPython.core.getipython import get_ipython
         from IPython.display import display
     except ModuleNotFoundError:
-        get_ipython = display = None
-    if get_ipython is None or get_ipython() is None:
-        raise InputError("plot=True draws in a notebook; elsewhere see elman.training.curve, or give on_epoch")
+        raise InputError(_WHERE) from None
+    if get_ipython() is None:
+        raise InputError(_WHERE)
     handle: list[Any] = []
 
     def show(log: list[Epoch]) -> None:
