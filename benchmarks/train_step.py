@@ -79,7 +79,7 @@ def elman_fit(model: elman.LanguageModel, ids: torch.Tensor) -> Contestant:
     x, y = ids[:-1].numpy().copy(), ids[1:].numpy().copy()
 
     def step() -> float:
-        return stepper.step(x, y, True, None, optimiser.next()).loss
+        return stepper.step(x, y, True, None, optimiser.next(LR)).loss
 
     return Contestant(step, _back([torch.from_numpy(p) for p in model.parameters()]))
 

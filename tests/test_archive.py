@@ -184,8 +184,8 @@ def test_every_flipped_bit_and_every_truncation_is_refused(gru):
                 unpacked(archive[:size], model)
 
 
-def mutated(data: bytes, draw: random.Random) -> bytes:
-    data = bytearray(data)
+def mutated(whole: bytes, draw: random.Random) -> bytes:
+    data = bytearray(whole)
     for _ in range(draw.choice([1, 1, 2, 5])):
         at = draw.randrange(len(data) + 1)
         match draw.randrange(5):

@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE.parent / "kernels"))
 def golden() -> dict[str, dict[str, str]]:
     """Computed with whatever serves now."""
     import numpy as np
-    from integers import CELLS, any_state, digest, extreme, floats, text
+    from integers import CELLS, any_state, digest, extreme, floats, text  # pyright: ignore[reportMissingImports]
 
     from elman.kernels import integer
     from elman.model.quantise import quantise

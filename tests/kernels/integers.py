@@ -81,6 +81,8 @@ def same(a, b) -> None:
     for x, y in zip(a, b, strict=True):
         if x is None and y is None:
             continue
+        assert x is not None
+        assert y is not None
         assert x.shape == y.shape
         assert x.dtype == y.dtype
         different = (np.ascontiguousarray(x).view(np.uint8) != np.ascontiguousarray(y).view(np.uint8)).sum()

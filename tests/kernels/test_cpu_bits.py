@@ -164,7 +164,7 @@ def test_a_step_is_its_operations(name):
     state = apart.begin_state(5)
     for step in (1, 2, 3):
         dropout = kernels.Dropout(recipe.dropout, 9, 1000 * step) if recipe.dropout else None
-        result = stepper.step(ids, targets, step == 1, dropout, optimiser.next())
+        result = stepper.step(ids, targets, step == 1, dropout, optimiser.next(recipe.lr))
         loss, state, grads = apart.loss_and_grads(ids, targets, state, dropout)
         norm, each = kernels.grad_norm(grads), len(apart.layer.parameters()) // recipe.num_layers
         parts = [grads[i * each : (i + 1) * each] for i in range(recipe.num_layers)] + [grads[-2:]]

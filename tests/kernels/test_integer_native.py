@@ -121,16 +121,17 @@ def test_generation(isa, cell, exponent):
     decoder = model.decoder(model.begin_state(B))
     decoder.read(text(3, B, V))
     state = integer.State(decoder.h.copy(), None if decoder.c is None else decoder.c.copy())
-    expected, logits = [], decoder.logits.copy()
+    chosen, logits = [], decoder.logits.copy()
     for t in range(steps):
         if exponent < 0:
             ids = logits.argmax(axis=1)
         else:
             sums = [np.cumsum(weights_of(row, exponent)) for row in logits]
             ids = np.array([np.searchsorted(s, u * s[-1], side="right") for s, u in zip(sums, draws[t], strict=True)])
-        expected.append(ids)
-        logits, state = (x[-1] if i == 0 else x for i, x in enumerate(integer.run(model.network, ids[None], state)))
-    expected = np.stack(expected)
+        chosen.append(ids)
+        after, state = integer.run(model.network, ids[None], state)
+        logits = after[-1]
+    expected = np.stack(chosen)
     for threads, cuts in ((1, (steps,)), (3, (1, 0, 8, 5))):
         _cpu.set_threads(threads)
         decoder = model.decoder(model.begin_state(B))

@@ -42,7 +42,8 @@ def test_muon_of_nothing_and_of_zeros():
     cases.muon(w, zeros, zeros.copy(), 3)
     cases.same_bits([w], [before])
     for shape in ((0, 4), (6, 0)):
-        cases.muon(*(np.zeros(shape, dtype=np.float32) for _ in range(3)), 3)
+        weight, grad, momentum = (np.zeros(shape, dtype=np.float32) for _ in range(3))
+        cases.muon(weight, grad, momentum, 3)
 
 
 def test_the_average_of_a_constant_is_it():

@@ -73,7 +73,7 @@ class Predictor:
             raise InputError(f"ids_of_bytes must be 256 ids below {V}, or -1")
         if first is None:
             first = 10 if ids is None else max(int(ids[10]), unknown)
-        arrays = [tuple(None if w is None else _floats(w) for w in layer) for layer in layers]
+        arrays: list[Any] = [tuple(None if w is None else _floats(w) for w in layer) for layer in layers]
         output = None if b_out is None else _floats(b_out)
         try:
             native = _cpu.float_predictor(

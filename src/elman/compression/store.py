@@ -140,7 +140,7 @@ class Store(Sequence[bytes]):
         code, past = file.read(past_code), np.empty(past_size, np.uint8)
         rows = rows_for(past_size)
         _cpu.decode_block(as_array(code), past, level=PAST_LEVEL, rows=rows, predictor=native_of(self._model))
-        if zlib.crc32(past) != past_crc:
+        if zlib.crc32(past.data) != past_crc:
             raise CompressedError("the store is damaged: the checksum of its past differs")
         self._messages = _cpu.Messages(past, level=self.level, end=self.end, predictor=native_of(self._model))
 

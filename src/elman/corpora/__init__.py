@@ -87,7 +87,7 @@ def load_corpus(
         name, source = f"{name}+{len(found) - 1}", tuple(source for _, source, _ in found)
     shown = source if isinstance(source, str) else ", ".join(source)
     loaded = {
-        "name_or_path": [_place(place) for place in places] if several else _place(places[0]),
+        "name_or_path": _place(places[0]) if one else [_place(place) for place in places],
         "max_chars": max_chars, "normalisation": normalisation, "as_bytes": as_bytes, "encoding": encoding,
         "encoding_errors": encoding_errors, "records": records, "field": field,
     }  # fmt: skip

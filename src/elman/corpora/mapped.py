@@ -259,7 +259,8 @@ def _texts(files: list[Path], encoding: str | None, errors: str) -> Iterator[str
             except UnicodeDecodeError as error:
                 raise CorpusError(
                     f"{path}: not {name}: offset {offset - pending + error.start} ({error.reason}); give its "
-                    "--encoding, use --encoding-errors replace to read it as U+FFFD, or --bytes to train on any file as bytes"
+                    "--encoding, use --encoding-errors replace to read it as U+FFFD, "
+                    "or --bytes to train on any file as bytes"
                 ) from None
             offset += len(block)
             if text:

@@ -153,8 +153,8 @@ def recorded_places(run: Mapping[str, Any]) -> tuple[list[str], bool]:
     name, source = recorded.get("name"), recorded.get("source")
     if isinstance(name, str) and name in {entry["name"] for entry in corpora()}:
         return [name], True
-    places = [source] if isinstance(source, str) else source if isinstance(source, list) else []
-    places = [place for place in places if isinstance(place, str)]
+    several: list[Any] = [source] if isinstance(source, str) else source if isinstance(source, list) else []
+    places = [place for place in several if isinstance(place, str)]
     if not places or {*places} & {"a string", "standard input", "-"}:
         what = ", ".join(places) or "a text that its file does not name"
         raise CorpusError(f"the model was trained on {what}; give it as --corpus")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,8 @@ def nearest(texts: Sequence[str], records: Sequence[str]) -> list[Nearest]:
             block = order[first : first + _BLOCK]
             if bound[block[0]] > best:
                 break
-            edits = _edits(text, [records[int(i)] for i in block])
+            near: Any = [records[int(i)] for i in block]
+            edits = _edits(text, near)
             least = int(edits.min())
             place = int(block[edits == least].min())
             if least < best or (least == best and place < at):

@@ -173,6 +173,7 @@ def pointwise(cell: str, x: np.ndarray, total: np.ndarray, layer: Layer, c: np.n
         return np.minimum(multiply(np.maximum(saturate(x + from_h), 0), 2**7), 127).astype(np.int8), None
     if cell == "rnn_tanh":
         return narrow(tanh(saturate(x + from_h))), None
+    assert c is not None
     H = total.shape[1] // GATES[cell]
     if cell == "lstm":
         i, f, g, o = (saturate(x + from_h)[:, k * H : (k + 1) * H] for k in range(4))

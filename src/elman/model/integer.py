@@ -79,8 +79,10 @@ class IntegerNetwork:
         h, c = (np.zeros((*ids.shape, self.hidden_size), np.float32) for _ in range(2))
         for t, row in enumerate(ids):
             state = integer.step(self.network, inputs, row, state)
-            exact = self.network.cell == "gru" and state.c is not None
-            h[t] = state.c[-1] * np.float32(2**-15) if exact else state.h[-1] * np.float32(1 / 127)
+            if self.network.cell == "gru" and state.c is not None:
+                h[t] = state.c[-1] * np.float32(2**-15)
+            else:
+                h[t] = state.h[-1] * np.float32(1 / 127)
             if self.network.cell == "lstm" and state.c is not None:
                 c[t] = state.c[-1] * np.float32(2.0**-integer.POINT)
         return h, c if self.network.cell == "lstm" else None, state
@@ -95,7 +97,7 @@ class IntegerNetwork:
         if _cpu is None:
             return None
         n, gru = self.network, self.network.cell == "gru"
-        layers = [(None, None, *n.layers[0].w_hh, None, n.layers[0].bias_hn if gru else None)]
+        layers: list[Any] = [(None, None, *n.layers[0].w_hh, None, n.layers[0].bias_hn if gru else None)]
         layers += [(*y.w_ih, *y.w_hh, y.bias, y.bias_hn if gru else None) for y in n.layers[1:]]
         return _cpu.IntegerNetwork(
             cell=tuple(GATES).index(n.cell),
@@ -159,7 +161,7 @@ class IntegerNetwork:
         cell, bits, sizes = header.get("cell"), header.get("bits"), header.get("sizes")
         if cell not in GATES or bits not in BITS or not isinstance(sizes, dict):
             raise InputError(f"cell {cell!r} with {bits!r} bits: not an integer model's header")
-        counts = [sizes.get(key) for key in ("vocab", "hidden", "layers")]
+        counts: list[Any] = [sizes.get(key) for key in ("vocab", "hidden", "layers")]
         E = sizes.get("embedding")
         for size in (*counts, *([] if E is None else [E])):
             if not isinstance(size, int) or isinstance(size, bool) or not 0 < size < 2**31:

@@ -101,7 +101,8 @@ def _matrix(w: np.ndarray, bits: int, moments: np.ndarray | None) -> Matrix:
     mean squares (K)."""
     largest = np.float32(2 ** (bits - 1) - 1)
     reach = np.abs(w).max(axis=1, initial=0.0).astype(np.float32)
-    best_q, best_scale, best_cost = None, None, None
+    best_q = best_scale = np.empty(0, np.float32)
+    best_cost = None
     for clip in _CLIPS if bits < 8 else _CLIPS[:1]:
         scale = reach * clip / largest
         divisor = np.where(scale > 0, scale, np.float32(1.0))

@@ -63,8 +63,9 @@ class Checkpoint:
         """
         if self.loaded is None:
             raise InputError("this run's corpus was not loaded from a file; give it to `resume` again")
-        loaded = self.loaded if place is None else self.loaded | {"name_or_path": place}
-        loaded = dict(loaded)
+        loaded: dict[str, Any] = dict(self.loaded)
+        if place is not None:
+            loaded["name_or_path"] = place
         if loaded.pop("mapped", False):
             corpus: Corpus = load_mapped(**{name: loaded[name] for name in loaded if name not in ("records", "field")})
         else:

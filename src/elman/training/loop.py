@@ -133,17 +133,17 @@ def resume(
         corpus = checkpoint.corpus()
     else:
         checkpoint.check(corpus)
-    run = checkpoint.run
-    _check_reading(run.model, corpus)
+    going = checkpoint.run
+    _check_reading(going.model, corpus)
     if epochs is not None:
-        run.recipe = run.recipe.replace(epochs=epochs)
-    corpus = corpus.first(run.recipe.max_chars)
-    ids = corpus.ids(run.model.reading.vocabulary)
+        going.recipe = going.recipe.replace(epochs=epochs)
+    corpus = corpus.first(going.recipe.max_chars)
+    ids = corpus.ids(going.model.reading.vocabulary)
     ranks = ranks or Ranks()
     if ranks.rank:
-        run.path = None
-    data, stepper = _data(run.model, corpus, ids, run.recipe), _stepper(run.model, run.recipe, device, ranks)
-    training = _Training(run, data, stepper, checkpoint.loaded, ranks)
+        going.path = None
+    data, stepper = _data(going.model, corpus, ids, going.recipe), _stepper(going.model, going.recipe, device, ranks)
+    training = _Training(going, data, stepper, checkpoint.loaded, ranks)
     training.restore(checkpoint)
     return training.run_all(on_step, on_epoch, save_seconds, tensorboard, resumed=not checkpoint.fresh)
 

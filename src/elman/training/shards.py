@@ -65,7 +65,7 @@ class ShardedStepper:
     ) -> bytes:
         """Its loss, gradients and state, as bytes."""
         if dropout:
-            before = sum(mask_words(dropout, self._network, *ids.shape, self._shards)[:s])
+            before = sum(mask_words(dropout, self._network, len(ids), ids.shape[1], self._shards)[:s])
             shares = (dropout.hidden, dropout.output, dropout.weights)
             dropout = Dropout(dropout.p, dropout.seed, dropout.offset + before, *shares)
         of_shard = tuple(np.ascontiguousarray(part[:, a:b]) for part in state)
