@@ -165,7 +165,8 @@ def test_the_arrays_of_a_step_are_compared(cell):
     handle = native(net)
     h, c = np.zeros((2, 3, 9), dtype=np.float32), np.zeros((2, 3, 9), dtype=np.float32) if cell == "lstm" else None
     grads = [np.zeros(w.size, dtype=np.float32) for w in net.weights()]
-    right = {"ids": ids, "targets": ids, "h": h, "c": c, "p": 0.0, "seed": 0, "offset": 0, "grads": grads}
+    none = (0.0, 0.0, 0.0, 0.0, 0, 0)
+    right = {"ids": ids, "targets": ids, "h": h, "c": c, "dropout": none, "grads": grads}
     handle.loss_and_grads(**right)  # type: ignore[arg-type]
     for changes, message in (
         ({"ids": ids[:4]}, "targets"),
@@ -173,7 +174,7 @@ def test_the_arrays_of_a_step_are_compared(cell):
         ({"h": h[:1]}, "h"),
         ({"h": h[:, :2].copy()}, "h"),
         ({"c": h if cell != "lstm" else None}, "goes with an LSTM|shares memory"),
-        ({"p": 1.0}, "p must be in"),
+        *(({"dropout": (*none[:i], 1.0, *none[i + 1 :])}, "p must be in") for i in range(4)),
         ({"grads": grads[:-1]}, "a gradient for each weight"),
         ({"grads": [*grads[:-1], grads[0]]}, "grads"),
     ):
@@ -181,9 +182,9 @@ def test_the_arrays_of_a_step_are_compared(cell):
             handle.loss_and_grads(**(right | changes))
     with pytest.raises(IndexError, match=r"token ids must be in 0\.\.10"):
         handle.loss_and_grads(**(right | {"ids": ids + 10}))  # type: ignore[arg-type]
-    step = {name: right[name] for name in ("ids", "targets", "h", "c", "p", "seed", "offset")} | {
+    step = {name: right[name] for name in ("ids", "targets", "h", "c", "dropout")} | {
         "lr": 0.1, "clip": 1.0, "exp_avg": [], "exp_avg_sq": [], "step": 1, "weight_decay": 0.0, "beta1": 0.9,
-        "beta2": 0.999, "eps": 1e-8,
+        "beta2": 0.999, "eps": 1e-8, "muon": [], "momentum": 0.0, "average": [], "average_keep": 0.0,
     }  # fmt: skip
     for changes, message in (
         ({"step": 0}, "step counts from 1"),
