@@ -1,9 +1,9 @@
-"""Kill trainings by SIGKILL at random moments and go on with them: does every one end with the digest of one that was not?
+"""Kill trainings by SIGKILL at random moments and go on with them: does each end as one that was not killed?
 
     python benchmarks/kills.py            # forty kills over all cells, optimisers and both kinds of data; some minutes
 
-Moments are drawn by the clock, from the start of the process to a little beyond what the whole training takes. Exits with
-status 1 where one digest or one line of a log differs.
+Moments are drawn by the clock, from the start of the process to a little beyond what the whole training takes. Exits
+with status 1 where one digest or one line of a log differs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 TEXT = "".join(f"{i} {'abc' * (i % 7)} the traveller, {i * i % 1009}\n" for i in range(1500))
-SIZES = "--epochs 6 --hidden-size 24 --batch-size 8 --seq-length 20 --sample-every 3 --val-fraction 0.1".split()
+SIZES = "--epochs 6 --hidden-size 24 --batch-size 8 --seq-length 20 --sample-every 3 --val-fraction 0.1".split()  # noqa: SIM905
 CELLS = ("rnn_relu", "rnn_tanh", "gru", "lstm")
 OPTIMIZERS = {
     "sgd": "--lr 0.5 --schedule plateau",

@@ -3,10 +3,10 @@
     python benchmarks/quality.py --text tinyshakespeare.txt                      # recipe muon, three seeds
     python benchmarks/quality.py --text tinyshakespeare.txt --recipe r.toml --seeds 0 --set lr=0.01
 
-The first 90 % of the text is trained on and the last 10 % measured, in nats a character: once with the state carried through
-all of it, and once with the state reset every 256 characters, as a transformer with that context sees it. Choose settings
-with --tune, which trains on the first 81 % and measures the next 9 %, so that the last tenth decides nothing. Writes
-results/quality.csv.
+The first 90 % of the text is trained on and the last 10 % measured, in nats a character: once with the state carried
+through all of it, and once with the state reset every 256 characters, as a transformer with that context sees it.
+Choose settings with --tune, which trains on the first 81 % and measures the next 9 %, so that the last tenth decides
+nothing. Writes results/quality.csv.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def main() -> None:
         carried, reset = nats(model, held_out)
         rows.append((carried, reset, wall, cpu))
         print(
-            f"seed {seed}: {carried:.4f} carried, {reset:.4f} reset every {CONTEXT}; {wall:.0f} s, {cpu:.0f} CPU-seconds"
+            f"seed {seed}: {carried:.4f} carried, {reset:.4f} reset every {CONTEXT}; {wall:.0f} s, "
+            f"{cpu:.0f} CPU-seconds"
         )
     means = [statistics.mean(column) for column in zip(*rows, strict=True)]
     print(f"mean: {means[0]:.4f} carried, {means[1]:.4f} reset; {means[2]:.0f} s, {means[3]:.0f} CPU-seconds")
@@ -80,7 +81,8 @@ def nats(model: elman.LanguageModel, text: str) -> tuple[float, float]:
     """A character's mean cost, with the state carried and with it reset; the first character of each costs ln V."""
     ids = model.reading.vocabulary.encode(text)
     pieces = [ids[i : i + CONTEXT] for i in range(0, len(ids), CONTEXT)]
-    return tuple(float(np.concatenate(text_bits(model, parts)).mean()) * math.log(2) for parts in ([ids], pieces))  # type: ignore[return-value]
+    carried, reset = (float(np.concatenate(text_bits(model, parts)).mean()) for parts in ([ids], pieces))
+    return carried * math.log(2), reset * math.log(2)
 
 
 def write(name: str, recipe: elman.Recipe, seeds: int, means: list[float]) -> None:

@@ -30,7 +30,8 @@ def trained(tmp_path_factory):
 
 def test_a_run_is_a_folder(trained):
     folder, printed = trained
-    assert sorted(p.name for p in folder.iterdir()) == ["checkpoint.safetensors", "curve.svg", "log.jsonl", "model.safetensors"]
+    names = ["checkpoint.safetensors", "curve.svg", "log.jsonl", "model.safetensors"]
+    assert sorted(p.name for p in folder.iterdir()) == names
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert [entry["epoch"] for entry in log] == [1, 2, 3]
     assert log[0].keys() >= {"train_perplexity", "val_perplexity", "seconds", "chars_per_second", "grad_norm"}

@@ -18,7 +18,8 @@ ROOMS = {
     "scoring": ("lines", "blocks", "score", "baselines"),
     "inspection": ("units", "matching", "memorisation"),
     "training": (
-        "recipe", "build", "data", "run", "measure", "schedule", "checkpoint", "optimiser", "saver", "interrupt", "lock", "events",
+        "recipe", "build", "data", "run", "measure", "schedule", "checkpoint", "optimiser", "saver", "interrupt",
+        "lock", "events",
         "parallel", "shards", "loop", "records", "curve",
     ),
     "pages": ("page", "surprisal", "inspection"),

@@ -22,7 +22,7 @@ from elman.training.parallel import Ranks, WorkerLost
 from elman.training.shards import ShardedStepper, bounds, mask_words
 
 LINES = "".join(f"{i} {'abc' * (i % 7)} the traveller, {i * i}\n" for i in range(150))
-SETTINGS = (
+SETTINGS = (  # noqa: SIM905
     "--epochs 2 --hidden-size 12 --batch-size 7 --seq-length 11 --sample-every 0 --init-std 0 --shards 3 --cell lstm "
     "--num-layers 2 --dropout 0.2 --output-dropout 0.1 --optimizer muon --lr 0.01 --average 0.9"
 ).split()

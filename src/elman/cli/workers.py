@@ -1,4 +1,4 @@
-"""`elman train --workers N`: the other processes, of this machine, or those that a launcher such as torchrun started."""
+"""`elman train --workers N`: the other processes, of this machine, or those that a launcher started."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A text that need not fit in memory: its ids on disk, made in one pass over it, and mapped.
 
-They lie in the cache under a key of the files (their paths, sizes and times) and of how they are read, so the next training
-on them starts at once, and trainings side by side share them. Memory is bounded by the distinct characters, not by the
-text. The ids, the vocabulary and the digest are those that `load_corpus` gives of the same files.
+They lie in the cache under a key of the files (their paths, sizes and times) and of how they are read, so the next
+training on them starts at once, and trainings side by side share them. Memory is bounded by the distinct characters,
+not by the text. The ids, the vocabulary and the digest are those that `load_corpus` gives of the same files.
 """
 
 from __future__ import annotations
@@ -257,8 +257,9 @@ def _texts(files: list[Path], encoding: str | None, errors: str) -> Iterator[str
             try:
                 text = decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
+                at = offset - pending + error.start
                 raise CorpusError(
-                    f"{path}: not {name}: offset {offset - pending + error.start} ({error.reason}); give its --encoding, use "
+                    f"{path}: not {name}: offset {at} ({error.reason}); give its --encoding, use "
                     "--encoding-errors replace to read it as U+FFFD, or --bytes to train on any file as bytes"
                 ) from None
             offset += len(block)

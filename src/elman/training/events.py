@@ -1,7 +1,7 @@
 """The log as TensorBoard reads it: event files of scalars, written without its package.
 
-An event file is a sequence of records: a length, a checksum of it, a protocol buffer `Event`, a checksum of that. What is
-encoded here is the little of it that scalars need (tensorflow/core/util/event.proto, lib/io/record_writer.h).
+An event file is a sequence of records: a length, a checksum of it, a protocol buffer `Event`, a checksum of that.
+What is encoded here is the little of it that scalars need (tensorflow/core/util/event.proto, lib/io/record_writer.h).
 """
 
 from __future__ import annotations

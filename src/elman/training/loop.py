@@ -111,7 +111,8 @@ def resume(
     Args:
         run: its folder, or what `read_checkpoint` gave of it.
         corpus: the text that it trains on; None: loaded from where it was.
-        epochs: more, or fewer, than the recipe says. on_step, on_epoch, device, save_seconds, ranks, tensorboard: as `fit`.
+        epochs: more, or fewer, than the recipe says.
+        on_step, on_epoch, device, save_seconds, ranks, tensorboard: as `fit`.
     Raises:
         InputError: no checkpoint there, another corpus, or another training has the folder. TrainingDiverged: as `fit`.
     """

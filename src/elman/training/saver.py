@@ -34,7 +34,8 @@ class Saver:
     """Writes a run's folder.
 
     Args:
-        stepper: what may have the weights elsewhere. snapshot: where training stands. resumed: the folder is this run's already.
+        stepper: what may have the weights elsewhere. snapshot: where training stands.
+        resumed: the folder is this run's already.
         seconds: between saves, and so what a run that is killed loses at most.
     """
 

@@ -1,6 +1,7 @@
 """Shards: a batch in S parts, each summed by itself and added in order, by one process or by several: the same bits.
 
-S is a setting of the recipe, since it decides in which order numbers are added; how many processes share the work is not.
+S is a setting of the recipe, since it decides in which order numbers are added; how many processes share the work is
+not.
 """
 
 from __future__ import annotations
