@@ -80,7 +80,8 @@ def nats(model: elman.LanguageModel, text: str) -> tuple[float, float]:
     """A character's mean cost, with the state carried and with it reset; the first character of each costs ln V."""
     ids = model.reading.vocabulary.encode(text)
     pieces = [ids[i : i + CONTEXT] for i in range(0, len(ids), CONTEXT)]
-    return tuple(float(np.concatenate(text_bits(model, parts)).mean()) * math.log(2) for parts in ([ids], pieces))  # type: ignore[return-value]
+    carried, reset = (float(np.concatenate(text_bits(model, parts)).mean()) for parts in ([ids], pieces))
+    return carried * math.log(2), reset * math.log(2)
 
 
 def write(name: str, recipe: elman.Recipe, seeds: int, means: list[float]) -> None:

@@ -257,6 +257,7 @@ def _texts(files: list[Path], encoding: str | None, errors: str) -> Iterator[str
             try:
                 text = decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
+                at = offset - pending + error.start
                 raise CorpusError(
                     f"{path}: not {name}: offset {offset - pending + error.start} ({error.reason}); give its "
                     "--encoding, use --encoding-errors replace to read it as U+FFFD, "

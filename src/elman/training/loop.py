@@ -202,7 +202,7 @@ class _Training:
             run.path.mkdir(parents=True, exist_ok=True)
         with self.ranks.joined(self._digest()), locked(run.path), interrupts() as interrupted:
             if run.path:
-                saver = Saver(run, self.optimiser, self.snapshot, save_seconds, resumed)
+                saver = Saver(run, self.optimiser, self.stepper, self.snapshot, save_seconds, resumed)
                 events = Events(run.path, run.log) if tensorboard else None
             with saved_whatever_happens(saver):
                 while self.number <= self.recipe.epochs and not out_of_patience(self.recipe, run.log):
@@ -250,7 +250,7 @@ class _Training:
                 so_far, rate = perplexity(means.nats / means.count / math.log(2)), means.count / means.seconds
                 on_step(Step(self.number, recipe.epochs, self.fraction(), so_far, result.norm, rate, means.lr))
             if saver:
-                saver.sometimes(self.stepper)
+                saver.sometimes()
         self.stepper.sync()
         return True
 

@@ -34,7 +34,8 @@ class Saver:
     """Writes a run's folder.
 
     Args:
-        snapshot: where training stands. resumed: the folder is this run's already.
+        stepper: what may have the weights elsewhere. snapshot: where training stands.
+        resumed: the folder is this run's already.
         seconds: between saves, and so what a run that is killed loses at most.
     """
 
@@ -42,12 +43,14 @@ class Saver:
         self,
         run: Run,
         optimiser: Optimiser,
+        stepper: Stepper,
         snapshot: Callable[[], Checkpoint | None],
         seconds: float,
         resumed: bool,
     ) -> None:
         assert run.path is not None
         self.run, self._optimiser, self._snapshot, self._seconds = run, optimiser, snapshot, seconds
+        self._stepper = stepper
         self.model, self._best_path = run.path / "model.safetensors", run.path / "best.safetensors"
         self._log, self._checkpoint = run.path / "log.jsonl", run.path / NAME
         self._good: list[np.ndarray] | None = None
@@ -76,16 +79,14 @@ class Saver:
                 self._best = self.run.summary(), self.run.model.state_dict()
         self.sometimes()
 
-    def sometimes(self, stepper: Stepper | None = None) -> None:
-        """Save if the last time is long ago.
-
-        Args:
-            stepper: what may have the weights elsewhere; None: they are in the model.
-        """
+    def sometimes(self) -> None:
+        """Save if the last time is long ago."""
         if time.perf_counter() - self._last < self._seconds:
             return
-        if stepper:
-            stepper.sync()
+        self.save_if_sound()
+
+    def save_if_sound(self) -> None:
+        self._stepper.sync()
         if is_sound(self.run.model):
             self.save()
 
@@ -154,8 +155,8 @@ def saved_whatever_happens(saver: Saver | None) -> Iterator[None]:
         raise
     except (Exception, SystemExit):
         with suppress(Exception):
-            if saver and is_sound(saver.run.model):
-                saver.save()
+            if saver:
+                saver.save_if_sound()
         raise
     if saver:
         saver.end()
