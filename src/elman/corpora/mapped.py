@@ -259,7 +259,7 @@ def _texts(files: list[Path], encoding: str | None, errors: str) -> Iterator[str
             except UnicodeDecodeError as error:
                 at = offset - pending + error.start
                 raise CorpusError(
-                    f"{path}: not {name}: offset {offset - pending + error.start} ({error.reason}); give its "
+                    f"{path}: not {name}: offset {at} ({error.reason}); give its "
                     "--encoding, use --encoding-errors replace to read it as U+FFFD, "
                     "or --bytes to train on any file as bytes"
                 ) from None
