@@ -2,7 +2,8 @@
 
 They meet over TCP, by the environment that torchrun and most launchers set (RANK, WORLD_SIZE, MASTER_ADDR,
 MASTER_PORT), or that `elman train --workers N` sets for processes of its own. What travels are gradients and states as
-raw float32; every process holds the whole model and applies every update itself, so nothing depends on how many there are.
+raw float32. Every process holds the whole model and applies every update itself, so nothing depends on how many there
+are.
 """
 
 from __future__ import annotations
