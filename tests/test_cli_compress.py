@@ -33,7 +33,7 @@ def run(monkeypatch, tmp_path):
         stdout = SimpleNamespace(
             buffer=output, isatty=lambda: terminal, write=lambda text: output.write(text.encode()), flush=lambda: None
         )
-        monkeypatch.setattr(commands.out, "file", stdout)
+        monkeypatch.setattr(commands.out, "_file", stdout)
         monkeypatch.setattr(sys, "stdout", stdout)
         app([str(a) for a in arguments], standalone_mode=False)
         return output.getvalue()

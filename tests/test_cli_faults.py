@@ -228,7 +228,8 @@ def test_a_last_step_that_ruins_the_model_keeps_the_one_before(folder, command, 
     ruinous = ["--lr", lr, "--clip", "0", "--overwrite", "--sample-every", samples]
     assert "training diverged in the last step of epoch 1" in refused(monkeypatch, capsys, *arguments, *ruinous)
     assert {name: Path("r", name).read_bytes() for name in before} == before
-    assert sorted(os.listdir("r")) == ["checkpoint.safetensors", "curve.svg", "log.jsonl", "model.safetensors"]
+    names = ["best.safetensors", "checkpoint.safetensors", "curve.svg", "log.jsonl", "model.safetensors"]
+    assert sorted(os.listdir("r")) == names
 
 
 def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(tmp_path, monkeypatch):

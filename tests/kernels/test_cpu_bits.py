@@ -159,26 +159,24 @@ def test_a_step_is_its_operations(name):
     corpus = elman.Corpus("t", "abcdefghij" * 3, "none", "here")
     whole, apart = elman.build_model(corpus, recipe), elman.build_model(corpus, recipe)
     ids, targets = cases.integers((6, 5), 11, 1), cases.integers((6, 5), 12, 2) - 1
-    stepper, optimiser = kernels.stepper(whole.network), Optimiser(whole.network, recipe)
-    exp_avg, exp_avg_sq = ([np.zeros(w.size, dtype=np.float32) for w in apart.parameters()] for _ in range(2))
+    stepper, of_whole, of_apart = (
+        kernels.stepper(whole.network),
+        *(Optimiser(m.network, recipe) for m in (whole, apart)),
+    )
     state = apart.begin_state(5)
     for step in (1, 2, 3):
         dropout = kernels.Dropout(recipe.dropout, 9, 1000 * step) if recipe.dropout else None
-        result = stepper.step(ids, targets, step == 1, dropout, optimiser.next(recipe.lr))
+        result = stepper.step(ids, targets, step == 1, dropout, of_whole.next(recipe.lr))
         loss, state, grads = apart.loss_and_grads(ids, targets, state, dropout)
         norm, each = kernels.grad_norm(grads), len(apart.layer.parameters()) // recipe.num_layers
         parts = [grads[i * each : (i + 1) * each] for i in range(recipe.num_layers)] + [grads[-2:]]
         assert (result.loss, result.norm) == (loss, norm)
         assert result.layer_norms == [kernels.grad_norm(part) for part in parts]
-        assert recipe.clip is not None
-        scale = recipe.clip / norm if norm > recipe.clip else 1.0
-        flat, flat_grads = ([a.reshape(-1) for a in arrays] for arrays in (apart.parameters(), grads))
-        if recipe.optimizer == "sgd":
-            _cpu.sgd(params=flat, grads=flat_grads, lr=recipe.lr, scale=scale)
-        else:
-            decay = recipe.weight_decay
-            cases.adamw(flat, flat_grads, exp_avg, exp_avg_sq, step, lr=recipe.lr, scale=scale, weight_decay=decay)
+        assert kernels.update(apart.network, grads, of_apart.next(recipe.lr)) == (norm, result.layer_norms)
         same_bits(whole.parameters(), apart.parameters())
+        same_bits(of_whole.average, of_apart.average)
+        of_whole.done()
+        of_apart.done()
 
 
 def test_dropout_is_a_part_of_one_stream():
