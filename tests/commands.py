@@ -15,11 +15,15 @@ from typing import IO
 
 
 def run(
-    *arguments: object, stdin: str = "", cwd: Path | str | None = None, env: Mapping[str, str] | None = None
+    *arguments: object,
+    stdin: str = "",
+    cwd: Path | str | None = None,
+    env: Mapping[str, str] | None = None,
+    fresh: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """`elman ARGUMENTS`, with its status and what it printed."""
+    """`elman ARGUMENTS`, with its status and what it printed. fresh: in an interpreter of its own."""
     command = ["elman", *map(str, arguments)]
-    if not hasattr(os, "fork"):
+    if fresh or not hasattr(os, "fork"):
         command = [sys.executable, "-m", "elman.cli", *command[1:]]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, cwd=cwd, env=env)
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
