@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from harness import processor, quartiles, write
 
-from elman.kernels import _cpu, integer
+from elman.kernels import CELLS, _cpu, integer
 from elman.model.quantise import quantise
 
 CASES = [  # cell, layers, hidden, vocabulary, streams, steps a turn
@@ -42,7 +42,7 @@ def random_model(
     cell: str, L: int, H: int, V: int
 ) -> tuple[list[tuple[np.ndarray, ...]], tuple[np.ndarray, np.ndarray]]:
     rng = np.random.Generator(np.random.Philox(1))
-    N = integer.GATES[cell] * H
+    N = CELLS[cell].gates * H
 
     def draw(*shape: int) -> np.ndarray:
         return (rng.uniform(-1, 1, shape) * H**-0.5).astype(np.float32)
@@ -82,7 +82,7 @@ def onnx_step(cell: str, layers: Any, output: Any, B: int) -> Any:
         return None
     import tempfile
 
-    H, V, G = output[0].shape[1], output[0].shape[0], integer.GATES[cell]
+    H, V, G = output[0].shape[1], output[0].shape[0], CELLS[cell].gates
     order = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}[cell]  # ONNX: i o f c; z r h
 
     def gates(w: np.ndarray) -> np.ndarray:
@@ -142,7 +142,7 @@ def measure(
     ids = np.arange(4 * B).reshape(4, B) % V
     checked = integer.run(model.network, ids, model.begin_state(B))[0]
     assert checked.tobytes() == model.run(ids)[0].tobytes(), "the kernels do not compute the definition"
-    floats = _cpu.Network(cell=tuple(integer.GATES).index(cell), layers=layers, w_out=output[0], b_out=output[1])
+    floats = _cpu.Network(cell=CELLS[cell].code, layers=layers, w_out=output[0], b_out=output[1])
     c = np.zeros((L, B, H), np.float32) if cell == "lstm" else None
     logits = np.zeros((B, V), np.float32)
     decoder = _cpu.Decoder(_cpu.Packed(floats), h=np.zeros((L, B, H), np.float32), c=c, logits=logits)
@@ -162,7 +162,7 @@ def measure(
             start = clock()
             run(steps)
             rates[name].append(steps * B / (clock() - start))
-    products = (2 * L - 1) * integer.GATES[cell] * H * H + V * H
+    products = (2 * L - 1) * CELLS[cell].gates * H * H + V * H
     rows = []
     for name, values in rates.items():
         low, middle, high = quartiles(values)

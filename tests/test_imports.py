@@ -16,7 +16,7 @@ ROOMS = {
     "model": ("initial", "layers", "language", "extend", "file", "integer", "quantise"),
     "generation": ("sampling", "choose", "loop", "writer", "text", "beam", "new"),
     "scoring": ("lines", "blocks", "score", "after", "words", "compare", "baselines"),
-    "compression": ("predictor", "codec", "staged", "archive", "store"),
+    "compression": ("predictor", "codec", "archive", "store"),
     "inspection": ("units", "matching", "memorisation", "nearest"),
     "training": (
         "recipe", "build", "data", "run", "measure", "schedule", "checkpoint", "optimiser", "saver", "interrupt",

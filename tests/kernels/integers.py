@@ -7,11 +7,12 @@ import hashlib
 
 import numpy as np
 
+from elman import kernels
 from elman.kernels import integer
-from elman.kernels.integer import GATES, Layer, Matrix, Network
+from elman.kernels.integer import Layer, Matrix, Network
 from elman.model.integer import IntegerNetwork
 
-CELLS = tuple(GATES)
+CELLS = tuple(kernels.CELLS)
 
 
 def uniform(shape: tuple[int, ...], seed: int) -> np.ndarray:
@@ -33,7 +34,7 @@ def text(T: int, B: int, V: int, seed: int = 9) -> np.ndarray:
 
 def floats(cell: str, L: int, H: int, V: int, seed: int = 1, embedding: int = 0):
     """layers, (w_out, b_out), embedding (V, E) or None: a float model whose gates open and close."""
-    N = GATES[cell] * H
+    N = kernels.CELLS[cell].gates * H
     E = uniform((V, embedding), seed + 90) if embedding else None
     layers = []
     for l in range(L):
@@ -50,7 +51,7 @@ def extreme(
     cell: str, L: int, H: int, V: int, *, reach: int = 127, scale: float = 0.05, seed: int = 1
 ) -> IntegerNetwork:
     """Any integers that the contract allows, most units saturated where `scale` is large."""
-    N = GATES[cell] * H
+    N = kernels.CELLS[cell].gates * H
 
     def matrix(rows: int, columns: int, largest: float, s: int) -> Matrix:
         q = whole((rows, columns), reach, s, np.int8)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from ..errors import CompressedError, InputError
+from ..files import staged
 from .console import err, load_model, out
 
 if TYPE_CHECKING:
@@ -281,8 +282,6 @@ def _reading(name: str) -> Iterator[BinaryIO]:
 @contextmanager
 def _writing(target: str, force: bool, *, binary_to_terminal: bool) -> Iterator[BinaryIO]:
     """The file, whole or not at all; or standard output."""
-    from ..compression.staged import staged
-
     if target == "-":
         if sys.stdout.isatty() and not force and not binary_to_terminal:
             raise InputError("an archive is nothing for a terminal; name a file with -o, or use -f")

@@ -25,14 +25,9 @@ def for_size(recipe: Recipe, text: Corpus, given: dict[str, Any]) -> Recipe:
     if "epochs" not in given:
         change["epochs"] = max(1, min(_EPOCHS, round(_CHARACTERS / size)))
     if not {"batch_size", "seq_length"} & given.keys():
-        rows = _count(text.text) if text.records else size // recipe.seq_length
+        rows = text.num_records if text.records else size // recipe.seq_length
         change["batch_size"] = max(_SMALLEST, min(recipe.batch_size, rows // _STEPS))
     return recipe.replace(**change)
-
-
-def _count(text: str | bytes) -> int:
-    """Of records."""
-    return text.count("\n") if isinstance(text, str) else text.count(b"\n")
 
 
 def for_minutes(minutes: float, recipe: Recipe, text: Corpus) -> tuple[Recipe, Corpus]:

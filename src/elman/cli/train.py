@@ -278,8 +278,8 @@ def _size(text: Corpus) -> str:
     size = f"{len(text):,} {'bytes' if text.is_bytes else 'characters'}"
     if not text.records:
         return size
-    ends = text.text.count("\n") if isinstance(text.text, str) else text.text.count(b"\n")
-    return f"{ends:,} record{'' if ends == 1 else 's'}, {size}"
+    count = text.num_records
+    return f"{count:,} record{'' if count == 1 else 's'}, {size}"
 
 
 def _run_folder(output: Path | None, corpus: str, overwrite: bool) -> Path:

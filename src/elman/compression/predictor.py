@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
-from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
+from ..kernels import CELLS, _cpu  # pyright: ignore[reportAttributeAccessIssue]
 
 if TYPE_CHECKING:
     from ..model import LanguageModel
@@ -21,7 +21,6 @@ CONTRACT = 1
 NO_MODEL = bytes(16)
 """The digest where contexts work alone."""
 
-CELLS = {"rnn_relu": 0, "rnn_tanh": 1, "gru": 2, "lstm": 3}
 Layer = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
@@ -77,7 +76,7 @@ class Predictor:
         output = None if b_out is None else _floats(b_out)
         try:
             native = _cpu.float_predictor(
-                cell=CELLS[cell],
+                cell=CELLS[cell].code,
                 layers=arrays,
                 w_out=w_out,
                 b_out=output,
@@ -87,7 +86,9 @@ class Predictor:
             )
         except ValueError as error:
             raise InputError(f"the weights do not fit each other: {error}") from None
-        hashed = hashlib.sha256(struct.pack("<8sIIIII", b"float32", CONTRACT, CELLS[cell], len(arrays), unknown, first))
+        hashed = hashlib.sha256(
+            struct.pack("<8sIIIII", b"float32", CONTRACT, CELLS[cell].code, len(arrays), unknown, first)
+        )
         for array in (*(w for layer in arrays for w in layer), w_out, output, ids):
             shape = () if array is None else array.shape
             hashed.update(struct.pack(f"<I{len(shape)}I", len(shape), *shape))

@@ -23,11 +23,11 @@ from typing import BinaryIO, overload
 import numpy as np
 
 from ..errors import CompressedError, InputError
+from ..files import staged
 from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
 from .archive import rows_for
 from .codec import as_array
 from .predictor import CONTRACT, NO_MODEL, Predictor, digest_of, explain_digest, native_of
-from .staged import staged
 
 MAGIC, END_MAGIC, VERSION = b"\x89ELR", b"ELR\x1a", 1
 HEADER = struct.Struct("<4sBBBB8sIIII")  # its last field: CRC-32 of those before it

@@ -52,6 +52,11 @@ class Corpus:
     def is_bytes(self) -> bool:
         return isinstance(self.text, bytes)
 
+    @property
+    def num_records(self) -> int:
+        """Of a text of records: its lines."""
+        return self.text.count("\n") if isinstance(self.text, str) else self.text.count(b"\n")
+
     def first(self, max_chars: int | None) -> Corpus:
         """Its first characters; None: all."""
         return dataclasses.replace(self, text=self.text[:max_chars])

@@ -21,8 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .backend import CELLS
+
 CONTRACT = 1
-GATES = {"rnn_relu": 1, "rnn_tanh": 1, "gru": 3, "lstm": 4}
 CARRIES = {"gru", "lstm"}
 """The cells that have a c."""
 POINT = 11
@@ -174,7 +175,7 @@ def pointwise(cell: str, x: np.ndarray, total: np.ndarray, layer: Layer, c: np.n
     if cell == "rnn_tanh":
         return narrow(tanh(saturate(x + from_h))), None
     assert c is not None
-    H = total.shape[1] // GATES[cell]
+    H = total.shape[1] // CELLS[cell].gates
     if cell == "lstm":
         i, f, g, o = (saturate(x + from_h)[:, k * H : (k + 1) * H] for k in range(4))
         new = multiply(multiply(sigmoid(i), tanh(g)), 2**POINT)  # in 2^-15, then in 2^-11

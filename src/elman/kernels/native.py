@@ -57,6 +57,11 @@ def _second(state: State) -> Array | None:
     return state[1] if len(state) > 1 else None
 
 
+def _own(state: State) -> State:
+    """A copy that the kernel may write to."""
+    return tuple(np.array(part, dtype=np.float32, order="C") for part in state)
+
+
 def _drops(dropout: Dropout | None) -> tuple[float, float, float, float, int, int]:
     d = dropout or Dropout(0.0, 0, 0)
     return d.p, d.hidden, d.output, d.weights, d.seed, d.offset
@@ -98,14 +103,14 @@ def cross_entropy(hidden: Array, weight: Array, bias: Array | None, targets: Arr
 
 
 def run(network: Network, ids: Array, state: State) -> tuple[Array, State]:
-    last = tuple(np.array(part, dtype=np.float32, order="C") for part in state)
+    last = _own(state)
     hidden = np.empty((*ids.shape, network.hidden_size), dtype=np.float32)
     _network(network).run(ids=_ids(ids), h=last[0], c=_second(last), hidden=hidden)
     return hidden, last
 
 
 def run_cells(network: Network, ids: Array, state: State) -> tuple[Array, Array, State]:
-    last = tuple(np.array(part, dtype=np.float32, order="C") for part in state)
+    last = _own(state)
     hidden = np.empty((*ids.shape, network.hidden_size), dtype=np.float32)
     cells = np.empty_like(hidden)
     _network(network).run(ids=_ids(ids), h=last[0], c=_second(last), hidden=hidden, cells=cells)
@@ -115,7 +120,7 @@ def run_cells(network: Network, ids: Array, state: State) -> tuple[Array, Array,
 def loss_and_grads(
     network: Network, ids: Array, targets: Array, state: State, dropout: Dropout | None
 ) -> tuple[float, State, list[Array]]:
-    last = tuple(np.array(part, dtype=np.float32, order="C") for part in state)
+    last = _own(state)
     grads = [np.empty_like(w) for w in network.weights()]
     mean = _network(network).loss_and_grads(
         ids=_ids(ids),

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..kernels import integer
-from ..kernels.integer import CONTRACT, GATES, LIMIT, Layer, Matrix, Network, State
+from ..kernels import CELLS, integer
+from ..kernels.integer import CONTRACT, LIMIT, Layer, Matrix, Network, State
 
 try:
     from ..kernels import _cpu  # pyright: ignore
@@ -100,7 +100,7 @@ class IntegerNetwork:
         layers: list[Any] = [(None, None, *n.layers[0].w_hh, None, n.layers[0].bias_hn if gru else None)]
         layers += [(*y.w_ih, *y.w_hh, y.bias, y.bias_hn if gru else None) for y in n.layers[1:]]
         return _cpu.IntegerNetwork(
-            cell=tuple(GATES).index(n.cell),
+            cell=CELLS[n.cell].code,
             layers=layers,
             inputs=integer.table(n),
             w_out=n.output.q,
@@ -159,7 +159,7 @@ class IntegerNetwork:
                 f"integer contract {header.get('contract')!r}; this version computes by contract {CONTRACT}"
             )
         cell, bits, sizes = header.get("cell"), header.get("bits"), header.get("sizes")
-        if cell not in GATES or bits not in BITS or not isinstance(sizes, dict):
+        if cell not in CELLS or bits not in BITS or not isinstance(sizes, dict):
             raise InputError(f"cell {cell!r} with {bits!r} bits: not an integer model's header")
         counts: list[Any] = [sizes.get(key) for key in ("vocab", "hidden", "layers")]
         E = sizes.get("embedding")
@@ -188,7 +188,7 @@ class IntegerNetwork:
         embedding = None if E is None else matrix("embedding", V, E)
         layers = []
         for l in range(L):
-            N, base = GATES[cell] * H, f"layers.{l}"
+            N, base = CELLS[cell].gates * H, f"layers.{l}"
             w_ih, w_hh = matrix(f"{base}.w_ih", N, H if l else E or V), matrix(f"{base}.w_hh", N, H)
             bias = get(f"{base}.bias", (N,), np.int32)
             bias_hn = get(f"{base}.bias_hn", (H,), np.int32) if cell == "gru" else np.zeros(0, np.int32)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import InputError
-from ..kernels import integer
-from ..kernels.integer import GATES, LIMIT, POINT, Layer, Matrix, Network
+from ..kernels import CELLS, integer
+from ..kernels.integer import LIMIT, POINT, Layer, Matrix, Network
 from .integer import BITS, IntegerNetwork
 
 FloatLayer = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]
@@ -35,7 +35,7 @@ def quantise(
     """The integer model nearest to a float one.
 
     Args:
-        cell: one of `GATES`.
+        cell: one of `CELLS`.
         layers: from the input upwards.
         output: weight (V, H) and bias (V) or None.
         bits: of a weight: 8, 6, 5 or 4.
@@ -46,8 +46,8 @@ def quantise(
     Raises:
         InputError: weights that are not finite or too large; a ReLU RNN without `ids`.
     """
-    if cell not in GATES:
-        raise InputError(f"cell is {cell!r}; expected one of {', '.join(GATES)}")
+    if cell not in CELLS:
+        raise InputError(f"cell is {cell!r}; expected one of {', '.join(CELLS)}")
     if bits not in BITS:
         raise InputError(f"bits is {bits}; expected one of {', '.join(map(str, BITS))}")
     for array in (*(w for layer in layers for w in layer), *output, embedding):
