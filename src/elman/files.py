@@ -16,8 +16,8 @@ from typing import BinaryIO
 
 @contextmanager
 def staged(path: str | Path) -> Iterator[BinaryIO]:
-    """A file beside `path` to write to, synced and renamed there at the end: what was there stays whole until the new one
-    is, and stays if the block fails.
+    """A file beside `path` to write to, synced and renamed there at the end: what was there stays whole until the new
+    one is, and stays if the block fails.
 
     A link is followed, so that it stays one. A new file has the mode that umask says, an old one keeps its own.
 
