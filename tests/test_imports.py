@@ -12,7 +12,7 @@ ROOMS = {
     "text": ("visible", "vocabulary", "records", "fields", "reading"),
     "corpora": ("files", "download", "named", "corpus", "mapped"),
     "batches": ("windows", "records"),
-    "kernels": ("backend", "reference", "native", "integer"),
+    "kernels": ("backend", "forced", "reference", "native", "integer"),
     "model": ("initial", "layers", "language", "extend", "file", "integer", "quantise"),
     "generation": ("sampling", "choose", "loop", "writer", "text", "beam", "new"),
     "scoring": ("lines", "blocks", "score", "after", "words", "compare", "baselines"),

@@ -8,11 +8,9 @@ Shapes, last axis fastest: T steps, B batch, V vocabulary, I input, H hidden, G 
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import os
-from collections.abc import Iterator, Sequence
-from contextvars import ContextVar
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import cast
 
 from ..errors import InputError
@@ -31,11 +29,12 @@ from .backend import (
     Update,
     Weights,
 )
+from .forced import Forced
 
 __all__ = [
     "CELLS", "Array", "Backend", "Cell", "Decoder", "Dropout", "Network", "State", "StepResult", "Stepper", "Update",
-    "Weights", "cross_entropy", "decoder", "dropout", "exp", "grad_norm", "has_native", "linear", "log_softmax",
-    "loss_and_grads", "recurrent", "run", "run_cells", "serving", "stepper", "tanh", "update", "use",
+    "Weights", "about", "cross_entropy", "decoder", "dropout", "exp", "grad_norm", "has_native", "linear",
+    "log_softmax", "loss_and_grads", "recurrent", "run", "run_cells", "serving", "stepper", "tanh", "update", "use",
 ]  # fmt: skip
 
 _backends: dict[str, Backend] = {"reference": cast(Backend, reference)}
@@ -45,30 +44,22 @@ if importlib.util.find_spec("._cpu", __name__) is not None:  # one that is there
 
     _backends["cpu"], _about = cast(Backend, native), native.about()
 
-_forced: ContextVar[tuple[tuple[str, object], ...]] = ContextVar("forced", default=())
-"""What `use` asks for, the latest last; each thread and task has its own."""
+_forced = Forced(lambda name: _named(name))
 
 
-@contextlib.contextmanager
-def use(backend: str) -> Iterator[None]:
+def use(backend: str) -> AbstractContextManager[None]:
     """Serve every call inside the `with` from `backend`: "cpu" or "reference"."""
-    _named(backend)
-    entry = (backend, object())
-    _forced.set((*_forced.get(), entry))
-    try:
-        yield
-    finally:  # by name, since two may end in another order than they began
-        _forced.set(tuple(other for other in _forced.get() if other is not entry))
+    return _forced.use(backend)
 
 
 def serving() -> tuple[str, str]:
     """Which backend serves, and why: for example ("cpu", "avx2, 2 threads")."""
-    if used := _forced.get():
-        return used[-1][0], "forced by kernels.use"
-    if forced := os.environ.get("ELMAN_BACKEND"):
-        _named(forced)
-        return forced, "forced by ELMAN_BACKEND"
-    return ("cpu" if "cpu" in _backends else "reference"), _about
+    return _forced.backend() or (("cpu" if has_native() else "reference"), about())
+
+
+def about() -> str:
+    """Of the native kernel: what it computes with, or why it is not there."""
+    return _about
 
 
 def has_native() -> bool:
@@ -80,7 +71,7 @@ def _named(name: str) -> Backend:
     if name not in ("cpu", "reference"):
         raise InputError(f"unknown backend {name!r} (ELMAN_BACKEND, kernels.use); expected cpu or reference")
     if name not in _backends:
-        raise InputError(f"backend {name!r} cannot serve here: {_about}")
+        raise InputError(f"backend {name!r} cannot serve here: {about()}")
     return _backends[name]
 
 

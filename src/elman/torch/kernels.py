@@ -9,10 +9,7 @@ Shapes, last axis fastest: T steps, B batch, V vocabulary, I input, H hidden, G 
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
 from types import ModuleType
 
 import torch
@@ -20,6 +17,7 @@ from torch import Tensor
 
 from .. import kernels as core
 from ..errors import InputError
+from ..kernels.forced import Forced
 from . import fused, reference
 from .reference import State, Weights
 
@@ -28,20 +26,12 @@ if core.has_native():
     from . import operators as _native
 
 _BACKENDS: dict[str, ModuleType | None] = {"cpu": _native, "torch": fused, "reference": reference}
-_forced: ContextVar[tuple[tuple[str, object], ...]] = ContextVar("forced", default=())
-"""What `use` asks for, the latest last; each thread and task has its own."""
+_forced = Forced(lambda name: _backend(name))
 
 
-@contextlib.contextmanager
-def use(backend: str) -> Iterator[None]:
+def use(backend: str) -> AbstractContextManager[None]:
     """Serve every call inside the `with` from `backend`: "cpu", "torch" or "reference"."""
-    _backend(backend)
-    entry = (backend, object())
-    _forced.set((*_forced.get(), entry))
-    try:
-        yield
-    finally:  # by name, since two may end in another order than they began
-        _forced.set(tuple(other for other in _forced.get() if other is not entry))
+    return _forced.use(backend)
 
 
 def serving(like: Tensor) -> tuple[str, str]:
@@ -50,11 +40,8 @@ def serving(like: Tensor) -> tuple[str, str]:
     Returns:
         (name, reason), for example ("torch", "float64; the native kernel computes in float32").
     """
-    used = _forced.get()
-    forced = used[-1][0] if used else os.environ.get("ELMAN_BACKEND")
-    if forced:
-        _backend(forced)
-        return forced, "forced by kernels.use" if used else "forced by ELMAN_BACKEND"
+    if forced := _forced.backend():
+        return forced
     if torch._C._are_functorch_transforms_active():  # of torch.func: grad, vjp, jvp, jacrev, vmap
         return "reference", "inside torch.func; the native kernel has first derivatives in reverse alone"
     if torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
@@ -64,8 +51,8 @@ def serving(like: Tensor) -> tuple[str, str]:
     if like.dtype != torch.float32:
         return "torch", f"{str(like.dtype).removeprefix('torch.')}; the native kernel computes in float32"
     if _native is None:
-        return "torch", core.serving()[1]
-    return "cpu", core.serving()[1]
+        return "torch", core.about()
+    return "cpu", core.about()
 
 
 def _backend(name: str) -> ModuleType:
@@ -75,7 +62,7 @@ def _backend(name: str) -> ModuleType:
         )
     module = _BACKENDS[name]
     if module is None:
-        raise InputError(f"backend {name!r} cannot serve here: {core.serving()[1]}")
+        raise InputError(f"backend {name!r} cannot serve here: {core.about()}")
     return module
 
 
