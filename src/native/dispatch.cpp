@@ -1,10 +1,8 @@
 // Which instruction set serves: the best that the processor has, or the one that ELMAN_ISA names.
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
-#include <stdexcept>
-#include <string>
 
+#include "isas.h"
 #include "kernels.h"
 
 namespace elman {
@@ -53,16 +51,7 @@ const char* best_isa() {
 void set_isa(const char* name) {
   int count;
   const Candidate* all = candidates(count);
-  std::string names;
-  for (int i = 0; i < count; ++i) {
-    if (!all[i].runs) continue;
-    if (!std::strcmp(all[i].table->isa, name)) {
-      chosen.store(all[i].table);
-      return;
-    }
-    names += std::string(names.empty() ? "" : ", ") + all[i].table->isa;
-  }
-  throw std::runtime_error("ELMAN_ISA is '" + std::string(name) + "'; this machine can run " + names);
+  chosen.store(table_named(all, count, name, "ELMAN_ISA"));
 }
 
 const Table& kernels() {

@@ -180,6 +180,12 @@ struct Table {
 
 // Floats in the packed form of a matrix of N columns and K rows.
 constexpr int64_t packed_size(int64_t N, int64_t K) { return product(N / 32 + (N % 32 != 0), 32, K); }
+// The same of W_hh (GH, H): for the GRU, r and z together and n apart, because they start from different biases.
+constexpr int64_t packed_hh_size(int cell, int64_t H) {
+  if (cell != GRU) return packed_size(product(gates_of(cell), H), H);
+  int64_t r_and_z = packed_size(product(2, H), H), n = packed_size(H, H);
+  return r_and_z > INT64_MAX - n ? INT64_MAX : r_and_z + n;
+}
 
 // The table in use; chosen on first use from ELMAN_ISA or the processor. Throws std::runtime_error.
 const Table& kernels();

@@ -28,12 +28,6 @@ inline void build_table(int cell, int64_t I, int64_t H, const float* w_ih, const
   }
 }
 
-// Packed W_hh (GH, H): for the GRU, r and z together and n apart, because they start from different biases.
-inline int64_t packed_hh_size(int cell, int64_t H) {
-  if (cell != GRU) return packed_size(product(gates_of(cell), H), H);
-  int64_t r_and_z = packed_size(product(2, H), H), n = packed_size(H, H);
-  return r_and_z > INT64_MAX - n ? INT64_MAX : r_and_z + n;
-}
 inline void pack_hh(int cell, int64_t H, const float* w_hh, float* packed, int id, int n) {
   int64_t N = cell == GRU ? 2 * H : gates_of(cell) * H;
   pack_transposed(w_hh, N, H, H, packed, share(panels(N), 1, id, n));

@@ -236,7 +236,7 @@ Packed pack(const Model& model) {
   for (int64_t l = 0; l < model.L; ++l) {
     const LayerWeights& w = model.layers[size_t(l)];
     int64_t I = model.width(l);
-    float* hh = memory(model.cell == GRU ? packed_size(2 * H, H) + packed_size(H, H) : packed_size(N, H));
+    float* hh = memory(packed_hh_size(model.cell, H));
     float *input = memory(l ? packed_size(N, I) : I * N), *bias = memory(N), *b_hn = nullptr;
     k.decoder_pack(model.cell, I, H, l == 0, w.w_ih, w.w_hh, w.b_ih, w.b_hh, hh, input, bias);
     if (model.cell == GRU && w.b_hh) {

@@ -2,10 +2,8 @@
 // where CMake built it (ELMAN_INTEGER_...).
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
-#include <stdexcept>
-#include <string>
 
+#include "../isas.h"
 #include "integer.h"
 
 #if defined(__x86_64__)
@@ -80,13 +78,12 @@ std::atomic<const Table*> chosen{nullptr};
 void set_isa(const char* name) {
   int count;
   const Candidate* all = candidates(count);
-  std::string names;
-  for (int i = 0; i < count; ++i) {
-    if (!all[i].runs) continue;
-    if (!*name || !std::strcmp(all[i].table->isa, name)) return chosen.store(all[i].table);
-    names += std::string(names.empty() ? "" : ", ") + all[i].table->isa;
+  if (!*name) {  // the best; the last one runs everywhere
+    const Candidate* best = all;
+    while (!best->runs) ++best;
+    name = best->table->isa;
   }
-  throw std::runtime_error("ELMAN_INTEGER_ISA is '" + std::string(name) + "'; this machine can run " + names);
+  chosen.store(table_named(all, count, name, "ELMAN_INTEGER_ISA"));
 }
 
 const Table& integer_kernels() {
