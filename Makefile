@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
+# $(call extra,NAME): what an extra adds, and not the package once more, whose kernel would be compiled once more.
+extra = $(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$(1)"], sep="\n")' | \
+  $(INSTALL) -r /dev/stdin
 # What is installed, one more than the other: the package; what its tests need; torch.
 CORE := $(VENV)/core
 DEV := $(VENV)/dev
@@ -33,7 +36,7 @@ check: $(TORCH)
 
 # Every benchmark, then the README's table: some minutes, on a machine that does nothing else.
 bench: $(TORCH)
-	$(INSTALL) -e '.[bench]'
+	$(call extra,bench)
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/book_job.py
 	$(BIN)/python benchmarks/generate.py
@@ -41,7 +44,7 @@ bench: $(TORCH)
 
 # The notebooks of the exercises, in full, and the numbers in their prose and in docs/exercises.md: about half an hour.
 exercises: $(TORCH)
-	$(INSTALL) -e '.[exercises]'
+	$(call extra,exercises)
 	$(BIN)/python notebooks/exercises/run.py
 
 # The notebooks in a browser.
@@ -85,7 +88,7 @@ $(CORE): $(SOURCES)
 	touch $@
 
 $(DEV): $(CORE)
-	$(INSTALL) -e '.[dev]'
+	$(call extra,dev)
 	touch $@
 
 $(TORCH): $(DEV)
