@@ -100,3 +100,22 @@ def test_the_help_is_in_groups():
     shown = run("train", "--help", env={"COLUMNS": "100", "PATH": "", "TERM": "dumb"}).stdout
     places = [shown.index(heading) for heading in ("The text", "The model", "The optimisation", "What is shown")]
     assert places == sorted(places)
+
+
+def test_bytes_are_tokens_of_the_recipe(tmp_path):
+    (tmp_path / "t").write_bytes(b"Ada \xff, b. 1815\r\n" * 200)
+    digests = set()
+    for number, chosen in enumerate((["--bytes"], ["--tokens", "bytes"], ["--bytes", "--tokens", "bytes"])):
+        done = run("train", "t", *chosen, *SMALL, "--output", number, "--json", cwd=tmp_path)
+        digests.add(json.loads(done.stdout)["digest"])
+        assert read_header(tmp_path / str(number))["run"]["recipe"]["tokens"] == "bytes"
+    assert len(digests) == 1
+    done = run("train", "t", "--bytes", "--tokens", "chars", cwd=tmp_path)
+    refused(done, "--bytes is short for --tokens bytes; leave it out, or --tokens chars")
+    done = run("train", "t", "--from", "0", "--tokens", "chars", cwd=tmp_path)
+    refused(done, "0 has tokens bytes; leave out --tokens, or --from")
+
+
+def test_the_recipe_english_is_muon_on_bytes():
+    changed = {"tokens": "bytes", "hidden_size": 384, "batch_size": 64, "epochs": 1, "val_fraction": 0.01}
+    assert load_recipe("english") == load_recipe("muon").replace(**changed)

@@ -34,7 +34,7 @@ err = PlainConsole(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, for a program to read.")]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .safetensors file, or a run's folder.")]
-Bytes = Annotated[bool, typer.Option("--bytes", help="Take any file as bytes: 256 ids, nothing unknown.")]
+Bytes = Annotated[bool, typer.Option("--bytes", help="Short for --tokens bytes.")]
 Encoding = Annotated[str | None, typer.Option(help="Of the text, as in cp1252; its mark or UTF-8 if left out.")]
 EncodingErrors = Annotated[str, typer.Option(help="What to do with what is not UTF-8: strict or replace.")]
 

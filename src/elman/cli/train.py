@@ -92,6 +92,10 @@ def train(
         raise InputError(f"--every must be at least 0, got {every}")
     if not save_every >= 0:
         raise InputError(f"--save-every must be at least 0, got {save_every}")
+    if as_bytes:
+        if settings["tokens"] not in (None, "bytes"):
+            raise InputError(f"--bytes is short for --tokens bytes; leave it out, or --tokens {settings['tokens']}")
+        settings["tokens"] = "bytes"
     places, given = corpus or ["traveller"], changes(settings)
     if minutes is not None and "epochs" in given:
         raise InputError("--minutes decides the epochs; leave out --epochs")
@@ -99,7 +103,7 @@ def train(
         how: dict[str, Any] = {"save_seconds": save_every, "ranks": ranks, "tensorboard": tensorboard}
         if resume is not None:
             others = {"--recipe": recipe, "--records": records, "--field": field, "--output": output, "--from": start}
-            others |= {"--overwrite": overwrite, "--minutes": minutes, "--bytes": as_bytes, "--encoding": encoding}
+            others |= {"--overwrite": overwrite, "--minutes": minutes, "--encoding": encoding}
             _resume(resume, corpus, given, others, every, json_, how)
             return
         records = records or field is not None
@@ -108,8 +112,8 @@ def train(
         model = None
         if start is not None:
             model, chosen = _started(start, chosen, settings, records)
-            records, as_bytes = model.reading.records, model.reading.is_bytes
-        reading = {"as_bytes": as_bytes, "encoding": encoding, "encoding_errors": encoding_errors}
+            records = model.reading.records
+        reading = {"as_bytes": chosen.tokens == "bytes", "encoding": encoding, "encoding_errors": encoding_errors}
         text = _load(places, chosen, records, field, reading)
         if recipe is None and name != "book":
             chosen = for_size(chosen, text, given)
@@ -148,7 +152,7 @@ def _started(path: Path, recipe: Recipe, settings: dict[str, Any], records: bool
     model = load_model(path)
     layer, reading = model.layer, model.reading
     fixed = {"cell": layer.cell, "hidden_size": layer.hidden_size, "num_layers": layer.num_layers}
-    fixed["normalisation"] = reading.normalisation
+    fixed |= {"normalisation": reading.normalisation, "tokens": reading.vocabulary.kind}
     for name, value in changes(settings).items():
         if name in fixed and value != fixed[name]:
             raise InputError(f"{path} has {name} {fixed[name]}; leave out --{name.replace('_', '-')}, or --from")

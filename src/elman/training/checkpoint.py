@@ -116,7 +116,7 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
     weights = {name: array for name, array in tensors.items() if not name.startswith(_EXTRA)}
     model: LanguageModel = build(path, header, weights)
     try:
-        recipe = Recipe().replace(**header["recipe"])
+        recipe = Recipe().replace(**{"tokens": model.reading.vocabulary.kind} | header["recipe"])
         run = Run(model, recipe, header["corpus"], [from_json(line) for line in header["log"]], path=folder)
         return Checkpoint(
             run,

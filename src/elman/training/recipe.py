@@ -49,6 +49,11 @@ class Recipe:
     normalisation: str = setting(
         "book", "What is done to the text: book (lower-case, white space collapsed) or none.", choices=("book", "none")
     )
+    tokens: str = setting(
+        "chars",
+        "What the text is cut into: chars, or bytes, which take any file as it is: 256 ids, nothing unknown.",
+        choices=("chars", "bytes"),
+    )
     max_chars: int | None = setting(None, "Train on the first so many characters only.", at_least=1, can_be_off=True)
     val_fraction: float = setting(
         0.0, "Share of the text, its end, or of the records, to hold out and measure on.", at_least=0, below=1
