@@ -25,7 +25,7 @@ ROOMS = {
     "pages": ("page", "surprisal", "inspection"),
     "cli": (
         "console", "options", "workers", "training_text", "generate", "steps", "session", "info", "inspect", "listing",
-        "watch", "against", "score", "sizing", "train", "runs", "compress",
+        "watch", "against", "score", "sizing", "curve_file", "train", "runs", "compress",
     ),
     "torch": ("reference", "fused", "operators", "kernels", "layers", "module", "device"),
 }  # fmt: skip

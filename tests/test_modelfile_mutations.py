@@ -108,6 +108,7 @@ for path in sorted(Path(sys.argv[2]).iterdir()):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/statm")
 @pytest.mark.parametrize("kind", ["bytes", "headers"])
 def test_every_mutation_loads_or_is_refused(whole, kind, tmp_path):

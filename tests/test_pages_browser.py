@@ -16,7 +16,7 @@ from elman.inspection import memorisation, units
 from elman.pages import inspection_page, surprisal_page
 from elman.scoring import alternatives
 
-pytestmark = pytest.mark.skipif(bool(chromium.MISSING), reason=chromium.MISSING)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(chromium.MISSING), reason=chromium.MISSING)]
 TEXT = "The sea,\n\tand </script><b>home</b> & <!-- «日本» again.\x00\u202e\n" * 3
 SECONDS = 30  # a generous bound on loading 1 MB: measured, 2 s
 

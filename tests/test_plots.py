@@ -71,3 +71,15 @@ def test_a_notebook_draws_while_it_trains(monkeypatch):
     assert np.asarray(drawn[-1].axes[0].lines[0].get_xdata()).tolist() == [1, 2, 3]
     assert "<svg" in drawn[-1]._repr_svg_()
     assert repr(run) == f"Run(3 of 3 epochs, perplexity {run.perplexity:.3f})"
+
+
+def test_a_run_is_drawn_while_it_trains(command, monkeypatch, tmp_path):
+    drawn = []
+    monkeypatch.setattr("elman.training.curve.save_curve", lambda log, path, title: drawn.append((len(log), path.name)))
+    small = "--hidden-size 8 --batch-size 4 --seq-length 16 --max-chars 900 --sample-every 0".split()  # noqa: SIM905
+    command("train", *small, "--epochs", 3, "--output", tmp_path / "short")
+    assert drawn == [(3, "curve.svg")]  # at its end alone
+    monkeypatch.setattr("elman.cli.curve_file._SECONDS", 0.0)
+    command("train", *small, "--epochs", 2, "--output", tmp_path / "long", "--json")
+    command("train", "--resume", tmp_path / "long", "--epochs", 3)
+    assert [count for count, _ in drawn[1:]] == [1, 2, 2, 3, 3]

@@ -27,6 +27,7 @@ def test_the_ten_lines(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "model.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_the_commands(tmp_path):
     commands = re.findall(r"^    ((?:elman|python3 -c) .*?)(?:\s+#.*)?$", README.read_text(encoding="utf-8"), re.M)
     assert len(commands) >= 15

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import run
 
 import elman
 from elman.training import read_checkpoint, saver
@@ -82,6 +83,7 @@ def driven(count, *arguments):
     return done.returncode
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_at_any_moment_and_resumed(folder, command, kind):
     settings = [*SIZES.split(), *KINDS[kind].split()]
@@ -94,6 +96,7 @@ def test_killed_at_any_moment_and_resumed(folder, command, kind):
     same_run("r", "whole")
 
 
+@pytest.mark.slow
 def test_killed_by_the_clock_and_resumed(folder, command):
     settings = [*SIZES.split(), *KINDS["adam"].split(), "--epochs", "40"]
     command("train", "t.txt", *settings, "--output", "whole")
@@ -119,10 +122,10 @@ def test_interrupted_at_every_step_of_an_epoch(folder, command):
     command("train", "t.txt", *settings, "--output", "whole")
     recipe = read_checkpoint("whole").run.recipe
     corpus = elman.load_corpus("t.txt", normalisation=recipe.normalisation)
-    run = elman.fit(elman.build_model(corpus, recipe), corpus, recipe, output="r", on_step=_stop)
+    training = elman.fit(elman.build_model(corpus, recipe), corpus, recipe, output="r", on_step=_stop)
     stops = 0
-    while run.interrupted:
-        run, stops = elman.resume("r", on_step=_stop), stops + 1
+    while training.interrupted:
+        training, stops = elman.resume("r", on_step=_stop), stops + 1
     assert stops > 4 * 20
     same_run("r", "whole")
 
@@ -141,9 +144,7 @@ def test_more_epochs_go_on_from_the_last(folder, command):
 
 
 def refused(*arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "elman.cli", "train", *map(str, arguments)], capture_output=True, text=True, timeout=120
-    )
+    done = run("train", *arguments)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     return line.removeprefix("elman: ")

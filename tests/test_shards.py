@@ -115,6 +115,7 @@ def test_rows_and_masks_of_shards():
     assert mask_words(dropout, model.network, 5, 7, 3) == [5 * n * 9 + 2 * 3 * 81 for n in (2, 2, 3)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [2, 3])
 def test_processes_share_the_work_and_change_no_bit(folder, command, workers):
     command("train", "t.txt", *SETTINGS, "--output", "one")
@@ -128,6 +129,7 @@ def children(parent):
     return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the processes")
 def test_a_killed_process_stops_the_run_with_one_line_and_it_goes_on(folder, command):
     settings = [*SETTINGS, "--epochs", "40"]
@@ -149,6 +151,7 @@ def test_a_killed_process_stops_the_run_with_one_line_and_it_goes_on(folder, com
     assert Path("r/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_first_process_killed_ends_the_others(folder):
     started = [sys.executable, "-m", "elman", "train", "t.txt", *SETTINGS, "--epochs", "10000", "--output", "r"]
     with subprocess.Popen([*started, "--workers", "2", "--save-every", "0.1"]) as run:

@@ -1,10 +1,9 @@
 """One small deterministic run of every operation, of a training and of a text: what must have the same bits everywhere.
 
-Inputs come from NumPy's raw Philox words, so they are the same on every machine too. Sizes are odd, so that tiles and
-vectors have edges, and large enough that several threads have work.
+Inputs are the same on every machine too. Sizes are odd, so that tiles and vectors have edges, and large enough that
+several threads have work.
 """
 
-# ruff: noqa: E741 (I is the size of the input)
 from __future__ import annotations
 
 import hashlib
@@ -13,15 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from inputs import Array, layer_inputs, loss_inputs, numbers
 
 import elman
 from elman import kernels
-from elman.model import initial
 
 pytest.importorskip("elman.kernels._cpu", reason="the native kernel is not built")
 from elman.kernels import _cpu
 
-Array = np.ndarray
 CELLS = tuple(kernels.CELLS)
 ISAS = ("portable", "avx2", "avx512", "neon")
 
@@ -32,18 +30,6 @@ def use_isa(name: str) -> None:
         _cpu.set_isa(name)
     except RuntimeError as error:
         pytest.skip(str(error))
-
-
-def numbers(shape: Sequence[int], seed: int, scale: float = 1.0) -> Array:
-    """float32, uniform in -scale .. scale."""
-    values = initial.uniform(seed, 0, int(np.prod(shape))) * 2.0 - 1.0
-    return (values * scale).astype(np.float32).reshape(shape)
-
-
-def integers(shape: Sequence[int], bound: int, seed: int) -> Array:
-    """int64 in 0 .. bound-1."""
-    values = initial.uniform(seed, 1, int(np.prod(shape))) * bound
-    return values.astype(np.int64).reshape(shape)
 
 
 def same_bits(a: Iterable[Array], b: Iterable[Array]) -> None:
@@ -64,27 +50,6 @@ def digest(arrays: Iterable[Array]) -> str:
 
 
 # --- the recurrent layer ---
-
-
-def layer_inputs(
-    cell: str,
-    T: int,
-    B: int,
-    I: int,
-    H: int,
-    *,
-    ids: bool = False,
-    bias: bool = True,
-    seed: int = 1,
-) -> tuple[Array, kernels.State, kernels.Weights, list[Array]]:
-    """x, state, weights, and cotangents of (output, *state)."""
-    rows, states = kernels.CELLS[cell].gates * H, kernels.CELLS[cell].states
-    x = integers((T, B), I, seed) if ids else numbers((T, B, I), seed)
-    state = tuple(numbers((B, H), seed + 1 + i) for i in range(states))
-    w_ih, w_hh = numbers((rows, I), seed + 3, 0.5), numbers((rows, H), seed + 4, 1.5 * H**-0.5)
-    b_ih, b_hh = (numbers((rows,), seed + 5 + i, 0.5) for i in range(2)) if bias else (None, None)
-    cotangents = [numbers(shape, seed + 7 + i) for i, shape in enumerate([(T, B, H)] + [(B, H)] * states)]
-    return x, state, (w_ih, w_hh, b_ih, b_hh), cotangents
 
 
 def forward(cell: str, x: Array, state: kernels.State, weights: kernels.Weights) -> dict[str, Any]:
@@ -150,11 +115,6 @@ def _long_layer(cell: str) -> list[Array]:
 
 
 # --- the rest ---
-
-
-def loss_inputs(T: int, B: int, H: int, V: int, seed: int = 20) -> tuple[Array, Array, Array, Array]:
-    """hidden, weight, bias, targets."""
-    return numbers((T, B, H), seed), numbers((V, H), seed + 1), numbers((V,), seed + 2), integers((T, B), V, seed + 3)
 
 
 def run_loss(hidden: Array, weight: Array, bias: Array | None, targets: Array, keep: bool = True) -> list[Array]:

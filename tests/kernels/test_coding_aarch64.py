@@ -11,9 +11,10 @@ import pytest
 
 HERE = Path(__file__).parent
 KERNEL = HERE.parents[1] / "src" / "native"
-pytestmark = pytest.mark.skipif(
-    not KERNEL.is_dir(), reason="the tests run outside a checkout, without the kernel's source"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not KERNEL.is_dir(), reason="the tests run outside a checkout, without the kernel's source"),
+]
 GOLDEN = "cc0f3015e16c9ed91091de7c426ac6b2c3e35768ca9bdaaf2c73d62f38b80218"
 """SHA-256 of the driver's lines; another one is another contract."""
 

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import cases
 import numpy as np
 import pytest
-from cases import CELLS, ISAS, OPERATIONS, RECIPES, Array, _cpu, layer_inputs, numbers, run_layer, same_bits
+from cases import CELLS, ISAS, OPERATIONS, RECIPES, Array, _cpu, run_layer, same_bits
+from inputs import integers, layer_inputs, numbers
 
 import elman
 from elman import kernels
@@ -158,7 +159,7 @@ def test_a_step_is_its_operations(name):
     recipe = elman.Recipe(**RECIPES[name], hidden_size=21, seed=4)
     corpus = elman.Corpus("t", "abcdefghij" * 3, "none", "here")
     whole, apart = elman.build_model(corpus, recipe), elman.build_model(corpus, recipe)
-    ids, targets = cases.integers((6, 5), 11, 1), cases.integers((6, 5), 12, 2) - 1
+    ids, targets = integers((6, 5), 11, 1), integers((6, 5), 12, 2) - 1
     stepper, of_whole, of_apart = (
         kernels.stepper(whole.network),
         *(Optimiser(m.network, recipe) for m in (whole, apart)),
@@ -217,7 +218,7 @@ def test_concurrent_calls():
 
 _FORK = """
 import os, sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1:]
 import cases
 cases._cpu.set_threads(3)
 before = cases.digest(cases.OPERATIONS["gru long"]())
@@ -234,8 +235,9 @@ assert cases.digest(cases.OPERATIONS["gru long"]()) == before
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child():
     """The threads of the pool do not survive a fork: the child must start its own, not wait for them."""
+    here = os.path.dirname(__file__)
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _FORK, os.path.dirname(__file__)],
+        [sys.executable, "-W", "ignore", "-c", _FORK, here, os.path.dirname(here)],
         capture_output=True,
         text=True,
         timeout=60,

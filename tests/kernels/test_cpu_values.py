@@ -15,7 +15,8 @@ from typing import Any
 import cases
 import numpy as np
 import pytest
-from cases import CELLS, Array, _cpu, integers, layer_inputs, numbers, run_layer
+from cases import CELLS, _cpu, run_layer
+from inputs import SHAPES, Array, integers, layer_inputs, numbers
 
 import elman
 from elman import kernels
@@ -52,19 +53,6 @@ def compare_layer(cell, x, state, weights, d_out, tolerance=TOLERANCE) -> None:
     agree(grads[-len(d_weights) :], d_weights, tolerance)
     if x.dtype == np.float32:
         agree(grads[:1], [d_projected @ doubles[0]], tolerance)
-
-
-SHAPES = [
-    {"T": 7, "B": 5, "I": 13, "H": 37},
-    {"T": 1, "B": 1, "I": 1, "H": 1},
-    {"T": 0, "B": 3, "I": 4, "H": 5},
-    {"T": 1, "B": 9, "I": 3, "H": 16},
-    {"T": 5, "B": 1, "I": 33, "H": 31},
-    {"T": 2, "B": 3, "I": 65, "H": 33},
-    {"T": 35, "B": 18, "I": 7, "H": 24},
-    {"T": 3, "B": 2, "I": 300, "H": 290},
-    {"T": 3, "B": 0, "I": 4, "H": 5},
-]
 
 
 @pytest.mark.parametrize("bias", [True, False])

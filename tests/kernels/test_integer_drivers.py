@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-pytestmark = pytest.mark.skipif(
-    not (HERE.parents[1] / "src").is_dir(), reason="the tests run outside a checkout, without the kernel's source"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (HERE.parents[1] / "src").is_dir(), reason="the tests run outside a checkout, without the kernel's source"
+    ),
+]
 
 
 def tool(*names: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import cases
 import numpy as np
 import pytest
-from cases import _cpu, numbers
+from cases import _cpu
+from inputs import integers, numbers
 
 import elman
 from elman import kernels
@@ -62,7 +63,7 @@ def test_a_step_of_a_model_is_the_references(cell):
     recipe = elman.Recipe(
         cell=cell, num_layers=2, hidden_size=9, optimizer="muon", init_std=None, average=0.9, clip=0.1
     )
-    ids = cases.integers((7, 5), 20, 3)
+    ids = integers((7, 5), 20, 3)
     results = []
     for backend in ("cpu", "reference"):
         with kernels.use(backend):

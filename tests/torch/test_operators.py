@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torch_cases as cases
+from inputs import SHAPES
 from torch import Tensor
 from torch_cases import CELLS, integers, layer_inputs, numbers, run_layer
 
@@ -57,18 +58,6 @@ def compare_layer(cell: str, x: Tensor, state, weights, cotangents, tolerance: f
 
 
 # --- the recurrent layer ---
-
-SHAPES = [
-    {"T": 7, "B": 5, "I": 13, "H": 37},
-    {"T": 1, "B": 1, "I": 1, "H": 1},
-    {"T": 0, "B": 3, "I": 4, "H": 5},
-    {"T": 1, "B": 9, "I": 3, "H": 16},
-    {"T": 5, "B": 1, "I": 33, "H": 31},
-    {"T": 2, "B": 3, "I": 65, "H": 33},
-    {"T": 35, "B": 18, "I": 7, "H": 24},
-    {"T": 3, "B": 2, "I": 300, "H": 290},
-    {"T": 3, "B": 0, "I": 4, "H": 5},
-]
 
 
 @pytest.mark.parametrize("bias", [True, False])

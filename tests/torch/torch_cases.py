@@ -1,31 +1,30 @@
-"""Inputs for the tests of `elman.torch`, and every operation run through autograd. From NumPy's raw Philox words."""
+"""`inputs` as tensors, and every operation run through autograd."""
 
-# ruff: noqa: E741 (I is the size of the input)
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+import inputs
 import numpy as np
 import torch
 from torch import Tensor
 
-from elman.kernels import CELLS as CELL_TABLE
-from elman.model import initial
 from elman.torch import kernels
 
-CELLS = tuple(CELL_TABLE)
+CELLS = tuple(inputs.CELLS)
 
 
 def numbers(shape: Sequence[int], seed: int, scale: float = 1.0) -> Tensor:
-    """float32, uniform in -scale .. scale."""
-    values = initial.uniform(seed, 0, int(np.prod(shape))) * 2.0 - 1.0
-    return torch.from_numpy((values * scale).astype(np.float32)).view(*shape)
+    return torch.from_numpy(inputs.numbers(shape, seed, scale))
 
 
 def integers(shape: Sequence[int], bound: int, seed: int) -> Tensor:
-    """int64 in 0 .. bound-1."""
-    values = initial.uniform(seed, 1, int(np.prod(shape))) * bound
-    return torch.from_numpy(values.astype(np.int64)).view(*shape)
+    return torch.from_numpy(inputs.integers(shape, bound, seed))
+
+
+def tensors(arrays: Iterable[np.ndarray | None]) -> tuple[Any, ...]:
+    return tuple(None if array is None else torch.from_numpy(array) for array in arrays)
 
 
 def same_bits(a: Iterable[Tensor], b: Iterable[Tensor]) -> None:
@@ -39,24 +38,11 @@ def same_bits(a: Iterable[Tensor], b: Iterable[Tensor]) -> None:
 
 
 def layer_inputs(
-    cell: str,
-    T: int,
-    B: int,
-    I: int,
-    H: int,
-    *,
-    ids: bool = False,
-    bias: bool = True,
-    seed: int = 1,
+    cell: str, *sizes: int, **options: Any
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, Tensor, Tensor | None, Tensor | None], list[Tensor]]:
     """x, state, weights, and cotangents of (output, *state)."""
-    rows, states = CELL_TABLE[cell].gates * H, CELL_TABLE[cell].states
-    x = integers((T, B), I, seed) if ids else numbers((T, B, I), seed)
-    state = tuple(numbers((B, H), seed + 1 + i) for i in range(states))
-    w_ih, w_hh = numbers((rows, I), seed + 3, 0.5), numbers((rows, H), seed + 4, 1.5 * H**-0.5)
-    b_ih, b_hh = (numbers((rows,), seed + 5 + i, 0.5) for i in range(2)) if bias else (None, None)
-    cotangents = [numbers(shape, seed + 7 + i) for i, shape in enumerate([(T, B, H)] + [(B, H)] * states)]
-    return x, state, (w_ih, w_hh, b_ih, b_hh), cotangents
+    x, state, weights, cotangents = inputs.layer_inputs(cell, *sizes, **options)
+    return torch.from_numpy(x), tensors(state), tensors(weights), [*tensors(cotangents)]
 
 
 def run_layer(cell: str, x: Tensor, state: Sequence[Tensor], weights, cotangents: Sequence[Tensor | None]):
@@ -78,9 +64,9 @@ def run_layer(cell: str, x: Tensor, state: Sequence[Tensor], weights, cotangents
 # --- the rest ---
 
 
-def loss_inputs(T: int, B: int, H: int, V: int, seed: int = 20) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def loss_inputs(*sizes: int, **options: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """hidden, weight, bias, targets."""
-    return numbers((T, B, H), seed), numbers((V, H), seed + 1), numbers((V,), seed + 2), integers((T, B), V, seed + 3)
+    return tensors(inputs.loss_inputs(*sizes, **options))
 
 
 def run_loss(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> list[Tensor]:

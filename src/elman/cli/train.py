@@ -15,7 +15,7 @@ from .console import Bytes, Encoding, EncodingErrors, Json, err, load_model, out
 from .options import changes, with_recipe_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..corpora import Corpus
     from ..model import LanguageModel
@@ -187,11 +187,13 @@ def _resume(
     where = f"after {len(checkpoint.run.log)} of {recipe.epochs} epochs"
     if checkpoint.means.steps:
         where += f" and {checkpoint.means.steps} steps"
-    run = checkpoint.run
-    more = f"\ngoing on {where}"
-    _report(
-        lambda **calls: resume(checkpoint, text, **how, **calls), run.model, text, None, recipe, every, as_json, more
-    )
+    run, more = checkpoint.run, f"\ngoing on {where}"
+    path = run.path if how["ranks"].rank == 0 else None
+
+    def train(**calls: Any) -> Run:
+        return resume(checkpoint, text, **how, **calls)
+
+    _report(train, run.model, text, None, recipe, every, as_json, more, path, run.log)
 
 
 def _train(
@@ -206,7 +208,11 @@ def _train(
         model = extend(start, text.vocabulary())
         new = model.reading.vocabulary.symbols[len(start.reading) :]
         added = f"\n{len(new)} new character{'' if len(new) == 1 else 's'}: {''.join(new)!r}" if new else ""
-    _report(lambda **calls: fit(model, text, recipe, **how, **calls), model, text, name, recipe, every, as_json, added)
+
+    def train(**calls: Any) -> Run:
+        return fit(model, text, recipe, **how, **calls)
+
+    _report(train, model, text, name, recipe, every, as_json, added, how["output"])
 
 
 def _report(
@@ -218,12 +224,18 @@ def _report(
     every: int,
     as_json: bool,
     more: str,
+    folder: Path | None,
+    log: Sequence[Epoch] = (),
 ) -> None:
-    """Train, and say what goes on meanwhile. recipe: its name; None: the settings are a stopped run's."""
+    """Train, and say what goes on meanwhile.
+
+    recipe: its name; None: the settings are a stopped run's, and `log` its epochs. folder: None in another process
+    than the first.
+    """
     from ..generation import generate
     from ..kernels import serving
-    from ..training.curve import save_curve
     from ..training.schedule import best
+    from .curve_file import CurveFile
 
     every = every or max(1, settings.epochs // 10)
     (backend, why), named = serving(), f"recipe {recipe}: " if recipe else ""
@@ -235,9 +247,13 @@ def _report(
         f"{settings.cell} {settings.num_layers} x {settings.hidden_size}, "
         f"{sum(p.size for p in model.parameters()):,} parameters; backend {backend} ({why}){more}"
     )
+    picture = CurveFile(folder, f"{text.name}, {settings.cell} {settings.hidden_size}", log)
     with _training_bar() as (on_step, above):
 
         def on_epoch(record: Epoch) -> None:
+            picture.add(record)
+            if as_json:
+                return
             if record.epoch % every == 0 or record.epoch in (1, settings.epochs):
                 held_out = "" if record.val_perplexity is None else f", held-out {record.val_perplexity:.3f}"
                 above(
@@ -249,17 +265,15 @@ def _report(
             for prompt, continuation in record.samples.items():
                 above(f"  - {prompt}{continuation}")
 
-        run = train(on_step=on_step, on_epoch=None if as_json else on_epoch)
-    folder = run.path
+        run = train(on_step=on_step, on_epoch=on_epoch)
     if folder is None:
-        return  # of another process than the first
+        return
     if run.log and math.isinf(run.perplexity):
         raise TrainingDiverged(
             f"training diverged: its perplexity is infinite after epoch {len(run.log)}; {folder}/log.jsonl says when "
             f"it began; use a lower learning rate (now {settings.lr:g})"
         )
-    if run.log:
-        save_curve(run.log, folder / "curve.svg", f"{text.name}, {settings.cell} {settings.hidden_size}")
+    picture.draw()
     if as_json:
         ending = {"output": str(folder), "interrupted": run.interrupted, "digest": model.digest()}
         write_json(run.summary() | ending)

@@ -14,7 +14,7 @@ _WHERE = "plot=True draws in a notebook; elsewhere see elman.training.curve, or 
 _SECONDS = 1.0  # between two drawings: each takes about a tenth of one
 
 
-def live_curve(then: Callable[[Epoch], None] | None = None) -> Callable[[Epoch], None]:
+class LiveCurve:
     """An `on_epoch` for `fit` that draws the curve so far below the cell, at most once a second.
 
     Args:
@@ -22,19 +22,21 @@ def live_curve(then: Callable[[Epoch], None] | None = None) -> Callable[[Epoch],
     Raises:
         InputError: outside a notebook.
     """
-    show, log, last = _display(), list[Epoch](), 0.0
 
-    def on_epoch(epoch: Epoch) -> None:
-        nonlocal last
-        log.append(epoch)
-        if time.monotonic() - last >= _SECONDS or epoch.epoch == 1:
-            show(log)
-            last = time.monotonic()
-        if then:
-            then(epoch)
+    def __init__(self, then: Callable[[Epoch], None] | None = None) -> None:
+        self._show, self._log, self._last, self._then = _display(), list[Epoch](), 0.0, then
 
-    on_epoch.finish = lambda: show(log)  # type: ignore[attr-defined]  (the last epochs may not have been drawn)
-    return on_epoch
+    def __call__(self, epoch: Epoch) -> None:
+        self._log.append(epoch)
+        if time.monotonic() - self._last >= _SECONDS or epoch.epoch == 1:
+            self.finish()
+        if self._then:
+            self._then(epoch)
+
+    def finish(self) -> None:
+        """Draw all, the epochs since the last drawing included."""
+        self._show(self._log)
+        self._last = time.monotonic()
 
 
 def _display() -> Callable[[list[Epoch]], None]:

@@ -79,16 +79,11 @@ def fit(
         TrainingDiverged: the loss or gradient is infinite or not a number; says where and what to change.
     Source: Zhang et al., Dive into Deep Learning, "Concise Implementation of Recurrent Neural Networks".
     """
+    drawn = None
     if plot:
-        from .live import live_curve
+        from .live import LiveCurve
 
-        drawn = live_curve(on_epoch)
-        rest = {"save_seconds": save_seconds, "ranks": ranks, "tensorboard": tensorboard}
-        run = fit(
-            model, corpus, recipe, output=output, on_step=on_step, on_epoch=drawn, device=device, **rest, **settings
-        )
-        drawn.finish()  # type: ignore[attr-defined]
-        return run
+        on_epoch = drawn = LiveCurve(on_epoch)
     recipe = (recipe or Recipe()).replace(**settings)
     if isinstance(corpus, str):
         text = model.reading.prepare(corpus)
@@ -98,12 +93,12 @@ def fit(
     ids = corpus.ids(model.reading.vocabulary)
     unknown = model.reading.vocabulary.unknown(ids)
     about = {"name": corpus.name, "source": corpus.source, "characters": len(ids), "unknown": unknown}
-    ranks = ranks or Ranks()
-    run = Run(model, recipe, about | {"digest": corpus.digest()})
-    run.path = Path(output) if output is not None and ranks.rank == 0 else None
-    stepper = _stepper(model, recipe, device, ranks)
-    training = _Training(run, _data(model, corpus, ids, recipe), stepper, corpus.loaded, ranks)
-    return training.run_all(on_step, on_epoch, save_seconds, tensorboard, resumed=False)
+    run = Run(model, recipe, about | {"digest": corpus.digest()}, path=None if output is None else Path(output))
+    training = _set_up(run, corpus, ids, corpus.loaded, device, ranks)
+    training.run_all(on_step, on_epoch, save_seconds, tensorboard, resumed=False)
+    if drawn:
+        drawn.finish()
+    return run
 
 
 def resume(
@@ -123,8 +118,8 @@ def resume(
     Args:
         run: its folder, or what `read_checkpoint` gave of it.
         corpus: the text that it trains on; None: loaded from where it was.
-        epochs: more, or fewer, than the recipe says. on_step, on_epoch, device, save_seconds, ranks, tensorboard: as
-        `fit`.
+        epochs: more, or fewer, than the recipe says.
+        on_step, on_epoch, device, save_seconds, ranks, tensorboard: as for `fit`.
     Raises:
         InputError: no checkpoint there, another corpus, or another training has the folder. TrainingDiverged: as `fit`.
     """
@@ -139,17 +134,20 @@ def resume(
         going.recipe = going.recipe.replace(epochs=epochs)
     corpus = corpus.first(going.recipe.max_chars)
     ids = corpus.ids(going.model.reading.vocabulary)
-    ranks = ranks or Ranks()
-    if ranks.rank:
-        going.path = None
-    data, stepper = _data(going.model, corpus, ids, going.recipe), _stepper(going.model, going.recipe, device, ranks)
-    training = _Training(going, data, stepper, checkpoint.loaded, ranks)
+    training = _set_up(going, corpus, ids, checkpoint.loaded, device, ranks)
     training.restore(checkpoint)
     return training.run_all(on_step, on_epoch, save_seconds, tensorboard, resumed=not checkpoint.fresh)
 
 
-def _data(model: LanguageModel, corpus: Corpus, ids: np.ndarray, recipe: Recipe) -> Text | Records:
-    return Records(ids, recipe, model.reading.line_end) if corpus.records else Text(ids, recipe)
+def _set_up(
+    run: Run, corpus: Corpus, ids: np.ndarray, loaded: dict[str, Any] | None, device: str, ranks: Ranks | None
+) -> _Training:
+    """loaded: how to load the corpus again."""
+    model, recipe, ranks = run.model, run.recipe, ranks or Ranks()
+    if ranks.rank:
+        run.path = None
+    data = Records(ids, recipe, model.reading.line_end) if corpus.records else Text(ids, recipe)
+    return _Training(run, data, _stepper(model, recipe, device, ranks), loaded, ranks)
 
 
 def _check_reading(model: LanguageModel, corpus: Corpus) -> None:
