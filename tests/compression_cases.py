@@ -7,6 +7,10 @@ import random
 import numpy as np
 
 from elman.compression import Predictor
+from elman.model.quantise import quantise
+
+IDS = (np.arange(320) * 7919 % 256).reshape(20, 16)
+"""Of a text on which a ReLU's range is measured."""
 
 
 def weights(stream: int, *shape: int, scale: float = 0.3) -> np.ndarray:
@@ -19,14 +23,20 @@ def weights(stream: int, *shape: int, scale: float = 0.3) -> np.ndarray:
     return (whole.astype(np.float32) * np.float32(scale / (1 << 23))).reshape(shape)
 
 
-def predictor(cell: str = "gru", H: int = 24, L: int = 1, V: int = 256, **options) -> Predictor:
+def float_weights(cell: str, H: int, L: int, V: int):
+    """The layers, and the output's weight and bias."""
     gates = {"rnn_relu": 1, "rnn_tanh": 1, "gru": 3, "lstm": 4}[cell]
     layers = []
     for layer in range(L):
         width = H if layer else V
         parts = [(gates * H, width), (gates * H, H), (gates * H,), (gates * H,)]
         layers.append(tuple(weights(10 * layer + i, *shape) for i, shape in enumerate(parts)))
-    return Predictor.from_arrays(cell, layers, weights(90, V, H, scale=1.0), weights(91, V), **options)
+    return layers, (weights(90, V, H, scale=1.0), weights(91, V))
+
+
+def predictor(cell: str = "gru", H: int = 24, L: int = 1, V: int = 256, **options) -> Predictor:
+    layers, output = float_weights(cell, H, L, V)
+    return Predictor.from_arrays(cell, layers, *output, **options)
 
 
 WORDS = (
@@ -54,3 +64,8 @@ def inputs() -> dict[str, bytes]:
         "all bytes": bytes(range(256)) * 4,
         "utf-8": "Größe, naïve, 語彙, Ω. ".encode() * 80,
     }
+
+
+def integers(cell: str = "gru", H: int = 24, L: int = 1, V: int = 256, **options) -> Predictor:
+    """An integer network of the same weights."""
+    return Predictor.from_integers(quantise(cell, *float_weights(cell, H, L, V), ids=IDS), **options)

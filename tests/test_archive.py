@@ -14,13 +14,13 @@ import zlib
 from pathlib import Path
 
 import pytest
-from compression_cases import english, inputs, predictor
+from compression_cases import english, inputs, integers, predictor
 
 from elman.compression import Archive, Predictor, compress, decompress
 from elman.compression.archive import BLOCK, HEADER
 from elman.errors import CompressedError, InputError
 
-GOLDEN = Path(__file__).parent / "golden" / "compression.json"
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def packed(data: bytes, model: Predictor | None = None, **options) -> bytes:
@@ -42,11 +42,16 @@ def gru():
     return predictor()
 
 
+@pytest.fixture(scope="module")
+def whole():
+    return integers()
+
+
 @pytest.mark.parametrize("name", inputs())
 @pytest.mark.parametrize("level", [1, 3, 6, 9])
-def test_round_trip(name, level, gru):
+def test_round_trip(name, level, gru, whole):
     data = inputs()[name]
-    for model in (None, gru):
+    for model in (None, gru, whole):
         archive = packed(data, model, level=level)
         assert unpacked(archive, model) == data
         assert len(archive) <= len(data) * 1.001 + 64
@@ -54,15 +59,18 @@ def test_round_trip(name, level, gru):
 
 @pytest.mark.parametrize("cell", ["rnn_relu", "rnn_tanh", "lstm"])
 def test_round_trip_of_every_cell(cell):
-    data, model = english(6_000), predictor(cell, L=2)
-    assert unpacked(packed(data, model), model) == data
+    data = english(6_000)
+    for model in (predictor(cell, L=2), integers(cell, L=2)):
+        assert unpacked(packed(data, model), model) == data
 
 
 def test_a_vocabulary_of_characters_codes_every_byte():
     letters = {byte: 1 + i for i, byte in enumerate(b"abcdefghijklmnopqrstuvwxyz .,\n")}
     model = predictor(V=1 + len(letters), ids_of_bytes=[letters.get(byte, -1) for byte in range(256)])
+    same = integers(V=1 + len(letters), ids_of_bytes=[letters.get(byte, -1) for byte in range(256)])
     for data in inputs().values():
-        assert unpacked(packed(data[:5000], model), model) == data[:5000]
+        for each in (model, same):
+            assert unpacked(packed(data[:5000], each), each) == data[:5000]
 
 
 def test_text_gets_smaller_and_runs_almost_vanish():
@@ -130,10 +138,11 @@ def test_another_model_none_or_one_too_many_is_said(gru):
 
 
 def test_digest_is_of_every_weight_and_of_the_alphabet():
-    digests = {predictor().digest, predictor(H=8).digest, predictor("lstm").digest, predictor(first=11).digest,
-               predictor(ids_of_bytes=[*range(255), 254]).digest}  # fmt: skip
-    assert len(digests) == 5
+    models = (predictor(), predictor(H=8), predictor("lstm"), predictor(first=11),
+              predictor(ids_of_bytes=[*range(255), 254]), integers(), integers(first=11))  # fmt: skip
+    assert len({model.digest for model in models}) == 7
     assert predictor().digest == predictor().digest
+    assert integers().digest == integers().digest
 
 
 @pytest.mark.parametrize(
@@ -171,8 +180,8 @@ def test_a_block_of_impossible_size_is_refused_before_memory_is_asked_for():
         unpacked(bytes(archive))
 
 
-def test_every_flipped_bit_and_every_truncation_is_refused(gru):
-    for data, model in ((english(250), None), (english(60), gru), (bytes(range(100)), None)):
+def test_every_flipped_bit_and_every_truncation_is_refused(gru, whole):
+    for data, model in ((english(250), None), (english(60), gru), (english(60), whole), (bytes(range(100)), None)):
         archive = packed(data, model, level=2, block_size=200)
         for bit in range(8 * len(archive)):
             damaged = bytearray(archive)
@@ -212,7 +221,7 @@ def fuzz(seconds: float, count: int) -> int:
     cases = [
         (english(n, n), m, packed(english(n, n), m, level=2, block_size=256))
         for n in (0, 1, 90, 400)
-        for m in (None, model)
+        for m in (None, model, integers(H=8))
     ]
     until = time.monotonic() + seconds
     while done < count and time.monotonic() < until:
@@ -230,37 +239,42 @@ def fuzz(seconds: float, count: int) -> int:
 # --- what was written once ---
 
 
-def golden_cases():
-    gru = predictor()
+def golden_cases(label: str, model: Predictor | None):
     for name, data in inputs().items():
-        for model, label in ((None, "contexts"), (gru, "gru")):
-            for level in (1, 6, 9):
-                yield f"{name}, {label}, level {level}", data[:20_000], model, {"level": level, "block_size": 1 << 14}
+        for level in (1, 6, 9):
+            yield f"{name}, {label}, level {level}", data[:20_000], model, {"level": level, "block_size": 1 << 14}
 
 
-def test_golden_archives():
-    golden = json.loads(GOLDEN.read_text())
-    for name, data, model, options in golden_cases():
+FILES = {
+    "compression.json": lambda: [*golden_cases("contexts", None), *golden_cases("gru", predictor())],
+    "compression_integer.json": lambda: list(golden_cases("integer gru", integers())),
+}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_golden_archives(file):
+    golden, cases = json.loads((GOLDEN / file).read_text()), FILES[file]()
+    for name, data, model, options in cases:
         archive = packed(data, model, **options)
         assert hashlib.sha256(archive).hexdigest() == golden["archives"][name], name
     for name, archive in golden["files"].items():
-        data, model = next((d, m) for n, d, m, _ in golden_cases() if n == name)
+        data, model = next((d, m) for n, d, m, _ in cases if n == name)
         assert unpacked(base64.b85decode(archive), model) == data
 
 
-def write_golden() -> None:
-    archives = {name: packed(data, model, **options) for name, data, model, options in golden_cases()}
+def write_golden(file: str) -> None:
+    archives = {name: packed(data, model, **options) for name, data, model, options in FILES[file]()}
     golden = {
         "archives": {name: hashlib.sha256(archive).hexdigest() for name, archive in archives.items()},
         "files": {n: base64.b85encode(a).decode() for n, a in archives.items() if n.startswith(("text", "utf-8"))},
     }
-    GOLDEN.write_text(json.dumps(golden, indent=1, ensure_ascii=False) + "\n")
+    (GOLDEN / file).write_text(json.dumps(golden, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
     import sys
 
-    if sys.argv[1:] == ["--write-golden"]:
-        write_golden()
+    if sys.argv[1:2] == ["--write-golden"]:
+        write_golden(sys.argv[2])
     else:
         print(fuzz(seconds=1e9, count=int(sys.argv[1])), "mutated archives: each refused or exactly right")

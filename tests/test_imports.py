@@ -13,7 +13,7 @@ ROOMS = {
     "corpora": ("files", "download", "named", "corpus", "mapped"),
     "batches": ("windows", "records"),
     "kernels": ("backend", "forced", "reference", "native", "integer"),
-    "model": ("initial", "layers", "language", "extend", "file", "integer", "quantise"),
+    "model": ("initial", "layers", "language", "extend", "named", "file", "integer", "quantise"),
     "generation": ("sampling", "choose", "loop", "writer", "text", "beam", "new"),
     "scoring": ("lines", "blocks", "score", "after", "words", "compare", "baselines"),
     "compression": ("predictor", "codec", "archive", "store"),

@@ -1,11 +1,17 @@
 // Hashes of codes, the same from every compiler and processor: one line a case. The network is arithmetic on what was read.
 #include <cstdio>
+#include <type_traits>
 #include <vector>
 
 #include "coding/block.h"
+#include "coding/integer_predictor.h"
 #include "coding/messages.h"
 
 using namespace elman::coding;
+
+namespace elman::integer {
+namespace ELMAN_CODING_ISA { extern const Table table; }
+}  // namespace elman::integer
 
 namespace {
 
@@ -34,6 +40,34 @@ class Arithmetic : public Predictor {
   std::vector<uint32_t> state_;
   std::vector<float> logits_;
 };
+
+// An integer GRU 2 x 40, whose weights are a linear congruence.
+IntegerSource integers() {
+  constexpr int64_t H = 40, V = 256, N = 3 * H;
+  uint32_t x = 7;
+  auto draw = [&](auto& to, size_t size, int reach) {
+    to.resize(size);
+    for (auto& v : to) v = std::decay_t<decltype(v)>(int32_t((x = x * 1664525u + 1013904223u) >> 16) % (2 * reach + 1) - reach);
+  };
+  struct Layer {
+    std::vector<int8_t> ih, hh;
+    std::vector<int32_t> bias, bias_hn;
+  } layers[2];
+  std::vector<float> scale(N, 0.25f), out_scale(V, 0x1p-10f), out_bias(V, 0.0f);
+  std::vector<elman::integer::LayerArrays> arrays;
+  for (Layer& l : layers) {
+    draw(l.ih, N * H, 127), draw(l.hh, N * H, 127), draw(l.bias, N, 2000), draw(l.bias_hn, H, 2000);
+    bool first = arrays.empty();
+    arrays.push_back({first ? nullptr : l.ih.data(), first ? nullptr : scale.data(), l.hh.data(), scale.data(),
+                      first ? nullptr : l.bias.data(), l.bias_hn.data()});
+  }
+  std::vector<int32_t> inputs;
+  std::vector<int8_t> output;
+  draw(inputs, V * N, 4000), draw(output, V * H, 127);
+  return IntegerSource(std::make_shared<const elman::integer::Packed>(elman::integer::ELMAN_CODING_ISA::table, elman::GRU, H, V,
+                                                                      arrays, inputs.data(), output.data(), out_scale.data(),
+                                                                      out_bias.data()));
+}
 
 Text sample(int64_t size) {
   Text text;
@@ -70,5 +104,14 @@ int main() {
     Text all;
     for (const Text& code : codes) all.insert(all.end(), code.begin(), code.end());
     std::printf("messages %d: %zu %016llx\n", predictor != nullptr, all.size(), static_cast<unsigned long long>(hash(all)));
+  }
+  auto gru = integers().open();
+  for (int64_t rows : {1, 7, 12, 30}) {
+    Block block{6, rows, 2000};
+    Text code = encode_block(block, gru.get(), alphabet, text.data()), back(2000);
+    decode_block(block, gru.get(), alphabet, code.data(), int64_t(code.size()), back.data());
+    text.resize(2000);
+    std::printf("integer %d: %zu %016llx %s\n", int(rows), code.size(), static_cast<unsigned long long>(hash(code)),
+                back == text ? "same" : "LOST");
   }
 }

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from compression_cases import english, predictor
+from compression_cases import english, float_weights, integers, predictor
 
-from elman.kernels import _cpu  # pyright: ignore
+from elman.compression import Codec, Predictor
+from elman.kernels import _cpu, integer  # pyright: ignore
+from elman.model.quantise import quantise
 
 
 def array(data: bytes) -> np.ndarray:
@@ -138,6 +140,31 @@ def test_instruction_sets_and_threads_give_the_same_bytes():
             codes.add(_cpu.encode_block(data, level=6, rows=8, predictor=predictor(H=40).native))
     _cpu.set_isa(_cpu.best_isa() or "portable")
     assert len(codes) == 1
+
+
+def test_integer_instruction_sets_and_threads_give_the_same_bytes():
+    data, codes, before = array(english(3000)), set(), _cpu.integer_isa()
+    for isa in ("portable", "avx2", "avxvnni", "avx512vnni", "neon", "neondot"):
+        try:
+            _cpu.set_integer_isa(isa)
+        except RuntimeError:
+            continue  # not of this machine
+        for threads in (1, 2, 3):
+            _cpu.set_threads(threads)
+            codes.add(_cpu.encode_block(data, level=6, rows=16, predictor=integers(H=40).native))
+    _cpu.set_integer_isa(before)
+    assert len(codes) == 1
+
+
+def test_an_integer_predictor_is_the_definition():
+    """A code of a network that the contexts trust wholly costs what the definition says, and a few bits of rounding."""
+    model = quantise("gru", *float_weights("gru", 24, 1, 256))
+    message = english(300).replace(b"\n", b" ")
+    ids = np.frombuffer(b"\n" + message + b"\n", np.uint8).astype(np.int64)[:, None]
+    logits = integer.run(model.network, ids[:-1], integer.begin_state(model.network, 1))[0]
+    bits = integer.nats(logits, ids[1:]).sum() / math.log(2)
+    size = len(Codec(Predictor.from_integers(model)).encode(message))
+    assert size == pytest.approx(min(bits / 8, len(message) + 1), rel=0.02)
 
 
 def test_rows_share_what_they_learn():

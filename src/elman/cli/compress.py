@@ -24,7 +24,8 @@ SUFFIX, STORE_SUFFIX = ".elz", ".elr"
 
 Files = Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Files; - or none: standard input.")]
 Model = Annotated[
-    Path | None, typer.Option("-m", "--model", help="The model that both ends have; none: contexts alone.")
+    Path | None,
+    typer.Option("-m", "--model", help="The model that both ends have: a file, or english; none: contexts alone."),
 ]
 Decompress = Annotated[bool, typer.Option("-d", "--decompress", help="As `elman decompress`.")]
 ToStdout = Annotated[bool, typer.Option("-c", "--stdout", help="Write to standard output.")]
@@ -75,7 +76,7 @@ def compress(
 
     Each FILE becomes FILE.elz. What one machine writes every other reads, given the same model.
 
-    Example: elman compress -m english book.txt; elman decompress -m english -c book.txt.elz
+    Example: elman compress -m english book.txt; elman decompress -c book.txt.elz
     """
     for number, given in enumerate((one, two, three, four, five, six, seven, eight, nine), 1):
         level = number if given else level
@@ -123,7 +124,7 @@ def decompress(
 
     FILE.elz becomes FILE. A damaged archive, or one of another model, writes no file.
 
-    Example: elman decompress -m english book.txt.elz
+    Example: elman decompress book.txt.elz
     """
     if keep and remove:
         raise InputError("--keep and --rm exclude each other")

@@ -33,7 +33,7 @@ out = PlainConsole()
 err = PlainConsole(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, for a program to read.")]
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .safetensors file, or a run's folder.")]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .safetensors file, a run's folder, or english.")]
 Bytes = Annotated[bool, typer.Option("--bytes", help="Short for --tokens bytes.")]
 Encoding = Annotated[str | None, typer.Option(help="Of the text, as in cp1252; its mark or UTF-8 if left out.")]
 EncodingErrors = Annotated[str, typer.Option(help="What to do with what is not UTF-8: strict or replace.")]

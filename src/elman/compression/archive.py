@@ -26,7 +26,7 @@ import numpy as np
 from ..errors import CompressedError, InputError
 from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
 from .codec import as_array
-from .predictor import CONTRACT, NO_MODEL, Predictor, digest_of, explain_digest, native_of
+from .predictor import CONTRACT, Predictor, digest_of, matching, native_of
 
 MAGIC, END_MAGIC, VERSION = b"\x89ELZ", b"ELZ\x1a", 1
 HEADER = struct.Struct("<4sBBBB8s")
@@ -114,12 +114,15 @@ def compress(
 def decompress(source: BinaryIO, target: BinaryIO, model: Predictor | None = None, *, threads: int = 1) -> Totals:
     """Write the bytes that the archive `source` holds to `target`, block by block, each checked before it is written.
 
+    A model that comes with the package is found without being given.
+
     Raises:
         CompressedError: not an archive, of another model, damaged or cut short. Whole blocks before the damage may have
             been written by then.
     """
     reader = _Reader(source)
-    level, _digest = reader.header(model)
+    level, digest = reader.header()
+    model = matching("the archive", digest, model)
     totals = Totals(0, 0, 0)
     decode = _decoder(level, model)
     for (raw_size, code_size), raw in ((job[:2], raw) for job, raw in _in_order(decode, reader.blocks(), threads)):
@@ -159,7 +162,7 @@ class Archive:
         self._file = open(path, "rb")  # noqa: SIM115  (closed by `close`)
         try:
             reader = _Reader(self._file)
-            self.level, self.digest = reader.header(None, check=False)
+            self.level, self.digest = reader.header()
             self._model = model
             self.blocks = self._table()
         except BaseException:
@@ -196,7 +199,7 @@ class Archive:
         Raises:
             CompressedError: the model is another one, or a block is damaged.
         """
-        _check_model(self.digest, self._model)
+        self._model = matching("the archive", self.digest, self._model)
         end = self.raw_size if size is None else min(self.raw_size, start + max(size, 0))
         decode = _decoder(self.level, self._model)
         parts = []
@@ -250,7 +253,7 @@ class _Reader:
         self.crc = zlib.crc32(data, self.crc)
         return data
 
-    def header(self, model: Predictor | None, check: bool = True) -> tuple[int, bytes]:
+    def header(self) -> tuple[int, bytes]:
         """The level, and the digest's first 8 bytes."""
         start = _read(self.file, len(MAGIC))
         if start != MAGIC:
@@ -264,8 +267,6 @@ class _Reader:
             raise CompressedError(
                 f"the archive is of version {version} and contract {contract}; this reads {VERSION} and {CONTRACT}"
             )
-        if check:
-            _check_model(digest, model)
         return level, digest
 
     def blocks(self) -> Iterator[tuple[int, int, int, int, int, bytes]]:
@@ -287,12 +288,6 @@ class _Reader:
             raise CompressedError("the archive is damaged: its checksum differs")
         if self.file.read(1):
             raise CompressedError("there is something behind the archive's end")
-
-
-def _check_model(digest: bytes, model: Predictor | None) -> None:
-    if digest != digest_of(model)[:8]:
-        needed = NO_MODEL if digest == NO_MODEL[:8] else digest
-        raise CompressedError(explain_digest("the archive", needed, model))
 
 
 def _block_head(data: bytes) -> tuple[int, int, int, int, int]:

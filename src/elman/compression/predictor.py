@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
-from ..kernels import CELLS, _cpu  # pyright: ignore[reportAttributeAccessIssue]
+from ..errors import CompressedError, InputError
+from ..kernels import CELLS, _cpu, integer  # pyright: ignore[reportAttributeAccessIssue]
 
 if TYPE_CHECKING:
     from ..model import LanguageModel
+    from ..model.integer import IntegerNetwork
 
 CONTRACT = 1
 """Of the coder's arithmetic and of the network's (docs/arithmetic.md). Files carry it; another one is another code."""
@@ -64,14 +65,7 @@ class Predictor:
         if cell not in CELLS:
             raise InputError(f"cell is {cell!r}; expected one of {', '.join(CELLS)}")
         w_out = _floats(w_out)
-        V = len(w_out)
-        if ids_of_bytes is None and not 256 <= V <= 1024:
-            raise InputError(f"the model has {V} ids; to code bytes it needs one for each byte (train with --bytes)")
-        ids = None if ids_of_bytes is None else np.ascontiguousarray(ids_of_bytes, np.int64)
-        if ids is not None and (ids.shape != (256,) or ids.min() < -1 or ids.max() >= V):
-            raise InputError(f"ids_of_bytes must be 256 ids below {V}, or -1")
-        if first is None:
-            first = 10 if ids is None else max(int(ids[10]), unknown)
+        ids, first = _alphabet(len(w_out), ids_of_bytes, unknown, first)
         arrays: list[Any] = [tuple(None if w is None else _floats(w) for w in layer) for layer in layers]
         output = None if b_out is None else _floats(b_out)
         try:
@@ -86,15 +80,30 @@ class Predictor:
             )
         except ValueError as error:
             raise InputError(f"the weights do not fit each other: {error}") from None
-        hashed = hashlib.sha256(
-            struct.pack("<8sIIIII", b"float32", CONTRACT, CELLS[cell].code, len(arrays), unknown, first)
+        start = struct.pack("<8sIIIII", b"float32", CONTRACT, CELLS[cell].code, len(arrays), unknown, first)
+        return cls(native, _digest(start, (*(w for layer in arrays for w in layer), w_out, output, ids)))
+
+    @classmethod
+    def from_integers(
+        cls,
+        model: IntegerNetwork,
+        *,
+        ids_of_bytes: Sequence[int] | None = None,
+        unknown: int = 0,
+        first: int | None = None,
+    ) -> Predictor:
+        """An integer network, whose packed weights it shares; the rest as in `from_arrays`."""
+        network = model.network
+        ids, first = _alphabet(model.vocab_size, ids_of_bytes, unknown, first)
+        native = _cpu.integer_predictor(model._native, ids_of_bytes=ids, unknown=unknown, first=first)
+        contracts = CONTRACT, integer.CONTRACT
+        start = struct.pack(
+            "<8sIIIIII", b"int8", *contracts, CELLS[network.cell].code, model.num_layers, unknown, first
         )
-        for array in (*(w for layer in arrays for w in layer), w_out, output, ids):
-            shape = () if array is None else array.shape
-            hashed.update(struct.pack(f"<I{len(shape)}I", len(shape), *shape))
-            if array is not None:
-                hashed.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-        return cls(native, hashed.digest()[:16])
+        arrays: list[Any] = [None, None] if network.embedding is None else [*network.embedding]
+        for layer in network.layers:
+            arrays += [*layer.w_ih, *layer.w_hh, layer.bias, layer.bias_hn]
+        return cls(native, _digest(start, (*arrays, *network.output, network.output_bias, ids)))
 
     @classmethod
     def of(cls, model: LanguageModel) -> Predictor:
@@ -102,11 +111,15 @@ class Predictor:
 
         What a vocabulary of characters lacks is coded all the same, at 23 bits or so in the network's opinion.
         """
+        from ..model.integer import IntegerNetwork
+
         network, vocabulary = model.network, model.reading.vocabulary
         ids = None
         if vocabulary.kind != "bytes":
             of_symbol = {symbol: id for id, symbol in enumerate(vocabulary.symbols) if len(symbol) == 1}
             ids = [of_symbol.get(chr(byte), -1) if byte < 128 else -1 for byte in range(256)]
+        if isinstance(network, IntegerNetwork):
+            return cls.from_integers(network, ids_of_bytes=ids)
         return cls.from_arrays(network.cell.name, network.layers, network.weight, network.bias, ids_of_bytes=ids)
 
 
@@ -118,14 +131,56 @@ def digest_of(predictor: Predictor | None) -> bytes:
     return NO_MODEL if predictor is None else predictor.digest
 
 
-def explain_digest(what: str, needed: bytes, predictor: Predictor | None) -> str:
-    """Why this model does not read what another one wrote."""
-    if needed == NO_MODEL:
-        return f"{what} was made without a model; leave out the model"
-    name = needed.hex()[:8]
-    if predictor is None:
-        return f"{what} was made with the model {name}, which is missing; give it with -m"
-    return f"{what} was made with the model {name}, and this is {predictor.digest.hex()[:8]}"
+def matching(what: str, digest: bytes, given: Predictor | None) -> Predictor | None:
+    """The model with which `what` was made: the one that was given, or one that comes with the package.
+
+    Args:
+        digest: the first bytes of its digest.
+    Raises:
+        CompressedError: it is another one, or missing.
+    """
+    size = len(digest)
+    if digest == digest_of(given)[:size]:
+        return given
+    if digest == NO_MODEL[:size]:
+        raise CompressedError(f"{what} was made without a model; leave out the model")
+    name = digest.hex()[:8]
+    if given is not None:
+        raise CompressedError(f"{what} was made with the model {name}, and this is {given.digest.hex()[:8]}")
+    from ..model import load, named_models
+
+    for path in named_models().values():
+        found = Predictor.of(load(path))
+        if found.digest.startswith(digest):
+            return found
+    raise CompressedError(f"{what} was made with the model {name}, which is missing; give it with -m")
+
+
+def _alphabet(
+    vocab_size: int, ids_of_bytes: Sequence[int] | None, unknown: int, first: int | None
+) -> tuple[np.ndarray | None, int]:
+    """The ids of bytes as an array, or None, and the id that is read first."""
+    if ids_of_bytes is None:
+        if not 256 <= vocab_size <= 1024:
+            raise InputError(
+                f"the model has {vocab_size} ids; to code bytes it needs one for each byte (train with --bytes)"
+            )
+        return None, 10 if first is None else first
+    ids = np.ascontiguousarray(ids_of_bytes, np.int64)
+    if ids.shape != (256,) or ids.min() < -1 or ids.max() >= vocab_size:
+        raise InputError(f"ids_of_bytes must be 256 ids below {vocab_size}, or -1")
+    return ids, max(int(ids[10]), unknown) if first is None else first
+
+
+def _digest(start: bytes, arrays: Sequence[np.ndarray | None]) -> bytes:
+    """Of what `start` says and of these arrays, with their shapes."""
+    hashed = hashlib.sha256(start)
+    for array in arrays:
+        shape = () if array is None else array.shape
+        hashed.update(struct.pack(f"<I{len(shape)}I", len(shape), *shape))
+        if array is not None:
+            hashed.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    return hashed.digest()[:16]
 
 
 def _floats(array: np.ndarray) -> np.ndarray:

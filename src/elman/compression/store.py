@@ -27,7 +27,7 @@ from ..files import staged
 from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
 from .archive import rows_for
 from .codec import as_array
-from .predictor import CONTRACT, NO_MODEL, Predictor, digest_of, explain_digest, native_of
+from .predictor import CONTRACT, Predictor, digest_of, matching, native_of
 
 MAGIC, END_MAGIC, VERSION = b"\x89ELR", b"ELR\x1a", 1
 HEADER = struct.Struct("<4sBBBB8sIIII")  # its last field: CRC-32 of those before it
@@ -131,9 +131,7 @@ class Store(Sequence[bytes]):
             raise CompressedError(
                 f"the store is of version {version} and contract {contract}; this reads {VERSION} and {CONTRACT}"
             )
-        if digest != digest_of(self._model)[:8]:
-            needed = NO_MODEL if digest == NO_MODEL[:8] else digest
-            raise CompressedError(explain_digest("the store", needed, self._model))
+        self._model = matching("the store", digest, self._model)
         self._at = HEADER.size + past_code
         self._read_directory(size)
         file.seek(HEADER.size)

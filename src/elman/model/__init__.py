@@ -6,6 +6,7 @@ from .extend import extend
 from .file import FORMAT, load, model_path, read_header, save
 from .language import LanguageModel
 from .layers import GRU, LSTM, RNN, ModelState, make_layer, parameter_shapes
+from .named import named_models
 
 __all__ = [
     "FORMAT",
@@ -18,6 +19,7 @@ __all__ = [
     "load",
     "make_layer",
     "model_path",
+    "named_models",
     "parameter_shapes",
     "read_header",
     "save",

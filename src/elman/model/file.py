@@ -21,6 +21,7 @@ from ..files import write_atomically
 from ..text import Reading
 from .language import LanguageModel
 from .layers import make_layer, parameter_shapes
+from .named import named_models
 
 FORMAT = 1
 """Version of the header. A reader refuses a higher one."""
@@ -73,7 +74,7 @@ def write(path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarra
 
 
 def load(path: str | Path) -> LanguageModel:
-    """The model of a file, or of a run's folder, ready to generate and score.
+    """The model of a file, of a run's folder or of a name such as english, ready to generate and score.
 
     Raises:
         ModelFileError: missing, truncated, damaged, not a model of Elman's, of a newer format, or one whose weights
@@ -136,7 +137,9 @@ def _check_sizes(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> None
 
 
 def model_path(path: str | Path) -> Path:
-    """The model file at `path`, which may be a run's folder."""
+    """The model file at `path`, which may be a run's folder, or the name of a model that comes with the package."""
+    if named := named_models().get(str(path)):
+        return named
     path = Path(path)
     return path / "model.safetensors" if path.is_dir() else path
 
@@ -155,7 +158,8 @@ def read(path: str | Path, kind: str = MODEL) -> tuple[dict[str, Any], dict[str,
         path = model_path(path)
         data = path.read_bytes()
     except FileNotFoundError:
-        raise ModelFileError(f"{path}: no such file; `elman train` makes one") from None
+        known = "".join(f", and {name} is one that comes with Elman" for name in named_models())
+        raise ModelFileError(f"{path}: no such file; `elman train` makes one{known}") from None
     except (OSError, ValueError) as error:
         raise ModelFileError(f"{path}: not a .safetensors file ({getattr(error, 'strerror', None) or error})") from None
     try:

@@ -1,4 +1,4 @@
-// The coder in Python: `_cpu.FloatPredictor`, `_cpu.encode_block`, `_cpu.decode_block`, `_cpu.Messages`.
+// The coder in Python: `_cpu.Predictor`, `_cpu.encode_block`, `_cpu.decode_block`, `_cpu.Messages`.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -13,6 +13,7 @@
 #include "../pool.h"
 #include "block.h"
 #include "float_predictor.h"
+#include "integer_predictor.h"
 #include "messages.h"
 #include "range.h"
 
@@ -84,6 +85,11 @@ PyPredictor float_predictor(int cell, const std::vector<LayerArguments>& layers,
   Alphabet alphabet = alphabet_of(ids_of_bytes, V, unknown, first);
   Native native;
   return {std::make_shared<const FloatSource>(pack(model)), alphabet, V};
+}
+
+PyPredictor integer_predictor(const integer::Shared& network, MaybeIds ids_of_bytes, int64_t unknown, int64_t first) {
+  int64_t V = network.packed->network().V;
+  return {std::make_shared<const IntegerSource>(network.packed), alphabet_of(ids_of_bytes, V, unknown, first), V};
 }
 
 nb::bytes to_python(const Text& text) { return nb::bytes(reinterpret_cast<const char*>(text.data()), text.size()); }
@@ -222,6 +228,8 @@ void bind_coding(nb::module_& m) {
   nb::class_<PyPredictor>(m, "Predictor").def_prop_ro("ids", [](const PyPredictor& p) { return p.ids; });
   m.def("float_predictor", &float_predictor, nb::kw_only(), "cell"_a, "layers"_a, "w_out"_a, "b_out"_a.none(),
         "ids_of_bytes"_a.none() = nb::none(), "unknown"_a = 0, "first"_a = 10);
+  m.def("integer_predictor", &integer_predictor, "network"_a, nb::kw_only(), "ids_of_bytes"_a.none() = nb::none(),
+        "unknown"_a = 0, "first"_a = 10);
   m.def("encode_block", &py_encode_block, "bytes"_a, nb::kw_only(), "level"_a, "rows"_a, "predictor"_a.none());
   m.def("decode_block", &py_decode_block, "code"_a, "bytes"_a, nb::kw_only(), "level"_a, "rows"_a, "predictor"_a.none());
   m.def("range_encode", &range_encode, "bits"_a, "p"_a);

@@ -68,7 +68,7 @@ class Memory {
 // (None unless GRU). What is kept is a copy, for the instruction set in use then.
 using LayerArguments = std::tuple<MaybeInt8s, MaybeFloats, Int8s, Floats, MaybeInt32s, MaybeInt32s>;
 
-class IntegerNetwork {
+class IntegerNetwork : public integer::Shared {
  public:
   IntegerNetwork(int cell, const std::vector<LayerArguments>& layers, Int32s inputs, Int8s w_out, Floats scale_out,
                  Floats b_out) {
@@ -95,7 +95,7 @@ class IntegerNetwork {
       check_biases(l.bias, l.bias ? N : 0), check_biases(l.bias_hn, l.bias_hn ? H : 0);
       arrays.push_back(l);
     }
-    packed_ = std::make_unique<const integer::Packed>(integer::integer_kernels(), cell, H, V, arrays, table, output,
+    packed = std::make_shared<const integer::Packed>(integer::integer_kernels(), cell, H, V, arrays, table, output,
                                                       out_scale, out_bias);
   }
 
@@ -123,10 +123,10 @@ class IntegerNetwork {
     expect((network().cell >= GRU) == (rows.c != nullptr), "c goes with a GRU or an LSTM and with no other cell");
     return rows;
   }
-  const integer::Network& network() const { return packed_->network(); }
-  const integer::Table& table() const { return packed_->table(); }
+  const integer::Network& network() const { return packed->network(); }
+  const integer::Table& table() const { return packed->table(); }
   std::string isa() const { return table().isa; }
-  int64_t bytes() const { return packed_->bytes(); }
+  int64_t bytes() const { return packed->bytes(); }
 
  private:
   static constexpr int64_t kMost = 65536;  // terms of a sum: 127 * 127 * kMost fits an int32
@@ -148,7 +148,6 @@ class IntegerNetwork {
     }
   }
 
-  std::unique_ptr<const integer::Packed> packed_;
 };
 
 // B rows that grow: their states and logits are the caller's arrays, held for as long as this lives.
@@ -238,7 +237,8 @@ void bind_integer(nb::module_& m) {
   m.def("integer_sigmoid", &function<0>, nb::kw_only(), "x"_a, "y"_a);
   m.def("integer_tanh", &function<1>, nb::kw_only(), "x"_a, "y"_a);
   m.def("integer_nats", &nats, nb::kw_only(), "logits"_a, "targets"_a, "nats"_a);
-  nb::class_<IntegerNetwork>(m, "IntegerNetwork")
+  nb::class_<integer::Shared>(m, "SharedIntegers");
+  nb::class_<IntegerNetwork, integer::Shared>(m, "IntegerNetwork")
       .def(nb::init<int, const std::vector<LayerArguments>&, Int32s, Int8s, Floats, Floats>(), nb::kw_only(), "cell"_a,
            "layers"_a, "inputs"_a, "w_out"_a, "scale_out"_a, "b_out"_a)
       .def("run", &IntegerNetwork::run, nb::kw_only(), "ids"_a, "h"_a, "c"_a.none(), "logits"_a.none() = nb::none(),

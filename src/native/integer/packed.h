@@ -1,6 +1,7 @@
 // A network's weights in the order that an instruction set likes: a copy, made once. It knows nothing of Python.
 #pragma once
 #include <stddef.h>
+#include <memory>
 #include <vector>
 
 #include "integer.h"
@@ -41,6 +42,11 @@ class Packed {
   std::vector<std::vector<float>> floats_;
   std::vector<Layer> layers_;
   Network network_{};
+};
+
+// A network that several readers share: Python's own class of it, and the coder.
+struct Shared {
+  std::shared_ptr<const Packed> packed;
 };
 
 }  // namespace elman::integer
