@@ -92,7 +92,7 @@ def test_several_texts(tmp_path):
     assert (corpus.text, corpus.name, corpus.source) == ("One\nTwo\n", "a.txt+1", places)
     assert load_corpus([tmp_path / "a.txt"]).source == places[0]
     assert load_corpus(places, records=True).text == "one\ntwo\n"
-    assert load_corpus(places, as_bytes=True).text == b"One\n\xef\xbb\xbfTwo\n"
+    assert load_corpus(places, tokens="bytes").text == b"One\n\xef\xbb\xbfTwo\n"
     assert repr(corpus) == "Corpus('a.txt+1', 8 characters, normalisation 'none')"
     with pytest.raises(CorpusError, match=r"c\.txt: no such file"):
         load_corpus([*places, "c.txt"])
@@ -115,7 +115,7 @@ def test_a_bad_file_is_one_line(tmp_path, data, message):
         load_corpus(tmp_path / "f")
     assert "\n" not in str(caught.value)
     if data:
-        assert load_corpus(tmp_path / "f", as_bytes=True).text == data
+        assert load_corpus(tmp_path / "f", tokens="bytes").text == data
         assert "\ufffd" in str(load_corpus(tmp_path / "f", encoding_errors="replace").text)
 
 

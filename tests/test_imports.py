@@ -9,8 +9,8 @@ import elman
 
 PACKAGE = Path(elman.__file__).parent
 ROOMS = {
-    "text": ("visible", "vocabulary", "records", "fields", "reading"),
-    "corpora": ("files", "download", "named", "corpus", "mapped"),
+    "text": ("visible", "vocabulary", "subwords", "records", "fields", "reading"),
+    "corpora": ("files", "download", "named", "tokens", "corpus", "mapped"),
     "batches": ("windows", "records"),
     "kernels": ("backend", "forced", "reference", "native", "integer"),
     "model": ("initial", "layers", "language", "extend", "named", "file", "integer", "quantise"),

@@ -45,7 +45,7 @@ def test_a_file(normalisation, max_chars):
 
 
 def test_bytes_encodings_and_packed_files(folder):
-    same(load_mapped("t.txt", as_bytes=True), elman.load_corpus("t.txt", as_bytes=True))
+    same(load_mapped("t.txt", tokens="bytes"), elman.load_corpus("t.txt", tokens="bytes"))
     Path("u.txt").write_bytes(TEXT.encode("utf-16"))
     same(load_mapped("u.txt"), elman.load_corpus("u.txt"))
     Path("v.txt.gz").write_bytes(gzip.compress(b"\xef\xbb\xbf" + TEXT.encode()))
@@ -61,7 +61,7 @@ def test_a_folder():
         path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(f"{name} {TEXT}", newline="")
     same(load_mapped("many"), elman.load_corpus("many"))
-    same(load_mapped("many", as_bytes=True), elman.load_corpus("many", as_bytes=True))
+    same(load_mapped("many", tokens="bytes"), elman.load_corpus("many", tokens="bytes"))
 
 
 def test_many_characters():
@@ -77,7 +77,7 @@ def test_made_once_and_again_when_the_file_changes(monkeypatch):
     load_mapped("t.txt")
     load_mapped(os.path.abspath("t.txt"))
     assert len(made) == 1
-    load_mapped("t.txt", as_bytes=True)
+    load_mapped("t.txt", tokens="bytes")
     assert len(made) == 2
     Path("t.txt").write_text("another")
     assert len(load_mapped("t.txt")) == 7

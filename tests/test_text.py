@@ -66,7 +66,7 @@ def test_bytes_take_anything():
         ({"kind": "chars", "symbols": ["a"]}, "the first symbol"),
         ({"kind": "chars", "symbols": ["<unk>", "ab"]}, "single characters"),
         ({"kind": "chars", "symbols": ["<unk>", "a", "a"]}, "twice"),
-        ({"kind": "words", "symbols": []}, "of kind 'chars' or 'bytes'"),
+        ({"kind": "words", "symbols": []}, "of kind 'chars', 'bytes' or 'bpe'"),
         ({"kind": "bytes", "symbols": ["a"]}, "no symbols of its own"),
     ],
 )

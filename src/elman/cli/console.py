@@ -49,9 +49,9 @@ def read_text(model: LanguageModel, place: str, encoding: str | None, encoding_e
     """A text for `model` to read, not yet normalised; bytes for a model of bytes."""
     from ..corpora import load_corpus
 
-    as_bytes = model.reading.is_bytes
+    tokens = model.reading.vocabulary
     return load_corpus(
-        place, normalisation="none", as_bytes=as_bytes, encoding=encoding, encoding_errors=encoding_errors
+        place, normalisation="none", tokens=tokens, encoding=encoding, encoding_errors=encoding_errors
     ).text
 
 

@@ -53,9 +53,12 @@ def inspect(
     if html is not None and not html.parent.is_dir():
         raise InputError(f"{html}: there is no folder {html.parent}; make it first")
     chosen = None if units is None else _indices(units)
+    import numpy as np
+
     from ..inspection import kind, memorisation, quotations, records_report, write
     from ..inspection import units as look
     from ..scoring import after, score
+    from ..text import Bytes
 
     loaded = load_model(model)
     training_text, held_out = training_parts(loaded, model, corpus)
@@ -64,11 +67,16 @@ def inspect(
     found, values = look(loaded, cost, layer, chosen)
     layer = loaded.layer.num_layers - 1 if layer is None else layer
     written = write(loaded, length, temperature, seed)
-    others = {"this text": loaded.reading.vocabulary.encode(cost.data)}
+    vocabulary = loaded.reading.vocabulary
+    others = {"this text": vocabulary.encode(cost.data)}
+    if vocabulary.unit == "token":  # what is word for word the same is measured in bytes
+        spelt = lambda ids: np.frombuffer(vocabulary.decode_bytes(ids), dtype=np.uint8)  # noqa: E731
+        written, training_text, others = spelt(written), spelt(training_text), {k: spelt(v) for k, v in others.items()}
+        held_out, vocabulary = None if held_out is None else spelt(held_out), Bytes()
     report = memorisation(written, training_text, held_out, others, seed)
     of_records = None
     if loaded.reading.records:
-        of_records = records_report(written, training_text, held_out, loaded.reading.vocabulary)
+        of_records = records_report(written, training_text, held_out, vocabulary)
     if html is not None:
         from ..files import write_atomically
         from ..pages import inspection_page
@@ -76,7 +84,7 @@ def inspect(
         write_atomically(html, inspection_page(loaded, cost, file, layer, found, values, report, of_records).encode())
     facts: dict[str, Any] = {
         "file": file,
-        "characters": len(cost.surprisal),
+        "characters": cost.num_characters,
         "bits_per_char": cost.bits_per_char,
         "perplexity": cost.perplexity,
         "next": [{"token": token, "probability": p} for token, p in after(loaded, "" if cost.records else cost.data)],
@@ -84,7 +92,7 @@ def inspect(
         "activation": kind(loaded),
         "units": [vars(unit) for unit in found],
     }
-    overlaps = quotations(report, loaded.reading.vocabulary)
+    overlaps = quotations(report, vocabulary)
     if json_:
         facts |= {"records": dataclasses.asdict(of_records)} if of_records else {}
         write_json(facts | {"memorisation": _as_json(report, overlaps)})

@@ -163,9 +163,12 @@ def _write_page(
 def _summary(name: str | None, score: Score) -> dict[str, Any]:
     return {
         "file": name,
-        "characters": len(score.surprisal),
+        "characters": score.num_characters,
+        "bytes": score.num_bytes,
+        "tokens": len(score.surprisal),
         "bits": score.bits,
         "bits_per_char": score.bits_per_char,
+        "bits_per_byte": score.bits_per_byte,
         "perplexity": score.perplexity,
         "unknown": score.unknown,
         "records": score.records,
@@ -175,46 +178,49 @@ def _summary(name: str | None, score: Score) -> dict[str, Any]:
 def _summarise(model: LanguageModel, names: Sequence[str], scores: Sequence[Score], form: str) -> None:
     """A row for each file, with the baselines' bits per character, and one in all for several: its file is null."""
     from ..scoring import baselines, perplexity
+    from ..text import Bytes
 
     rows, totals = [], []
     for name, result in zip(names, scores, strict=True):
-        bits = baselines(result.data, model.reading.vocabulary.encode(result.data), model.vocab_size)
+        letters = Bytes() if isinstance(result.data, bytes) else model.reading.vocabulary
+        bits = baselines(result.data, letters.encode(result.data), len(letters))
         totals.append(bits)
-        rows.append(_summary(name, result) | {k: v / len(result.surprisal) for k, v in bits.items()})
+        rows.append(_summary(name, result) | {k: v / result.num_characters for k, v in bits.items()})
     if len(rows) > 1:
         total: dict[str, Any] = {"file": None, "records": rows[0]["records"]}
-        total |= {k: sum(row[k] for row in rows) for k in ("characters", "unknown")}
+        total |= {k: sum(row[k] for row in rows) for k in ("characters", "bytes", "tokens", "unknown")}
         total["bits"] = math.fsum(np.concatenate([s.surprisal for s in scores]))
         total["bits_per_char"] = total["bits"] / total["characters"]
-        total["perplexity"] = perplexity(total["bits_per_char"])
+        total["bits_per_byte"] = total["bits"] / total["bytes"]
+        total["perplexity"] = perplexity(total["bits"] / total["tokens"])
         total |= {k: sum(bits[k] for bits in totals) / total["characters"] for k in totals[0]}
         rows.append({k: total[k] for k in rows[0]})
     if form == "table":
-        _print_summary(rows, list(totals[0]), model.reading.vocabulary.kind)
+        _print_summary(rows, list(totals[0]), model.reading.vocabulary.unit)
     else:
         write_rows(rows, form)
 
 
-def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], kind: str) -> None:
-    unit, unknown = ("byte", False) if kind == "bytes" else ("char", any(row["unknown"] for row in rows))
+def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], unit: str) -> None:
+    """unit: what the model's tokens are."""
+    counts = ["characters", *(["tokens"] if unit == "token" else ["bytes"] if unit == "byte" else [])]
+    counts += ["unknown"] if any(row["unknown"] for row in rows) else []
     table = Table(box=None, pad_edge=False)
     table.add_column("file", overflow="fold")
-    named = ["bytes" if kind == "bytes" else "characters", *(["unknown"] if unknown else [])]
-    for name in (*named, f"bits/{unit}", "perplexity", *baselines):
+    for name in (*counts, "bits/char", "bits/byte", "perplexity", *baselines):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
             "in all" if row["file"] is None else visible(row["file"]),
-            f"{row['characters']:,}",
-            *([f"{row['unknown']:,}"] if unknown else []),
-            f"{row['bits_per_char']:.4f}",
-            f"{row['perplexity']:.4f}",
+            *(f"{row[name]:,}" for name in counts),
+            *(f"{row[name]:.4f}" for name in ("bits_per_char", "bits_per_byte", "perplexity")),
             *(f"{row[name]:.3f}" for name in baselines),
         )
     wide = out if out.is_terminal else PlainConsole(width=1000)  # a file or a pipe has no edge to fold at
     wide.print(table)
+    of = {"byte": "bits and perplexity (of a byte)", "token": "bits and perplexity (of a token)"}
     out.print(
-        f"bits/{unit} and perplexity: the model's, which learnt from its training text beforehand"
+        f"{of.get(unit, 'bits and perplexity')}: the model's, which learnt from its training text beforehand"
         f"{'; each line by itself' if rows[0]['records'] else ''}.\n"
-        f"{', '.join(baselines)}: bits/{unit} of the same text, adaptive: each starts from nothing and learns from it."
+        f"{', '.join(baselines)}: bits/char of the same text, adaptive: each starts from nothing and learns from it."
     )

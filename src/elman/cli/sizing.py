@@ -63,8 +63,10 @@ def _characters_per_second(recipe: Recipe, text: Corpus) -> float:
             part = part[: part.rfind(end) + 1] or text.text  # type: ignore[arg-type]
         quiet = recipe.replace(epochs=1, val_fraction=0.0, sample_every=0, max_chars=None)
         start = time.perf_counter()
-        run = fit(model, dataclasses.replace(text, text=part), quiet)
+        beginning = dataclasses.replace(text, text=part)
+        run = fit(model, beginning, quiet)
         seconds = time.perf_counter() - start
         if seconds > _PROBE / 2 or size >= len(text):
-            return max(1.0, run.log[-1].chars_per_second) if run.log else 1.0
+            tokens = len(beginning.ids(model.reading.vocabulary))
+            return max(1.0, run.log[-1].chars_per_second * len(part) / tokens) if run.log else 1.0
         size = int(size * min(8.0, max(1.5, _PROBE / max(seconds, 1e-3))))

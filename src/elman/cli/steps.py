@@ -97,13 +97,14 @@ class Steps:
             out.print(coloured(shown[-_SHOWN:], bits[-_SHOWN:]))
             out.print(f"{len(shown):,} characters, {float(bits.sum()):.1f} bits")
         last = text.rpartition("\n")[2] if self.model.reading.records else text
-        choices = []
+        choices, vocabulary = [], self.model.reading.vocabulary
         for number, (token, p) in enumerate(after(self.model, last, CHOICES), 1):
             cost = -math.log2(p) if p > 0 else math.inf
             row = Text(f"{number}  {_label(token):<9} {100 * p:6.2f} %  ")
             row.append(("█" if out.encoding.startswith("utf") else "#") * round(_WIDTH * p), colour(cost))
             out.print(row)
-            choices.append(token if len(token) == 1 else "")
+            ids = vocabulary.encode(token)
+            choices.append(token if len(ids) == 1 and not vocabulary.unknown(ids) else "")
         return choices
 
 

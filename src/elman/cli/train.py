@@ -31,7 +31,7 @@ def train(
         list[str] | None,
         typer.Argument(
             metavar="[CORPUS]...",
-            help="A named corpus, files, folders, a .gz, an http(s) address, or - for stdin; traveller if left out.",
+            help="A named corpus, files, .gz or .xz, folders, an http(s) address, or -: stdin; traveller if left out.",
         ),
     ] = None,
     recipe: Annotated[
@@ -109,11 +109,11 @@ def train(
         records = records or field is not None
         name = recipe or ("records" if records else "book" if {*places} <= {"traveller", *NAMED} else "modern")
         chosen = load_recipe(name).replace(**given)
-        model = None
+        model, tokens = None, chosen.tokens
         if start is not None:
             model, chosen = _started(start, chosen, settings, records)
-            records = model.reading.records
-        reading = {"as_bytes": chosen.tokens == "bytes", "encoding": encoding, "encoding_errors": encoding_errors}
+            records, tokens = model.reading.records, model.reading.vocabulary
+        reading = {"tokens": tokens, "encoding": encoding, "encoding_errors": encoding_errors}
         text = _load(places, chosen, records, field, reading)
         if recipe is None and name != "book":
             chosen = for_size(chosen, text, given)
@@ -152,7 +152,7 @@ def _started(path: Path, recipe: Recipe, settings: dict[str, Any], records: bool
     model = load_model(path)
     layer, reading = model.layer, model.reading
     fixed = {"cell": layer.cell, "hidden_size": layer.hidden_size, "num_layers": layer.num_layers}
-    fixed |= {"normalisation": reading.normalisation, "tokens": reading.vocabulary.kind}
+    fixed |= {"normalisation": reading.normalisation, "tokens": reading.vocabulary.setting}
     for name, value in changes(settings).items():
         if name in fixed and value != fixed[name]:
             raise InputError(f"{path} has {name} {fixed[name]}; leave out --{name.replace('_', '-')}, or --from")
@@ -240,15 +240,16 @@ def _report(
     every = every or max(1, settings.epochs // 10)
     (backend, why), named = serving(), f"recipe {recipe}: " if recipe else ""
     say = err if as_json else out
+    unit = model.reading.vocabulary.unit
     say.print(
-        f"{text.name}: {_size(text)}, {model.vocab_size} in the vocabulary, normalisation {text.normalisation}\n"
+        f"{text.name}: {_size(text)}, {_vocabulary(model, text)}, normalisation {text.normalisation}\n"
         f"{named}{settings.epochs:,} epoch{'' if settings.epochs == 1 else 's'}, batches of "
         f"{settings.batch_size} x {settings.seq_length}, {settings.optimizer}, lr {settings.lr:g}\n"
         f"{settings.cell} {settings.num_layers} x {settings.hidden_size}, "
         f"{sum(p.size for p in model.parameters()):,} parameters; backend {backend} ({why}){more}"
     )
     picture = CurveFile(folder, f"{text.name}, {settings.cell} {settings.hidden_size}", log)
-    with _training_bar() as (on_step, above):
+    with _training_bar(unit) as (on_step, above):
 
         def on_epoch(record: Epoch) -> None:
             picture.add(record)
@@ -256,9 +257,11 @@ def _report(
                 return
             if record.epoch % every == 0 or record.epoch in (1, settings.epochs):
                 held_out = "" if record.val_perplexity is None else f", held-out {record.val_perplexity:.3f}"
+                if unit == "token" and held_out:  # whose perplexity compares with no other vocabulary's
+                    held_out += f" ({record.val_bits_per_char:.3f} bits/char)"
                 above(
                     f"epoch {record.epoch:>4}  perplexity {record.train_perplexity:.3f}{held_out}  "
-                    f"{record.seconds:.1f} s  {record.chars_per_second:,.0f} characters/s"
+                    f"{record.seconds:.1f} s  {record.chars_per_second:,.0f} {unit}s/s"
                 )
                 if not settings.prompts and settings.sample_every:
                     above(f"  - {visible(generate(model, '', settings.sample_length, seed=settings.seed))}")
@@ -300,6 +303,15 @@ def _size(text: Corpus) -> str:
     return f"{count:,} record{'' if count == 1 else 's'}, {size}"
 
 
+def _vocabulary(model: LanguageModel, text: Corpus) -> str:
+    from ..corpora import SAMPLE
+
+    size = f"{model.vocab_size} in the vocabulary"
+    if model.reading.vocabulary.unit != "token":
+        return size
+    return f"{size} of subwords" + (f", from its first {SAMPLE:,}" if len(text) > SAMPLE else "")
+
+
 def _run_folder(output: Path | None, corpus: str, overwrite: bool) -> Path:
     """The folder to write: the one asked for, if it is free, or runs/CORPUS, runs/CORPUS-2, ..."""
     if output is not None:
@@ -338,7 +350,7 @@ def _download_bar() -> Iterator[Callable[[int, int | None, str], None]]:
 
 
 @contextmanager
-def _training_bar() -> Iterator[tuple[Callable[[Step], None] | None, Callable[[str], None]]]:
+def _training_bar(unit: str) -> Iterator[tuple[Callable[[Step], None] | None, Callable[[str], None]]]:
     """(on_step, a print that stays above the bar). Without a terminal there is no bar."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -351,7 +363,7 @@ def _training_bar() -> Iterator[tuple[Callable[[Step], None] | None, Callable[[s
     columns = (
         TextColumn("epoch {task.fields[epoch]}"),
         BarColumn(),
-        TextColumn("perplexity {task.fields[perplexity]:.3f}  {task.fields[rate]:,.0f} characters/s"),
+        TextColumn("perplexity {task.fields[perplexity]:.3f}  {task.fields[rate]:,.0f} " + f"{unit}s/s"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=out, transient=True, refresh_per_second=8) as bar:

@@ -115,6 +115,8 @@ class Predictor:
 
         network, vocabulary = model.network, model.reading.vocabulary
         ids = None
+        if vocabulary.unit == "token":
+            raise InputError("the model reads subwords; to code bytes it needs one of bytes or of characters")
         if vocabulary.kind != "bytes":
             of_symbol = {symbol: id for id, symbol in enumerate(vocabulary.symbols) if len(symbol) == 1}
             ids = [of_symbol.get(chr(byte), -1) if byte < 128 else -1 for byte in range(256)]

@@ -22,15 +22,18 @@ from ..text import (
     word_border,
 )
 from .corpus import Corpus
-from .files import Part, Progress, bounded, decode, folder_files, gunzip, read_file, read_folder
+from .files import Part, Progress, bounded, decode, folder_files, read_file, read_folder, unpack
 from .mapped import MappedCorpus, load_mapped, release
 from .named import NAMED, corpora, read_named, without_licence
+from .tokens import SAMPLE, Tokens, reads_bytes, subwords
 
 __all__ = [
     "NAMED",
+    "SAMPLE",
     "Corpus",
     "MappedCorpus",
     "Progress",
+    "Tokens",
     "corpora",
     "load_corpus",
     "load_mapped",
@@ -44,20 +47,22 @@ def load_corpus(
     max_chars: int | None = None,
     *,
     normalisation: str = "book",
-    as_bytes: bool = False,
+    tokens: Tokens = "chars",
     encoding: str | None = None,
     encoding_errors: str = "strict",
     records: bool = False,
     field: str | None = None,
     progress: Progress | None = None,
 ) -> Corpus:
-    """Text from a named corpus, a file, a .gz, a folder of text files, an http(s) address, or "-" for standard input.
+    """Text from a named corpus, a file, a .gz or .xz, a folder of files, an http(s) address, or "-" for standard input.
 
     Args:
         name_or_path: one of these, or several, whose texts are put one after another.
         max_chars: keep the first so many characters, counted after normalisation. None: all.
         normalisation: "book" (lower-case, white space collapsed) or "none" (the text as it is, line ends included).
-        as_bytes: take any file as bytes, with a vocabulary of 256; nothing is decoded or normalised.
+        tokens: what the text is cut into. "chars": the characters that it has. "bytes": take any file as bytes, with a
+            vocabulary of 256; nothing is decoded or normalised. "bpe:N": subwords, N entries with the 256 bytes,
+            trained on its first 32 Mi characters. The path of a tokenizer.json: its subwords. Or a model's vocabulary.
         encoding: of text, such as "cp1252". None: what the mark at a file's beginning says, or UTF-8.
         encoding_errors: "strict", or "replace" to read what cannot be decoded as U+FFFD.
         records: the text is records, one a line; blank lines are dropped, and `max_chars` keeps whole records only.
@@ -88,10 +93,11 @@ def load_corpus(
     shown = source if isinstance(source, str) else ", ".join(source)
     loaded = {
         "name_or_path": _place(places[0]) if one else [_place(place) for place in places],
-        "max_chars": max_chars, "normalisation": normalisation, "as_bytes": as_bytes, "encoding": encoding,
+        "max_chars": max_chars, "normalisation": normalisation, "encoding": encoding,
         "encoding_errors": encoding_errors, "records": records, "field": field,
     }  # fmt: skip
     text: str | bytes
+    as_bytes = reads_bytes(tokens)
     if as_bytes:
         if field:
             raise CorpusError("a field of JSON is text; leave out --bytes, or --field")
@@ -119,7 +125,7 @@ def load_corpus(
             raise CorpusError(f"max_chars {max_chars} is less than the first record of {shown} has; raise it")
     if not text:
         raise CorpusError(f"{shown} is empty; expected a text")
-    return Corpus(name, text, normalisation, source, records, loaded)
+    return Corpus(name, text, normalisation, source, records, loaded, subwords(tokens, [text]))
 
 
 def _place(name: str) -> str:
@@ -141,7 +147,7 @@ def size_on_disk(name_or_path: str | Path) -> int:
 
 
 def _field(text: str, field: str, source: str) -> str:
-    is_csv = source.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
+    is_csv = source.lower().removesuffix(".gz").removesuffix(".xz").endswith((".csv", ".tsv"))
     try:
         return (csv_field if is_csv else json_field)(text, field, source)
     except ValueError as error:
@@ -177,7 +183,7 @@ def _read(name: str, progress: Progress | None) -> tuple[str, str, list[Part]]:
         refuse_password(name)
         path = urllib.parse.urlsplit(name).path
         last = path.rstrip("/").rsplit("/", 1)[-1]
-        data = gunzip(download([name], progress), path)
+        data = unpack(download([name], progress), path)
         return "download" if last in ("", ".", "..") else last, name, [(name, data)]
     place = Path(name)
     try:

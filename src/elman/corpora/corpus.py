@@ -26,9 +26,13 @@ class Corpus:
     """The text is lines that stand for themselves, each with its line end; see `records`."""
     loaded: dict[str, Any] | None = dataclasses.field(default=None, compare=False, repr=False)
     """What `load_corpus` was given, so that it can be loaded again; None: it came from elsewhere."""
+    own: Vocabulary | None = None
+    """What it is cut into; None: the characters that it has, or bytes."""
 
     def vocabulary(self) -> Vocabulary:
-        """Of this text's characters; of bytes if the text is bytes."""
+        """What it is cut into."""
+        if self.own is not None:
+            return self.own
         return Vocabulary.from_text(self.text) if isinstance(self.text, str) else Vocabulary.bytes()
 
     def reading(self) -> Reading:

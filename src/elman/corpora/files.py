@@ -5,10 +5,12 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import lzma
 import os
 import stat
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from ..errors import CorpusError
 Progress = Callable[[int, int | None, str], None]
 """Called with bytes so far, bytes in all if known, and the address that is downloaded."""
 
-_MOST = 4 << 30  # bytes of a file, an answer or an unpacked .gz: more would not fit in memory as text
+_MOST = 4 << 30  # bytes of a file, an answer or an unpacked .gz or .xz: more would not fit in memory as text
 MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 Part = tuple[str, bytes]
@@ -43,14 +45,14 @@ def folder_files(path: Path) -> list[Path]:
 
 
 def read_file(path: Path) -> bytes:
-    """A file's bytes, unpacked if it is a .gz, or what a pipe holds."""
+    """A file's bytes, unpacked if it is a .gz or .xz, or what a pipe holds."""
     # A FIFO without a writer would make an ordinary open wait for ever; so it is empty.
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
         if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
             raise CorpusError(f"{path} is a device; expected a file, a folder, or - for standard input")
         if hasattr(os, "set_blocking"):
             os.set_blocking(file.fileno(), True)
-        return gunzip(bounded(file, str(path)), str(path))
+        return unpack(bounded(file, str(path)), str(path))
 
 
 def bounded(file: Any, source: str, block_size: int = 1 << 24, each: Callable[[int], None] | None = None) -> bytes:
@@ -72,14 +74,30 @@ def bounded(file: Any, source: str, block_size: int = 1 << 24, each: Callable[[i
     return b"".join(blocks)
 
 
-def gunzip(data: bytes, source: str) -> bytes:
-    """`data`, unpacked if `source` ends with .gz and it is one."""
-    if not data.startswith(b"\x1f\x8b") or not source.endswith(".gz"):
-        return data
+def unpack(data: bytes, source: str) -> bytes:
+    """`data`, unpacked if `source` ends with .gz or .xz and it is one."""
+    with unpacked(io.BytesIO(data), source, data) as file:
+        return data if file is None else bounded(file, source)
+
+
+@contextmanager
+def unpacked(file: Any, source: str, start: bytes) -> Iterator[Any]:
+    """What unpacks `file`, which begins with `start`, if `source` ends with .gz or .xz and it is one; else None.
+
+    Raises:
+        CorpusError: it is damaged, which may show when it is read.
+    """
+    if source.endswith(".gz") and start.startswith(b"\x1f\x8b"):
+        kind, reader = "gzip", gzip.GzipFile(fileobj=file)
+    elif source.endswith(".xz") and start.startswith(b"\xfd7zXZ\0"):
+        kind, reader = "xz", lzma.LZMAFile(file)  # noqa: SIM115
+    else:
+        yield None
+        return
     try:
-        return bounded(gzip.GzipFile(fileobj=io.BytesIO(data)), source)
-    except (OSError, EOFError, zlib.error) as error:
-        raise CorpusError(f"{source}: not a whole gzip file ({error})") from None
+        yield reader
+    except (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise CorpusError(f"{source}: not a whole {kind} file ({error})") from None
 
 
 def decode(data: bytes, source: str, encoding: str | None, errors: str) -> str:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import codecs
 import dataclasses
-import gzip
 import hashlib
 import itertools
 import json
 import mmap
 import os
 import secrets
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +24,11 @@ import numpy as np
 
 from ..errors import CorpusError, InputError
 from ..files import write_atomically
-from ..text import Vocabulary, normalised_parts
+from ..text import UNKNOWN, Characters, Subwords, Vocabulary, normalised_parts
 from .corpus import Corpus
-from .files import MARKS, folder_files
+from .files import MARKS, folder_files, unpacked
 from .named import cache
+from .tokens import Tokens, first, reads_bytes, subwords
 
 FORMAT = 1
 """Of the files in the cache; others are made again."""
@@ -43,22 +42,16 @@ class MappedCorpus(Corpus):
 
     mapped: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, dtype=np.uint8))
     """(N,) of the smallest unsigned type, by `own`."""
-    own: Vocabulary = dataclasses.field(default_factory=Vocabulary.bytes)
     whole: str = ""
     """SHA-256 of the text."""
-
-    def vocabulary(self) -> Vocabulary:
-        return self.own
+    size: int = 0
+    """Characters, or bytes, of the text."""
 
     def digest(self) -> str:
         return self.whole
 
     def __len__(self) -> int:
-        return len(self.mapped)
-
-    @property
-    def is_bytes(self) -> bool:
-        return self.own.kind == "bytes"
+        return self.size
 
     def first(self, max_chars: int | None) -> Corpus:
         """Itself. Raises InputError where that is not the whole: its vocabulary and digest are of the whole text."""
@@ -68,11 +61,12 @@ class MappedCorpus(Corpus):
 
     def ids(self, vocabulary: Vocabulary) -> np.ndarray:
         """By a vocabulary that has all of its own, as one that was extended does, ids are mapped once more."""
-        if vocabulary == self.own:
+        own = self.vocabulary()
+        if vocabulary == own:
             return self.mapped
-        if vocabulary.kind != self.own.kind:
-            raise InputError(f"{self.source} is {self.own.kind}, and the model reads {vocabulary.kind}")
-        table = vocabulary.encode("".join(self.own.symbols[1:]))
+        if vocabulary.kind != own.kind or not own.symbols:
+            raise InputError(f"{self.source} is {own.kind}, and the model reads other {vocabulary.kind}")
+        table = vocabulary.encode("".join(own.symbols[1:]))
         table = np.concatenate([np.zeros(1, dtype=table.dtype), table])
         key = hashlib.sha256(f"{self.whole} {json.dumps(vocabulary.to_dict())}".encode()).hexdigest()[:32]
         path = _folder() / f"{key}.ids"
@@ -88,16 +82,17 @@ def load_mapped(
     max_chars: int | None = None,
     *,
     normalisation: str = "book",
-    as_bytes: bool = False,
+    tokens: Tokens = "chars",
     encoding: str | None = None,
     encoding_errors: str = "strict",
 ) -> MappedCorpus:
-    """A file, a .gz or a folder as a MappedCorpus. Arguments as `load_corpus`, of text that is no records.
+    """A file, a .gz, an .xz or a folder as a MappedCorpus. Arguments as `load_corpus`, of text that is no records.
 
     Raises:
         CorpusError: missing, unreadable, empty, not in the encoding, or of more than 65,535 distinct characters.
     """
     place = Path(os.path.abspath(name_or_path))
+    as_bytes = reads_bytes(tokens)
     how = {
         "max_chars": max_chars, "normalisation": "none" if as_bytes else normalisation, "as_bytes": as_bytes,
         "encoding": encoding, "encoding_errors": encoding_errors,
@@ -107,18 +102,40 @@ def load_mapped(
         states = [(str(f), (s := f.stat()).st_size, s.st_mtime_ns) for f in files]
     except OSError as error:
         raise CorpusError(f"{name_or_path}: {error.strerror}") from None
-    key = hashlib.sha256(json.dumps([FORMAT, states, how]).encode()).hexdigest()[:32]
-    about, path = _folder() / f"{key}.json", _folder() / f"{key}.ids"
+    own = _subwords(tokens, files, states, how)
+    of = [] if own is None else [own.to_dict()]
+    about = _place(".json", states, how, *of)
+    path = about.with_suffix(".ids")
     known = _known(about, path)
     if known is None:
-        known = _make(files, path, **how)
+        known = _make(files, path, own, **how)
         write_atomically(about, json.dumps(known).encode())
     vocabulary = Vocabulary.from_dict(known["vocabulary"])
+    how.pop("as_bytes")
     loaded = {"name_or_path": str(place), "mapped": True, "records": False, "field": None} | how
     return MappedCorpus(
-        place.name, b"" if as_bytes else "", how["normalisation"], str(name_or_path), False, loaded,
-        mapped=_map(path, vocabulary.dtype), own=vocabulary, whole=known["digest"],
+        place.name, b"" if as_bytes else "", how["normalisation"], str(name_or_path), False, loaded, vocabulary,
+        mapped=_map(path, vocabulary.dtype), whole=known["digest"], size=known["size"],
     )  # fmt: skip
+
+
+def _place(suffix: str, *key: Any) -> Path:
+    """In the cache, of what is made from files in this way."""
+    return _folder() / (hashlib.sha256(json.dumps([FORMAT, *key]).encode()).hexdigest()[:32] + suffix)
+
+
+def _subwords(tokens: Tokens, files: list[Path], states: list[Any], how: dict[str, Any]) -> Subwords | None:
+    """As `subwords`; those that are trained from the text are kept in the cache."""
+    path = _place(".bpe", states, how, tokens) if isinstance(tokens, str) and tokens.startswith("bpe:") else None
+    if path is not None:
+        try:
+            return Subwords.from_dict(json.loads(path.read_bytes()))  # type: ignore[return-value]
+        except (OSError, ValueError):
+            pass
+    own = subwords(tokens, _parts(files, **how))
+    if path is not None and own is not None:
+        write_atomically(path, json.dumps(own.to_dict()).encode())
+    return own
 
 
 def release(ids: np.ndarray) -> None:
@@ -143,7 +160,7 @@ def _known(about: Path, path: Path) -> dict[str, Any] | None:
     try:
         known = json.loads(about.read_bytes())
         size = known["count"] * Vocabulary.from_dict(known["vocabulary"]).dtype.itemsize
-        return known if path.stat().st_size == size else None
+        return known if path.stat().st_size == size and known["size"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -170,40 +187,50 @@ class _unfinished:
             self.beside.unlink(missing_ok=True)
 
 
-def _make(
+def _parts(
     files: list[Path],
-    path: Path,
     max_chars: int | None,
     normalisation: str,
     as_bytes: bool,
     encoding: str | None,
     encoding_errors: str,
-) -> dict[str, Any]:
-    """Write the ids, and say what they are."""
-    digest, count = hashlib.sha256(), 0
+) -> Iterator[Any]:
+    """What is trained on: bytes, or characters."""
+    if as_bytes:
+        return first(_joined(files), max_chars)
+    return first(normalised_parts(_texts(files, encoding, encoding_errors), normalisation), max_chars)
+
+
+def _make(files: list[Path], path: Path, own: Subwords | None, **how: Any) -> dict[str, Any]:
+    """Write the ids, and say what they are. own: to cut the text into; None: characters, or bytes."""
+    digest, size, count = hashlib.sha256(), 0, 0
+
+    def parts() -> Iterator[Any]:
+        nonlocal size
+        for part in _parts(files, **how):
+            digest.update(part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part)
+            size += len(part)
+            yield part
+
     with _unfinished(path) as file:
-        if as_bytes:
-            for block in _first(_joined(files), max_chars):
-                digest.update(block)
-                file.write(block)
-                count += len(block)
-            vocabulary = Vocabulary.bytes()
+        if own is None and not how["as_bytes"]:
+            vocabulary, count = _make_characters(parts(), file)
         else:
-            vocabulary, count = _make_text(
-                _first(normalised_parts(_texts(files, encoding, encoding_errors), normalisation), max_chars),
-                file, digest, str(path),
-            )  # fmt: skip
-        if not count:
+            vocabulary = own or Vocabulary.bytes()
+            for ids in own.encode_parts(parts()) if own else map(vocabulary.encode, parts()):
+                file.write(ids.tobytes())
+                count += len(ids)
+        if not size:
             raise CorpusError(f"{files[0] if len(files) == 1 else files[0].parent} is empty; expected a text")
-    return {"vocabulary": vocabulary.to_dict(), "count": count, "digest": digest.hexdigest()}
+    about = {"count": count, "size": size, "digest": digest.hexdigest()}
+    return {"vocabulary": vocabulary.to_dict()} | about
 
 
-def _make_text(texts: Iterator[Any], file: Any, digest: Any, name: str) -> tuple[Vocabulary, int]:
-    """Characters in order of appearance as uint16 while they are counted; then in place by their frequency."""
+def _make_characters(texts: Iterator[Any], file: Any) -> tuple[Vocabulary, int]:
+    """In order of appearance as uint16 while they are counted; then in place by their frequency."""
     known, seen, counts = np.full(0x110000, -1, dtype=np.int32), [], np.zeros(_MOST_SYMBOLS, dtype=np.int64)
     for text in texts:
         data = text.encode("utf-32-le", "surrogatepass")
-        digest.update(text.encode("utf-8", "surrogatepass"))
         points = np.frombuffer(data, dtype="<u4")
         for point in np.unique(points[known[points] < 0]).tolist():
             known[point] = len(seen)
@@ -215,7 +242,7 @@ def _make_text(texts: Iterator[Any], file: Any, digest: Any, name: str) -> tuple
         file.write(found.tobytes())
     points, count = np.array(seen, dtype=np.int64), int(counts.sum())
     order = np.lexsort((points, -counts[: len(points)]))  # by falling frequency, ties in character order
-    vocabulary = Vocabulary("chars", ("<unk>", *map(chr, points[order])))
+    vocabulary = Characters((UNKNOWN, *map(chr, points[order])))
     table = np.zeros(len(points), dtype=vocabulary.dtype)
     table[order] = np.arange(1, len(points) + 1)
     for start in range(0, count, _BLOCK):  # what is written is never longer than what was read, so it never overtakes
@@ -225,15 +252,6 @@ def _make_text(texts: Iterator[Any], file: Any, digest: Any, name: str) -> tuple
         file.write(table[ids].tobytes())
     file.truncate(table.itemsize * count)
     return vocabulary, count
-
-
-def _first(parts: Iterator[Any], most: int | None) -> Iterator[Any]:
-    for part in parts:
-        if most is not None and len(part) >= most:
-            yield part[:most]
-            return
-        yield part
-        most = None if most is None else most - len(part)
 
 
 def _joined(files: list[Path]) -> Iterator[bytes]:
@@ -270,14 +288,11 @@ def _texts(files: list[Path], encoding: str | None, errors: str) -> Iterator[str
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    """A file's bytes, unpacked if it is a .gz."""
+    """A file's bytes, unpacked if it is a .gz or .xz."""
     try:
-        with open(path, "rb") as raw:
-            packed = str(path).endswith(".gz") and raw.peek(2)[:2] == b"\x1f\x8b"
-            file = gzip.GzipFile(fileobj=raw) if packed else raw
+        with open(path, "rb") as raw, unpacked(raw, str(path), raw.peek(6)) as packed:
+            file = raw if packed is None else packed
             while block := file.read(_BLOCK):
                 yield block
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise CorpusError(f"{path}: not a whole gzip file ({error})") from None
     except OSError as error:
         raise CorpusError(f"{path}: {error.strerror or error}") from None

@@ -72,14 +72,15 @@ class Sampling:
         among it.
 
         Raises:
-            ValueError: a character that is not in the vocabulary, or that is not ASCII where the vocabulary is bytes.
+            ValueError: a character that is no token of the vocabulary, as one that is not ASCII is none of bytes.
         """
         bias = np.zeros(len(vocabulary), dtype=np.float32)
-        if vocabulary.kind == "chars":
-            bias[0] = -np.inf
+        bias[[*vocabulary.never_written]] = -np.inf
         if self.allowed is not None:
             forbidden = np.ones(len(vocabulary), dtype=bool)
-            forbidden[[_id(vocabulary, c, "allowed") for c in self.allowed]] = False
+            for character in self.allowed:
+                _id(vocabulary, character, "allowed")
+            forbidden[vocabulary.written_with(self.allowed)] = False
             bias[forbidden] = -np.inf
         for character, value in (self.logit_bias or {}).items():
             bias[_id(vocabulary, character, "logit_bias")] += np.float32(value)

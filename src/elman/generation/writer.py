@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Sequence
 
 import numpy as np
 
-from ..text import Vocabulary
+from ..text import Decoder, Vocabulary
 
 
 class Writer:
     """ids in, text out: whole characters only, cut at the first stop string, holding back what may become one."""
 
     def __init__(self, vocabulary: Vocabulary, stops: Sequence[str]) -> None:
-        self._vocabulary, self._stops, self._held, self.ended = vocabulary, stops, "", False
-        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder, self._stops, self._held, self.ended = Decoder(vocabulary), stops, "", False
 
     def write(self, ids: np.ndarray) -> str:
         if self.ended:
             return ""
-        if self._vocabulary.kind == "bytes":
-            self._held += self._utf8.decode(self._vocabulary.decode_bytes(ids))
-        else:
-            self._held += self._vocabulary.decode(ids)
+        self._held += self._decoder.decode(ids)
         found = [at for at in map(self._held.find, self._stops) if at >= 0]
         if found:
             self.ended = True
@@ -36,7 +31,7 @@ class Writer:
 
     def close(self) -> str:
         """What was held back; half a character at the end becomes U+FFFD."""
-        return "" if self.ended else self._held + self._utf8.decode(b"", final=True)
+        return "" if self.ended else self._held + self._decoder.decode(np.zeros(0, dtype=np.int64), final=True)
 
 
 def _overlap(text: str, stop: str) -> int:

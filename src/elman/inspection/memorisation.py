@@ -215,7 +215,7 @@ def divided(
 def read_corpus(model: LanguageModel, place: str | Sequence[str], max_chars: int | None = None) -> Corpus:
     """A text, prepared as for training this model."""
     r = model.reading
-    return load_corpus(place, max_chars, normalisation=r.normalisation, as_bytes=r.is_bytes, records=r.records)
+    return load_corpus(place, max_chars, normalisation=r.normalisation, tokens=r.vocabulary, records=r.records)
 
 
 def _held_out(model: LanguageModel, ids: np.ndarray, fraction: float, seed: int) -> np.ndarray:

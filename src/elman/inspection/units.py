@@ -15,7 +15,7 @@ import numpy as np
 from .. import kernels
 from ..errors import InputError
 from ..model import LanguageModel, make_layer, parameter_shapes
-from ..scoring import Score, walk, widths
+from ..scoring import Score, walk
 from ..text import record_spans
 
 MEASURED = 50_000
@@ -63,7 +63,7 @@ def units(
             raise InputError(f"a unit must be in 0 .. {model.layer.hidden_size - 1}, got {index}")
     text = score.characters()[0]
     tokens = MEASURED if isinstance(score.data, str) else 4 * MEASURED
-    few = Score(score.data[:tokens], score.surprisal[:tokens], 0, score.records)
+    few = score.part(0, tokens)
     sample = activations(model, few, layer, None)[:MEASURED]
     labels = {name: values for name, values in features(text[: len(sample)]).items() if len(np.unique(values)) > 1}
     explained = {name: correlation_ratio(sample, values) for name, values in labels.items()}
@@ -143,10 +143,7 @@ def activations(model: LanguageModel, score: Score, layer: int, chosen: Sequence
     values = _walk_units(model, ids, starts, lengths, layer, wanted)
     if score.records:
         values = np.delete(values, np.cumsum(lengths) - lengths, axis=0)
-    ends = np.arange(len(score.data))
-    if isinstance(score.data, bytes):
-        ends = np.cumsum(widths(score.data.decode("utf-8", "surrogateescape"))) - 1
-    return values[ends]
+    return values[score.tokens_of_characters()[1]]
 
 
 def _walk_units(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import InputError
 from ..text import Reading, Vocabulary
 from .language import LanguageModel
 from .layers import make_layer
@@ -20,17 +19,13 @@ def extend(model: LanguageModel, vocabulary: Vocabulary) -> LanguageModel:
     other characters differs only by the share of probability that the new ones take.
 
     Raises:
-        InputError: one is of characters and the other of bytes.
+        InputError: one is of characters and the other of bytes, or of other subwords.
     """
     own = model.reading.vocabulary
-    if own.kind != vocabulary.kind:
-        raise InputError(f"the model reads {own.kind}, and the text is {vocabulary.kind}; they cannot be joined")
-    known = set(own.symbols)
-    new = tuple(symbol for symbol in vocabulary.symbols if symbol not in known)
-    grown = Vocabulary(own.kind, own.symbols + new)
+    grown = own.joined(vocabulary)
     arrays = {name: array.copy() for name, array in model.named_parameters().items()}
     for name, axis in _PER_TOKEN.items():
-        unknown = np.take(arrays[name], [0] * len(new), axis=axis)
+        unknown = np.take(arrays[name], [0] * (len(grown) - len(own)), axis=axis)
         arrays[name] = np.ascontiguousarray(np.concatenate([arrays[name], unknown], axis=axis))
     of_layer = {name.removeprefix("layer."): array for name, array in arrays.items() if name.startswith("layer.")}
     l = model.layer  # noqa: E741

@@ -27,7 +27,7 @@ FORMAT = 1
 """Version of the header. A reader refuses a higher one."""
 MODEL, CHECKPOINT = "elman", "elman-checkpoint"
 """The kinds of file: the key of its metadata under which the header is."""
-KNOWN: frozenset[str] = frozenset()
+KNOWN: frozenset[str] = frozenset({"bpe"})
 """What a file may say that it `needs`, beyond what every version has. A reader refuses the rest."""
 
 
@@ -62,7 +62,7 @@ def describe(model: LanguageModel) -> dict[str, Any]:
         "dropout": model.layer.dropout,
         "bias": model.layer.bias,
         **model.reading.to_dict(),
-        "needs": [],
+        "needs": list(model.reading.vocabulary.needs),
     }
 
 

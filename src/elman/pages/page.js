@@ -39,8 +39,9 @@ function named(code) {
   return (NAMES[code] ? NAMES[code] + " " : "") + "U+" + code.toString(16).toUpperCase().padStart(4, "0");
 }
 
-// A token as an alternative: a character, or a byte.
+// A token as an alternative: a character, a byte, or several of them.
 function token(id) {
+  if (data.names.length) return Array.from(data.names[id], (c) => (c === " " ? "␣" : glyph(c.codePointAt(0)).trim())).join("");
   if (data.bytes && id > 126) return "byte " + id.toString(16).toUpperCase();
   const code = data.bytes ? id : data.symbols[id];
   return code === 32 ? "space" : code === 10 ? "↵" : glyph(code).trim();
@@ -202,7 +203,7 @@ function describe(i) {
   if (i === file.start && !file.records) {
     parts.push(make("div", "note", "the first character: no context, all " + data.vocabulary + " alike"));
   } else {
-    if (data.bytes && code > 127 && code !== END) parts.push(make("div", "note", "for its first byte:"));
+    if (data.bytes && code > 127 && code !== END) parts.push(make("div", "note", data.names.length ? "for its first token:" : "for its first byte:"));
     for (let k = 0; k < data.count; k++) {
       const cost = arrays["bits" + k][i], id = arrays["token" + k][i];
       const row = make("div", "row"), meter = make("i"), share = 2 ** (-cost / 1000);

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..model import LanguageModel
-from ..scoring import Score, alternatives, widths
+from ..scoring import Score, alternatives
 from ..text import record_spans
 
 COUNT = 5
@@ -87,12 +87,14 @@ def page(
                 "array": f"layer{number}",
             }
         )
-    symbols = [] if vocabulary.kind == "bytes" else [-1, *map(ord, vocabulary.symbols[1:])]
+    symbols: list[Any] = [-1, *map(ord, vocabulary.symbols[1:])] if vocabulary.symbols else []
+    spelt = [] if vocabulary.unit != "token" else [vocabulary.name(id) for id in range(len(vocabulary))]
     data = {
         "files": files,
         "vocabulary": model.vocab_size,
-        "bytes": vocabulary.kind == "bytes",
+        "bytes": vocabulary.reads_bytes,
         "symbols": symbols,
+        "names": spelt,
         "count": min(COUNT, model.vocab_size),
         "layers": kinds,
         "arrays": {key: _packed(values) for key, values in whole.items()},
@@ -145,10 +147,7 @@ def _columns(
     """The arrays of the page for one text: an entry for each character, and one for the end."""
     text, cost = score.characters()
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    firsts = np.arange(len(codes))  # the token that each character begins with
-    if isinstance(score.data, bytes):
-        wide = widths(score.data.decode("utf-8", "surrogateescape"))
-        firsts = np.cumsum(wide) - wide
+    firsts = score.tokens_of_characters()[0]
     rows = np.append(firsts, len(score.surprisal))
     is_own = tokens[rows] == np.append(ids[firsts].astype(np.int64), -1)[:, None]
     columns = {

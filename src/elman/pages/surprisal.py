@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -49,7 +50,9 @@ def lines_page(
             begin = int(lines[file].starts[index])
             end = begin + int(lines[file].lengths[index])
             ids, tokens, bits = whole[file]
-            expected.append((ids[begin:end], tokens[begin : end + 1], bits[begin : end + 1]))
+            some = scores[file].tokens_between(begin, end)
+            after = slice(some.start, some.stop + 1)
+            expected.append((ids[some], tokens[after], bits[after]))
     of = ", ".join(dict.fromkeys(names[file] for file, _ in chosen))
     title = f"{len(chosen):,} line{'' if len(chosen) == 1 else 's'} of {of}"
     return page(model, parts, [f"{names[f]}:{i + 1}" for f, i in chosen], title=title, expected=expected)
@@ -59,9 +62,9 @@ def _part(model: LanguageModel, score: Score, lines: Lines, index: int) -> Score
     """One line as a score of its own, and as a record, which has a context, unless it begins the text."""
     begin = int(lines.starts[index])
     end = begin + int(lines.lengths[index])
-    data, vocabulary = score.data[begin:end], model.reading.vocabulary
-    unknown = vocabulary.unknown(vocabulary.encode(data)) if score.unknown else 0
-    return Score(data, score.surprisal[begin:end], unknown, score.records or begin > 0)
+    part, vocabulary = score.part(begin, end), model.reading.vocabulary
+    unknown = vocabulary.unknown(vocabulary.encode(part.data)) if score.unknown else 0
+    return dataclasses.replace(part, unknown=unknown, records=score.records or begin > 0)
 
 
 def comparison_page(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .after import after, token_name
+from .after import after
 from .baselines import baselines, ngram_bits
 from .blocks import (
     Block,
@@ -40,7 +40,6 @@ __all__ = [
     "sequence_nats",
     "text_bits",
     "text_nats",
-    "token_name",
     "walk",
     "widths",
     "words",

@@ -9,7 +9,6 @@ import numpy as np
 from .. import kernels
 from ..errors import InputError
 from ..model import LanguageModel
-from ..text import Vocabulary
 from .blocks import walk
 
 
@@ -30,15 +29,8 @@ def after(model: LanguageModel, text: str | bytes = "", count: int = 5) -> list[
     vocabulary, count = model.reading.vocabulary, min(count, model.vocab_size)
     ids = model.reading.prompt(text)
     if not len(ids):  # no context: all alike
-        return [(token_name(vocabulary, token), 1.0 / model.vocab_size) for token in range(count)]
+        return [(vocabulary.name(token), 1.0 / model.vocab_size) for token in range(count)]
     *_, last = walk(model, ids, np.array([0]), np.array([len(ids)]))
     likely = kernels.log_softmax(kernels.linear(last.hidden[-1], model.output.weight, model.output.bias))[0]
     order = np.argsort(-likely, kind="stable")[:count]  # ties: lowest id first
-    return [(token_name(vocabulary, int(t)), math.exp(likely[t])) for t in order]
-
-
-def token_name(vocabulary: Vocabulary, token: int) -> str:
-    """A token for a reader: a byte that is not ASCII as b'..'."""
-    if vocabulary.kind == "bytes":
-        return chr(token) if token < 128 else str(bytes([token]))
-    return vocabulary.symbols[token]
+    return [(vocabulary.name(int(t)), math.exp(likely[t])) for t in order]

@@ -18,6 +18,7 @@ from ..text import record_spans
 _STATE = 1 << 15  # most sequences side by side times hidden units: the state then stays in the cache
 _TOKENS = 1 << 16  # most steps times rows in a call: bounds memory, and does not change a bit of the result
 _STEPS = 4096  # most steps in a call, for a single row
+_LOGITS = 1 << 22  # most logits at once
 
 Measure = Callable[[LanguageModel, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """As `sequence_nats`."""
@@ -91,9 +92,9 @@ def sequence_entropies(model: LanguageModel, ids: np.ndarray, starts: np.ndarray
     """Where `sequence_nats` has a cost, the entropy of the distribution, in nats: what the cost was expected to be."""
     nats, offsets = np.empty(int(lengths.sum())), np.cumsum(lengths) - lengths
     for block in walk(model, ids, starts, lengths):
-        logits = kernels.linear(block.hidden[block.counted], model.output.weight, model.output.bias)
-        likely = kernels.log_softmax(logits).astype(np.float64)
-        nats[block.places(offsets)] = -(np.exp(likely) * likely).sum(-1)
+        for places, likely in _distributions(model, block, offsets):
+            exact = likely.astype(np.float64)
+            nats[places] = -(np.exp(exact) * exact).sum(-1)
     return nats
 
 
@@ -109,11 +110,18 @@ def alternatives(
     total, offsets = int(lengths.sum()), np.cumsum(lengths) - lengths
     tokens, bits = np.empty((total, count), dtype=np.int64), np.empty((total, count), dtype=np.float32)
     for block in walk(model, ids, starts, lengths):
-        logits = kernels.linear(block.hidden[block.counted], model.output.weight, model.output.bias)
-        places, likely = block.places(offsets), kernels.log_softmax(logits)
-        tokens[places] = _largest(likely, count)
-        bits[places] = np.take_along_axis(likely, tokens[places], -1) / np.float32(-math.log(2))
+        for places, likely in _distributions(model, block, offsets):
+            tokens[places] = _largest(likely, count)
+            bits[places] = np.take_along_axis(likely, tokens[places], -1) / np.float32(-math.log(2))
     return tokens, bits
+
+
+def _distributions(model: LanguageModel, block: Block, offsets: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Of the block's counted entries, some at a time: where they go, and ln of all tokens' probabilities, (n, V)."""
+    hidden, places, most = block.hidden[block.counted], block.places(offsets), max(1, _LOGITS // model.vocab_size)
+    for first in range(0, len(hidden), most):
+        logits = kernels.linear(hidden[first : first + most], model.output.weight, model.output.bias)
+        yield places[first : first + most], kernels.log_softmax(logits)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""What texts cost under a model: the surprisal of every character, in bits.
+"""What texts cost under a model: the surprisal of every token, in bits.
 
-The first character of a text has no context and costs log2 V bits, so that the total is the length that a coder would
+The first token of a text has no context and costs log2 V bits, so that the total is the length that a coder would
 emit. A record has one, the line end before it, and pays for its own line end instead.
 """
 
@@ -28,13 +28,15 @@ class Score:
     """The cost of a text under a model."""
 
     data: str | bytes
-    """What was scored, a token for each entry of `surprisal`: the text after the model's normalisation, or bytes."""
+    """What was scored: the text after the model's normalisation; as bytes, if the model's tokens are of bytes."""
     surprisal: np.ndarray
-    """float64 (T,), bits of each character (or byte)."""
+    """float64 (T,), bits of each token."""
     unknown: int
     """Characters that the model's vocabulary lacks; each was scored as <unk>."""
     records: bool = False
     """Each line was scored by itself."""
+    widths: np.ndarray | None = None
+    """int64 (T,), bytes of each token; None: each is one entry of `data`."""
 
     @property
     def text(self) -> str:
@@ -46,24 +48,72 @@ class Score:
         """The whole text's, summed without rounding on the way."""
         return math.fsum(self.surprisal)
 
+    @cached_property
+    def num_characters(self) -> int:
+        """A byte that is not UTF-8 counts as one."""
+        return len(self.data if isinstance(self.data, str) else self.data.decode("utf-8", "surrogateescape"))
+
+    @cached_property
+    def num_bytes(self) -> int:
+        """Of the text as UTF-8."""
+        return len(self.data.encode("utf-8", "surrogatepass") if isinstance(self.data, str) else self.data)
+
     @property
     def bits_per_char(self) -> float:
-        return self.bits / len(self.surprisal)
+        return self.bits / self.num_characters
+
+    @property
+    def bits_per_byte(self) -> float:
+        return self.bits / self.num_bytes
 
     @property
     def perplexity(self) -> float:
-        """2 to the bits per character, which is exp of the mean nats."""
-        return perplexity(self.bits_per_char)
+        """2 to the bits per token, which is exp of the mean nats. It compares models whose tokens are the same."""
+        return perplexity(self.bits / len(self.surprisal))
+
+    @cached_property
+    def costs(self) -> np.ndarray:
+        """float64: bits of each entry of `data`. Those of a token are spread evenly over its bytes."""
+        if self.widths is None:
+            return self.surprisal
+        return np.repeat(self.surprisal / self.widths, self.widths)
+
+    def tokens_of_characters(self) -> tuple[np.ndarray, np.ndarray]:
+        """int64 (C,) each: in which token each character begins, and in which it ends."""
+        if isinstance(self.data, str):
+            places = np.arange(len(self.data))
+            return places, places
+        wide = widths(self.data.decode("utf-8", "surrogateescape"))
+        ends = np.cumsum(wide)
+        if self.widths is None:
+            return ends - wide, ends - 1
+        token = np.repeat(np.arange(len(self.widths)), self.widths)
+        return token[ends - wide], token[ends - 1]
+
+    def tokens_between(self, begin: int, end: int) -> slice:
+        """Those of data[begin:end], whole."""
+        if self.widths is None:
+            return slice(begin, end)
+        first, last = np.searchsorted(np.concatenate(([0], np.cumsum(self.widths))), (begin, end))
+        return slice(int(first), int(last))
+
+    def part(self, begin: int, end: int) -> Score:
+        """Of the tokens in data[begin:end], unknown ones not counted."""
+        some = self.tokens_between(begin, end)
+        if self.widths is None:
+            return Score(self.data[begin:end], self.surprisal[some], 0, self.records)
+        begin, end = int(self.widths[: some.start].sum()), int(self.widths[: some.stop].sum())
+        return Score(self.data[begin:end], self.surprisal[some], 0, self.records, self.widths[some])
 
     def __repr__(self) -> str:
         what = f"{len(self.lines()):,} records, " if self.records else ""
-        size = f"{len(self.surprisal):,} {'characters' if isinstance(self.data, str) else 'bytes'}"
+        size = f"{len(self.data):,} {'characters' if isinstance(self.data, str) else 'bytes'}"
         return f"Score({what}{size}, {self.bits:,.1f} bits, {self.bits_per_char:.4f} bits/char)"
 
     def characters(self) -> tuple[str, np.ndarray]:
         """The text and float64 (C,) bits of its characters, those of a character's bytes added up."""
         if isinstance(self.data, str):
-            return self.data, self.surprisal
+            return self.data, self.costs
         text = self.data.decode("utf-8", "surrogateescape")  # a byte that is not UTF-8: one character
         return _ESCAPED.sub("\ufffd", text), self._add(widths(text))
 
@@ -80,18 +130,18 @@ class Score:
     def _bursts(self, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """float64 (N,): of each line, the most bits that `BURST` neighbours of it cost, or all of a shorter one; and
         int64 (N,), the place in the line of the last of them."""
-        place = np.arange(len(self.surprisal)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        sums = self.surprisal.copy()  # of a character and those before it in its line
+        place = np.arange(len(self.costs)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        sums = self.costs.copy()  # of a character and those before it in its line
         for back in range(1, BURST):
-            sums[back:] += np.where(place[back:] >= back, self.surprisal[:-back], 0.0)
+            sums[back:] += np.where(place[back:] >= back, self.costs[:-back], 0.0)
         starts = np.cumsum(lengths) - lengths
         most = np.maximum.reduceat(sums, starts)
         reached = np.flatnonzero(sums == np.repeat(most, lengths))
         return most, reached[np.searchsorted(reached, starts)] - starts
 
     def _add(self, lengths: np.ndarray) -> np.ndarray:
-        """float64: sums of runs of `surprisal`, added from left to right."""
-        return np.bincount(np.repeat(np.arange(len(lengths)), lengths), self.surprisal, minlength=len(lengths))
+        """float64: sums of runs of `costs`, added from left to right."""
+        return np.bincount(np.repeat(np.arange(len(lengths)), lengths), self.costs, minlength=len(lengths))
 
 
 def widths(text: str) -> np.ndarray:
@@ -101,9 +151,9 @@ def widths(text: str) -> np.ndarray:
     return np.where((points >= 0xDC80) & (points <= 0xDCFF), 1, widths)
 
 
-def perplexity(bits_per_char: float) -> float:
-    """2 to the bits per character; infinite rather than too large."""
-    return 2.0**bits_per_char if bits_per_char < 1000 else math.inf
+def perplexity(bits_per_token: float) -> float:
+    """2 to the bits per token; infinite rather than too large."""
+    return 2.0**bits_per_token if bits_per_token < 1000 else math.inf
 
 
 @overload
@@ -123,7 +173,7 @@ def score(
         records: score each line by itself, from a zero state, after a line end and with its own. None: if the model is
             one of records.
     Returns:
-        a Score: the surprisal of every character, their sum and mean, the perplexity, the lines; a list for a list.
+        a Score: the surprisal of every token, their sum and mean, the perplexity, the lines; a list for a list.
     Raises:
         ValueError: an empty text, or records of a model that knows no line end.
     Source: Shannon (1948); the length that a coder would emit.
@@ -147,4 +197,8 @@ def score_many(
         datas.append(reading.prepare(text, by_line))
         parts.append(reading.vocabulary.encode(datas[-1]))
     bits = record_bits(model, parts) if by_line else text_bits(model, parts)
-    return [Score(d, b, reading.vocabulary.unknown(i), by_line) for d, b, i in zip(datas, bits, parts, strict=True)]
+    vocabulary = reading.vocabulary
+    return [
+        Score(data, cost, vocabulary.unknown(ids), by_line, vocabulary.widths(ids))
+        for data, cost, ids in zip(datas, bits, parts, strict=True)
+    ]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..model import LanguageModel
 from .blocks import record_entropies, text_entropies
-from .score import Score, widths
+from .score import Score
 
 _WORD = re.compile(r"\S+")
 
@@ -28,7 +28,7 @@ class Word:
     bits: float
     """The cost of its characters and of the white space after it, which says that it has ended: p(word | context)."""
     entropy: float
-    """Bits: how uncertain the model was of the word's first character before it read that."""
+    """Bits: how uncertain the model was of the token with the word's first character before it read that."""
 
 
 def words(model: LanguageModel, score: Score) -> list[Word]:
@@ -36,9 +36,7 @@ def words(model: LanguageModel, score: Score) -> list[Word]:
     ids = model.reading.vocabulary.encode(score.data)
     entropies = (record_entropies if score.records else text_entropies)(model, [ids])[0]
     text, bits = score.characters()
-    if isinstance(score.data, bytes):
-        wide = widths(score.data.decode("utf-8", "surrogateescape"))
-        entropies = entropies[np.cumsum(wide) - wide]  # before a character's first byte
+    entropies = entropies[score.tokens_of_characters()[0]]
     costs = np.concatenate(([0.0], np.cumsum(bits)))
     found, line, number, begin = [], 1, 0, 0
     for match in _WORD.finditer(text):

@@ -5,22 +5,40 @@ from __future__ import annotations
 from .fields import csv_field, json_field
 from .reading import Reading
 from .records import line_end, record_lines, record_spans, without_blank_lines
+from .subwords import Subwords, check_tokens, read_tokenizer, train_subwords
 from .visible import CONTROLS, visible
-from .vocabulary import NORMALISATIONS, UNKNOWN, Vocabulary, normalise, normalised_parts, word_border
+from .vocabulary import (
+    NORMALISATIONS,
+    UNKNOWN,
+    Bytes,
+    Characters,
+    Decoder,
+    Vocabulary,
+    normalise,
+    normalised_parts,
+    word_border,
+)
 
 __all__ = [
     "CONTROLS",
     "NORMALISATIONS",
     "UNKNOWN",
+    "Bytes",
+    "Characters",
+    "Decoder",
     "Reading",
+    "Subwords",
     "Vocabulary",
+    "check_tokens",
     "csv_field",
     "json_field",
     "line_end",
     "normalise",
     "normalised_parts",
+    "read_tokenizer",
     "record_lines",
     "record_spans",
+    "train_subwords",
     "visible",
     "without_blank_lines",
     "word_border",

@@ -33,6 +33,7 @@ class Reading:
 
     @property
     def is_bytes(self) -> bool:
+        """Files are read as bytes, whatever they hold, and not as text."""
         return self.vocabulary.kind == "bytes"
 
     @cached_property
@@ -41,7 +42,7 @@ class Reading:
         return line_end(self.vocabulary)
 
     def prepare(self, text: str | bytes, records: bool | None = None) -> str | bytes:
-        """`text` as the model reads it, a token for each character; bytes if the vocabulary is of bytes.
+        """`text` as the model reads it; bytes if its tokens are of bytes.
 
         Args:
             records: as lines of records, each with its line end; None: if the model is one of records.
@@ -50,7 +51,7 @@ class Reading:
             text = record_lines(text, self.normalisation)
         elif isinstance(text, str):
             text = normalise(text, self.normalisation)
-        return text.encode("utf-8", "surrogatepass") if self.is_bytes and isinstance(text, str) else text
+        return text.encode("utf-8", "surrogatepass") if self.vocabulary.reads_bytes and isinstance(text, str) else text
 
     def prompt(self, text: str | bytes) -> np.ndarray:
         """int64 (T,): a text to continue; a model of records reads the end of the record before it first."""
@@ -61,7 +62,7 @@ class Reading:
 
     def unknown_characters(self, text: str) -> str:
         """The distinct characters of `text`, after normalisation, that the vocabulary lacks, in order."""
-        if self.is_bytes:
+        if self.vocabulary.reads_bytes:
             return ""
         known = set(self.vocabulary.symbols)
         return "".join(dict.fromkeys(c for c in normalise(text, self.normalisation) if c not in known))

@@ -1,10 +1,12 @@
-"""Text to ids and back: normalisation, and the Vocabulary of characters or bytes. Vectorised, without torch."""
+"""Text to ids and back: normalisation, and the Vocabulary, here of characters or bytes. Vectorised, without torch."""
 
 from __future__ import annotations
 
+import codecs
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -69,40 +71,51 @@ def word_border(text: str, place: int) -> int:
     return found.start() if found else len(text)
 
 
+def chunks(text: str) -> Iterator[str]:
+    """`text` in parts of `_CHUNK` characters."""
+    return (text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK))
+
+
 def _code_points(text: str) -> Iterator[np.ndarray]:
     """uint32 code points of `text`, chunk by chunk."""
-    for start in range(0, len(text), _CHUNK):
-        yield np.frombuffer(text[start : start + _CHUNK].encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    return (np.frombuffer(part.encode("utf-32-le", "surrogatepass"), dtype="<u4") for part in chunks(text))
 
 
-class Vocabulary:
-    """The tokens of a model: characters, or bytes.
+class Decoder:
+    """ids in, text out, as it comes: a token may end within a character, which is then held back."""
 
-    `chars`: id 0 is <unk>, which stands for every character that the vocabulary lacks. `bytes`: the 256 bytes, so
-    that nothing is unknown.
-    """
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary, self._utf8 = vocabulary, codecs.getincrementaldecoder("utf-8")("replace")
 
-    def __init__(self, kind: str, symbols: tuple[str, ...] = ()) -> None:
-        if kind not in ("chars", "bytes"):
-            raise InputError(f"a vocabulary is of kind 'chars' or 'bytes'; got {kind!r}")
-        if kind == "bytes" and symbols:
-            raise InputError("a vocabulary of bytes has no symbols of its own")
-        if kind == "chars":
-            if not symbols or symbols[0] != UNKNOWN:
-                raise InputError(f"the first symbol of a vocabulary of characters is {UNKNOWN!r}")
-            if any(not isinstance(s, str) or len(s) != 1 for s in symbols[1:]):
-                raise InputError("the symbols of a vocabulary of characters are single characters")
-            if len(set(symbols)) != len(symbols):
-                raise InputError("a vocabulary lists a character twice")
-        self.kind, self.symbols = kind, tuple(symbols)
-        self._dtype = np.uint8 if len(self) <= 1 << 8 else np.uint16 if len(self) <= 1 << 16 else np.uint32
-        if kind == "chars":
-            self._points = np.array([0xFFFD, *(ord(s) for s in symbols[1:])], dtype="<u4")
-            self._ids = np.zeros(int(self._points.max()) + 1 if len(symbols) > 1 else 1, dtype=self._dtype)
-            self._ids[self._points[1:]] = np.arange(1, len(symbols), dtype=self._dtype)
+    def decode(self, ids: np.ndarray, final: bool = False) -> str:
+        """What is whole by now. final: half a character becomes U+FFFD."""
+        if self._vocabulary.reads_bytes:
+            return self._utf8.decode(self._vocabulary.decode_bytes(ids), final)
+        return self._vocabulary.decode(ids)
+
+
+class Vocabulary(ABC):
+    """The tokens of a model: `Characters`, `Bytes`, or `subwords.Subwords`."""
+
+    kind: ClassVar[str]
+    """Its name in files."""
+    unit: ClassVar[str]
+    """What a token is, for a reader."""
+    reads_bytes: ClassVar[bool]
+    """Its tokens are one or more bytes each, of a text as UTF-8 or of anything; else they are characters."""
+    symbols: tuple[str, ...] = ()
+    """Of characters: what each id stands for."""
+    needs: tuple[str, ...] = ()
+    """What a reader of a model's file must know beyond the first version."""
+    never_written: tuple[int, ...] = ()
+    """Ids that no text has, and a model must not write."""
+    _kinds: ClassVar[dict[str, type[Vocabulary]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        Vocabulary._kinds[cls.kind] = cls
 
     @classmethod
-    def from_text(cls, text: str) -> Vocabulary:
+    def from_text(cls, text: str) -> Characters:
         """<unk>, then the characters of `text` by falling frequency, ties in character order."""
         counts = np.zeros(_CODE_POINTS, dtype=np.int64)
         for points in _code_points(text):
@@ -110,67 +123,79 @@ class Vocabulary:
             counts[: len(found)] += found
         points = np.flatnonzero(counts)
         order = points[np.argsort(-counts[points], kind="stable")]
-        return cls("chars", (UNKNOWN, *map(chr, order)))
+        return Characters((UNKNOWN, *map(chr, order)))
 
     @classmethod
-    def bytes(cls) -> Vocabulary:
+    def bytes(cls) -> Bytes:
         """The 256 bytes: any file, no <unk>."""
-        return cls("bytes")
+        return Bytes()
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of ids: the smallest unsigned type that has them all."""
-        return np.dtype(self._dtype)
+        return np.dtype(np.uint8 if len(self) <= 1 << 8 else np.uint16 if len(self) <= 1 << 16 else np.uint32)
 
-    def __len__(self) -> int:
-        return 256 if self.kind == "bytes" else len(self.symbols)
+    @property
+    def setting(self) -> str:
+        """As a recipe names it."""
+        return self.kind
+
+    @property
+    def identity(self) -> Any:
+        """What two of one kind must have in common to be equal."""
+        return self.symbols
+
+    @abstractmethod
+    def __len__(self) -> int: ...
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Vocabulary) and (self.kind, self.symbols) == (other.kind, other.symbols)
+        return isinstance(other, Vocabulary) and (self.kind, self.identity) == (other.kind, other.identity)
 
     def __hash__(self) -> int:
-        return hash((self.kind, self.symbols))
+        return hash((self.kind, self.identity))
 
     def __repr__(self) -> str:
         return f"Vocabulary({self.kind}, {len(self)} entries)"
 
+    @abstractmethod
     def encode(self, text: str | bytes) -> np.ndarray:
-        """ids (T,) in the smallest unsigned type. A str is taken as UTF-8 by a vocabulary of bytes.
+        """ids (T,) in the smallest unsigned type. A str is taken as UTF-8 where tokens are bytes.
 
         Raises:
             TypeError: bytes for a vocabulary of characters.
         """
-        if self.kind == "bytes":
-            data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-            return np.frombuffer(data, dtype=np.uint8)
-        if not isinstance(text, str):
-            raise TypeError("a vocabulary of characters encodes str, got bytes; decode it, or train with bytes")
-        ids = np.empty(len(text), dtype=self._dtype)
-        start = 0
-        for points in _code_points(text):
-            part = ids[start : start + len(points)]
-            np.take(self._ids, np.minimum(points, len(self._ids) - 1), out=part)
-            part[points >= len(self._ids)] = 0
-            start += len(points)
-        return ids
 
+    @abstractmethod
     def decode(self, ids: np.ndarray) -> str:
         """The text of ids (T,). <unk> becomes U+FFFD, one character; bytes that are not UTF-8 likewise."""
-        ids = np.asarray(ids)
-        if self.kind == "bytes":
-            return self.decode_bytes(ids).decode("utf-8", "replace")
-        return self._points[ids].tobytes().decode("utf-32-le", "surrogatepass")
 
     def decode_bytes(self, ids: np.ndarray) -> bytes:
-        """The bytes of ids (T,) of a vocabulary of bytes."""
-        assert self.kind == "bytes"
-        return np.asarray(ids).astype(np.uint8).tobytes()
+        """The bytes of ids (T,), where tokens are bytes."""
+        raise TypeError("a vocabulary of characters has no bytes")
 
     def unknown(self, ids: np.ndarray) -> int:
         """How many of `ids` stand for a character that the vocabulary lacks."""
-        if self.kind == "bytes":
-            return 0
-        return len(ids) - sum(int(np.count_nonzero(ids[i : i + _CHUNK])) for i in range(0, len(ids), _CHUNK))
+        return 0
+
+    def widths(self, ids: np.ndarray) -> np.ndarray | None:
+        """int64 (T,): bytes of each token; None: every token is one byte, or one character."""
+        return None
+
+    def characters(self, ids: np.ndarray) -> int:
+        """How many characters the text of `ids` has; of a vocabulary of bytes, bytes."""
+        return len(ids)
+
+    @abstractmethod
+    def name(self, id: int) -> str:
+        """A token for a reader: one that is no text as b'..'."""
+
+    def written_with(self, characters: str) -> list[int]:
+        """The tokens that consist of these characters alone, each of which is a token too."""
+        return self.encode(characters).tolist()
+
+    @abstractmethod
+    def joined(self, other: Vocabulary) -> Vocabulary:
+        """Its own tokens, and after them what `other` has more. Raises InputError if they cannot be joined."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; the inverse of `from_dict`."""
@@ -183,4 +208,96 @@ class Vocabulary:
             raise InputError("a vocabulary is an object with 'kind' and 'symbols'")
         if not all(isinstance(s, str) for s in data["symbols"]):
             raise InputError("the symbols of a vocabulary are strings")
-        return cls(str(data.get("kind")), tuple(data["symbols"]))
+        kind = Vocabulary._kinds.get(str(data.get("kind")))
+        if kind is None:
+            raise InputError(f"a vocabulary is of kind 'chars', 'bytes' or 'bpe'; got {data.get('kind')!r}")
+        return kind._from_dict(data)
+
+    @classmethod
+    def _from_dict(cls, data: dict[str, Any]) -> Vocabulary:
+        raise NotImplementedError
+
+
+class Characters(Vocabulary):
+    """Characters. Id 0 is <unk>, which stands for every character that the vocabulary lacks."""
+
+    kind, unit, reads_bytes, never_written = "chars", "character", False, (0,)
+
+    def __init__(self, symbols: tuple[str, ...]) -> None:
+        if not symbols or symbols[0] != UNKNOWN:
+            raise InputError(f"the first symbol of a vocabulary of characters is {UNKNOWN!r}")
+        if any(not isinstance(s, str) or len(s) != 1 for s in symbols[1:]):
+            raise InputError("the symbols of a vocabulary of characters are single characters")
+        if len(set(symbols)) != len(symbols):
+            raise InputError("a vocabulary lists a character twice")
+        self.symbols = tuple(symbols)
+        self._points = np.array([0xFFFD, *(ord(s) for s in symbols[1:])], dtype="<u4")
+        self._ids = np.zeros(int(self._points.max()) + 1 if len(symbols) > 1 else 1, dtype=self.dtype)
+        self._ids[self._points[1:]] = np.arange(1, len(symbols), dtype=self.dtype)
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def encode(self, text: str | bytes) -> np.ndarray:
+        if not isinstance(text, str):
+            raise TypeError("a vocabulary of characters encodes str, got bytes; decode it, or train with bytes")
+        ids = np.empty(len(text), dtype=self.dtype)
+        start = 0
+        for points in _code_points(text):
+            part = ids[start : start + len(points)]
+            np.take(self._ids, np.minimum(points, len(self._ids) - 1), out=part)
+            part[points >= len(self._ids)] = 0
+            start += len(points)
+        return ids
+
+    def decode(self, ids: np.ndarray) -> str:
+        return self._points[np.asarray(ids)].tobytes().decode("utf-32-le", "surrogatepass")
+
+    def unknown(self, ids: np.ndarray) -> int:
+        return len(ids) - sum(int(np.count_nonzero(ids[i : i + _CHUNK])) for i in range(0, len(ids), _CHUNK))
+
+    def name(self, id: int) -> str:
+        return self.symbols[id]
+
+    def joined(self, other: Vocabulary) -> Characters:
+        if not isinstance(other, Characters):
+            raise InputError(f"the model reads {self.kind}, and the text is {other.kind}; they cannot be joined")
+        known = set(self.symbols)
+        return Characters(self.symbols + tuple(symbol for symbol in other.symbols if symbol not in known))
+
+    @classmethod
+    def _from_dict(cls, data: dict[str, Any]) -> Characters:
+        return cls(tuple(data["symbols"]))
+
+
+class Bytes(Vocabulary):
+    """The 256 bytes, so that nothing is unknown."""
+
+    kind, unit, reads_bytes = "bytes", "byte", True
+
+    def __len__(self) -> int:
+        return 256
+
+    def encode(self, text: str | bytes) -> np.ndarray:
+        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        return np.frombuffer(data, dtype=np.uint8)
+
+    def decode(self, ids: np.ndarray) -> str:
+        return self.decode_bytes(ids).decode("utf-8", "replace")
+
+    def decode_bytes(self, ids: np.ndarray) -> bytes:
+        return np.asarray(ids).astype(np.uint8).tobytes()
+
+    def name(self, id: int) -> str:
+        return chr(id) if id < 128 else str(bytes([id]))
+
+    def joined(self, other: Vocabulary) -> Bytes:
+        if other != self:
+            raise InputError(f"the model reads {self.kind}, and the text is {other.kind}; they cannot be joined")
+        return self
+
+    @classmethod
+    def _from_dict(cls, data: dict[str, Any]) -> Bytes:
+        if data["symbols"]:
+            raise InputError("a vocabulary of bytes has no symbols of its own")
+        return cls()

@@ -63,7 +63,8 @@ class Checkpoint:
         """
         if self.loaded is None:
             raise InputError("this run's corpus was not loaded from a file; give it to `resume` again")
-        loaded: dict[str, Any] = dict(self.loaded)
+        loaded: dict[str, Any] = dict(self.loaded) | {"tokens": self.run.model.reading.vocabulary}
+        loaded.pop("as_bytes", None)  # of a run before there were tokens
         if place is not None:
             loaded["name_or_path"] = place
         if loaded.pop("mapped", False):
@@ -116,7 +117,7 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
     weights = {name: array for name, array in tensors.items() if not name.startswith(_EXTRA)}
     model: LanguageModel = build(path, header, weights)
     try:
-        recipe = Recipe().replace(**{"tokens": model.reading.vocabulary.kind} | header["recipe"])
+        recipe = Recipe().replace(**{"tokens": model.reading.vocabulary.setting} | header["recipe"])
         run = Run(model, recipe, header["corpus"], [from_json(line) for line in header["log"]], path=folder)
         return Checkpoint(
             run,

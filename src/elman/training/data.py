@@ -13,7 +13,7 @@ from ..corpora import release
 from ..errors import InputError
 from ..model import LanguageModel
 from ..scoring import sequence_nats, text_nats
-from ..text import record_spans
+from ..text import Vocabulary, record_spans
 from .recipe import Recipe
 
 _RELEASE = 256  # batches between the times at which memory of a mapped text is let go
@@ -40,12 +40,17 @@ class Text:
             if i % _RELEASE == 0:
                 release(self._train)
 
-    def held_out_bits(self, model: LanguageModel) -> float | None:
-        """Bits per character; None if nothing is held out."""
+    def held_out_bits(self, model: LanguageModel) -> tuple[float, float] | None:
+        """Bits per token and per character; None if nothing is held out."""
         if not len(self._val):
             return None
         bits = itertools.chain([math.log2(model.vocab_size)], (n / math.log(2) for n in text_nats(model, self._val)))
-        return math.fsum(bits) / len(self._val)
+        whole = math.fsum(bits)
+        return whole / len(self._val), whole / model.reading.vocabulary.characters(self._val)
+
+    def characters_per_token(self, vocabulary: Vocabulary) -> float:
+        """Of what is trained on."""
+        return vocabulary.characters(self._train) / len(self._train)
 
 
 class Records:
@@ -67,6 +72,14 @@ class Records:
         r = self.recipe
         return batches.record_batches(self._ids, *self._train, r.batch_size, r.seq_length, r.seed, epoch)
 
-    def held_out_bits(self, model: LanguageModel) -> float | None:
+    def held_out_bits(self, model: LanguageModel) -> tuple[float, float] | None:
         nats = sequence_nats(model, self._ids, *self._val)
-        return math.fsum(nats / math.log(2)) / len(nats) if len(nats) else None
+        if not len(nats):
+            return None
+        whole, vocabulary = math.fsum(nats / math.log(2)), model.reading.vocabulary
+        spans = zip(*self._val, strict=True)
+        size = sum(vocabulary.characters(self._ids[start + 1 : start + length + 1]) for start, length in spans)
+        return whole / len(nats), whole / size
+
+    def characters_per_token(self, vocabulary: Vocabulary) -> float:
+        return vocabulary.characters(self._ids) / len(self._ids)

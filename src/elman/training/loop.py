@@ -92,7 +92,9 @@ def fit(
     corpus = corpus.first(recipe.max_chars)
     ids = corpus.ids(model.reading.vocabulary)
     unknown = model.reading.vocabulary.unknown(ids)
-    about = {"name": corpus.name, "source": corpus.source, "characters": len(ids), "unknown": unknown}
+    about = {"name": corpus.name, "source": corpus.source, "characters": len(corpus), "unknown": unknown}
+    if len(ids) != len(corpus):
+        about["tokens"] = len(ids)
     run = Run(model, recipe, about | {"digest": corpus.digest()}, path=None if output is None else Path(output))
     training = _set_up(run, corpus, ids, corpus.loaded, device, ranks)
     training.run_all(on_step, on_epoch, save_seconds, tensorboard, resumed=False)

@@ -50,7 +50,7 @@ def measure(
             f"finite; use a lower learning rate (now {means.lr:g})"
         )
     last = epoch == recipe.epochs
-    val_bits = data.held_out_bits(model) if last or epoch % recipe.eval_every == 0 else None
+    held_out = data.held_out_bits(model) if last or epoch % recipe.eval_every == 0 else None
     samples = {}
     if recipe.sample_every and (last or epoch % recipe.sample_every == 0):
         for prompt in recipe.prompts:
@@ -59,9 +59,9 @@ def measure(
     return Epoch(
         epoch,
         math.exp(nats) if nats < 700 else math.inf,
-        nats / math.log(2),
-        None if val_bits is None else perplexity(val_bits),
-        val_bits,
+        nats / math.log(2) / data.characters_per_token(model.reading.vocabulary),
+        None if held_out is None else perplexity(held_out[0]),
+        None if held_out is None else held_out[1],
         means.norm / means.steps,
         [norm / means.steps for norm in means.layer_norms],
         round(seconds, 3),

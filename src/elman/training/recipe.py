@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..text import check_tokens
 
 
 def setting(
@@ -51,8 +52,8 @@ class Recipe:
     )
     tokens: str = setting(
         "chars",
-        "What the text is cut into: chars, or bytes, which take any file as it is: 256 ids, nothing unknown.",
-        choices=("chars", "bytes"),
+        "What the text is cut into: chars; bytes, which take any file as it is; bpe:N, subwords, N with the 256 bytes; "
+        "or those of a tokenizer.json.",
     )
     max_chars: int | None = setting(None, "Train on the first so many characters only.", at_least=1, can_be_off=True)
     val_fraction: float = setting(
@@ -165,6 +166,9 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
     if m["choices"]:
         if value not in m["choices"]:
             raise InputError(f"{name} must be one of {', '.join(m['choices'])}; got {value!r}")
+        return
+    if name == "tokens" and isinstance(value, str):
+        check_tokens(value)
         return
     if name == "prompts" or (value is None and m["can_be_off"]):
         return

@@ -13,7 +13,8 @@ from .recipe import Recipe
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of log.jsonl. Perplexity is exp of the mean nats per character over the epoch, as in the book.
+    """One line of log.jsonl. Perplexity is exp of the mean nats per token over the epoch: per character, as in the
+    book, where tokens are characters. Where they are bytes, bits are per byte.
 
     That of the held-out text is what `score` finds for it, its first character included; None: not measured.
     """

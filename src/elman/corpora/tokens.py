@@ -1,0 +1,50 @@
+"""What a corpus is cut into: the setting `tokens`, and the vocabulary that it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import CorpusError
+from ..text import Bytes, Subwords, Vocabulary, check_tokens, read_tokenizer, train_subwords
+from .files import read_file
+
+SAMPLE = 1 << 25
+"""Characters of a text, from its beginning, that subwords are trained on."""
+Tokens = str | Vocabulary
+"""chars, bytes, bpe:N, the path of a tokenizer.json; or a model's vocabulary."""
+
+
+def reads_bytes(tokens: Tokens) -> bool:
+    """Whether files are read as bytes, whatever they hold."""
+    return isinstance(tokens, Bytes) or tokens == "bytes"
+
+
+def subwords(tokens: Tokens, parts: Iterable[str | bytes]) -> Subwords | None:
+    """The subwords that are asked for, if they are to be trained from a text in parts; None: characters or bytes.
+
+    Raises:
+        InputError: `tokens` is nothing of the kind, or such a file cannot be read.
+    """
+    if isinstance(tokens, Vocabulary):
+        return tokens if isinstance(tokens, Subwords) else None
+    size = check_tokens(tokens)
+    if size is not None:
+        return train_subwords(first(parts, SAMPLE), size)
+    if tokens in ("chars", "bytes"):
+        return None
+    try:
+        return read_tokenizer(read_file(Path(tokens)), tokens)
+    except OSError as error:
+        raise CorpusError(f"{tokens}: {error.strerror or error}") from None
+
+
+def first(parts: Iterable[Any], most: int | None) -> Iterator[Any]:
+    """The first characters, or bytes, of a text in parts."""
+    for part in parts:
+        if most is not None and len(part) >= most:
+            yield part[:most]
+            return
+        yield part
+        most = None if most is None else most - len(part)

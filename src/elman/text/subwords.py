@@ -1,0 +1,302 @@
+"""Subwords: a byte-level BPE. Ids 0 .. 255 are the bytes, and each merge of two ids makes the next one.
+
+So every text has ids, and they give back its bytes. Words, within which merges are made, are cut by a rule that is
+written here in full: it needs no tables of Unicode, whose versions differ from one Python to the next. To use such a
+vocabulary takes no library; to train one, `tokenizers`.
+
+Source: Sennrich et al. (2016); Radford et al. (2019) for bytes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain, pairwise
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .vocabulary import Vocabulary, chunks
+
+MOST = 1 << 16
+"""Entries of a vocabulary of subwords: ids fit into two bytes."""
+_OTHER = (
+    "\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f!-/:-@\\[-`{-\xbf\xd7\xf7\u2000-\u2bff"
+    "\u3000-\u303f\uff00-\uff0f\U0001f000-\U0001faff"
+)
+_LETTER = f"[^{_OTHER}0-9 \\t\\r\\n]"
+_WORD = re.compile(
+    f"\n| ?{_LETTER}{{1,24}}(?:['\u2019]{_LETTER}{{1,24}}){{0,2}}| ?[0-9]{{1,8}}| ?[{_OTHER}]{{1,24}}"
+    "|[ \\t\\r]{1,24}(?![^ \\t\\r\\n])|[ \\t\\r]"
+)
+"""A line end; letters, digits or signs, with the space before them; or blanks, of which a word takes the last. Letters
+are all characters that are nothing else, apostrophes within words among them."""
+_LONGEST = 1024  # bytes of a token: far more than a word, and few enough that a file cannot ask for gigabytes
+_LOOK = 128  # characters: more than a word and what is looked at after it; words this far from an end are whole
+_AT_ONCE = 1 << 12  # words in what the library reads, of which it holds a few hundred
+_CACHED = 1 << 18  # words whose ids are remembered
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Subwords(Vocabulary):
+    """The tokens of a byte-level BPE.
+
+    Args:
+        merges: pairs of ids, in the order in which they are applied. Merge k makes id 256 + k, unless its bytes have an
+            id already.
+    Raises:
+        InputError: a pair that names an id which no earlier merge makes, or too many.
+    """
+
+    kind, unit, reads_bytes, needs = "bpe", "token", True, ("bpe",)
+
+    def __init__(self, merges: Iterable[tuple[int, int]]) -> None:
+        self.merges = tuple((int(a), int(b)) for a, b in merges)
+        self._tokens = [bytes([byte]) for byte in range(256)]
+        ids = {token: id for id, token in enumerate(self._tokens)}
+        self._made: dict[tuple[int, int], tuple[int, int]] = {}  # pair -> (rank, id)
+        for rank, (a, b) in enumerate(self.merges):
+            if not (0 <= a < len(self._tokens) and 0 <= b < len(self._tokens)):
+                raise InputError(
+                    f"merge {rank} of the subwords is of {a} and {b}; there are {len(self._tokens)} ids yet"
+                )
+            token = self._tokens[a] + self._tokens[b]
+            if len(token) > _LONGEST:
+                raise InputError(
+                    f"merge {rank} of the subwords makes {len(token):,} bytes; expected at most {_LONGEST}"
+                )
+            id = ids.setdefault(token, len(self._tokens))
+            if id == len(self._tokens):
+                self._tokens.append(token)
+            self._made.setdefault((a, b), (rank, id))
+        if len(self._tokens) > MOST:
+            raise InputError(f"{len(self._tokens):,} subwords; expected at most {MOST:,}")
+        self._lengths = np.array([len(token) for token in self._tokens], dtype=np.int64)
+        heads = [sum(byte & 0xC0 != 0x80 for byte in token) for token in self._tokens]
+        self._heads = np.array(heads, dtype=np.int64)
+        # no text has these: a line end is a word
+        self.never_written = tuple(id for id, token in enumerate(self._tokens) if b"\n" in token and len(token) > 1)
+        self._words = _Words(self._made)
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    @property
+    def setting(self) -> str:
+        return f"{self.kind}:{len(self)}"
+
+    @property
+    def identity(self) -> Any:
+        return self.merges
+
+    def encode(self, text: str | bytes) -> np.ndarray:
+        parts = list(self.encode_parts(chunks(text) if isinstance(text, str) else [text]))
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=self.dtype)
+
+    def encode_parts(self, parts: Iterable[str | bytes]) -> Iterator[np.ndarray]:
+        """The ids of a text that comes in parts, wherever it is cut; in parts."""
+        for words in word_lists(parts):
+            ids = chain.from_iterable(map(self._words.__getitem__, words))
+            yield np.fromiter(ids, dtype=self.dtype)
+            if len(self._words) > _CACHED:
+                self._words.clear()
+
+    def decode(self, ids: np.ndarray) -> str:
+        return self.decode_bytes(ids).decode("utf-8", "replace")
+
+    def decode_bytes(self, ids: np.ndarray) -> bytes:
+        return b"".join(map(self._tokens.__getitem__, np.asarray(ids).tolist()))
+
+    def widths(self, ids: np.ndarray) -> np.ndarray:
+        return self._lengths[ids]
+
+    def characters(self, ids: np.ndarray) -> int:
+        """In the text of `ids`; of what is not UTF-8, bytes that could begin one."""
+        return sum(int(self._heads[ids[i : i + _AT_ONCE]].sum()) for i in range(0, len(ids), _AT_ONCE))
+
+    def name(self, id: int) -> str:
+        token = self._tokens[id]
+        try:
+            return token.decode()
+        except UnicodeDecodeError:
+            return str(token)
+
+    def written_with(self, characters: str) -> list[int]:
+        allowed = set(characters)
+        return [id for id, token in enumerate(self._tokens) if set(token.decode("utf-8", "replace")) <= allowed]
+
+    def joined(self, other: Vocabulary) -> Vocabulary:
+        if other != self:
+            raise InputError(
+                f"the model has subwords of its own, {len(self):,}, and the text was cut into others; use the model's"
+            )
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, "symbols": [], "merges": [id for pair in self.merges for id in pair]}
+
+    @classmethod
+    def _from_dict(cls, data: dict[str, Any]) -> Subwords:
+        flat = data.get("merges")
+        if not isinstance(flat, list) or len(flat) % 2 or not all(type(id) is int for id in flat):
+            raise InputError("the merges of a vocabulary of subwords are pairs of ids")
+        return cls(zip(flat[::2], flat[1::2], strict=True))
+
+
+class _Words(dict[str, tuple[int, ...]]):
+    """Word -> its ids, found when it is first asked for."""
+
+    def __init__(self, made: dict[tuple[int, int], tuple[int, int]]) -> None:
+        self._made = made
+
+    def __missing__(self, word: str) -> tuple[int, ...]:
+        ids = list(word.encode("utf-8", "surrogateescape"))
+        never = (len(self._made), 0)
+        while len(ids) > 1:
+            ranked = [self._made.get(pair, never) for pair in pairwise(ids)]
+            best = min(ranked)
+            if best is never:
+                break
+            at = ranked.index(best)  # of equal ones the first
+            ids[at : at + 2] = [best[1]]
+        self[word] = tuple(ids)
+        return self[word]
+
+
+def word_lists(parts: Iterable[str | bytes]) -> Iterator[list[str]]:
+    """The words of a text that comes in parts, wherever it is cut; a byte that is not UTF-8 by "surrogateescape"."""
+    rest, decoder = "", codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    for part in chain(parts, [b""]):
+        last = part == b""
+        if isinstance(part, str):
+            if _SURROGATE.search(part):
+                part = part.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
+        else:
+            part = decoder.decode(part, last)
+        words, held = _WORD.findall(rest + part), 0
+        whole = len(words)
+        while whole and held < _LOOK and not last:
+            whole -= 1
+            held += len(words[whole])
+        rest = "".join(words[whole:])
+        if whole:
+            yield words[:whole]
+
+
+def train_subwords(texts: Iterable[str | bytes], size: int) -> Subwords:
+    """The BPE of at most `size` entries whose merges are, one after another, the commonest pair within words of the
+    texts; ties: lowest ids first.
+
+    Raises:
+        InputError: `tokenizers` is not installed.
+    """
+    try:
+        from tokenizers import Regex, Tokenizer
+        from tokenizers.models import BPE
+        from tokenizers.pre_tokenizers import Split
+        from tokenizers.trainers import BpeTrainer
+    except ModuleNotFoundError:
+        raise InputError("to train subwords takes the library tokenizers; pip install 'elman[bpe]'") from None
+    # The library's characters are our bytes, and its words are ours: lines, for no word but the line end has one.
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = Split(Regex("\n"), "removed")  # type: ignore[assignment]
+    lines = (
+        "\n".join(words[i : i + _AT_ONCE]).encode("utf-8", "surrogateescape").decode("latin-1")
+        for words in word_lists(texts)
+        for i in range(0, len(words), _AT_ONCE)
+    )
+    trainer = BpeTrainer(vocab_size=size, initial_alphabet=[chr(byte) for byte in range(256)], show_progress=False)  # type: ignore[call-arg]
+    with _one_thread():
+        tokenizer.train_from_iterator(lines, trainer)
+    merges = [tuple(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]]
+    return _from_pairs([(a.encode("latin-1"), b.encode("latin-1")) for a, b in merges])
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The library's own threads would outlive the call, and it warns when a process that has them forks."""
+    name = "TOKENIZERS_PARALLELISM"
+    before = os.environ.get(name)
+    os.environ[name] = "false"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def check_tokens(tokens: str) -> int | None:
+    """N of "bpe:N"; None for "chars", "bytes" and the path of a .json. Raises InputError for anything else."""
+    if tokens in ("chars", "bytes") or tokens.endswith(".json"):
+        return None
+    if tokens.startswith("bpe:") and tokens[4:].isascii() and tokens[4:].isdigit() and len(tokens) < 12:
+        size = int(tokens[4:])
+        if not 256 < size <= MOST:
+            raise InputError(f"tokens {tokens}: subwords have 257 to {MOST:,} entries, the 256 bytes among them")
+        return size
+    raise InputError(f"tokens must be chars, bytes, bpe:N or the path of a tokenizer.json; got {tokens!r}")
+
+
+def _from_pairs(pairs: Iterable[tuple[bytes, bytes]]) -> Subwords:
+    ids = {bytes([byte]): byte for byte in range(256)}
+    merges = []
+    for a, b in pairs:
+        if a not in ids or b not in ids:
+            raise InputError(f"its merge of {a!r} and {b!r} is of tokens that no earlier one makes")
+        merges.append((ids[a], ids[b]))
+        ids.setdefault(a + b, len(ids))
+    return Subwords(merges)
+
+
+def read_tokenizer(data: bytes, source: str) -> Subwords:
+    """The merges of a `tokenizer.json` of a byte-level BPE. Where words end is said here and not there, and added
+    tokens are left out.
+
+    Raises:
+        InputError: it is none, or one that loses or changes text.
+    """
+    try:
+        whole = json.loads(data)
+        model = whole["model"]
+        kind, vocabulary, merges = model.get("type", "BPE"), model["vocab"], model.get("merges")
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{source}: not a tokenizer.json: expected an object with a model and its vocabulary"
+        ) from None
+    letters = _letters_of_bytes()
+    reason = None
+    if kind != "BPE" or not isinstance(merges, list) or not isinstance(vocabulary, dict):
+        reason = f"its model is {kind!r}"
+    elif whole.get("normalizer"):
+        reason = "it normalises text, which would be lost"
+    elif any(model.get(name) for name in ("byte_fallback", "continuing_subword_prefix", "end_of_word_suffix")):
+        reason = "it marks its tokens, or falls back on bytes"
+    elif not set(letters) <= set(vocabulary):
+        reason = "it has no token for every byte"
+    if reason:
+        raise InputError(f"{source}: expected a byte-level BPE, which loses no text; {reason}")
+    try:
+        pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in merges]
+        return _from_pairs([(_bytes(a, letters), _bytes(b, letters)) for a, b in pairs])
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{source}: its merges are not pairs of byte-level tokens") from None
+
+
+def _bytes(token: str, letters: dict[str, int]) -> bytes:
+    return bytes(letters[letter] for letter in token)
+
+
+def _letters_of_bytes() -> dict[str, int]:
+    """The character that stands for each byte in such a file: itself if it can be seen, or one of U+0100 and on."""
+    seen = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    rest = [byte for byte in range(256) if byte not in seen]
+    return {chr(byte): byte for byte in seen} | {chr(0x100 + place): byte for place, byte in enumerate(rest)}
