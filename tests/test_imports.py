@@ -15,7 +15,7 @@ ROOMS = {
     "kernels": ("backend", "forced", "reference", "native", "integer"),
     "model": ("initial", "layers", "language", "extend", "named", "file", "integer", "quantise"),
     "generation": ("sampling", "choose", "loop", "writer", "text", "beam", "new"),
-    "scoring": ("lines", "blocks", "score", "after", "words", "compare", "baselines"),
+    "scoring": ("lines", "blocks", "ngrams", "adaptive", "score", "after", "words", "compare", "baselines"),
     "compression": ("predictor", "codec", "archive", "store"),
     "inspection": ("units", "matching", "memorisation", "nearest"),
     "training": (

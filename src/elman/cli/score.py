@@ -46,6 +46,9 @@ def score(
     ] = None,
     encoding: Encoding = None,
     encoding_errors: EncodingErrors = "strict",
+    adaptive: Annotated[
+        bool, typer.Option("--adaptive", help="Learn from each text while scoring it, as a compressor does; slow.")
+    ] = False,
     json_: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
     html: Annotated[
@@ -93,6 +96,8 @@ def score(
         raise InputError("--mask folds lines; give it with --lines, --top or --above")
     if against and (words or chars or above is not None):
         raise InputError("--against compares texts and lines; leave out --words, --chars and --above")
+    if adaptive and (by_line or words or against):
+        raise InputError("--adaptive scores whole texts; leave out --lines, --top, --above, --words and --against")
     if json_ and csv:
         raise InputError("give --json or --csv, not both")
     if top is not None and top < 1:
@@ -106,11 +111,11 @@ def score(
         from .watch import watch
 
         raise typer.Exit(int(watch(loaded, above, form, encoding, encoding_errors)))
-    from ..scoring import score_many
+    from ..scoring import ADAPTIVE, score_many
 
     texts = [read_text(loaded, name, encoding, encoding_errors) for name in names]
     with err.status(f"reading {sum(map(len, texts)):,} characters") if err.is_terminal else nullcontext():
-        scores = score_many(loaded, texts, records=records, names=names)
+        scores = score_many(loaded, texts, records=records, names=names, adaptive=adaptive)
         compared = compare_all(against or [], names, scores, texts, (encoding, encoding_errors))
     by_file = [s.lines() for s in scores] if by_line else []
     ratios = next(iter(compared.values()), None)
@@ -125,6 +130,8 @@ def score(
     elif words:
         list_words(loaded, names, scores, form)
     elif chars:
+        if adaptive:
+            err.print(f"elman: {ADAPTIVE}")
         list_characters(names, scores, form, [_summary(*pair) for pair in zip(names, scores, strict=True)])
     elif compared:
         summarise(str(model), names, scores, compared, form)
@@ -172,6 +179,7 @@ def _summary(name: str | None, score: Score) -> dict[str, Any]:
         "perplexity": score.perplexity,
         "unknown": score.unknown,
         "records": score.records,
+        "adaptive": score.adaptive,
     }
 
 
@@ -187,7 +195,7 @@ def _summarise(model: LanguageModel, names: Sequence[str], scores: Sequence[Scor
         totals.append(bits)
         rows.append(_summary(name, result) | {k: v / result.num_characters for k, v in bits.items()})
     if len(rows) > 1:
-        total: dict[str, Any] = {"file": None, "records": rows[0]["records"]}
+        total: dict[str, Any] = {"file": None} | {k: rows[0][k] for k in ("records", "adaptive")}
         total |= {k: sum(row[k] for row in rows) for k in ("characters", "bytes", "tokens", "unknown")}
         total["bits"] = math.fsum(np.concatenate([s.surprisal for s in scores]))
         total["bits_per_char"] = total["bits"] / total["characters"]
@@ -203,6 +211,8 @@ def _summarise(model: LanguageModel, names: Sequence[str], scores: Sequence[Scor
 
 def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], unit: str) -> None:
     """unit: what the model's tokens are."""
+    from ..scoring import ADAPTIVE
+
     counts = ["characters", *(["tokens"] if unit == "token" else ["bytes"] if unit == "byte" else [])]
     counts += ["unknown"] if any(row["unknown"] for row in rows) else []
     table = Table(box=None, pad_edge=False)
@@ -219,8 +229,10 @@ def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], unit: s
     wide = out if out.is_terminal else PlainConsole(width=1000)  # a file or a pipe has no edge to fold at
     wide.print(table)
     of = {"byte": "bits and perplexity (of a byte)", "token": "bits and perplexity (of a token)"}
+    beforehand = "which learnt from its training text beforehand"
+    how = f"{ADAPTIVE}, from each by itself" if rows[0]["adaptive"] else beforehand
     out.print(
-        f"{of.get(unit, 'bits and perplexity')}: the model's, which learnt from its training text beforehand"
+        f"{of.get(unit, 'bits and perplexity')}: the model's, {how}"
         f"{'; each line by itself' if rows[0]['records'] else ''}.\n"
         f"{', '.join(baselines)}: bits/char of the same text, adaptive: each starts from nothing and learns from it."
     )

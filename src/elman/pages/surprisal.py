@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..model import LanguageModel
-from ..scoring import Comparison, Lines, Score
+from ..scoring import ADAPTIVE, Comparison, Lines, Score
 from .page import Layer, expectations, page
 
 _MOST = 8.0  # bits of difference that have the deepest colour: more is rare, and would leave the rest pale
@@ -27,7 +27,10 @@ def surprisal_page(model: LanguageModel, scores: Sequence[Score], names: Sequenc
         ValueError: no scores, or not a name for each.
     """
     title = names[0] if len(names) == 1 else f"{len(names)} texts"
-    return page(model, scores, names, title=f"Surprisal: {title}")
+    if not any(score.adaptive for score in scores):
+        return page(model, scores, names, title=f"Surprisal: {title}")
+    note = f"<p>Costs are {ADAPTIVE}. The alternatives are those of the model as it was trained.</p>"
+    return page(model, scores, names, title=f"Surprisal, adaptive: {title}", sections=note)
 
 
 def lines_page(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .adaptive import ADAPTIVE, adaptive_nats
 from .after import after
 from .baselines import baselines, ngram_bits
 from .blocks import (
@@ -20,12 +21,14 @@ from .score import Score, perplexity, score, score_many, widths
 from .words import Word, words
 
 __all__ = [
+    "ADAPTIVE",
     "BURST",
     "Block",
     "Comparison",
     "Lines",
     "Score",
     "Word",
+    "adaptive_nats",
     "after",
     "alternatives",
     "baselines",

@@ -24,9 +24,9 @@ Measure = Callable[[LanguageModel, np.ndarray, np.ndarray, np.ndarray], np.ndarr
 """As `sequence_nats`."""
 
 
-def text_bits(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+def text_bits(model: LanguageModel, parts: Sequence[np.ndarray], measure: Measure | None = None) -> list[np.ndarray]:
     """float64 (T,) for each of the texts' ids (T,): bits of every token, the first log2 V, one carried state each."""
-    return _of_texts(model, parts, sequence_nats)
+    return _of_texts(model, parts, measure or sequence_nats)
 
 
 def text_entropies(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -53,9 +53,9 @@ def text_nats(model: LanguageModel, ids: np.ndarray) -> Iterator[float]:
         yield from part[:, 0].astype(np.float64).tolist()
 
 
-def record_bits(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+def record_bits(model: LanguageModel, parts: Sequence[np.ndarray], measure: Measure | None = None) -> list[np.ndarray]:
     """float64 (T,) for each of the texts' ids (T,), which end with a line end: each record from a zero state."""
-    return _of_records(model, parts, sequence_nats)
+    return _of_records(model, parts, measure or sequence_nats)
 
 
 def record_entropies(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import overload
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..model import LanguageModel
+from .adaptive import adaptive_nats
 from .blocks import record_bits, text_bits
 from .lines import BURST, Lines, token_array
 
@@ -37,6 +38,8 @@ class Score:
     """Each line was scored by itself."""
     widths: np.ndarray | None = None
     """int64 (T,), bytes of each token; None: each is one entry of `data`."""
+    adaptive: bool = False
+    """The model learned from the text that it scored, as a compressor does: see `ADAPTIVE`."""
 
     @property
     def text(self) -> str:
@@ -100,15 +103,16 @@ class Score:
     def part(self, begin: int, end: int) -> Score:
         """Of the tokens in data[begin:end], unknown ones not counted."""
         some = self.tokens_between(begin, end)
-        if self.widths is None:
-            return Score(self.data[begin:end], self.surprisal[some], 0, self.records)
-        begin, end = int(self.widths[: some.start].sum()), int(self.widths[: some.stop].sum())
-        return Score(self.data[begin:end], self.surprisal[some], 0, self.records, self.widths[some])
+        if self.widths is not None:
+            begin, end = int(self.widths[: some.start].sum()), int(self.widths[: some.stop].sum())
+        widths = None if self.widths is None else self.widths[some]
+        return replace(self, data=self.data[begin:end], surprisal=self.surprisal[some], unknown=0, widths=widths)
 
     def __repr__(self) -> str:
         what = f"{len(self.lines()):,} records, " if self.records else ""
         size = f"{len(self.data):,} {'characters' if isinstance(self.data, str) else 'bytes'}"
-        return f"Score({what}{size}, {self.bits:,.1f} bits, {self.bits_per_char:.4f} bits/char)"
+        how = ", adaptive" if self.adaptive else ""
+        return f"Score({what}{size}, {self.bits:,.1f} bits, {self.bits_per_char:.4f} bits/char{how})"
 
     def characters(self) -> tuple[str, np.ndarray]:
         """The text and float64 (C,) bits of its characters, those of a character's bytes added up."""
@@ -157,13 +161,17 @@ def perplexity(bits_per_token: float) -> float:
 
 
 @overload
-def score(model: LanguageModel, text: str | bytes, *, records: bool | None = None) -> Score: ...
+def score(model: LanguageModel, text: str | bytes, *, records: bool | None = None, adaptive: bool = False) -> Score: ...
 @overload
 def score(
-    model: LanguageModel, text: Sequence[str] | Sequence[bytes], *, records: bool | None = None
+    model: LanguageModel, text: Sequence[str] | Sequence[bytes], *, records: bool | None = None, adaptive: bool = False
 ) -> list[Score]: ...
 def score(
-    model: LanguageModel, text: str | bytes | Sequence[str] | Sequence[bytes], *, records: bool | None = None
+    model: LanguageModel,
+    text: str | bytes | Sequence[str] | Sequence[bytes],
+    *,
+    records: bool | None = None,
+    adaptive: bool = False,
 ) -> Score | list[Score]:
     """Cost of `text` under `model`, in bits.
 
@@ -172,6 +180,8 @@ def score(
             side, each by itself, which is much faster than one after another.
         records: score each line by itself, from a zero state, after a line end and with its own. None: if the model is
             one of records.
+        adaptive: learn from each text while it is scored, from no token before that is scored; n-grams are mixed in.
+            `model` stays as it is. Far slower, and not comparable with other scores: it is what a compressor does.
     Returns:
         a Score: the surprisal of every token, their sum and mean, the perplexity, the lines; a list for a list.
     Raises:
@@ -179,12 +189,17 @@ def score(
     Source: Shannon (1948); the length that a coder would emit.
     """
     if isinstance(text, (str, bytes)):
-        return score_many(model, [text], records=records)[0]
-    return score_many(model, text, records=records)
+        return score_many(model, [text], records=records, adaptive=adaptive)[0]
+    return score_many(model, text, records=records, adaptive=adaptive)
 
 
 def score_many(
-    model: LanguageModel, texts: Sequence[str | bytes], *, records: bool | None = None, names: Sequence[str] = ()
+    model: LanguageModel,
+    texts: Sequence[str | bytes],
+    *,
+    records: bool | None = None,
+    names: Sequence[str] = (),
+    adaptive: bool = False,
 ) -> list[Score]:
     """`score` of each text, all read side by side. `names` are for messages."""
     reading = model.reading
@@ -196,9 +211,9 @@ def score_many(
             raise InputError(f"{where}nothing to score: the text is empty")
         datas.append(reading.prepare(text, by_line))
         parts.append(reading.vocabulary.encode(datas[-1]))
-    bits = record_bits(model, parts) if by_line else text_bits(model, parts)
-    vocabulary = reading.vocabulary
+    measure, vocabulary = record_bits if by_line else text_bits, reading.vocabulary
+    one_by_one = (measure(model, [part], adaptive_nats)[0] for part in parts)
     return [
-        Score(data, cost, vocabulary.unknown(ids), by_line, vocabulary.widths(ids))
-        for data, cost, ids in zip(datas, bits, parts, strict=True)
+        Score(data, cost, vocabulary.unknown(ids), by_line, vocabulary.widths(ids), adaptive)
+        for data, cost, ids in zip(datas, one_by_one if adaptive else measure(model, parts), parts, strict=True)
     ]

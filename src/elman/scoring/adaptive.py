@@ -1,0 +1,77 @@
+"""What sequences cost a model that learns from them while it reads: never from a token before that token is scored.
+
+Two things learn, one on top of the other. The network takes a step of training after every 20 tokens (dynamic
+evaluation): RMSprop, which is Adam without momentum, and a little of the way back to its trained weights. And n-grams,
+which know nothing at first, are mixed in. Such a cost is what a compressor that learns would spend; it does not compare
+with that of a model that stays as it was trained, and is labelled wherever it is shown.
+
+The bits are the same on every machine, as those of training are.
+
+Source: Krause et al., "Dynamic evaluation of neural sequence models" (2018).
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+
+from .. import kernels
+from ..kernels import Array, Network, State, Update
+from ..kernels.integer import log
+from ..model import LanguageModel
+from .ngrams import Ngrams
+
+ADAPTIVE = "adaptive: learns from the text that it scores, as a compressor does"
+"""How such scores are labelled."""
+_STEPS = 20
+"""Tokens between two updates."""
+_LR = 2e-4
+_DECAY = np.float32(2e-3)
+"""Of the way back to the trained weights, what each update goes."""
+_LEAST = np.float32(1e-30)
+"""Of a probability: exp of a float32 is 0 from about -104 down."""
+
+
+def adaptive_nats(model: LanguageModel, ids: Array, starts: Array, lengths: Array) -> Array:
+    """As `sequence_nats`, but of a copy of `model` that learns from each sequence, and carries on to the next."""
+    network, ngrams = _Learning(model.network), Ngrams(model.vocab_size)
+    costs, at = np.empty(int(lengths.sum())), 0
+    for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
+        network.restart()
+        ngrams.restart(int(ids[start]))
+        for first in range(start, start + length, _STEPS):
+            tokens = np.asarray(ids[first : min(first + _STEPS, start + length) + 1], dtype=np.int64)
+            likely = network.read(tokens)
+            costs[at : at + len(likely)] = [ngrams.mix(*pair) for pair in zip(tokens[1:].tolist(), likely, strict=True)]
+            at += len(likely)
+    return -log(costs * 2.0**30)  # it takes its argument in 2^-30
+
+
+class _Learning:
+    """A copy of a network, which learns from what it reads."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = copy.deepcopy(network)
+        self._weights = self._network.weights()
+        self._trained = [w.copy() for w in self._weights]
+        self._square = [np.zeros(w.size, dtype=np.float32) for w in self._weights]
+        self._mean = [np.zeros(w.size, dtype=np.float32) for w in self._weights]
+        self._step, self._state = 0, self._network.begin_state(1)
+
+    def restart(self) -> None:
+        """Begin a sequence, from a zero state."""
+        self._state: State = self._network.begin_state(1)
+
+    def read(self, tokens: Array) -> list[float]:
+        """The probabilities of tokens[1:], int64 (T + 1,), each after those before it; then learn from them."""
+        network, inputs, targets = self._network, tokens[:-1, None], tokens[1:, None]
+        hidden, _ = kernels.run(network, inputs, self._state)
+        _, nats = kernels.cross_entropy(hidden, network.weight, network.bias, targets)
+        _, self._state, grads = kernels.loss_and_grads(network, inputs, targets, self._state)
+        self._step += 1
+        how = Update(_LR, None, self._mean, self._square, self._step, beta1=0.0)
+        kernels.update(network, grads, how)
+        for weight, trained in zip(self._weights, self._trained, strict=True):
+            weight += (trained - weight) * _DECAY
+        return np.maximum(kernels.exp(-nats[:, 0]), _LEAST).tolist()

@@ -1,0 +1,58 @@
+"""Ngrams: counts of what followed the last tokens, mixed into what another model says.
+
+Context by context, from none to the last `order` tokens, what was counted and what was said so far are averaged:
+
+    p_k = w p_{k-1} + (1 - w) count(context, token) / count(context)
+
+p_{-1} is the other model's probability, and p_k = p_{k-1} where a context is new. A weight w belongs to an order and to
+how often and with how many different tokens the context was seen. It is itself a share of counts: of the tokens met
+there, how many were owed to the lower part (a step of expectation-maximisation for each; old ones fade). So all is
+sums, products and quotients, which IEEE-754 defines.
+
+Source: Jelinek and Mercer (1980), whose weights are learned here on the way.
+"""
+
+from __future__ import annotations
+
+ORDER = 6
+"""Most tokens of a context."""
+_FIRST = (1.6, 2.0)
+"""What a weight starts as: of so many tokens, the share owed to the lower part."""
+_MOST = 255.0
+"""Tokens that a weight remembers; then it forgets half."""
+_ALL = -1
+"""Among the tokens of a context: the number of all."""
+
+
+class Ngrams:
+    """n-gram counts over a vocabulary of `vocab_size` tokens, with the weights that mix them."""
+
+    def __init__(self, vocab_size: int) -> None:
+        self._vocab_size = vocab_size
+        self._counts: list[dict[int, dict[int, int]]] = [{} for _ in range(ORDER + 1)]
+        self._weights: dict[tuple[int, int, int], list[float]] = {}
+        self._contexts = [0]  # of each order, the last tokens as the digits of a number
+
+    def restart(self, token: int) -> None:
+        """Begin a text: `token` is its first, and no context reaches beyond it."""
+        self._contexts = [0, token]
+
+    def mix(self, token: int, p: float) -> float:
+        """The probability of the next token, of which another model says p; and learn from it."""
+        for order, context in enumerate(self._contexts):
+            seen = self._counts[order].get(context)
+            if seen is None:
+                self._counts[order][context] = {_ALL: 1, token: 1}
+                continue
+            total, count = seen[_ALL], seen.get(token, 0)
+            kind = (order, total if total < 4 else 2 + total.bit_length(), min(len(seen), 5))
+            weight = self._weights.setdefault(kind, [*_FIRST])
+            lower = weight[0] / weight[1] * p
+            p = lower + (1 - weight[0] / weight[1]) * (count / total)
+            weight[0] += lower / p
+            weight[1] += 1
+            if weight[1] > _MOST:
+                weight[0], weight[1] = weight[0] / 2, weight[1] / 2
+            seen[_ALL], seen[token] = total + 1, count + 1
+        self._contexts = [0, *(c * self._vocab_size + token for c in self._contexts[:ORDER])]
+        return p
