@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import random
 
+import numpy as np
 import pytest
 from compression_cases import english, inputs, predictor
 
-from elman import errors
-from elman.compression import Codec
+import elman
+from elman import errors, kernels
+from elman.compression import Codec, Predictor
 from elman.compression.codec import crc8
 
 PAST = b"".join(english(40 + 7 * i, i).replace(b"\n", b" ") + b"\n" for i in range(120))
@@ -137,6 +139,18 @@ def test_another_end():
     codec = Codec(None, PAST.replace(b"\n", b"\0"), end=0)
     given = [b"two\nlines", b"\0", b"a\0b", *messages(10)]
     assert codec.decode_many(codec.encode_many(given)) == given
+
+
+def test_a_model_with_an_embedding():
+    corpus = elman.Corpus("t", b"abc, abcd; " * 30, "none", "here")
+    model = elman.build_model(corpus, cell="gru", hidden_size=24, embedding_size=5, init_std=None, seed=3)
+    (w_ih, *rest), rows = model.network.layers[0], model.embedding.weight
+    w_ih = np.stack([kernels.linear(row[None], w_ih, None)[0] for row in rows], axis=1)
+    same = Predictor.from_arrays("gru", [(w_ih, *rest)], model.output.weight, model.output.bias)
+    mine = Predictor.of(model)
+    assert mine.digest == same.digest
+    codec = Codec(mine)
+    assert codec.decode(codec.encode(b"abc, abcd")) == b"abc, abcd"
 
 
 def test_codes_that_must_be_read_for_ever(gru):

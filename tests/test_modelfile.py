@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import elman
-from elman.model import file, read_header
+from elman.model import Embedding, file, read_header
 
 CORPUS = elman.Corpus("t", "some text, and ünicode 日本", "none", "here")
 
@@ -36,6 +36,38 @@ def test_round_trip(tmp_path, cell, bias):
     loaded = elman.load(tmp_path / "m")
     assert (loaded.digest(), loaded.fingerprint(), loaded.reading) == (model.digest(), model.fingerprint(), reading)
     assert (loaded.layer.cell, loaded.layer.dropout, loaded.layer.bias) == (cell, 0.25, bias)
+
+
+def test_an_embedding_in_a_file(tmp_path, monkeypatch):
+    model = elman.build_model(CORPUS, cell="gru", hidden_size=5, embedding_size=3)
+    elman.save(model, tmp_path / "m")
+    loaded = elman.load(tmp_path / "m")
+    assert (loaded.digest(), loaded.embedding_size) == (model.digest(), 3)
+    assert next(iter(loaded.named_parameters())) == "embedding.weight"
+    header, tensors = file.read(tmp_path / "m")
+    assert header["needs"] == ["embedding"]  # an older version refuses it
+    for change, message in (
+        ({"embedding_size": 4}, r"layer.weight_ih_l0 is float32 \(15, 3\); expected float32 \(15, 4\)"),
+        ({"embedding_size": None}, "7 tensors; 1 layers have 6"),
+        ({"embedding_size": "3"}, "a size is '3'"),
+        ({"embedding_size": 0}, "a size is 0"),
+    ):
+        craft(tmp_path / "n", header | change, tensors)
+        with pytest.raises(elman.ModelFileError, match=message):
+            elman.load(tmp_path / "n")
+    monkeypatch.setattr(file, "make_layer", lambda *_: pytest.fail("memory was asked for"))
+    craft(tmp_path / "n", header | {"embedding_size": 2**30}, tensors)
+    with pytest.raises(elman.ModelFileError, match="do not make a model"):
+        elman.load(tmp_path / "n")
+
+
+def test_sizes_of_an_embedding():
+    reading = CORPUS.reading()
+    V = len(reading)
+    with pytest.raises(elman.InputError, match=rf"the embedding is \({V}, 3\); expected \({V}, 4\)"):
+        elman.LanguageModel(elman.GRU(4, 5), reading, embedding=Embedding(V, 3))
+    with pytest.raises(elman.InputError, match="embedding_size must be a whole number of at least 1, got 0"):
+        Embedding(V, 0)
 
 
 def test_loads_in_a_fresh_process_with_no_other_file(saved):

@@ -25,7 +25,8 @@ SIZES = "--epochs 4 --hidden-size 12 --batch-size 4 --seq-length 11 --sample-eve
 KINDS = {
     "sgd": "--cell rnn_relu --optimizer sgd --lr 0.5 --val-fraction 0.1",
     "adam": "--cell gru --num-layers 2 --dropout 0.3 --optimizer adam --lr 0.01 --schedule cosine --warmup 9",
-    "muon": "--cell gru --optimizer muon --lr 0.01 --schedule linear --average 0.9 --output-dropout 0.2",
+    "muon": "--cell gru --optimizer muon --lr 0.01 --schedule linear --average 0.9 --output-dropout 0.2 "
+    "--embedding-size 5",
     "adamw": "--cell lstm --records --optimizer adamw --lr 0.01 --schedule plateau --val-fraction 0.1 --patience 3",
 }
 # Dies by SIGKILL at its n-th step, or its n-th call of what makes a file lasting.
@@ -238,6 +239,17 @@ def test_from_a_model_on_another_text(folder, command):
     np.testing.assert_allclose(new(ids)[0][..., : len(old.reading)], old(ids)[0], atol=1e-4)
     command("train", "--resume", "s", "--epochs", 2)
     assert "leave out --hidden-size" in refused("u.txt", "--from", "r", "--hidden-size", 99)
+    assert "leave out --embedding-size" in refused("u.txt", "--from", "r", "--embedding-size", 9)
+
+
+def test_from_a_model_with_an_embedding(folder, command):
+    command("train", "t.txt", *SIZES.split(), "--embedding-size", 5, "--output", "r")
+    Path("u.txt").write_text("the travéller #\n" * 40)
+    command("train", "u.txt", "--from", "r", "--epochs", 1, "--lr", "1e-9", "--output", "s", "--seq-length", 9)
+    old, new = elman.load("r/model.safetensors"), elman.load("s/model.safetensors")
+    assert new.embedding_size == 5
+    ids = old.reading.vocabulary.encode("the traveller")[:, None]
+    np.testing.assert_allclose(new(ids)[0][..., : len(old.reading)], old(ids)[0], atol=1e-4)
 
 
 def test_the_saver_waits_for_its_time(folder, monkeypatch):

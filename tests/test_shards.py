@@ -41,6 +41,8 @@ SETTINGS = [
     "lstm",
     "--num-layers",
     "2",
+    "--embedding-size",
+    "6",
     "--dropout",
     "0.2",
     "--output-dropout",

@@ -309,7 +309,7 @@ using LayerArguments = std::tuple<Floats, Floats, MaybeFloats, MaybeFloats>;
 // A model's weights where Python's arrays have them, held for as long as this lives; and the memory of its steps.
 class Network {
  public:
-  Network(int cell, const std::vector<LayerArguments>& layers, Floats w_out, MaybeFloats b_out) {
+  Network(int cell, const std::vector<LayerArguments>& layers, Floats w_out, MaybeFloats b_out, MaybeFloats embedding) {
     check_cell(cell);
     expect(!layers.empty(), "a model has at least one layer");
     model_.cell = cell, model_.L = int64_t(layers.size());
@@ -317,6 +317,11 @@ class Network {
     int64_t V = model_.V = arrays_.size(0), H = model_.H = arrays_.size(1), N = gates_of(cell) * H;
     expect(V > 0 && H > 0, "V and H must be at least 1");
     model_.b_out = arrays_.out(b_out, "b_out", {V});
+    model_.embedding = arrays_.out(embedding, "embedding", {V, -1});
+    if (model_.embedding) {
+      model_.E = arrays_.size(1);
+      expect(model_.E > 0, "E must be at least 1");
+    }
     for (const auto& [w_ih, w_hh, b_ih, b_hh] : layers) {
       int64_t l = int64_t(model_.layers.size());
       model_.layers.push_back({arrays_.out(w_ih, "w_ih", {N, model_.width(l)}), arrays_.out(w_hh, "w_hh", {N, H}),
@@ -432,7 +437,7 @@ class PyDecoder {
     float* to = arrays_.out(logits, "logits", {-1, p.V});
     int64_t B = arrays_.size(0);
     decoder_ = {p.cell, p.L, B, p.H, p.V, p.layers.data(), p.w_out, p.b_out, arrays_.out(h, "h", {p.L, B, p.H}),
-                arrays_.out(c, "c", {p.L, B, p.H}), to};
+                arrays_.out(c, "c", {p.L, B, p.H}), to, p.E, p.embedding};
     expect((p.cell == LSTM) == (decoder_.c != nullptr), "c goes with an LSTM and with no other cell");
   }
 
@@ -519,8 +524,8 @@ NB_MODULE(_cpu, m) {
   m.def("log_softmax", &log_softmax, nb::kw_only(), "x"_a, "y"_a);
 
   nb::class_<Network>(m, "Network")
-      .def(nb::init<int, const std::vector<LayerArguments>&, Floats, MaybeFloats>(), nb::kw_only(), "cell"_a,
-           "layers"_a, "w_out"_a, "b_out"_a.none())
+      .def(nb::init<int, const std::vector<LayerArguments>&, Floats, MaybeFloats, MaybeFloats>(), nb::kw_only(), "cell"_a,
+           "layers"_a, "w_out"_a, "b_out"_a.none(), "embedding"_a.none() = nb::none())
       .def("run", &Network::run, nb::kw_only(), "ids"_a, "h"_a, "c"_a.none(), "hidden"_a,
            "cells"_a.none() = nb::none())
       .def("loss_and_grads", &Network::loss_and_grads, nb::kw_only(), "ids"_a, "targets"_a, "h"_a, "c"_a.none(),

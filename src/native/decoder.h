@@ -32,7 +32,7 @@ struct Lane {
   const Decoder& d;
   Team team;
   int64_t b0, rows;
-  float *gates, *pre;              // (B, 4H), (B, GH): of all threads together
+  float *gates, *pre, *embedded;   // (B, 4H), (B, GH), (B, E): of all threads together
   float* choosing;                 // (choice_floats(V)): the thread's own, where it chooses
 
   void read(const int64_t* ids, bool want_logits) const {
@@ -42,8 +42,10 @@ struct Lane {
       float *h = d.h + (l * d.B + b0) * H, *from_x = pre + b0 * N;
       float* c = d.cell == LSTM ? d.c + (l * d.B + b0) * H : nullptr;
       Start start{layer.input, N, ids + b0};
-      if (l) {
-        multiply({rows, N, H, h - d.B * H, H, layer.input, {layer.bias, 0}, from_x, N}, team);
+      if (l || d.embedding) {
+        int64_t I = l ? H : d.E;
+        const float* x = l ? h - d.B * H : embed(ids);
+        multiply({rows, N, I, x, I, layer.input, {layer.bias, 0}, from_x, N}, team);
         start = {from_x, N};
         team.barrier();
       }
@@ -58,6 +60,16 @@ struct Lane {
     multiply({rows, d.V, H, top, H, d.w_out, {d.b_out, 0}, d.logits + b0 * d.V, d.V}, team);
     team.barrier();
   }
+
+  // The rows' embeddings, (rows, E).
+  const float* embed(const int64_t* ids) const {
+    float* to = embedded + b0 * d.E;
+    Range columns = share(d.E, 16, team.id, team.n);
+    for (int64_t r = 0; r < rows; ++r)
+      copy_floats(to + r * d.E + columns.begin, d.embedding + ids[b0 + r] * d.E + columns.begin, columns.end - columns.begin);
+    team.barrier();
+    return to;
+  }
 };
 
 // body(lane) on every thread that has rows; `choosing` floats for each.
@@ -68,12 +80,13 @@ inline void for_lanes(const Decoder& d, int64_t choosing, F&& body) {
   Region region(division.threads);
   Shared gates = region.shared(product(d.B, 4, d.H));
   Shared pre = region.shared(product(d.B, gates_of(d.cell), d.H));
+  Shared embedded = region.shared(product(d.B, d.E));
   Each own = region.each(choosing);
   region.run([&](const Team& team) {
-    if (!division.by_rows) return body(Lane{d, team, 0, d.B, team[gates], team[pre], team[own]});
+    if (!division.by_rows) return body(Lane{d, team, 0, d.B, team[gates], team[pre], team[embedded], team[own]});
     Range mine = share(d.B, row_unit(d.B, team.n), team.id, team.n);
     if (mine.begin < mine.end)
-      body(Lane{d, {0, 1}, mine.begin, mine.end - mine.begin, team[gates], team[pre], team[own]});
+      body(Lane{d, {0, 1}, mine.begin, mine.end - mine.begin, team[gates], team[pre], team[embedded], team[own]});
   });
 }
 

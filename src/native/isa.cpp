@@ -23,6 +23,7 @@ namespace {
 #include "outer.h"
 #include "cells.h"
 #include "recurrent.h"
+#include "embedding.h"
 #include "output.h"
 #include "loss.h"
 #include "update.h"
@@ -36,7 +37,7 @@ namespace {
 #define ELMAN_STRING(x) ELMAN_STRING_(x)
 extern const Table table;
 const Table table = {
-    ELMAN_STRING(ELMAN_ISA_NAME), forward, backward, linear, linear_backward, loss,        loss_backward, squares,
+    ELMAN_STRING(ELMAN_ISA_NAME), forward, backward, embed, embed_backward, linear, linear_backward, loss,        loss_backward, squares,
     sgd,                          adamw,   muon,     average, dropout,  philox, math,            log_softmax, decoder_pack,
     decoder_pack_output, decoder_read, decoder_generate, choose, fma_peak,
 };

@@ -51,6 +51,23 @@ struct Backward {
   bool accumulate;                 // the sums of the four weight gradients start from what the buffers hold
 };
 
+// Rows of an embedding by token id.
+struct Embed {
+  int64_t T, B, V, E;
+  const int64_t* ids;              // (T, B)
+  const float* weight;             // (V, E)
+  float* x;                        // (T, B, E)
+};
+
+// Sums over t decreasing, then b increasing.
+struct EmbedBackward {
+  int64_t T, B, V, E;
+  const int64_t* ids;
+  const float* d_x;                // (T, B, E)
+  float* d_weight;                 // (V, E)
+  bool accumulate;                 // the sums start from what it holds
+};
+
 struct Linear {
   int64_t rows, K, N;
   const float *x, *w, *b;          // (rows, K), (N, K), (N) or null
@@ -126,8 +143,8 @@ struct Muon {
 struct DecoderLayer {
   const float* packed_hh;          // pack_hh
   const float* b_hn;               // (H) the GRU's b_hh of n, or null
-  const float* input;              // layer 0: (V, GH), the pre-activation of each id; above: W_ih in panels
-  const float* bias;               // (GH), layers above 0
+  const float* input;              // layer 0 without an embedding: (V, GH), the pre-activation of each id; else W_ih in panels
+  const float* bias;               // (GH), with W_ih in panels
 };
 
 struct Decoder {
@@ -137,6 +154,8 @@ struct Decoder {
   const float *w_out, *b_out;      // panels; (V) or null
   float *h, *c;                    // (L, B, H), updated; c null unless LSTM
   float* logits;                   // (B, V) after the last token
+  int64_t E = 0;
+  const float* embedding = nullptr;  // (V, E), or null: the first layer selects by id
 };
 
 // How generation chooses, in this order; elman.generation.Sampling says what each does.
@@ -154,6 +173,8 @@ struct Table {
   const char* isa;
   void (*forward)(const Forward&);
   void (*backward)(const Backward&);
+  void (*embed)(const Embed&);
+  void (*embed_backward)(const EmbedBackward&);
   void (*linear)(const Linear&);
   void (*linear_backward)(const LinearBackward&);
   void (*loss)(const Loss&);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kKeptLogits = 1 << 22;  // floats: above, the loss computes its logits again in backward
 
-enum Slot : size_t { LOGITS, D_HIDDEN, D_BELOW, NATS, GRADS, DROPPED_OUT, LAYERS };
+enum Slot : size_t { EMBEDDED, D_EMBEDDED, LOGITS, D_HIDDEN, D_BELOW, NATS, GRADS, DROPPED_OUT, LAYERS };
 enum LayerSlot : size_t { OUT, DROPPED, DROPPED_W, GATES, CELLS, BEFORE, BEFORE_C, AFTER, AFTER_C, LAYER_SLOTS };
 
 // base^exponent by multiplications alone: libm's pow differs between machines.
@@ -35,6 +35,7 @@ Adam adam_numbers(int64_t step, double lr, double beta1, double beta2, double ep
 
 std::vector<float*> Model::weights() const {
   std::vector<float*> all;
+  if (embedding) all.push_back(embedding);
   for (const LayerWeights& w : layers)
     for (float* p : {w.w_ih, w.w_hh, w.b_ih, w.b_hh})
       if (p) all.push_back(p);
@@ -46,6 +47,7 @@ std::vector<float*> Model::weights() const {
 std::vector<int64_t> Model::sizes() const {
   std::vector<int64_t> all;
   int64_t N = gates_of(cell) * H;
+  if (embedding) all.push_back(V * E);
   for (int64_t l = 0; l < L; ++l) {
     all.push_back(N * width(l));
     all.push_back(N * H);
@@ -57,6 +59,8 @@ std::vector<int64_t> Model::sizes() const {
 }
 
 int64_t Model::columns(int64_t weight) const {
+  if (weight < first_of(0)) return E;
+  weight -= first_of(0);
   int64_t layer = weight / weights_per_layer(), part = weight % weights_per_layer();
   if (layer == L) return part == 0 ? H : 1;
   return part == 0 ? width(layer) : part == 1 ? H : 1;
@@ -79,13 +83,15 @@ void run_layers(const Model& model, int64_t T, int64_t B, const int64_t* ids, fl
   std::vector<float> below = floats(model.L > 1 ? T * size : 0), before = floats(size), before_c = floats(lstm ? size : 0);
   // Layers write by turns to `below` and `hidden`, so that the last one's output ends in `hidden`.
   float* outputs[] = {hidden, below.data()};
-  const float* x = nullptr;
+  std::vector<float> embedded = floats(T * B * model.E);
+  const float* x = model.embedding ? embedded.data() : nullptr;
+  if (x) kernels().embed({T, B, model.V, model.E, ids, model.embedding, embedded.data()});
   for (int64_t l = 0; l < model.L; ++l) {
     const LayerWeights& w = model.layers[size_t(l)];
     float *out = outputs[(model.L - 1 - l) % 2], *hn = h + l * size, *cn = lstm ? c + l * size : nullptr;
     if (size) std::memcpy(before.data(), hn, size_t(size) * 4);
     if (lstm && size) std::memcpy(before_c.data(), cn, size_t(size) * 4);
-    kernels().forward({model.cell, T, B, model.width(l), H, l ? nullptr : ids, x, before.data(),
+    kernels().forward({model.cell, T, B, model.width(l), H, x ? nullptr : ids, x, before.data(),
                        lstm ? before_c.data() : nullptr, w.w_ih, w.w_hh, w.b_ih, w.b_hh, out, hn, cn, nullptr,
                        l + 1 == model.L ? cells : nullptr});
     x = out;
@@ -121,6 +127,12 @@ float loss_and_grads(const Model& model, Workspace& memory, const Batch& batch, 
   };
   std::vector<Ran> ran;
   const float* x = nullptr;
+  int64_t E = model.E;
+  if (model.embedding) {
+    float* embedded = memory.floats(EMBEDDED, T * B * E);
+    k.embed({T, B, V, E, batch.ids, model.embedding, embedded});
+    x = embedded;
+  }
   for (int64_t l = 0; l < L; ++l) {
     const LayerWeights& w = model.layers[size_t(l)];
     if (l && drops) {
@@ -139,7 +151,7 @@ float loss_and_grads(const Model& model, Workspace& memory, const Batch& batch, 
             floats(l, BEFORE, state), floats(l, BEFORE_C, lstm ? state : 0)};
     if (state) std::memcpy(run.h0, hn, size_t(state) * 4);
     if (lstm && state) std::memcpy(run.c0, cn, size_t(state) * 4);
-    k.forward({model.cell, T, B, model.width(l), H, l ? nullptr : batch.ids, x, run.h0, run.c0, w.w_ih, run.w_hh, w.b_ih,
+    k.forward({model.cell, T, B, model.width(l), H, x ? nullptr : batch.ids, x, run.h0, run.c0, w.w_ih, run.w_hh, w.b_ih,
                w.b_hh, run.out, hn, cn, run.gates, run.cells});
     x = run.out;
     ran.push_back(run);
@@ -154,7 +166,7 @@ float loss_and_grads(const Model& model, Workspace& memory, const Batch& batch, 
   float mean = std::numeric_limits<float>::quiet_NaN();  // of nothing, as in torch
   float* logits = keep ? memory.floats(LOGITS, T * B * V) : nullptr;
   if (T > 0 && B > 0) k.loss({T, B, H, V, x, model.w_out, model.b_out, batch.targets, memory.floats(NATS, T * B), &mean, logits});
-  size_t at = grads.size() - (model.b_out ? 2 : 1);
+  auto at = size_t(model.first_of(L));
   float *d = memory.floats(D_HIDDEN, size), *d_next = L > 1 ? memory.floats(D_BELOW, size) : nullptr;
   k.loss_backward({T, B, H, V, x, model.w_out, model.b_out, batch.targets, logits, 1.0f, d, grads[at],
                    model.b_out ? grads[at + 1] : nullptr, false});
@@ -163,11 +175,14 @@ float loss_and_grads(const Model& model, Workspace& memory, const Batch& batch, 
     const LayerWeights& w = model.layers[size_t(l)];
     const Ran& run = ran[size_t(l)];
     at -= size_t(model.weights_per_layer());
-    k.backward({model.cell, T, B, model.width(l), H, l ? nullptr : batch.ids, run.x, run.h0, run.c0, w.w_ih, run.w_hh,
-                run.out, run.gates, run.cells, d, nullptr, nullptr, l ? d_next : nullptr, nullptr, nullptr, grads[at],
+    float* d_x = l ? d_next : model.embedding ? memory.floats(D_EMBEDDED, T * B * E) : nullptr;
+    k.backward({model.cell, T, B, model.width(l), H, run.x ? nullptr : batch.ids, run.x, run.h0, run.c0, w.w_ih, run.w_hh,
+                run.out, run.gates, run.cells, d, nullptr, nullptr, d_x, nullptr, nullptr, grads[at],
                 grads[at + 1], w.b_ih ? grads[at + 2] : nullptr, w.b_ih ? grads[at + 3] : nullptr, false});
     if (dropout.weights > 0.0) w_mask(l).apply(grads[at + 1], grads[at + 1], recurrent);
-    if (l && drops) {
+    if (l == 0) {
+      if (d_x) k.embed_backward({T, B, V, E, batch.ids, d_x, grads[0], false});
+    } else if (drops) {
       drop_input(l, d_next, d);
     } else {
       std::swap(d, d_next);
@@ -193,7 +208,7 @@ StepResult train_step(const Model& model, Workspace& memory, const Batch& batch,
   const double* part = sums.data();
   for (int64_t l = 0, i = 0; l <= model.L; ++l) {
     int64_t chunks = 0;
-    for (int64_t last = l < model.L ? i + model.weights_per_layer() : count; i < last; ++i)
+    for (int64_t last = l < model.L ? model.first_of(l + 1) : count; i < last; ++i)
       chunks += chunks_of(sizes[size_t(i)]);
     result.layer_norms.push_back(norm_of(part, chunks));
     part += chunks;
@@ -231,19 +246,25 @@ StepResult train_step(const Model& model, Workspace& memory, const Batch& batch,
 Packed pack(const Model& model) {
   const Table& k = kernels();
   int64_t H = model.H, V = model.V, N = gates_of(model.cell) * H;
-  Packed packed{model.cell, model.L, H, V, {}, nullptr, nullptr, {}};
+  Packed packed{model.cell, model.L, H, V, model.E, {}, nullptr, nullptr, nullptr, {}};
   auto memory = [&](int64_t count) { return packed.memory.emplace_back(size_t(count)).data(); };
   for (int64_t l = 0; l < model.L; ++l) {
     const LayerWeights& w = model.layers[size_t(l)];
     int64_t I = model.width(l);
     float* hh = memory(packed_hh_size(model.cell, H));
-    float *input = memory(l ? packed_size(N, I) : I * N), *bias = memory(N), *b_hn = nullptr;
-    k.decoder_pack(model.cell, I, H, l == 0, w.w_ih, w.w_hh, w.b_ih, w.b_hh, hh, input, bias);
+    bool by_id = l == 0 && !model.embedding;
+    float *input = memory(by_id ? I * N : packed_size(N, I)), *bias = memory(N), *b_hn = nullptr;
+    k.decoder_pack(model.cell, I, H, by_id, w.w_ih, w.w_hh, w.b_ih, w.b_hh, hh, input, bias);
     if (model.cell == GRU && w.b_hh) {
       b_hn = memory(H);
       std::memcpy(b_hn, w.b_hh + 2 * H, size_t(H) * 4);
     }
     packed.layers.push_back({hh, b_hn, input, bias});
+  }
+  if (model.embedding) {
+    float* embedding = memory(V * model.E);
+    std::memcpy(embedding, model.embedding, size_t(V * model.E) * 4);
+    packed.embedding = embedding;
   }
   float* w_out = memory(packed_size(V, H));
   k.decoder_pack_output(V, H, model.w_out, w_out);

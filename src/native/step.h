@@ -1,7 +1,7 @@
 // A whole model and a step of its training: every layer forward, the loss, every layer backward, norms, clip and update,
 // in one call. It strings the operations of kernels.h together, so its bits are theirs.
 //
-// Shapes as in kernels.h, and L layers; the first has I = V.
+// Shapes as in kernels.h, and L layers; the first has I = V, or E where there is an embedding of size E.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -20,13 +20,16 @@ struct Model {
   int64_t L, V, H;
   std::vector<LayerWeights> layers;  // (L)
   float *w_out, *b_out;              // (V, H), (V) or null
+  int64_t E = 0;                     // 0: no embedding
+  float* embedding = nullptr;        // (V, E) or null
 
-  int64_t width(int64_t layer) const { return layer ? H : V; }
-  // Every weight: layer by layer w_ih, w_hh, b_ih, b_hh, then w_out, b_out; what is null is left out.
+  int64_t width(int64_t layer) const { return layer ? H : embedding ? E : V; }
+  // Every weight: the embedding; layer by layer w_ih, w_hh, b_ih, b_hh; then w_out, b_out. What is null is left out.
   std::vector<float*> weights() const;
   std::vector<int64_t> sizes() const;
   int64_t columns(int64_t weight) const;  // of one of weights(): 1 for a bias
   int64_t weights_per_layer() const { return layers[0].b_ih ? 4 : 2; }
+  int64_t first_of(int64_t layer) const { return (embedding ? 1 : 0) + layer * weights_per_layer(); }  // in weights()
 };
 
 // What a step drops: shares, 0 for none. The masks follow each other in the stream from `offset`, those of a share of 0 left
@@ -97,7 +100,7 @@ struct Update {
 struct StepResult {
   float loss;                        // the mean, in nats
   double norm;                       // of all gradients, before clipping
-  std::vector<double> layer_norms;   // (L + 1): of each layer's, and of the dense output's
+  std::vector<double> layer_norms;   // (L + 1): of each layer's, the embedding with the first, and of the dense output's
 };
 
 // Gradients and update. Where loss or norm are not finite the weights stay as they were.
@@ -107,9 +110,9 @@ StepResult train_step(const Model& model, Workspace& memory, const Batch& batch,
 // A model's weights laid out for reading token by token: a copy, which does not see later changes to them.
 struct Packed {
   int cell;
-  int64_t L, H, V;
+  int64_t L, H, V, E;
   std::vector<DecoderLayer> layers;
-  const float *w_out, *b_out;
+  const float *embedding, *w_out, *b_out;
   std::vector<std::vector<float>> memory;
 };
 Packed pack(const Model& model);

@@ -244,6 +244,8 @@ RECIPES: dict[str, dict] = {
                  "weight_decay": 0.01, "schedule": "cosine", "warmup": 5, "average": 0.9},
     "lstm drops": {"cell": "lstm", "num_layers": 2, "init_std": None, "optimizer": "adam", "lr": 0.01, "dropout": 0.1,
                    "hidden_dropout": 0.2, "output_dropout": 0.3, "weight_dropout": 0.4},
+    "gru embedding": {"cell": "gru", "num_layers": 2, "embedding_size": 21, "init_std": None, "optimizer": "muon",
+                      "lr": 0.01, "average": 0.9, "dropout": 0.2},
 }  # fmt: skip
 
 

@@ -170,7 +170,9 @@ def test_a_step_is_its_operations(name):
         result = stepper.step(ids, targets, step == 1, dropout, of_whole.next(recipe.lr))
         loss, state, grads = apart.loss_and_grads(ids, targets, state, dropout)
         norm, each = kernels.grad_norm(grads), len(apart.layer.parameters()) // recipe.num_layers
-        parts = [grads[i * each : (i + 1) * each] for i in range(recipe.num_layers)] + [grads[-2:]]
+        first = len(grads) - each * recipe.num_layers - 2  # 1 with an embedding, whose norm is in the first layer's
+        cuts = [0, *(first + i * each for i in range(1, recipe.num_layers + 1)), len(grads)]
+        parts = [grads[a:b] for a, b in itertools.pairwise(cuts)]
         assert (result.loss, result.norm) == (loss, norm)
         assert result.layer_norms == [kernels.grad_norm(part) for part in parts]
         assert kernels.update(apart.network, grads, of_apart.next(recipe.lr)) == (norm, result.layer_norms)
@@ -178,6 +180,49 @@ def test_a_step_is_its_operations(name):
         same_bits(of_whole.average, of_apart.average)
         of_whole.done()
         of_apart.done()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_an_embedding_is_a_layer_of_real_numbers(cell):
+    """Forward, the bits of a layer that reads the rows themselves; back, its d_x added up, t falling and b rising."""
+    T, B, V, E, H = 7, 5, 13, 37, 21
+    _, state, weights, _ = cases.layer_inputs(cell, T, B, E, H)
+    ids, targets = cases.integers((T, B), V - 2, 50), cases.integers((T, B), V, 51)
+    embedding, w_out, b_out = (cases.numbers(s, 60 + i) for i, s in enumerate([(V, E), (V, H), (V,)]))
+    network = kernels.Network(kernels.CELLS[cell], (weights,), w_out, b_out, embedding)
+    before = tuple(part[None] for part in state)
+    ran = cases.forward(cell, embedding[ids], state, weights)
+    hidden, last = kernels.run(network, ids, before)
+    same_bits([hidden, last[0][0]], [ran["out"], ran["hn"]])
+    d_hidden = cases.unset(hidden.shape)
+    saved = cases.unset((T, B, V))
+    given = {"hidden": hidden, "w": w_out, "b": b_out, "targets": targets}
+    _cpu.cross_entropy(**given, nats=cases.unset((T, B)), saved=saved)
+    _cpu.cross_entropy_backward(**given, saved=saved, d_mean=1.0, d_hidden=d_hidden, d_w=None, d_b=None)
+    d_x, *rest = cases.backward(ran, d_hidden, [None] * len(state))
+    want = np.zeros_like(embedding)
+    for t in reversed(range(T)):
+        for b in range(B):
+            want[ids[t, b]] += d_x[t, b]
+    _, _, grads = kernels.loss_and_grads(network, ids, targets, before)
+    same_bits(grads[:5], [want, *rest[-4:]])
+    assert not grads[0][V - 2 :].any()  # of tokens that did not occur
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 19])
+def test_an_embedding_read_token_by_token(batch_size):
+    reading = elman.Corpus("t", "abcdefghij" * 3, "none", "here").reading()
+    embedding = elman.model.Embedding(len(reading), 37)
+    model = elman.LanguageModel(elman.LSTM(37, 130, 2), reading, embedding=embedding)
+    ids = cases.integers((6, batch_size), len(reading), 1)
+    decoder = kernels.decoder(model.network, batch_size)
+    for t in range(6):
+        decoder.read(ids[t : t + 1])
+        same_bits([decoder.logits], [model(ids)[0][t]])
+    model.embedding.weight = model.embedding.weight * 2  # packed anew
+    decoder = kernels.decoder(model.network, batch_size)
+    decoder.read(ids)
+    same_bits([decoder.logits], [model(ids)[0][-1]])
 
 
 def test_dropout_is_a_part_of_one_stream():

@@ -10,6 +10,8 @@ from torch_cases import CELLS
 
 import elman
 import elman.torch
+from elman import kernels
+from elman.kernels import reference
 from elman.torch.device import stepper
 
 TEXT = "it is a truth that a text repeats itself, and so does this one, line by line.\n" * 20
@@ -85,6 +87,43 @@ def test_from_torch(kind, options, cell, bias):
     torch.testing.assert_close(torch.from_numpy(core(ids.numpy())[0]), want.detach(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_with_an_embedding(cell):
+    """The reference's in float64 against autograd through torch's own modules; and the native ones against those."""
+    core = model(cell, 2, embedding_size=5)
+    module = elman.torch.Module(core)
+    assert [name for name, _ in module.named_parameters()] == list(core.named_parameters())
+    generator = torch.Generator().manual_seed(1)
+    ids, targets = (torch.randint(core.vocab_size - 3, (6, 4), generator=generator) for _ in range(2))
+    np.testing.assert_array_equal(module(ids)[0].detach().numpy(), core(ids.numpy())[0])
+    mean, _, grads = core.loss_and_grads(ids.numpy(), targets.numpy())
+    module = module.double()
+    loss = module.loss(ids, targets)[0]
+    loss.backward()
+    assert mean == pytest.approx(loss.item(), rel=1e-6)
+    for name, parameter, mine in zip(core.named_parameters(), module.parameters(), grads, strict=True):
+        np.testing.assert_allclose(mine, parameter.grad.numpy(), atol=2e-7, err_msg=name)
+    w, bias = (module.output.weight.detach().numpy(), module.output.bias.detach().numpy())
+    layers = tuple(tuple(p.detach().numpy() for p in of_layer) for of_layer in module.layer.weights())
+    network = kernels.Network(core.network.cell, layers, w, bias, module.embedding.weight.detach().numpy())
+    state = tuple(np.zeros((2, 4, 9)) for _ in range(network.cell.states))
+    _, _, exact = reference.loss_and_grads(network, ids.numpy(), targets.numpy(), state, None)
+    for name, parameter, mine in zip(core.named_parameters(), module.parameters(), exact, strict=True):
+        np.testing.assert_allclose(mine, parameter.grad.numpy(), atol=1e-14, err_msg=name)
+
+
+def test_from_torch_with_an_embedding():
+    reading = CORPUS.reading()
+    V = len(reading)
+    embedding, layer, output = nn.Embedding(V, 5), nn.LSTM(5, 7), nn.Linear(7, V)
+    core = elman.torch.from_torch(layer, output, reading, embedding)
+    ids = torch.randint(V, (6, 3), generator=torch.Generator().manual_seed(1))
+    want = output(layer(embedding(ids))[0])
+    torch.testing.assert_close(torch.from_numpy(core(ids.numpy())[0]), want.detach(), rtol=1e-4, atol=1e-5)
+    with pytest.raises(elman.InputError, match=rf"the embedding is \({V + 1}, 5\); expected \({V}, 5\)"):
+        elman.torch.from_torch(layer, output, reading, nn.Embedding(V + 1, 5))
+
+
 def test_what_from_torch_refuses():
     reading = CORPUS.reading()
     V = len(reading)
@@ -101,12 +140,12 @@ def test_what_from_torch_refuses():
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-@pytest.mark.parametrize("cell", CELLS)
-def test_fit_on_a_device_follows_the_kernel(cell, optimizer):
+@pytest.mark.parametrize(("cell", "embedding_size"), [*((cell, None) for cell in CELLS), ("gru", 5)])
+def test_fit_on_a_device_follows_the_kernel(cell, embedding_size, optimizer):
     """torch's own layers on "cpu:0", which is a device like any other; rounding differs, so the runs stay close."""
     settings = {"epochs": 2, "batch_size": 4, "seq_length": 16, "sample_every": 0, "dropout": 0.2,
                 "optimizer": optimizer, "lr": 0.5 if optimizer == "sgd" else 0.01, "weight_decay": 0.01}  # fmt: skip
-    here, there = model(cell, 2, dropout=0.2), model(cell, 2, dropout=0.2)
+    here, there = (model(cell, 2, dropout=0.2, embedding_size=embedding_size) for _ in range(2))
     mine = elman.fit(here, CORPUS, **settings)
     theirs = elman.fit(there, CORPUS, device="cpu:0", **settings)
     assert theirs.perplexity == pytest.approx(mine.perplexity, rel=1e-3)

@@ -152,6 +152,7 @@ def _started(path: Path, recipe: Recipe, settings: dict[str, Any], records: bool
     model = load_model(path)
     layer, reading = model.layer, model.reading
     fixed = {"cell": layer.cell, "hidden_size": layer.hidden_size, "num_layers": layer.num_layers}
+    fixed["embedding_size"] = model.embedding_size
     fixed |= {"normalisation": reading.normalisation, "tokens": reading.vocabulary.setting}
     for name, value in changes(settings).items():
         if name in fixed and value != fixed[name]:

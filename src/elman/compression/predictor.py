@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import kernels
 from ..errors import CompressedError, InputError
 from ..kernels import CELLS, _cpu, integer  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -122,7 +123,13 @@ class Predictor:
             ids = [of_symbol.get(chr(byte), -1) if byte < 128 else -1 for byte in range(256)]
         if isinstance(network, IntegerNetwork):
             return cls.from_integers(network, ids_of_bytes=ids)
-        return cls.from_arrays(network.cell.name, network.layers, network.weight, network.bias, ids_of_bytes=ids)
+        layers = network.layers
+        if network.embedding is not None:  # as the columns that the coder selects by id
+            w_ih, w_hh, b_ih, b_hh = layers[0]
+            with kernels.use("cpu"):
+                w_ih = kernels.linear(w_ih, network.embedding, None)
+            layers = ((w_ih, w_hh, b_ih, b_hh), *layers[1:])
+        return cls.from_arrays(network.cell.name, layers, network.weight, network.bias, ids_of_bytes=ids)
 
 
 def native_of(predictor: Predictor | None) -> Any:

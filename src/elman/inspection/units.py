@@ -166,4 +166,4 @@ def _first_layers(model: LanguageModel, count: int) -> LanguageModel:
     shapes = parameter_shapes(layer.cell, layer.input_size, layer.hidden_size, count, layer.bias)
     arrays = {name: array for name, array in layer.named_parameters().items() if name in shapes}
     first = make_layer(layer.cell, layer.input_size, layer.hidden_size, count, bias=layer.bias, arrays=arrays)
-    return LanguageModel(first, model.reading, model.output.named_parameters())
+    return LanguageModel(first, model.reading, model.output.named_parameters(), model.embedding)

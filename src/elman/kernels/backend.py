@@ -1,13 +1,14 @@
 """What a backend computes with and must offer: the cells, a model's weights as arrays, and the protocols.
 
-Shapes, last axis fastest: T steps, B batch, V vocabulary, I input, H hidden, G gates (RNN 1, GRU 3, LSTM 4), L layers.
+Shapes, last axis fastest: T steps, B batch, V vocabulary, E embedding, I input, H hidden,
+G gates (RNN 1, GRU 3, LSTM 4), L layers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -53,6 +54,8 @@ class Network:
     """(V, H), of the dense output."""
     bias: Array | None
     """(V,)."""
+    embedding: Array | None = None
+    """(V, E), whose rows are the first layer's input; None: a token selects a column of its w_ih, (GH, V)."""
 
     @property
     def vocab_size(self) -> int:
@@ -62,24 +65,23 @@ class Network:
     def hidden_size(self) -> int:
         return self.weight.shape[1]
 
-    def groups(self, of_weights: Sequence[Array]) -> list[Sequence[Array]]:
-        """What belongs to each layer, the lowest first, and to the output, of a list like `weights()`."""
+    def groups(self, of_weights: Sequence[Any]) -> list[Sequence[Any]]:
+        """What belongs to each layer, the lowest first and the embedding with it, and to the output, of a list like
+        `weights()`."""
         each = 4 if self.layers[0][2] is not None else 2
-        cuts = [i * each for i in range(len(self.layers) + 1)]
+        first = 0 if self.embedding is None else 1
+        cuts = [0, *(first + i * each for i in range(1, len(self.layers) + 1))]
         return [of_weights[a:b] for a, b in zip(cuts, [*cuts[1:], len(of_weights)], strict=True)]
 
     def weights(self) -> list[Array]:
-        """All of them: layer by layer w_ih, w_hh, b_ih, b_hh, then those of the output."""
-        return [w for group in (*self.layers, (self.weight, self.bias)) for w in group if w is not None]
+        """All of them: the embedding; layer by layer w_ih, w_hh, b_ih, b_hh; then those of the output."""
+        groups = ((self.embedding,), *self.layers, (self.weight, self.bias))
+        return [w for group in groups for w in group if w is not None]
 
     def matrices(self) -> list[bool]:
         """Which of `weights()` are matrices between hidden units: not a look-up of tokens, the output or a bias."""
-        return [
-            w is not None and w.ndim == 2 and not (layer == 0 and part == 0)
-            for layer, group in enumerate(self.layers)
-            for part, w in enumerate(group)
-            if w is not None
-        ] + [False] * (1 if self.bias is None else 2)
+        look_up = self.layers[0][0] if self.embedding is None else self.embedding
+        return [w.ndim == 2 and w is not look_up and w is not self.weight for w in self.weights()]
 
     def begin_state(self, batch_size: int) -> State:
         """Zeros (L, B, H), for the start of a text."""

@@ -39,7 +39,11 @@ def _network(network: Network) -> _cpu.Network:
     handle = _networks.get(network)
     if handle is None:
         handle = _cpu.Network(
-            cell=network.cell.code, layers=list(network.layers), w_out=network.weight, b_out=network.bias
+            cell=network.cell.code,
+            layers=list(network.layers),
+            w_out=network.weight,
+            b_out=network.bias,
+            embedding=network.embedding,
         )
         _networks[network] = handle
     return handle

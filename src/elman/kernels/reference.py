@@ -174,7 +174,7 @@ def cross_entropy(hidden: Array, weight: Array, bias: Array | None, targets: Arr
 
 
 def _traces(network: Network, ids: Array, state: State, masks: _Masks | None = None) -> list[_Trace]:
-    traces, x = [], ids
+    traces, x = [], ids if network.embedding is None else network.embedding[ids]
     for layer, weights in enumerate(network.layers):
         if masks:
             x, weights = masks.of_input(layer, x), masks.of_weights(layer, weights)
@@ -248,6 +248,10 @@ def loss_and_grads(
         grads = of_layer + grads
         if layer:
             d = masks.of_input(layer, d @ network.layers[layer][0])
+    if network.embedding is not None:
+        of_embedding = np.zeros_like(network.embedding)
+        np.add.at(of_embedding, ids, d @ network.layers[0][0])
+        grads.insert(0, of_embedding)
     return mean, _last(traces), grads
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .extend import extend
 from .file import FORMAT, load, model_path, read_header, save
-from .language import LanguageModel
+from .language import Embedding, LanguageModel
 from .layers import GRU, LSTM, RNN, ModelState, make_layer, parameter_shapes
 from .named import named_models
 
@@ -13,6 +13,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Embedding",
     "LanguageModel",
     "ModelState",
     "extend",

@@ -19,7 +19,7 @@ from safetensors.numpy import save as to_safetensors
 from ..errors import InputError, ModelFileError
 from ..files import write_atomically
 from ..text import Reading
-from .language import LanguageModel
+from .language import Embedding, LanguageModel
 from .layers import make_layer, parameter_shapes
 from .named import named_models
 
@@ -27,7 +27,7 @@ FORMAT = 1
 """Version of the header. A reader refuses a higher one."""
 MODEL, CHECKPOINT = "elman", "elman-checkpoint"
 """The kinds of file: the key of its metadata under which the header is."""
-KNOWN: frozenset[str] = frozenset({"bpe"})
+KNOWN = frozenset({"bpe", "embedding"})
 """What a file may say that it `needs`, beyond what every version has. A reader refuses the rest."""
 
 
@@ -54,6 +54,7 @@ def save(
 
 def describe(model: LanguageModel) -> dict[str, Any]:
     """The header of a file of `model`: all but its weights that is needed to use it."""
+    embedding = {} if model.embedding is None else {"embedding_size": model.embedding_size}
     return {
         "cell": model.layer.cell,
         "vocab_size": model.vocab_size,
@@ -61,8 +62,9 @@ def describe(model: LanguageModel) -> dict[str, Any]:
         "num_layers": model.layer.num_layers,
         "dropout": model.layer.dropout,
         "bias": model.layer.bias,
+        **embedding,
         **model.reading.to_dict(),
-        "needs": list(model.reading.vocabulary.needs),
+        "needs": [*(["embedding"] if embedding else []), *model.reading.vocabulary.needs],
     }
 
 
@@ -92,7 +94,7 @@ def build(path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarra
         arrays = {name: np.array(tensor, dtype=np.float32, order="C") for name, tensor in tensors.items()}
         layer = make_layer(
             header["cell"],
-            header["vocab_size"],
+            _input_size(header),
             header["hidden_size"],
             header["num_layers"],
             header["dropout"],
@@ -100,7 +102,10 @@ def build(path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarra
             arrays={name: arrays[f"layer.{name}"] for name in _layer_shapes(header)},
         )
         output = {name: arrays[f"output.{name}"] for name in ("weight", "bias")}
-        return LanguageModel(layer, Reading.from_dict(header), output)
+        embedding = None
+        if size := header.get("embedding_size"):
+            embedding = Embedding(header["vocab_size"], size, {"weight": arrays["embedding.weight"]})
+        return LanguageModel(layer, Reading.from_dict(header), output, embedding)
     except ModelFileError:
         raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -110,22 +115,31 @@ def build(path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarra
 
 def _layer_shapes(header: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     """Of the recurrent layer that a checked header describes, in the order of its parameters."""
-    V, H, L = (header[key] for key in ("vocab_size", "hidden_size", "num_layers"))
-    return parameter_shapes(header["cell"], V, H, L, bool(header["bias"]))
+    H, L = header["hidden_size"], header["num_layers"]
+    return parameter_shapes(header["cell"], _input_size(header), H, L, bool(header["bias"]))
+
+
+def _input_size(header: dict[str, Any]) -> int:
+    """Of the first layer."""
+    return header.get("embedding_size") or header["vocab_size"]
 
 
 def _check_sizes(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
     """Raises InputError if the header names sizes that the weights do not have, before memory is asked for them."""
     V, H, L = (header[key] for key in ("vocab_size", "hidden_size", "num_layers"))
-    for size in (V, H, L):
+    E = header.get("embedding_size")
+    for size in (V, H, L, *([] if E is None else [E])):
         if not isinstance(size, int) or isinstance(size, bool) or not 0 < size < 2**31:
             raise InputError(f"a size is {size!r}; expected a whole number above 0")
     per_layer = 4 if header["bias"] else 2
-    if len(tensors) != per_layer * L + 2:
-        raise InputError(f"{len(tensors)} tensors; {L} layers have {per_layer * L + 2}")
+    others = 2 if E is None else 3
+    if len(tensors) != per_layer * L + others:
+        raise InputError(f"{len(tensors)} tensors; {L} layers have {per_layer * L + others}")
     dtype = tensors["output.weight"].dtype
     expected = {f"layer.{name}": shape for name, shape in _layer_shapes(header).items()}
     expected |= {"output.weight": (V, H), "output.bias": (V,)}
+    if E is not None:
+        expected["embedding.weight"] = (V, E)
     if dtype not in (np.float32, np.float64, np.float16):
         raise InputError(f"weights of {dtype}; expected real numbers")
     for name, shape in expected.items():

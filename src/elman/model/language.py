@@ -26,41 +26,80 @@ class Dense(Parameters):
         self._arrays = dict(arrays)
 
 
+class Embedding(Parameters):
+    """A vector for each token: `weight` (V, E)."""
+
+    def __init__(self, vocab_size: int, embedding_size: int, arrays: Mapping[str, Array] | None = None) -> None:
+        """Raises InputError for a size below 1."""
+        if not isinstance(embedding_size, int) or isinstance(embedding_size, bool) or embedding_size < 1:
+            raise InputError(f"embedding_size must be a whole number of at least 1, got {embedding_size!r}")
+        if arrays is None:
+            arrays = {"weight": uniform(2**31 + 2, (vocab_size, embedding_size), embedding_size)}
+        self._arrays = dict(arrays)
+
+    @property
+    def embedding_size(self) -> int:
+        """E."""
+        return self.weight.shape[1]
+
+
 class LanguageModel(Parameters):
     """A language model over the tokens of a vocabulary.
 
     Args:
-        layer: RNN, GRU or LSTM with input_size V.
+        layer: RNN, GRU or LSTM with input_size V, of which a token selects a column; or E, with an embedding.
         reading: how the model reads text; as `Corpus.reading` gives it.
         output: the memory of the dense layer, "weight" (V, H) and "bias" (V); None: new.
+        embedding: what the layer reads in a token's place; None: nothing, tokens are one-hot.
     Raises:
         TypeError: the layer is none of the core's, but torch's, say.
-        InputError: the layer's input size is not that of the vocabulary.
+        InputError: sizes of the layer, the vocabulary and the embedding that do not fit.
     """
 
-    def __init__(self, layer: Recurrent, reading: Reading, output: Mapping[str, Array] | None = None) -> None:
+    def __init__(
+        self,
+        layer: Recurrent,
+        reading: Reading,
+        output: Mapping[str, Array] | None = None,
+        embedding: Embedding | None = None,
+    ) -> None:
         if not isinstance(layer, Recurrent):
             kind = type(layer)
             raise TypeError(
                 f"the layer is {kind.__module__}.{kind.__name__}; expected elman.RNN, GRU or LSTM "
                 "(elman.torch.from_torch copies torch's)"
             )
-        if layer.input_size != len(reading):
+        if embedding is None and layer.input_size != len(reading):
             raise InputError(
                 f"the layer's input_size is {layer.input_size} but the vocabulary has {len(reading)} entries; "
                 "make them equal"
             )
-        self.layer, self.reading = layer, reading
+        if embedding is not None and embedding.weight.shape != (len(reading), layer.input_size):
+            raise InputError(
+                f"the embedding is {embedding.weight.shape}; expected ({len(reading)}, {layer.input_size}), a vector "
+                "of the layer's input_size for each entry of the vocabulary"
+            )
+        self.layer, self.reading, self.embedding = layer, reading, embedding
         self.output = Dense(layer.hidden_size, len(reading), output)
-        self._arrays = {f"layer.{name}": array for name, array in layer.named_parameters().items()}
-        self._arrays |= {f"output.{name}": array for name, array in self.output.named_parameters().items()}
-        self.network = Network(CELLS[layer.cell], layer.weights(), self.output.weight, self.output.bias)
+        parts: dict[str, Parameters] = {"layer": layer, "output": self.output}
+        if embedding is not None:
+            parts = {"embedding": embedding, **parts}
+        self._arrays = {
+            f"{part}.{name}": array for part, of in parts.items() for name, array in of.named_parameters().items()
+        }
+        of_tokens = None if embedding is None else embedding.weight
+        self.network = Network(CELLS[layer.cell], layer.weights(), self.output.weight, self.output.bias, of_tokens)
         """The weights as `elman.kernels` takes them."""
 
     @property
     def vocab_size(self) -> int:
         """V."""
         return self.network.vocab_size
+
+    @property
+    def embedding_size(self) -> int | None:
+        """E; None where tokens are one-hot."""
+        return None if self.embedding is None else self.embedding.embedding_size
 
     def begin_state(self, batch_size: int) -> ModelState:
         """Zeros for the start of a text: h (L, B, H), or (h, c) for the LSTM."""
@@ -157,4 +196,7 @@ class LanguageModel(Parameters):
         reading = self.reading
         kind = f"{self.vocab_size} {reading.vocabulary.kind}, normalisation {reading.normalisation!r}"
         size = sum(array.size for array in self.parameters())
-        return f"LanguageModel({self.layer!r}, {kind}{', records' if reading.records else ''}, {size:,} parameters)"
+        parts = [repr(self.layer), kind, *(["records"] if reading.records else []), f"{size:,} parameters"]
+        if self.embedding is not None:
+            parts.insert(0, f"embedding of {self.embedding_size}")
+        return f"LanguageModel({', '.join(parts)})"

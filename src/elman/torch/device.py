@@ -56,9 +56,7 @@ class DeviceStepper:
         )
         grads = torch.autograd.grad(loss, self._weights)
         squares = torch.stack([g.double().square().sum() for g in grads]).tolist()
-        per_layer = (len(grads) - (1 if self._network.bias is None else 2)) // len(self._network.layers)
-        norms = [math.sqrt(sum(squares[i * per_layer : (i + 1) * per_layer])) for i in range(len(self._network.layers))]
-        norms.append(math.sqrt(sum(squares[len(norms) * per_layer :])))
+        norms = [math.sqrt(sum(part)) for part in self._network.groups(squares)]
         result = StepResult(loss.item(), math.sqrt(sum(squares)), norms)
         if math.isfinite(result.loss) and math.isfinite(result.norm):
             scale = update.clip / result.norm if update.clip and result.norm > update.clip else 1.0
@@ -67,6 +65,8 @@ class DeviceStepper:
 
     def _loss(self, ids: Tensor, targets: Tensor, state: list[Tensor], dropout: Dropout | None) -> Tensor:
         weights, x, last = iter(self._weights), ids, []
+        if self._network.embedding is not None:
+            x = torch.nn.functional.embedding(ids, next(weights))
         d = dropout or Dropout(0.0, 0, 0)
         begins = d.begins(self._network, *ids.shape)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..model import LanguageModel, make_layer
+from ..model import Embedding, LanguageModel, make_layer
 from ..text import Reading
 from . import kernels
 from .layers import GRU, LSTM, RNN, Recurrent
@@ -18,7 +18,7 @@ ModelState = Tensor | tuple[Tensor, Tensor]
 
 
 class Module(nn.Module):
-    """A core model's layers and output as torch modules.
+    """A core model's embedding, layers and output as torch modules.
 
     The parameters are the model's own arrays: a step of an optimiser changes `model`, and what changes `model` is seen
     here. To another device, or in another type, go copies; `copy_back` brings their values to the model.
@@ -27,6 +27,8 @@ class Module(nn.Module):
     def __init__(self, model: LanguageModel) -> None:
         super().__init__()
         self.model = model
+        size = model.embedding_size
+        self.embedding = None if size is None else nn.Embedding(model.vocab_size, size, device="meta")
         self.layer = _torch_layer(model)
         self.output = nn.Linear(model.layer.hidden_size, model.vocab_size, device="meta")
         arrays = model.named_parameters()
@@ -40,7 +42,7 @@ class Module(nn.Module):
 
     def forward(self, ids: Tensor, state: ModelState | None = None) -> tuple[Tensor, ModelState]:
         """Args: ids int64 (T, B); state from an earlier call, zeros if None. Returns: logits (T, B, V), state."""
-        hidden, last = self.layer(ids, state)
+        hidden, last = self._hidden(ids, state)
         return kernels.linear(hidden, self.output.weight, self.output.bias), last
 
     def loss(self, ids: Tensor, targets: Tensor, state: ModelState | None = None) -> tuple[Tensor, Tensor, ModelState]:
@@ -51,9 +53,12 @@ class Module(nn.Module):
             nats: (T, B), the loss of each target, detached.
             state: after ids[-1].
         """
-        hidden, last = self.layer(ids, state)
+        hidden, last = self._hidden(ids, state)
         mean, nats = kernels.cross_entropy(hidden, self.output.weight, self.output.bias, targets)
         return mean, nats, last
+
+    def _hidden(self, ids: Tensor, state: ModelState | None) -> tuple[Tensor, ModelState]:
+        return self.layer(ids if self.embedding is None else self.embedding(ids), state)
 
     @torch.no_grad()
     def copy_back(self) -> None:
@@ -81,13 +86,14 @@ def _torch_layer(model: LanguageModel) -> Recurrent:
     )
 
 
-def from_torch(layer: Any, output: nn.Linear, reading: Reading) -> LanguageModel:
+def from_torch(layer: Any, output: nn.Linear, reading: Reading, embedding: nn.Embedding | None = None) -> LanguageModel:
     """A core model with the weights of torch's layers, or of `elman.torch`'s, copied.
 
     Args:
-        layer: RNN, GRU or LSTM with input_size V, one direction, no projection.
+        layer: RNN, GRU or LSTM with input_size V, or that of the embedding; one direction, no projection.
         output: from H to V.
         reading: what the ids mean.
+        embedding: what the layer reads in their place; None: one-hot vectors.
     Raises:
         InputError: something that a LanguageModel does not have; says what.
     """
@@ -108,6 +114,10 @@ def from_torch(layer: Any, output: nn.Linear, reading: Reading) -> LanguageModel
         raise InputError("the output has no bias; give it one of zeros")
     core = make_layer(cell, layer.input_size, layer.hidden_size, layer.num_layers, layer.dropout, bool(layer.bias))
     core.load_state_dict(layer.state_dict())
-    model = LanguageModel(core, reading)
+    of_tokens = None
+    if embedding is not None:
+        of_tokens = Embedding(embedding.num_embeddings, embedding.embedding_dim)
+        of_tokens.load_state_dict(embedding.state_dict())
+    model = LanguageModel(core, reading, embedding=of_tokens)
     model.output.load_state_dict(output.state_dict())
     return model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..corpora import Corpus
-from ..model import LanguageModel, make_layer
+from ..model import Embedding, LanguageModel, make_layer
 from .recipe import Recipe
 
 
@@ -17,5 +17,7 @@ def build_model(corpus: Corpus, recipe: Recipe | None = None, **settings: Any) -
     """
     recipe = (recipe or Recipe()).replace(**settings)
     reading = corpus.reading()
-    layer = make_layer(recipe.cell, len(reading), recipe.hidden_size, recipe.num_layers, recipe.dropout)
-    return LanguageModel(layer, reading).initialise(recipe.seed, recipe.init_std)
+    size = recipe.embedding_size
+    embedding = None if size is None else Embedding(len(reading), size)
+    layer = make_layer(recipe.cell, size or len(reading), recipe.hidden_size, recipe.num_layers, recipe.dropout)
+    return LanguageModel(layer, reading, embedding=embedding).initialise(recipe.seed, recipe.init_std)

@@ -76,6 +76,7 @@ def is_sound(model: LanguageModel) -> bool:
     norm = kernels.grad_norm(model.parameters())
     if not math.isfinite(norm):
         return False
-    if 2 * max(norm, 1.0) < 1e30 ** (1 / (model.layer.num_layers + 1)):
-        return True  # each layer and the output multiply by less than this: logits after a token stay far below 1e38
+    factors = model.layer.num_layers + (1 if model.embedding is None else 2)
+    if 2 * max(norm, 1.0) < 1e30 ** (1 / factors):
+        return True  # embedding, layers and output multiply by less than this: logits after a token stay below 1e38
     return bool(np.isfinite(model(np.arange(min(model.vocab_size, 64))[None])[0]).all())

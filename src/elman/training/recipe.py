@@ -66,6 +66,13 @@ class Recipe:
     )
     hidden_size: int = setting(256, "Hidden units of each layer.", at_least=1)
     num_layers: int = setting(1, "Recurrent layers, one above the other.", at_least=1)
+    embedding_size: int | None = setting(
+        None,
+        "The first layer reads a learned vector of this size for each token; off: one-hot, which has a column of "
+        "weights for each.",
+        at_least=1,
+        can_be_off=True,
+    )
     dropout: float = setting(
         0.0, "Share of each layer's output dropped on its way to the next while training.", at_least=0, below=1
     )
