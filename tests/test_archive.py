@@ -17,6 +17,7 @@ import pytest
 from compression_cases import english, inputs, integers, predictor
 
 from elman.compression import Archive, Predictor, compress, decompress
+from elman.compression import archive as archive_module
 from elman.compression.archive import BLOCK, HEADER
 from elman.errors import CompressedError, InputError
 
@@ -94,6 +95,26 @@ def test_blocks_threads_and_pipes_give_the_same_bytes(gru):
     target = io.BytesIO()
     decompress(Pipe(once), target, gru)  # pyright: ignore
     assert target.getvalue() == data
+
+
+def test_a_network_that_is_of_no_use_takes_no_part(gru):
+    data = english(70_000)
+    with_network, alone = packed(data, gru, level=1), packed(data, level=1)
+    assert (with_network[HEADER.size + 4], alone[HEADER.size + 4]) == (3, 2)
+    assert with_network[HEADER.size + 4 + BLOCK.size :][:1000] == alone[HEADER.size + 4 + BLOCK.size :][:1000]
+    assert unpacked(with_network, gru) == data
+
+
+def test_each_block_is_judged_by_itself(monkeypatch, gru):
+    monkeypatch.setattr(archive_module, "is_worthwhile", lambda raw, model: b"the" in raw)
+    data = english(3_000) + b"0123 4567 89\n" * 300 + english(3_000) + random.Random(1).randbytes(1_000)
+    archive = packed(data, gru, block_size=1_000)
+    kinds, at = [], HEADER.size + 4
+    while archive[at]:
+        kinds.append(archive[at])
+        at += BLOCK.size + BLOCK.unpack(archive[at : at + BLOCK.size])[3]
+    assert set(kinds) == {1, 2, 3}
+    assert unpacked(archive, gru) == data
 
 
 def test_parts_are_read_alone(tmp_path, gru):
