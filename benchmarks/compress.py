@@ -199,9 +199,9 @@ def main() -> None:
     arguments = parser.parse_args()
     model, model_bytes = None, 0
     if arguments.model:
-        from elman.model import load
+        from elman.model import load, model_path
 
-        model, model_bytes = Predictor.of(load(arguments.model)), arguments.model.stat().st_size
+        model, model_bytes = Predictor.of(load(arguments.model)), model_path(arguments.model).stat().st_size
     levels = [int(level) for level in arguments.levels.split(",")]
     coders = rivals() | {f"elman -{level}": ours(None, level, arguments.threads) for level in levels}
     if model:
