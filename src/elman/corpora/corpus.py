@@ -68,3 +68,7 @@ class Corpus:
     def ids(self, vocabulary: Vocabulary) -> np.ndarray:
         """(N,) of the smallest unsigned type; 0 for what the vocabulary lacks."""
         return vocabulary.encode(self.text)
+
+    def unknown(self, vocabulary: Vocabulary, ids: np.ndarray) -> int:
+        """How many of its ids stand for a character that the vocabulary lacks."""
+        return vocabulary.unknown(ids)

@@ -59,6 +59,11 @@ class MappedCorpus(Corpus):
             raise InputError(f"{self.source} was mapped whole; load it with max_chars {max_chars}")
         return self
 
+    def unknown(self, vocabulary: Vocabulary, ids: np.ndarray) -> int:
+        if set(self.vocabulary().symbols) <= set(vocabulary.symbols):
+            return 0  # not counted, which would read them all
+        return vocabulary.unknown(ids)
+
     def ids(self, vocabulary: Vocabulary) -> np.ndarray:
         """By a vocabulary that has all of its own, as one that was extended does, ids are mapped once more."""
         own = self.vocabulary()

@@ -16,6 +16,7 @@ from ..scoring import sequence_nats, text_nats
 from ..text import Vocabulary, record_spans
 from .recipe import Recipe
 
+_IDS = 1 << 24  # of a mapped text in memory at once
 _RELEASE = 256  # batches between the times at which memory of a mapped text is let go
 _PARTITIONS = {"sequential": batches.sequential_batches, "random": batches.random_batches}
 
@@ -26,6 +27,7 @@ class Text:
     def __init__(self, ids: np.ndarray, recipe: Recipe) -> None:
         cut = len(ids) - int(len(ids) * recipe.val_fraction)
         self.recipe, self._train, self._val = recipe, ids[:cut], ids[cut:]
+        self._ratio: float | None = None
         batches.check_fits(cut, recipe.batch_size, recipe.seq_length)
         steps = batches.num_batches(cut, recipe.batch_size, recipe.seq_length)
         self.size = steps * recipe.batch_size * recipe.seq_length
@@ -50,7 +52,13 @@ class Text:
 
     def characters_per_token(self, vocabulary: Vocabulary) -> float:
         """Of what is trained on."""
-        return vocabulary.characters(self._train) / len(self._train)
+        if self._ratio is None:
+            count = 0
+            for first in range(0, len(self._train), _IDS):
+                count += vocabulary.characters(self._train[first : first + _IDS])
+                release(self._train)
+            self._ratio = count / len(self._train)
+        return self._ratio
 
 
 class Records:

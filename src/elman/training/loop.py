@@ -91,7 +91,7 @@ def fit(
     _check_reading(model, corpus)
     corpus = corpus.first(recipe.max_chars)
     ids = corpus.ids(model.reading.vocabulary)
-    unknown = model.reading.vocabulary.unknown(ids)
+    unknown = corpus.unknown(model.reading.vocabulary, ids)
     about = {"name": corpus.name, "source": corpus.source, "characters": len(corpus), "unknown": unknown}
     if len(ids) != len(corpus):
         about["tokens"] = len(ids)
