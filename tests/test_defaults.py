@@ -9,10 +9,10 @@ import pytest
 from test_cli import refused, run
 
 import elman
-from elman.cli.sizing import for_minutes, for_size
 from elman.model import read_header
 from elman.text import visible
 from elman.training import load_recipe
+from elman.training.sizing import for_minutes, for_size
 
 SMALL = ["--hidden-size", "8", "--epochs", "1"]
 

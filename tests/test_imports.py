@@ -16,16 +16,16 @@ ROOMS = {
     "model": ("initial", "layers", "language", "extend", "named", "file", "integer", "quantise"),
     "generation": ("sampling", "choose", "loop", "writer", "text", "beam", "new"),
     "scoring": ("lines", "blocks", "ngrams", "adaptive", "score", "after", "words", "compare", "baselines"),
-    "compression": ("predictor", "codec", "archive", "store"),
+    "compression": ("predictor", "codec", "archive", "store", "rivals", "trained"),
     "inspection": ("units", "matching", "memorisation", "nearest"),
     "training": (
         "recipe", "build", "data", "run", "measure", "schedule", "checkpoint", "optimiser", "saver", "interrupt",
-        "lock", "events", "parallel", "shards", "curve", "live", "loop", "records",
+        "lock", "events", "parallel", "shards", "curve", "live", "loop", "sizing", "coder", "records",
     ),
     "pages": ("page", "surprisal", "inspection"),
     "cli": (
         "console", "options", "workers", "training_text", "generate", "steps", "session", "info", "inspect", "listing",
-        "watch", "against", "score", "sizing", "curve_file", "train", "runs", "compress",
+        "watch", "against", "score", "curve_file", "train", "runs", "samples", "compress",
     ),
     "torch": ("reference", "fused", "operators", "kernels", "layers", "module", "device"),
 }  # fmt: skip

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from ..errors import CompressedError, InputError
 from ..files import staged
-from .console import err, load_model, out
+from .console import err, out
+from .samples import fields_of, lines_of, reading, train_on_samples
 
 if TYPE_CHECKING:
     from ..compression import Predictor
@@ -71,17 +71,33 @@ def compress(
     past: Annotated[
         Path | None, typer.Option("--past", help="Lines that teach a store's coder; a choice of its own if left out.")
     ] = None,
+    train: Annotated[
+        bool,
+        typer.Option(
+            "--train", help="Make a model (-o) of samples like those to come: the lines of FILEs, or files of folders."
+        ),
+    ] = False,
+    max_size: Annotated[str, typer.Option(metavar="SIZE", help="Of the model's file with --train: 200K, 1M.")] = "1M",
+    minutes: Annotated[float | None, typer.Option(help="Of training, about; 3 if left out.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="In place of --minutes: the same model everywhere.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of --train.")] = 0,
 ) -> None:
     """Make files smaller.
 
     Each FILE becomes FILE.elz. What one machine writes every other reads, given the same model.
 
-    Example: elman compress -m english book.txt; elman decompress -c book.txt.elz
+    Examples: elman compress -m english book.txt; elman decompress -c book.txt.elz;
+    elman compress --train old.log -o log.model; elman compress --records -m log.model today.log
     """
     for number, given in enumerate((one, two, three, four, five, six, seven, eight, nine), 1):
         level = number if given else level
     if keep and remove:
         raise InputError("--keep and --rm exclude each other")
+    if train:
+        train_on_samples(files or ["-"], output, field, max_size, minutes, epochs, seed, force, quiet)
+        return
+    if minutes is not None or epochs is not None:
+        raise InputError(f"--{'minutes' if epochs is None else 'epochs'} goes with --train")
     if decompress_ or test or list_:
         if records or field is not None:
             raise InputError("--records makes a store; `elman get` reads one")
@@ -99,7 +115,7 @@ def compress(
         if not force and name.endswith(SUFFIX):
             raise InputError(f"{name} has the suffix {SUFFIX} already; -f compresses it again")
         target = _target(name, output, stdout, name + SUFFIX)
-        with _reading(name) as source, _writing(target, force, binary_to_terminal=False) as file:
+        with reading(name) as source, _writing(target, force, binary_to_terminal=False) as file:
             totals = to_archive(source, file, predictor, level=level, threads=threads or os.cpu_count() or 1)
         _finish(name, target, remove)
         if verbose and not quiet:
@@ -150,8 +166,8 @@ def get(
 
     with _named(str(store)), Store(store, _predictor(model)) as lines:
         if append is not None:
-            with _reading(str(append)) as source:
-                lines.append(_lines(source))
+            with reading(str(append)) as source:
+                lines.append(lines_of(source))
         elif count:
             out.print(len(lines))
         else:
@@ -178,7 +194,7 @@ def _expand(
         if plain == name and name != "-" and not (stdout or test or output):
             raise InputError(f"{name} lacks the suffix {SUFFIX}; name the result with -o, or use -c")
         target = os.devnull if test else _target(name, output, stdout, plain)
-        with _named(name), _reading(name) as source, _writing(target, force or test, binary_to_terminal=True) as file:
+        with _named(name), reading(name) as source, _writing(target, force or test, binary_to_terminal=True) as file:
             totals = from_archive(source, file, predictor, threads=threads or os.cpu_count() or 1)
         if not test:
             _finish(name, target, remove)
@@ -212,28 +228,13 @@ def _store(
     target = str(output) if output else name + STORE_SUFFIX
     if os.path.exists(target) and not force:
         raise InputError(f"{target} exists; -f writes over it")
-    with _reading(name) as source:
-        lines = list(_lines(source) if field is None else _fields(source, field))
+    with reading(name) as source:
+        lines = list(lines_of(source) if field is None else fields_of(source, field))
     write_store(lines, target, predictor, past=past.read_bytes() if past else None, level=level)
     _finish(name, target, remove)
     if verbose and not quiet:
         raw, coded = sum(map(len, lines)) + len(lines), os.path.getsize(target)
         err.print(f"{name}: {len(lines)} lines, {raw} -> {coded} bytes, {_bits(coded, raw)}")
-
-
-def _lines(source: BinaryIO) -> Iterator[bytes]:
-    for line in source:
-        yield line.removesuffix(b"\n")
-
-
-def _fields(source: BinaryIO, field: str) -> Iterator[bytes]:
-    for number, line in enumerate(source, 1):
-        try:
-            value: Any = json.loads(line)[field]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise InputError(f"line {number} is not a JSON object with the field {field!r}") from None
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        yield text.encode("utf-8", "surrogatepass")
 
 
 def _range(text: str, count: int) -> range:
@@ -253,9 +254,9 @@ def _range(text: str, count: int) -> range:
 def _predictor(model: Path | None) -> Predictor | None:
     if model is None:
         return None
-    from ..compression import Predictor
+    from ..compression import load_predictor
 
-    return Predictor.of(load_model(model))
+    return load_predictor(model)
 
 
 def _names(files: list[str] | None, output: Path | None) -> list[str]:
@@ -269,15 +270,6 @@ def _target(name: str, output: Path | None, stdout: bool, beside: str) -> str:
     if output is not None:
         return str(output)
     return "-" if stdout or name == "-" else beside
-
-
-@contextmanager
-def _reading(name: str) -> Iterator[BinaryIO]:
-    if name == "-":
-        yield sys.stdin.buffer
-        return
-    with open(name, "rb") as file:
-        yield file
 
 
 @contextmanager

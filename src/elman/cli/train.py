@@ -85,7 +85,7 @@ def train(
     """
     from ..corpora import NAMED
     from ..training import load_recipe
-    from .sizing import for_minutes, for_size
+    from ..training.sizing import for_minutes, for_size
     from .workers import working_together
 
     if every < 0:

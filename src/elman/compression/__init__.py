@@ -11,5 +11,6 @@ from .archive import Archive, compress, decompress
 from .codec import Codec
 from .predictor import Predictor
 from .store import Store, write_store
+from .trained import load_predictor
 
-__all__ = ["Archive", "Codec", "Predictor", "Store", "compress", "decompress", "write_store"]
+__all__ = ["Archive", "Codec", "Predictor", "Store", "compress", "decompress", "load_predictor", "write_store"]

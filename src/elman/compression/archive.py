@@ -95,12 +95,14 @@ def compress(
     The bytes depend on the source, the model, the level and the block size; not on the threads.
 
     Raises:
-        InputError: a level outside 1..9 or a block size outside 1..MAX_BLOCK.
+        InputError: a level outside 1..9, a block size outside 1..MAX_BLOCK, or a model without a network.
     """
     if not 1 <= level <= 9:
         raise InputError(f"level is {level}; expected 1..9")
     if not 1 <= block_size <= MAX_BLOCK:
         raise InputError(f"block_size is {block_size}; expected 1..{MAX_BLOCK}")
+    if model is not None and model.native is None:
+        raise InputError("the model has a past and no network: it serves stores and messages, not files")
     out = _Summed(target)
     header = HEADER.pack(MAGIC, VERSION, CONTRACT, level, 0, digest_of(model)[:8])
     out.write(header + CRC.pack(zlib.crc32(header)))

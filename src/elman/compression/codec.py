@@ -9,12 +9,16 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import CompressedError, InputError
 from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
-from .predictor import Predictor, native_of
+from .predictor import Predictor, native_of, predictor_of
+
+if TYPE_CHECKING:
+    from ..model import LanguageModel
 
 MAX_SIZE = 1 << 20
 """The longest message that `decode` makes unless told otherwise: a code of a few bytes could stand for gigabytes."""
@@ -26,9 +30,10 @@ class Codec:
     """Short messages to shorter byte strings, and back.
 
     Args:
-        model: the network, or None.
-        past: other messages, each with its `end`; up to about a megabyte, which takes seconds to read.
-        end: the byte after a message. A message may hold it, at 1.5 bytes each.
+        model: a model of bytes, what `load_predictor` read, or None.
+        past: other messages, each with its `end`; up to about a megabyte, which takes seconds to read. It comes after
+            the model's own past.
+        end: the byte after a message; the model's, or the line end, if None. A message may hold it, at 1.5 bytes each.
         level: 1..9, fewer or more contexts.
         model_id: a byte in front of every code, by which a reader may know the model; decoding checks it.
         check: a CRC-8 of the message in every code; decoding checks it.
@@ -37,17 +42,24 @@ class Codec:
 
     def __init__(
         self,
-        model: Predictor | None = None,
+        model: Predictor | LanguageModel | None = None,
         past: bytes = b"",
         *,
-        end: int = 10,
+        end: int | None = None,
         level: int = 6,
         model_id: int | None = None,
         check: bool = False,
         text: str | None = None,
     ) -> None:
+        predictor = predictor_of(model)
+        if end is None:
+            end = 10 if predictor is None else predictor.end
         if not 0 <= end <= 255:
             raise InputError(f"end is {end}; expected a byte, 0..255")
+        if predictor is not None and predictor.past:
+            if end != predictor.end:
+                raise InputError(f"end is {end}; the messages of the model's past end with {predictor.end}")
+            past = predictor.past + past
         if not 1 <= level <= 9:
             raise InputError(f"level is {level}; expected 1..9")
         if model_id is not None and not 0 <= model_id <= 255:
@@ -55,7 +67,7 @@ class Codec:
         if text not in TEXTS:
             raise InputError(f"text is {text!r}; expected base85, base64url or None")
         self.model_id, self.check, self.text = model_id, check, text
-        self._messages = _cpu.Messages(as_array(past), level=level, end=end, predictor=native_of(model))
+        self._messages = _cpu.Messages(as_array(past), level=level, end=end, predictor=native_of(predictor))
 
     def encode(self, message: bytes) -> bytes:
         return self.encode_many([message])[0]

@@ -27,16 +27,25 @@ Layer = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
 class Predictor:
-    """A network whose vocabulary covers bytes.
+    """A network whose vocabulary covers bytes, and a past that teaches what codes messages beside it; or one of both.
 
     Attributes:
         vocab_size: its ids; 256 for bytes.
-        digest: 16 bytes that no other weights, cell or alphabet has.
-        native: what `_cpu` codes with; immutable, so that threads may share it.
+        digest: 16 bytes that no other weights, cell, alphabet or past has.
+        native: what `_cpu` codes with, immutable, so that threads may share it; None: a past alone.
+        past: messages, each with its `end`; what codes files has no use for them.
+        end: the byte after a message.
     """
 
-    def __init__(self, native: Any, digest: bytes) -> None:
-        self.native, self.digest, self.vocab_size = native, digest, int(native.ids)
+    def __init__(self, native: Any, digest: bytes, past: bytes = b"", end: int = 10) -> None:
+        self.native, self.digest, self.past, self.end = native, digest, past, end
+        self.vocab_size = 256 if native is None else int(native.ids)
+
+    def with_past(self, past: bytes, end: int = 10) -> Predictor:
+        """The same network with this past."""
+        hashed = hashlib.sha256(struct.pack("<8sIBI", b"past", CONTRACT, end, len(past)))
+        hashed.update(self.digest + past)
+        return Predictor(self.native, hashed.digest()[:16], past, end)
 
     @classmethod
     def from_arrays(
@@ -130,6 +139,19 @@ class Predictor:
                 w_ih = kernels.linear(w_ih, network.embedding, None)
             layers = ((w_ih, w_hh, b_ih, b_hh), *layers[1:])
         return cls.from_arrays(network.cell.name, layers, network.weight, network.bias, ids_of_bytes=ids)
+
+
+def swapped(end: int) -> bytes:
+    """For bytes.translate, its own inverse: the byte `end` and the line end in each other's place. The ids of a network
+    that learned messages with another `end`: to it as to every other, a line end ends a record."""
+    table = bytearray(range(256))
+    table[end], table[10] = 10, end
+    return bytes(table)
+
+
+def predictor_of(model: LanguageModel | Predictor | None) -> Predictor | None:
+    """What codes with `model`."""
+    return model if model is None or isinstance(model, Predictor) else Predictor.of(model)
 
 
 def native_of(predictor: Predictor | None) -> Any:

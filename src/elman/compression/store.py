@@ -18,7 +18,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, overload
+from typing import TYPE_CHECKING, BinaryIO, overload
 
 import numpy as np
 
@@ -27,7 +27,10 @@ from ..files import staged
 from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
 from .archive import rows_for
 from .codec import as_array
-from .predictor import CONTRACT, Predictor, digest_of, matching, native_of
+from .predictor import CONTRACT, Predictor, digest_of, matching, native_of, predictor_of
+
+if TYPE_CHECKING:
+    from ..model import LanguageModel
 
 MAGIC, END_MAGIC, VERSION = b"\x89ELR", b"ELR\x1a", 1
 HEADER = struct.Struct("<4sBBBB8sIIII")  # its last field: CRC-32 of those before it
@@ -46,7 +49,7 @@ END = 10
 def write_store(
     lines: Iterable[bytes],
     path: str | Path,
-    model: Predictor | None = None,
+    model: Predictor | LanguageModel | None = None,
     *,
     past: bytes | None = None,
     past_size: int = 1 << 18,
@@ -57,28 +60,41 @@ def write_store(
     Args:
         lines: the records.
         path: of the file, which is replaced once the new one is whole.
-        model: a network, or None.
-        past: lines that teach the coder, each with its line end, such as those of a store beside this one; if None, a
-            choice of the records.
+        model: a model of bytes, what `load_predictor` read, or None.
+        past: lines that teach the coder, each with its line end, such as those of a store beside this one, after those
+            of the model; if None and the model has none, a choice of the records.
         past_size: bytes of that choice, at most, and at most an eighth of the records.
         level: 1..9.
     """
     if not 1 <= level <= 9:
         raise InputError(f"level is {level}; expected 1..9")
+    predictor = predictor_of(model)
+    learned = _past_of(predictor)
+    if past is None and learned:
+        past = b""
     if past is None:
         lines = list(lines)
         past = choose_past(lines, min(past_size, sum(map(len, lines)) // 8))
     if len(past) > MAX_PAST:
         raise InputError(f"the past is {len(past)} bytes; expected at most {MAX_PAST}")
-    code = _cpu.encode_block(as_array(past), level=PAST_LEVEL, rows=rows_for(len(past)), predictor=native_of(model))
+    code = _cpu.encode_block(as_array(past), level=PAST_LEVEL, rows=rows_for(len(past)), predictor=native_of(predictor))
     with staged(path) as file:
         header = HEADER.pack(
-            MAGIC, VERSION, CONTRACT, level, END, digest_of(model)[:8], len(past), len(code), zlib.crc32(past), 0
+            MAGIC, VERSION, CONTRACT, level, END, digest_of(predictor)[:8], len(past), len(code), zlib.crc32(past), 0
         )[:-4]
         file.write(header + struct.pack("<I", zlib.crc32(header)))
         file.write(code)
-        messages = _cpu.Messages(as_array(past), level=level, end=END, predictor=native_of(model))
+        messages = _cpu.Messages(as_array(learned + past), level=level, end=END, predictor=native_of(predictor))
         _write_records(file, lines, messages, [], b"", 0)
+
+
+def _past_of(predictor: Predictor | None) -> bytes:
+    """What the model brings along: lines."""
+    if predictor is None or not predictor.past:
+        return b""
+    if predictor.end != END:
+        raise InputError(f"the messages of the model's past end with {predictor.end}; those of a store are lines")
+    return predictor.past
 
 
 def choose_past(lines: Sequence[bytes], size: int) -> bytes:
@@ -106,8 +122,8 @@ class Store(Sequence[bytes]):
         CompressedError: no whole store, or one of another model; later, from a record that is damaged.
     """
 
-    def __init__(self, path: str | Path, model: Predictor | None = None) -> None:
-        self.path, self._model = Path(path), model
+    def __init__(self, path: str | Path, model: Predictor | LanguageModel | None = None) -> None:
+        self.path, self._model = Path(path), predictor_of(model)
         self._file = open(path, "rb")  # noqa: SIM115  (closed by `close`)
         try:
             self._open()
@@ -140,6 +156,7 @@ class Store(Sequence[bytes]):
         _cpu.decode_block(as_array(code), past, level=PAST_LEVEL, rows=rows, predictor=native_of(self._model))
         if zlib.crc32(past.data) != past_crc:
             raise CompressedError("the store is damaged: the checksum of its past differs")
+        past = as_array(_past_of(self._model) + past.tobytes())
         self._messages = _cpu.Messages(past, level=self.level, end=self.end, predictor=native_of(self._model))
 
     def _read_directory(self, size: int) -> None:

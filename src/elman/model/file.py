@@ -70,9 +70,14 @@ def describe(model: LanguageModel) -> dict[str, Any]:
 
 def write(path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarray], kind: str = MODEL) -> None:
     """A file of this kind: tensors, a header of any JSON, and a digest over both."""
+    write_atomically(path, to_bytes(header, tensors, kind))
+
+
+def to_bytes(header: dict[str, Any], tensors: dict[str, np.ndarray], kind: str = MODEL) -> bytes:
+    """What `write` writes."""
     config = _json(header)
     whole = _json({"format": FORMAT, "digest": _digest(config, tensors), "config": config})
-    write_atomically(path, to_safetensors(tensors, metadata={kind: whole}))
+    return to_safetensors(tensors, metadata={kind: whole})
 
 
 def load(path: str | Path) -> LanguageModel:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .build import build_model
     from .checkpoint import Checkpoint, read_checkpoint
+    from .coder import TrainedCoder, train_coder
     from .loop import fit, resume
     from .recipe import Recipe, load_recipe, recipe_names
     from .run import Epoch, Run, Step
@@ -18,14 +19,17 @@ __all__ = [
     "Recipe",
     "Run",
     "Step",
+    "TrainedCoder",
     "build_model",
     "fit",
     "load_recipe",
     "read_checkpoint",
     "recipe_names",
     "resume",
+    "train_coder",
 ]
 _HOME = {"build_model": "build", "fit": "loop", "resume": "loop", "Epoch": "run", "Run": "run", "Step": "run"}
+_HOME |= {"TrainedCoder": "coder", "train_coder": "coder"}
 _HOME |= {"Checkpoint": "checkpoint", "read_checkpoint": "checkpoint"}
 
 

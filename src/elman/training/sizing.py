@@ -10,7 +10,7 @@ from ..errors import InputError
 
 if TYPE_CHECKING:
     from ..corpora import Corpus
-    from ..training import Recipe
+    from .recipe import Recipe
 
 _CHARACTERS = 20_000_000  # to train on, over all epochs: a minute or so on two cores
 _STEPS = 20  # in an epoch at least: fewer of them teach a small text's model little in any number of epochs
@@ -52,7 +52,8 @@ def for_minutes(minutes: float, recipe: Recipe, text: Corpus) -> tuple[Recipe, C
 
 def _characters_per_second(recipe: Recipe, text: Corpus) -> float:
     """Of training as the recipe says; grows what it trains on until that takes long enough to be measured."""
-    from ..training import build_model, fit
+    from .build import build_model
+    from .loop import fit
 
     model = build_model(text, recipe)
     size = 4 * (recipe.batch_size + 1) * recipe.seq_length

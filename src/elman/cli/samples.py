@@ -1,0 +1,119 @@
+"""`elman compress --train`: samples to a model for messages and stores, and what it gains beside others."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from ..errors import InputError
+from ..text import visible
+from .console import out
+
+if TYPE_CHECKING:
+    from ..training import TrainedCoder
+
+_UNITS = {"": 1, "K": 1000, "M": 1_000_000, "KIB": 1024, "MIB": 1 << 20}
+
+
+def train_on_samples(
+    names: list[str], output: Path | None, field: str | None, max_size: str, minutes: float | None,
+    epochs: float | None, seed: int, force: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Train, print, write."""
+    if output is None:
+        raise InputError("--train needs the name of the model's file; give one with -o")
+    if output.exists() and not force:
+        raise InputError(f"{output} exists; -f writes over it")
+    if minutes is not None and epochs is not None:
+        raise InputError("--minutes decides the epochs; leave out --epochs")
+    from ..training import train_coder
+
+    samples, end = read_samples(names, field)
+    say = None if quiet else out.print
+    made = train_coder(
+        samples, end=end, max_size=size_of(max_size), minutes=3.0 if minutes is None else minutes, epochs=epochs,
+        seed=seed, say=say,
+    )  # fmt: skip
+    made.save(output)
+    if not quiet:
+        for line in report(made):
+            out.print(line)
+        chosen = made.chosen
+        parts = [f"a GRU 1 x {chosen.network.hidden_size}"] if chosen.network else []
+        parts += [f"{len(chosen.predictor.past):,} bytes of samples"] if chosen.predictor.past else []
+        out.print(f"{visible(str(output))}: {len(chosen.file):,} bytes, {' and '.join(parts)}")
+        if made.training:
+            out.print(f"{made.training['steps']:,} steps; the same bytes: --epochs {made.training['epochs']!r}")
+
+
+def report(made: TrainedCoder) -> list[str]:
+    """The held-out part by coder, and from how many samples on the model pays."""
+    name = f"bytes a sample, {len(made.parts.held_out)} held-out samples"
+    lines = [f"{name:<44} {'held by both':>12}  {f'counted over {made.samples:,}':>24}"]
+    lines += [
+        f"{r.name:<44} {r.per_message:>12.2f}  {r.counted(made.samples):>24.2f}"
+        for r in made.results
+    ]  # fmt: skip
+    ours, least = made.results[-1], min(made.results[:-1], key=lambda r: r.per_message)
+    if ours.per_message >= least.per_message:
+        lines.append(f"{least.name} does better than this model, even where both ends have it")
+        return lines
+    apart = [r for r in made.results[:-1] if r.per_message > ours.per_message]
+    pays = max((ours.shared - r.shared) / (r.per_message - ours.per_message) for r in apart)
+    lines.append(f"with its file counted it is smallest from {max(1, int(pays) + 1):,} such samples on")
+    return lines
+
+
+def read_samples(names: list[str], field: str | None) -> tuple[list[bytes], int]:
+    """The samples, and the byte that ends one: lines of files, or a field of JSON lines; or the files of folders."""
+    folders = [name for name in names if name != "-" and Path(name).is_dir()]
+    if folders:
+        if len(folders) < len(names) or field is not None:
+            raise InputError(f"{folders[0]} is a folder: its files are samples; give folders alone, without --field")
+        files = (path for name in folders for path in sorted(Path(name).rglob("*")))
+        return [path.read_bytes() for path in files if path.is_file()], 0
+    samples: list[bytes] = []
+    for name in names:
+        with reading(name) as source:
+            samples += lines_of(source) if field is None else fields_of(source, field)
+    return samples, 10
+
+
+def size_of(text: str) -> int:
+    """Bytes: 200000, 200K, 1M, 1MiB."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(K|M|KiB|MiB|)", text, re.IGNORECASE)
+    size = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
+    if not 0 < size < 2**31:
+        raise InputError(f"--max-size is {text!r}; expected bytes, such as 200000, 200K or 1M")
+    return size
+
+
+@contextmanager
+def reading(name: str) -> Iterator[BinaryIO]:
+    """A file, or - for standard input."""
+    if name == "-":
+        yield sys.stdin.buffer
+        return
+    with open(name, "rb") as file:
+        yield file
+
+
+def lines_of(source: BinaryIO) -> Iterator[bytes]:
+    for line in source:
+        yield line.removesuffix(b"\n")
+
+
+def fields_of(source: BinaryIO, field: str) -> Iterator[bytes]:
+    """Of each line, a JSON object, what one field holds: a string's text, or JSON."""
+    for number, line in enumerate(source, 1):
+        try:
+            value: Any = json.loads(line)[field]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise InputError(f"line {number} is not a JSON object with the field {field!r}") from None
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield text.encode("utf-8", "surrogatepass")
