@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile -c constraints.txt
+# A file of tests is one process's, since its tests share what they build; two at a time, for kernels take several threads.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 # $(call extra,NAME): what an extra adds, and not the package once more, whose kernel would be compiled once more.
 extra = $(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$(1)"], sep="\n")' | \
   $(INSTALL) -r /dev/stdin
@@ -20,14 +22,14 @@ demo: $(CORE)
 # The core's tests before torch is there, on a fresh machine; then all that needs it.
 test: $(DEV)
 	$(BIN)/python -c "import elman.kernels._cpu"
-	$(BIN)/python -m pytest -q --ignore tests/torch --ignore tests/test_notebooks.py
+	$(PYTEST) --ignore tests/torch --ignore tests/test_notebooks.py
 	$(MAKE) --no-print-directory $(TORCH) check
-	$(BIN)/python -m pytest -q tests/torch tests/test_notebooks.py
+	$(PYTEST) tests/torch tests/test_notebooks.py
 
 # Under a minute on a quiet machine: what does not need a compiler, a browser or many processes.
 quick: $(DEV)
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -q -m "not slow" --ignore tests/torch --ignore tests/test_notebooks.py
+	$(PYTEST) -m "not slow" --ignore tests/torch --ignore tests/test_notebooks.py
 
 check: $(TORCH)
 	$(BIN)/ruff check .

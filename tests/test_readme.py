@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import functools
+import http.client
+import json
 import re
 import shlex
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+import elman
 
 README = Path(__file__).parents[1] / "README.md"
 pytestmark = pytest.mark.skipif(not README.is_file(), reason="the tests run outside a checkout, without its README")
@@ -47,10 +53,46 @@ def test_the_options_of_the_jobs_exist(command, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     for page in ("jobs.md", "odd-lines.md"):
         text = (README.parent / "docs" / page).read_text(encoding="utf-8")
-        for line in re.findall(r"elman (?:train|generate|score|inspect) [^\n`|]*", text):
+        text = text.replace("\\\n", " ")
+        for line in re.findall(r"elman (?:train|generate|score|inspect|runs|plot) [^\n`|]*", text):
             name, options = line.split()[1], re.findall(r"(?<=\s)--[a-z][a-z-]*", line)
             if options:
                 assert set(options) <= set(re.findall(r"--[a-z][a-z-]*", helped(name, command))), line
+
+
+def test_the_service_of_the_jobs(tmp_path, monkeypatch):
+    text = (README.parent / "docs" / "jobs.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "http.server" in block]
+    code, count = re.subn(r"8000\), Service\)\.serve_forever\(\)", "0), Service)", code)
+    assert count == 1
+    code = code.replace("\nThreadingHTTPServer", "\nserver = ThreadingHTTPServer")
+    monkeypatch.chdir(tmp_path)
+    Path("runs/story").mkdir(parents=True)
+    model = elman.build_model(elman.load_corpus("traveller"), hidden_size=8, init_std=None)
+    elman.save(model, "runs/story/model.safetensors")
+    names: dict[str, Any] = {}
+    exec(compile(code, "jobs.md", "exec"), names)
+    monkeypatch.setattr(names["Service"], "log_message", lambda *_: None)
+
+    def ask(path, **asked):
+        connection = http.client.HTTPConnection("127.0.0.1", names["server"].server_port)
+        connection.request("POST", path, json.dumps(asked))
+        answer = connection.getresponse()
+        found = answer.status, json.loads(answer.read())
+        connection.close()
+        return found
+
+    with names["server"] as server, ThreadPoolExecutor(1) as pool:
+        pool.submit(server.serve_forever)
+        try:
+            written = elman.generate(model, "the ", 20, temperature=0.5, seed=0)
+            assert ask("/complete", prompt="the ", length=20) == (200, {"text": written})
+            status, scored = ask("/score", text="the sea")
+            assert (status, scored["bits_per_char"]) == (200, elman.score(model, "the sea").bits_per_char)
+            assert ask("/score", text="") == (400, {"error": "nothing to score: the text is empty"})
+            assert ask("/elsewhere")[0] == 404
+        finally:
+            server.shutdown()
 
 
 @functools.cache

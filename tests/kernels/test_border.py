@@ -11,10 +11,13 @@ from typing import Any
 import cases
 import numpy as np
 import pytest
-from cases import CELLS, _cpu, layer_inputs, numbers
+from cases import CELLS, _cpu
+from inputs import layer_inputs, numbers
 
 import elman
 from elman import kernels
+from elman.kernels import native as native_backend
+from elman.kernels import reference
 
 
 def arguments(cell: str = "lstm", **sizes: int) -> dict[str, Any]:
@@ -276,3 +279,19 @@ def test_a_huge_request_is_a_memory_error():
     with pytest.raises(MemoryError):
         kernels.run(net, np.broadcast_to(np.int64(1), (1 << 44, 1)), net.begin_state(1))
     assert kernels.run(net, np.ones((2, 1), dtype=np.int64), net.begin_state(1))[0].shape == (2, 1, 9)
+
+
+def test_a_cell_that_the_kernel_lacks_is_the_references(monkeypatch):
+    monkeypatch.setattr(native_backend, "CELLS", ("rnn_relu",))
+    gru = kernels.CELLS["gru"]
+    assert kernels.serving(gru) == ("reference", "the native kernel has no gru")
+    assert kernels.serving()[0] == "cpu"
+    x, state, weights, _ = layer_inputs("gru", 7, 3, 5, 9)
+    output, _ = kernels.recurrent(gru, x, state, weights)
+    cases.same_bits([output], [reference.recurrent(gru, x, state, weights)[0]])
+    corpus = elman.Corpus("t", "the sea. " * 30, "none", "here")
+    run = elman.fit(elman.build_model(corpus, cell="gru", hidden_size=4), corpus, epochs=2, batch_size=2, seq_length=9)
+    with kernels.use("reference"):
+        model = elman.build_model(corpus, cell="gru", hidden_size=4)
+        elman.fit(model, corpus, epochs=2, batch_size=2, seq_length=9)
+    assert run.model.digest() == model.digest()

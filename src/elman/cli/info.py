@@ -20,7 +20,7 @@ def info(model: ModelPath, json_: Json = False) -> None:
     from ..model import read_header
 
     header, loaded = read_header(model), load_model(model)
-    vocabulary, (backend, why) = header.pop("vocabulary"), serving()
+    vocabulary, (backend, why) = header.pop("vocabulary"), serving(loaded.network.cell)
     facts = {
         **{k: v for k, v in header.items() if k != "run"},
         "vocabulary": f"{loaded.vocab_size} {vocabulary['kind']}",

@@ -239,7 +239,7 @@ def _report(
     from .curve_file import CurveFile
 
     every = every or max(1, settings.epochs // 10)
-    (backend, why), named = serving(), f"recipe {recipe}: " if recipe else ""
+    (backend, why), named = serving(model.network.cell), f"recipe {recipe}: " if recipe else ""
     say = err if as_json else out
     unit = model.reading.vocabulary.unit
     say.print(

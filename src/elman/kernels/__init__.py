@@ -52,9 +52,13 @@ def use(backend: str) -> AbstractContextManager[None]:
     return _forced.use(backend)
 
 
-def serving() -> tuple[str, str]:
-    """Which backend serves, and why: for example ("cpu", "avx2, 2 threads")."""
-    return _forced.backend() or (("cpu" if has_native() else "reference"), about())
+def serving(cell: Cell | None = None) -> tuple[str, str]:
+    """Which backend serves (this cell), and why: for example ("cpu", "avx2, 2 threads")."""
+    if forced := _forced.backend():
+        return forced
+    if cell and has_native() and cell.name not in native.CELLS:
+        return "reference", f"the native kernel has no {cell.name}"
+    return ("cpu" if has_native() else "reference"), about()
 
 
 def about() -> str:
@@ -75,8 +79,8 @@ def _named(name: str) -> Backend:
     return _backends[name]
 
 
-def _serve() -> Backend:
-    return _named(serving()[0])
+def _serve(cell: Cell | None = None) -> Backend:
+    return _named(serving(cell)[0])
 
 
 def recurrent(cell: Cell, x: Array, state: State, weights: Weights) -> tuple[Array, State]:
@@ -90,7 +94,7 @@ def recurrent(cell: Cell, x: Array, state: State, weights: Weights) -> tuple[Arr
         output: (T, B, H), h after every step.
         state: after the last step, as `state`.
     """
-    return _serve().recurrent(cell, x, state, weights)
+    return _serve(cell).recurrent(cell, x, state, weights)
 
 
 def linear(x: Array, weight: Array, bias: Array | None) -> Array:
@@ -113,12 +117,12 @@ def cross_entropy(hidden: Array, weight: Array, bias: Array | None, targets: Arr
 
 def run(network: Network, ids: Array, state: State) -> tuple[Array, State]:
     """All layers over ids, int64 (T, B): the last one's output (T, B, H), and the state (L, B, H) after ids[-1]."""
-    return _serve().run(network, ids, state)
+    return _serve(network.cell).run(network, ids, state)
 
 
 def run_cells(network: Network, ids: Array, state: State) -> tuple[Array, Array, State]:
     """`run` of an LSTM, and between its output and state the last layer's c after every step, (T, B, H)."""
-    return _serve().run_cells(network, ids, state)
+    return _serve(network.cell).run_cells(network, ids, state)
 
 
 def loss_and_grads(
@@ -134,7 +138,7 @@ def loss_and_grads(
         state: after the last step.
         grads: of `network.weights()`, in that order.
     """
-    return _serve().loss_and_grads(network, ids, targets, state, dropout)
+    return _serve(network.cell).loss_and_grads(network, ids, targets, state, dropout)
 
 
 def update(network: Network, grads: Sequence[Array], how: Update, sound: bool = True) -> tuple[float, list[float]]:
@@ -143,17 +147,17 @@ def update(network: Network, grads: Sequence[Array], how: Update, sound: bool = 
     Returns:
         norm, layer_norms: as in StepResult. The bits are those of a Stepper with these gradients.
     """
-    return _serve().update(network, grads, how, sound)
+    return _serve(network.cell).update(network, grads, how, sound)
 
 
 def stepper(network: Network) -> Stepper:
     """What trains this network."""
-    return _serve().stepper(network)
+    return _serve(network.cell).stepper(network)
 
 
 def decoder(network: Network, batch_size: int) -> Decoder:
     """What reads and writes texts token by token, from zero states. Its bits are those of `run` and `linear`."""
-    return _serve().decoder(network, batch_size)
+    return _serve(network.cell).decoder(network, batch_size)
 
 
 def dropout(x: Array, p: float, seed: int, offset: int) -> Array:

@@ -14,6 +14,8 @@ from ..errors import InputError
 from . import _cpu
 from .backend import Array, Cell, Dropout, Network, State, StepResult, Update, Weights
 
+CELLS = ("rnn_relu", "rnn_tanh", "gru", "lstm")
+"""Those of src/native; the reference serves another."""
 _networks: WeakKeyDictionary[Network, _cpu.Network] = WeakKeyDictionary()
 _packed: WeakKeyDictionary[Network, tuple[int, _cpu.Packed]] = WeakKeyDictionary()
 """With the fingerprint of the weights that were packed."""
