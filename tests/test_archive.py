@@ -13,8 +13,9 @@ import tracemalloc
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
-from compression_cases import english, inputs, integers, predictor
+from compression_cases import english, float_weights, inputs, integers, predictor
 
 from elman.compression import Archive, Predictor, compress, decompress
 from elman.compression import archive as archive_module
@@ -95,6 +96,16 @@ def test_blocks_threads_and_pipes_give_the_same_bytes(gru):
     target = io.BytesIO()
     decompress(Pipe(once), target, gru)  # pyright: ignore
     assert target.getvalue() == data
+
+
+def test_an_embedding_that_changes_nothing_changes_no_code():
+    layers, output = float_weights("gru", 24, 1, 256)
+    plain, embedded = (Predictor.from_arrays("gru", layers, *output, embedding=e) for e in (None, np.eye(256)))
+    data = english(2_000)
+    archive = packed(data, embedded)
+    assert archive[HEADER.size + 4 : -16] == packed(data, plain)[HEADER.size + 4 : -16]  # but for header and CRC-32
+    assert embedded.digest != plain.digest
+    assert unpacked(archive, embedded) == data
 
 
 def test_a_network_that_is_of_no_use_takes_no_part(gru):

@@ -55,6 +55,7 @@ class Predictor:
         w_out: np.ndarray,
         b_out: np.ndarray | None = None,
         *,
+        embedding: np.ndarray | None = None,
         ids_of_bytes: Sequence[int] | None = None,
         unknown: int = 0,
         first: int | None = None,
@@ -66,6 +67,7 @@ class Predictor:
             layers: (w_ih (GH, I), w_hh (GH, H), b_ih (GH), b_hh (GH)) of each; both biases or neither.
             w_out: (V, H).
             b_out: (V), or None.
+            embedding: (V, E), or None: ids select columns of the first w_ih.
             ids_of_bytes: of each of the 256 bytes its id, or -1; None where byte b is id b.
             unknown: the id that is read for a byte without one.
             first: the id that is read before a text; the line end's if None.
@@ -77,13 +79,14 @@ class Predictor:
         w_out = _floats(w_out)
         ids, first = _alphabet(len(w_out), ids_of_bytes, unknown, first)
         arrays: list[Any] = [tuple(None if w is None else _floats(w) for w in layer) for layer in layers]
-        output = None if b_out is None else _floats(b_out)
+        output, embedding = (None if array is None else _floats(array) for array in (b_out, embedding))
         try:
             native = _cpu.float_predictor(
                 cell=CELLS[cell].code,
                 layers=arrays,
                 w_out=w_out,
                 b_out=output,
+                embedding=embedding,
                 ids_of_bytes=ids,
                 unknown=unknown,
                 first=first,
@@ -91,7 +94,8 @@ class Predictor:
         except ValueError as error:
             raise InputError(f"the weights do not fit each other: {error}") from None
         start = struct.pack("<8sIIIII", b"float32", CONTRACT, CELLS[cell].code, len(arrays), unknown, first)
-        return cls(native, _digest(start, (*(w for layer in arrays for w in layer), w_out, output, ids)))
+        hashed = [*(w for layer in arrays for w in layer), w_out, output, ids]
+        return cls(native, _digest(start, hashed if embedding is None else [*hashed, embedding]))
 
     @classmethod
     def from_integers(

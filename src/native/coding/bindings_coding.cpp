@@ -61,7 +61,7 @@ using LayerArguments = std::tuple<Floats, Floats, MaybeFloats, MaybeFloats>;
 
 // The weights are copied.
 PyPredictor float_predictor(int cell, const std::vector<LayerArguments>& layers, Floats w_out, MaybeFloats b_out,
-                            MaybeIds ids_of_bytes, int64_t unknown, int64_t first) {
+                            MaybeFloats embedding, MaybeIds ids_of_bytes, int64_t unknown, int64_t first) {
   expect(RNN_RELU <= cell && cell <= LSTM, "cell must be in 0..3");
   expect(!layers.empty(), "a model has at least one layer");
   Arrays a;
@@ -74,6 +74,7 @@ PyPredictor float_predictor(int cell, const std::vector<LayerArguments>& layers,
   int64_t V = model.V = a.size(0), H = model.H = a.size(1), N = gates_of(cell) * H;
   expect(V > 0 && H > 0, "V and H must be at least 1");
   model.b_out = weights(b_out, "b_out", {V});
+  if ((model.embedding = weights(embedding, "embedding", {V, -1}))) model.E = a.size(1), expect(model.E > 0, "E must be at least 1");
   for (const auto& [w_ih, w_hh, b_ih, b_hh] : layers) {
     auto l = int64_t(model.layers.size());
     model.layers.push_back({weights(w_ih, "w_ih", {N, model.width(l)}), weights(w_hh, "w_hh", {N, H}),
@@ -227,7 +228,7 @@ class PyMessages {
 void bind_coding(nb::module_& m) {
   nb::class_<PyPredictor>(m, "Predictor").def_prop_ro("ids", [](const PyPredictor& p) { return p.ids; });
   m.def("float_predictor", &float_predictor, nb::kw_only(), "cell"_a, "layers"_a, "w_out"_a, "b_out"_a.none(),
-        "ids_of_bytes"_a.none() = nb::none(), "unknown"_a = 0, "first"_a = 10);
+        "embedding"_a.none() = nb::none(), "ids_of_bytes"_a.none() = nb::none(), "unknown"_a = 0, "first"_a = 10);
   m.def("integer_predictor", &integer_predictor, "network"_a, nb::kw_only(), "ids_of_bytes"_a.none() = nb::none(),
         "unknown"_a = 0, "first"_a = 10);
   m.def("encode_block", &py_encode_block, "bytes"_a, nb::kw_only(), "level"_a, "rows"_a, "predictor"_a.none());

@@ -24,7 +24,7 @@ class FloatPredictor : public Predictor {
     c_.assign(p.cell == LSTM ? h_.size() : 0, 0.0f);
     logits_.assign(size_t(rows * p.V), 0.0f);
     decoder_ = {p.cell, p.L, rows, p.H, p.V, p.layers.data(), p.w_out, p.b_out, h_.data(),
-                p.cell == LSTM ? c_.data() : nullptr, logits_.data()};
+                p.cell == LSTM ? c_.data() : nullptr, logits_.data(), p.E, p.embedding};
   }
   void clear(int64_t row) override {
     const Packed& p = packed_;
