@@ -1,4 +1,4 @@
-// The look-up of token ids in an embedding, and its gradient. A row is copied, so nothing is rounded on the way forward.
+// The look-up of token ids in an embedding, and its gradient. Forward, rows are copied: nothing is rounded.
 #pragma once
 
 void embed(const Embed& e) {
@@ -9,7 +9,7 @@ void embed(const Embed& e) {
   });
 }
 
-// Columns are divided between the threads; each sums its own in the order of all weight gradients, t falling and b rising.
+// Columns are divided between the threads; each sums its own in the order of all weight gradients: t falling, b rising.
 void embed_backward(const EmbedBackward& e) {
   parallel(product(most(e.V, e.T * e.B), e.E) > (1 << 14) ? get_threads() : 1, [&](const Team& team) {
     Range mine = share(e.E, 16, team.id, team.n);

@@ -225,6 +225,24 @@ void functions() {
   }
 }
 
+// Rows looked up, and their gradient, alone and added to what is there.
+void embeddings() {
+  const Sizes all[] = {{1, 1, 1, 1}, {7, 5, 13, 37}, {0, 3, 4, 5}, {35, 19, 300, 130}};  // H is the size of a row
+  Digest digest;
+  for (const Sizes& s : all) {
+    random_state = uint64_t(s.H);
+    int64_t T = s.T, B = s.B, V = s.I, E = s.H;
+    Ids ids = integers(T * B, V);
+    Floats weight = numbers(V * E), x = unset(T * B * E), d_x = numbers(T * B * E), d_weight = unset(V * E);
+    kernels().embed({T, B, V, E, ids.data(), weight.data(), x.data()});
+    kernels().embed_backward({T, B, V, E, ids.data(), d_x.data(), d_weight.data(), false});
+    digest.add(x), digest.add(d_weight);
+    kernels().embed_backward({T, B, V, E, ids.data(), d_x.data(), d_weight.data(), true});
+    digest.add(d_weight);
+  }
+  print("embeddings", digest);
+}
+
 // A prompt read, then ids in all ways to choose; models small and large enough for threads to share their columns.
 void generation() {
   const char* names[] = {"rnn_relu", "rnn_tanh", "gru", "lstm"};
@@ -233,22 +251,26 @@ void generation() {
     for (const Sizes& s : all) {  // T is the number of layers, I the vocabulary
       random_state = uint64_t(100 * cell + s.B);
       int64_t L = s.T, B = s.B, V = s.I, H = s.H, N = gates_of(cell) * H, steps = 9;
+      int64_t E = L == 3 || B == 7 ? 21 : 0;  // of an embedding
       int64_t packed = cell == GRU ? packed_size(2 * H, H) + packed_size(H, H) : packed_size(N, H);
       std::vector<Floats> kept;
       kept.reserve(size_t(4 * L));  // addresses into it stay
       auto keep = [&](Floats x) { return kept.emplace_back(std::move(x)).data(); };
       std::vector<DecoderLayer> layers;
       for (int64_t l = 0; l < L; ++l) {
-        int64_t I = l ? H : V;
+        bool by_id = l == 0 && !E;
+        int64_t I = l ? H : E ? E : V;
         Floats w_ih = numbers(N * I), w_hh = numbers(N * H, 0.2f), b_ih = numbers(N), b_hh = numbers(N);
-        float *hh = keep(unset(packed)), *input = keep(unset(l ? packed_size(N, I) : I * N)), *bias = keep(unset(N));
-        kernels().decoder_pack(cell, I, H, l == 0, w_ih.data(), w_hh.data(), b_ih.data(), b_hh.data(), hh, input, bias);
+        float *hh = keep(unset(packed)), *input = keep(unset(by_id ? I * N : packed_size(N, I))), *bias = keep(unset(N));
+        kernels().decoder_pack(cell, I, H, by_id, w_ih.data(), w_hh.data(), b_ih.data(), b_hh.data(), hh, input, bias);
         layers.push_back({hh, cell == GRU ? keep(Floats(b_hh.begin() + 2 * H, b_hh.end())) : nullptr, input, bias});
       }
       Floats w = numbers(V * H), b = numbers(V), h(size_t(L * B * H)), c(size_t(cell == LSTM ? L * B * H : 0));
       Floats logits = unset(B * V), out = unset(packed_size(V, H));
       kernels().decoder_pack_output(V, H, w.data(), out.data());
-      Decoder d{cell, L, B, H, V, layers.data(), out.data(), b.data(), h.data(), c.data(), logits.data()};
+      Floats embedding = numbers(V * E);
+      Decoder d{cell, L, B, H, V, layers.data(), out.data(), b.data(), h.data(), c.data(), logits.data(), E,
+                E ? embedding.data() : nullptr};
       Ids prompt = integers(3 * B, V), ids(size_t(steps * B));
       std::vector<double> draws;
       for (int64_t i = 0; i < steps * B; ++i) draws.push_back(double(random_word() >> 11) * 0x1p-53);
@@ -306,6 +328,7 @@ int main(int count, char** arguments) {
   updates();
   random_bits();
   functions();
+  embeddings();
   generation();
   concurrent();
 }

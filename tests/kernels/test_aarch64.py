@@ -44,7 +44,7 @@ def digests(isa: str, threads: int, *command: str | Path) -> list[str]:
     assert done.returncode == 0, done.stderr
     assert f"{isa}, {threads} threads" in done.stderr
     lines = done.stdout.splitlines()
-    assert len(lines) == 187
+    assert len(lines) == 188
     assert lines[-1] == "concurrent callers: same"
     return lines
 
