@@ -26,7 +26,7 @@ test: $(DEV)
 	$(MAKE) --no-print-directory $(TORCH) check
 	$(PYTEST) tests/torch tests/test_notebooks.py
 
-# Under a minute on a quiet machine: what does not need a compiler, a browser or many processes.
+# What does not need a compiler, a browser or many processes.
 quick: $(DEV)
 	$(BIN)/ruff check .
 	$(PYTEST) -m "not slow" --ignore tests/torch --ignore tests/test_notebooks.py
