@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import kernels
 from ..errors import CompressedError, InputError
 from ..kernels import CELLS, _cpu, integer  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -136,13 +135,8 @@ class Predictor:
             ids = [of_symbol.get(chr(byte), -1) if byte < 128 else -1 for byte in range(256)]
         if isinstance(network, IntegerNetwork):
             return cls.from_integers(network, ids_of_bytes=ids)
-        layers = network.layers
-        if network.embedding is not None:  # as the columns that the coder selects by id
-            w_ih, w_hh, b_ih, b_hh = layers[0]
-            with kernels.use("cpu"):
-                w_ih = kernels.linear(w_ih, network.embedding, None)
-            layers = ((w_ih, w_hh, b_ih, b_hh), *layers[1:])
-        return cls.from_arrays(network.cell.name, layers, network.weight, network.bias, ids_of_bytes=ids)
+        weights, embedding = (network.layers, network.weight, network.bias), network.embedding
+        return cls.from_arrays(network.cell.name, *weights, embedding=embedding, ids_of_bytes=ids)
 
 
 def swapped(end: int) -> bytes:
