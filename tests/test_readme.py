@@ -49,12 +49,14 @@ def test_the_commands(tmp_path):
 
 
 def test_the_options_of_the_jobs_exist(command, monkeypatch):
-    """Every option that docs/jobs.md and docs/odd-lines.md give to a command is one of its own."""
+    """Every option that these pages give to a command is one of its own."""
     monkeypatch.setenv("COLUMNS", "200")
-    for page in ("jobs.md", "odd-lines.md"):
+    for page in ("jobs.md", "odd-lines.md", "compression.md", "short-messages.md"):
         text = (README.parent / "docs" / page).read_text(encoding="utf-8")
         text = text.replace("\\\n", " ")
-        for line in re.findall(r"elman (?:train|generate|score|inspect|runs|plot) [^\n`|]*", text):
+        for line in re.findall(
+            r"elman (?:train|generate|score|inspect|runs|plot|compress|decompress|get) [^\n`|]*", text
+        ):
             name, options = line.split()[1], re.findall(r"(?<=\s)--[a-z][a-z-]*", line)
             if options:
                 assert set(options) <= set(re.findall(r"--[a-z][a-z-]*", helped(name, command))), line

@@ -48,7 +48,7 @@ def train_on_samples(
         parts += [f"{len(chosen.predictor.past):,} bytes of samples"] if chosen.predictor.past else []
         out.print(f"{visible(str(output))}: {len(chosen.file):,} bytes, {' and '.join(parts)}")
         if made.training:
-            out.print(f"{made.training['steps']:,} steps; the same bytes: --epochs {made.training['epochs']!r}")
+            out.print(f"{made.training['steps']:,} steps; the same bytes: --epochs {made.training['epochs']:.17g}")
 
 
 def report(made: TrainedCoder) -> list[str]:
