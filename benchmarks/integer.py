@@ -148,10 +148,10 @@ def measure(
     decoder = _cpu.Decoder(_cpu.Packed(floats), h=np.zeros((L, B, H), np.float32), c=c, logits=logits)
     ours = model.decoder(model.begin_state(B))
 
-    def runner(generate: Any) -> Any:
-        return lambda n: generate(ids=np.zeros((n, B), np.int64), bias=None, exponent=-1.0, draws=None)
-
-    contestants = {"float": runner(decoder.generate), "integer": runner(ours.generate)}
+    contestants = {
+        "float": lambda n: decoder.generate(ids=np.zeros((n, B), np.int64), bias=None, exponent=-1.0, draws=None),
+        "integer": lambda n: ours.generate(n, None, -1.0, None),  # pyright: ignore
+    }
     rival = onnx_step(cell, layers, output, B)
     if rival is not None:
         contestants["onnxruntime int8"] = rival

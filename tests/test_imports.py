@@ -13,7 +13,9 @@ ROOMS = {
     "corpora": ("files", "download", "named", "tokens", "corpus", "mapped"),
     "batches": ("windows", "records"),
     "kernels": ("backend", "forced", "reference", "native", "integer"),
-    "model": ("initial", "layers", "language", "extend", "named", "file", "integer", "quantise"),
+    "model": (
+        "initial", "layers", "interface", "language", "extend", "integer", "quantise", "quantised", "named", "file",
+    ),
     "generation": ("sampling", "choose", "loop", "writer", "text", "beam", "new"),
     "scoring": ("lines", "blocks", "ngrams", "adaptive", "score", "after", "words", "compare", "baselines"),
     "compression": ("predictor", "codec", "archive", "store", "rivals", "trained"),
@@ -24,8 +26,8 @@ ROOMS = {
     ),
     "pages": ("page", "surprisal", "inspection"),
     "cli": (
-        "console", "options", "workers", "training_text", "generate", "steps", "session", "info", "inspect", "listing",
-        "watch", "against", "score", "curve_file", "train", "runs", "samples", "compress",
+        "console", "options", "workers", "training_text", "generate", "steps", "session", "info", "inspect", "quantise",
+        "listing", "watch", "against", "score", "curve_file", "train", "runs", "samples", "compress",
     ),
     "torch": ("reference", "fused", "operators", "kernels", "layers", "module", "device"),
 }  # fmt: skip

@@ -34,6 +34,7 @@ def test_round_trip(tmp_path, cell, bias):
     model = elman.LanguageModel(make_layer(cell, len(reading), 5, 2, 0.25, bias), reading).initialise(7, None)
     elman.save(model, tmp_path / "m")
     loaded = elman.load(tmp_path / "m")
+    assert isinstance(loaded, elman.LanguageModel)
     assert (loaded.digest(), loaded.fingerprint(), loaded.reading) == (model.digest(), model.fingerprint(), reading)
     assert (loaded.layer.cell, loaded.layer.dropout, loaded.layer.bias) == (cell, 0.25, bias)
 

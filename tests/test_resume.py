@@ -233,7 +233,7 @@ def test_from_a_model_on_another_text(folder, command):
     shown = command("train", "u.txt", "--from", "r", "--epochs", 1, "--lr", "1e-9", "--output", "s", "--seq-length", 9)
     assert "2 new characters: '#é'" in shown
     old, new = elman.load("r/model.safetensors"), elman.load("s/model.safetensors")
-    assert new.layer.cell == "gru"
+    assert new.cell == "gru"
     assert new.reading.vocabulary.symbols == (*old.reading.vocabulary.symbols, "#", "é")
     ids = old.reading.vocabulary.encode("the traveller")[:, None]
     np.testing.assert_allclose(new(ids)[0][..., : len(old.reading)], old(ids)[0], atol=1e-4)

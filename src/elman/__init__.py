@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .corpora import Corpus, load_corpus
     from .errors import CorpusError, ElmanError, InputError, ModelFileError, TrainingDiverged
     from .generation import Beam, Sampling, beam_search, generate, stream
-    from .model import GRU, LSTM, RNN, LanguageModel, load, save
+    from .model import GRU, LSTM, RNN, LanguageModel, QuantisedModel, load, save
+    from .model.quantised import quantise
     from .scoring import Score, after, score
     from .text import Reading, Vocabulary, normalise
     from .training import Recipe, Run, build_model, fit, load_recipe, resume
@@ -24,7 +25,8 @@ _HOME = {
     "compression": ("Codec", "Store"),
     "corpora": ("Corpus", "load_corpus"),
     "text": ("Reading", "Vocabulary", "normalise"),
-    "model": ("GRU", "LSTM", "RNN", "LanguageModel", "load", "save"),
+    "model": ("GRU", "LSTM", "RNN", "LanguageModel", "QuantisedModel", "load", "save"),
+    "model.quantised": ("quantise",),
     "training": ("Recipe", "Run", "build_model", "fit", "load_recipe", "resume"),
     "generation": ("Beam", "Sampling", "beam_search", "generate", "stream"),
     "scoring": ("Score", "after", "score"),

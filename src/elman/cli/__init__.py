@@ -13,7 +13,7 @@ import typer
 from .. import __version__
 from ..errors import ElmanError, InputError
 from ..text import visible
-from . import compress, generate, info, inspect, runs, score, train
+from . import compress, generate, info, inspect, quantise, runs, score, train
 from .console import out
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ for command in (
     generate.generate,
     score.score,
     inspect.inspect,
+    quantise.quantise,
     compress.compress,
     compress.decompress,
     compress.get,

@@ -16,7 +16,7 @@ from rich.text import Text
 from ..text import CONTROLS
 
 if TYPE_CHECKING:
-    from ..model import LanguageModel
+    from ..model import LanguageModel, Model, QuantisedModel
 
 
 class PlainConsole(Console):
@@ -39,13 +39,13 @@ Encoding = Annotated[str | None, typer.Option(help="Of the text, as in cp1252; i
 EncodingErrors = Annotated[str, typer.Option(help="What to do with what is not UTF-8: strict or replace.")]
 
 
-def load_model(path: Path) -> LanguageModel:
+def load_model(path: Path) -> LanguageModel | QuantisedModel:
     from ..model import load
 
     return load(path)
 
 
-def read_text(model: LanguageModel, place: str, encoding: str | None, encoding_errors: str) -> str | bytes:
+def read_text(model: Model, place: str, encoding: str | None, encoding_errors: str) -> str | bytes:
     """A text for `model` to read, not yet normalised; bytes for a model of bytes."""
     from ..corpora import load_corpus
 
@@ -55,7 +55,7 @@ def read_text(model: LanguageModel, place: str, encoding: str | None, encoding_e
     ).text
 
 
-def warn_unknown(model: LanguageModel, prompt: str) -> str:
+def warn_unknown(model: Model, prompt: str) -> str:
     """The characters of `prompt` that the model has never seen, after a line about them."""
     unseen = model.reading.unknown_characters(prompt)
     if unseen:

@@ -14,7 +14,7 @@ from .console import Json, ModelPath, err, load_model, warn_unknown, write, writ
 from .training_text import TrainingText, training_parts
 
 if TYPE_CHECKING:
-    from ..model import LanguageModel
+    from ..model import Model
 
 
 def _drawing(help: str, **options: Any) -> Any:
@@ -154,7 +154,7 @@ def _seed(text: str) -> int:
 
 
 def _new_records(
-    model: LanguageModel,
+    model: Model,
     path: Path,
     corpus: str | None,
     count: int,
@@ -174,7 +174,7 @@ def _new_records(
     return [{"text": record.text, "bits": record.bits} for record in found]
 
 
-def show_stream(model: LanguageModel, prompt: str, length: int, stops: list[str], sampling: dict[str, Any]) -> None:
+def show_stream(model: Model, prompt: str, length: int, stops: list[str], sampling: dict[str, Any]) -> None:
     """Write the prompt and its continuation as it is made."""
     from ..generation import stream
 

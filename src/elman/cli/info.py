@@ -16,15 +16,14 @@ def info(model: ModelPath, json_: Json = False) -> None:
 
     Example: elman info runs/story
     """
-    from ..kernels import serving
     from ..model import read_header
 
     header, loaded = read_header(model), load_model(model)
-    vocabulary, (backend, why) = header.pop("vocabulary"), serving(loaded.network.cell)
+    vocabulary, (backend, why) = header.pop("vocabulary"), loaded.serving()
     facts = {
         **{k: v for k, v in header.items() if k != "run"},
         "vocabulary": f"{loaded.vocab_size} {vocabulary['kind']}",
-        "parameters": sum(p.size for p in loaded.parameters()),
+        "parameters": loaded.num_parameters,
         "digest": loaded.digest(),
         "fingerprint": loaded.fingerprint(),
         "backend": f"{backend} ({why})",

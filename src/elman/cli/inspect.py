@@ -65,7 +65,7 @@ def inspect(
     text = read_text(loaded, file, encoding, encoding_errors)
     cost = score(loaded, text)
     found, values = look(loaded, cost, layer, chosen)
-    layer = loaded.layer.num_layers - 1 if layer is None else layer
+    layer = loaded.num_layers - 1 if layer is None else layer
     written = write(loaded, length, temperature, seed)
     vocabulary = loaded.reading.vocabulary
     others = {"this text": vocabulary.encode(cost.data)}

@@ -12,7 +12,7 @@ from ..text import visible
 from .console import out, write_csv, write_json
 
 if TYPE_CHECKING:
-    from ..model import LanguageModel
+    from ..model import Model
     from ..scoring import Comparison, Lines, Score
 
 _WIDTH = 160  # characters of a line that a listing for readers shows
@@ -143,7 +143,7 @@ def line_row(name: str, lines: Lines, index: int, number: int | None = None) -> 
     }
 
 
-def list_words(model: LanguageModel, names: Sequence[str], scores: Sequence[Score], form: str) -> None:
+def list_words(model: Model, names: Sequence[str], scores: Sequence[Score], form: str) -> None:
     """A row for each word."""
     from ..scoring import words
 

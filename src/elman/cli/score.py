@@ -29,7 +29,7 @@ from .console import (
 from .listing import choose, list_characters, list_lines, list_words, write_rows
 
 if TYPE_CHECKING:
-    from ..model import LanguageModel
+    from ..model import Model
     from ..scoring import Comparison, Score
 
 
@@ -141,7 +141,7 @@ def score(
 
 def _write_page(
     html: Path,
-    model: LanguageModel,
+    model: Model,
     scores: Sequence[Score],
     names: Sequence[str],
     some: Sequence[tuple[int, int]] | None,
@@ -183,7 +183,7 @@ def _summary(name: str | None, score: Score) -> dict[str, Any]:
     }
 
 
-def _summarise(model: LanguageModel, names: Sequence[str], scores: Sequence[Score], form: str) -> None:
+def _summarise(model: Model, names: Sequence[str], scores: Sequence[Score], form: str) -> None:
     """A row for each file, with the baselines' bits per character, and one in all for several: its file is null."""
     from ..scoring import baselines, perplexity
     from ..text import Bytes

@@ -18,7 +18,7 @@ from .generate import parse_bias, show_stream, with_line_ends
 from .steps import Steps
 
 if TYPE_CHECKING:
-    from ..model import LanguageModel
+    from ..model import Model
 
 _HELP = """\
 A line is a prompt, and its continuation is written below it. Ctrl-C stops that; Ctrl-D leaves.
@@ -84,7 +84,7 @@ class Session:
         settings: what the session begins with: length, stop, and those of generation.Sampling.
     """
 
-    def __init__(self, model: LanguageModel, **settings: Any) -> None:
+    def __init__(self, model: Model, **settings: Any) -> None:
         self.model, self.start = model, {name: off for name, (_, off) in _DEFAULTS.items()} | settings
         self.settings = dict(self.start)
         self._check(self.settings)

@@ -13,7 +13,7 @@ from .console import err, out, warn_unknown
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
 
-    from ..model import LanguageModel
+    from ..model import Model
 
 CHOICES = 9
 _WIDTH = 40  # columns of a bar for a probability of 1
@@ -43,7 +43,7 @@ class Steps:
         text: how it begins.
     """
 
-    def __init__(self, model: LanguageModel, text: str) -> None:
+    def __init__(self, model: Model, text: str) -> None:
         self.model, self.parts = model, [text] if text else []
 
     @property

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import InputError, TrainingDiverged
 from ..text import visible
-from .console import Bytes, Encoding, EncodingErrors, Json, err, load_model, out, write_json
+from .console import Bytes, Encoding, EncodingErrors, Json, err, out, write_json
 from .options import changes, with_recipe_options
 
 if TYPE_CHECKING:
@@ -149,7 +149,9 @@ def _load(places: list[str], recipe: Recipe, records: bool, field: str | None, h
 
 def _started(path: Path, recipe: Recipe, settings: dict[str, Any], records: bool) -> tuple[LanguageModel, Recipe]:
     """The model to start from, and the recipe, which says of the model what it is and not what was left to say."""
-    model = load_model(path)
+    from ..model import load, trainable
+
+    model = trainable(load(path))
     layer, reading = model.layer, model.reading
     fixed = {"cell": layer.cell, "hidden_size": layer.hidden_size, "num_layers": layer.num_layers}
     fixed["embedding_size"] = model.embedding_size

@@ -15,7 +15,7 @@ from .console import err
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..model import LanguageModel
+    from ..model import Model
 
 TrainingText = Annotated[
     str | None,
@@ -25,7 +25,7 @@ TrainingText = Annotated[
 ]
 
 
-def training_parts(model: LanguageModel, path: Path, corpus: str | None) -> tuple[np.ndarray, np.ndarray | None]:
+def training_parts(model: Model, path: Path, corpus: str | None) -> tuple[np.ndarray, np.ndarray | None]:
     """ids of what the model at `path` was trained on, and of what was held out of that if it is known."""
     from ..inspection import divided, most_characters, read_corpus, recorded_corpus, recorded_places
     from ..model import read_header

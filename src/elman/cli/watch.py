@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from ..errors import InputError
-from ..model import LanguageModel
+from ..model import Model
 from .console import write_csv, write_json
 from .listing import line_row, print_line
 
@@ -16,7 +16,7 @@ _BLOCK = 1 << 16  # bytes read at once, at most: what is there is scored before 
 _LONGEST = 1 << 24  # bytes of a line
 
 
-def watch(model: LanguageModel, above: float, form: str, encoding: str | None, errors: str) -> bool:
+def watch(model: Model, above: float, form: str, encoding: str | None, errors: str) -> bool:
     """Write each line whose burst costs at least `above` bits. Lines are records. Returns whether there was one."""
     from ..scoring import score
 

@@ -13,7 +13,7 @@ from ..errors import CompressedError, InputError
 from ..kernels import CELLS, _cpu, integer  # pyright: ignore[reportAttributeAccessIssue]
 
 if TYPE_CHECKING:
-    from ..model import LanguageModel
+    from ..model import LanguageModel, QuantisedModel
     from ..model.integer import IntegerNetwork
 
 CONTRACT = 1
@@ -108,7 +108,7 @@ class Predictor:
         """An integer network, whose packed weights it shares; the rest as in `from_arrays`."""
         network = model.network
         ids, first = _alphabet(model.vocab_size, ids_of_bytes, unknown, first)
-        native = _cpu.integer_predictor(model._native, ids_of_bytes=ids, unknown=unknown, first=first)
+        native = _cpu.integer_predictor(model.native, ids_of_bytes=ids, unknown=unknown, first=first)
         contracts = CONTRACT, integer.CONTRACT
         start = struct.pack(
             "<8sIIIIII", b"int8", *contracts, CELLS[network.cell].code, model.num_layers, unknown, first
@@ -119,7 +119,7 @@ class Predictor:
         return cls(native, _digest(start, (*arrays, *network.output, network.output_bias, ids)))
 
     @classmethod
-    def of(cls, model: LanguageModel) -> Predictor:
+    def of(cls, model: LanguageModel | QuantisedModel) -> Predictor:
         """Of a language model over bytes, or over characters of which the bytes of ASCII are what they stand for.
 
         What a vocabulary of characters lacks is coded all the same, at 23 bits or so in the network's opinion.

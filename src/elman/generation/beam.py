@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import kernels
 from ..errors import InputError
-from ..model import LanguageModel, ModelState
+from ..model import Model, ModelState, take_rows
 from .sampling import Sampling
 
 
@@ -21,7 +20,7 @@ class Beam:
     """-log2 of its probability after the prompt, the end of the record included if it has one."""
 
 
-def beam_search(model: LanguageModel, prompt: str = "", length: int = 50, width: int = 10) -> list[Beam]:
+def beam_search(model: Model, prompt: str = "", length: int = 50, width: int = 10) -> list[Beam]:
     """The likeliest continuations of `prompt` by `length` characters, as far as `width` can see.
 
     A width of V^(length-1) misses nothing; a width of 1 is greedy decoding. A model of records may end sooner, with its
@@ -67,7 +66,7 @@ def beam_search(model: LanguageModel, prompt: str = "", length: int = 50, width:
         if not len(keep):
             break
         if step + 1 < length:
-            logp, state = _read(model, strings[-1:], _take(state, rows))
+            logp, state = _read(model, strings[-1:], None if state is None else take_rows(state, rows))
     best = sorted([*ended, *((c, tuple(s)) for c, s in zip(nats, strings.T, strict=True))], key=lambda b: b[0])[:width]
     return [
         Beam(
@@ -78,16 +77,7 @@ def beam_search(model: LanguageModel, prompt: str = "", length: int = 50, width:
     ]
 
 
-def _read(model: LanguageModel, ids: np.ndarray, state: ModelState | None) -> tuple[np.ndarray, ModelState]:
+def _read(model: Model, ids: np.ndarray, state: ModelState | None) -> tuple[np.ndarray, ModelState]:
     """float64 (W, V) log-probabilities after ids (T, W), and the state."""
     logits, after = model(ids, state)
-    return kernels.log_softmax(logits[-1]).astype(np.float64), after
-
-
-def _take(state: ModelState | None, rows: np.ndarray) -> ModelState | None:
-    """The state of these rows of the batch."""
-    if state is None:
-        return None
-    if isinstance(state, tuple):
-        return state[0][:, rows], state[1][:, rows]
-    return state[:, rows]
+    return model.log_softmax(logits[-1]).astype(np.float64), after

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import kernels, philox
-from ..model import LanguageModel
+from .. import philox
+from ..model import Model
 from .choose import choose
 from .sampling import Sampling
 
@@ -23,11 +23,11 @@ class Streams:
         first: number of the first stream, so that a batch can be a part of a larger one.
     """
 
-    def __init__(self, model: LanguageModel, prompts: np.ndarray, sampling: Sampling, first: int = 0) -> None:
+    def __init__(self, model: Model, prompts: np.ndarray, sampling: Sampling, first: int = 0) -> None:
         self.sampling, self._bias = sampling, sampling.bias(model.reading.vocabulary)
         batch = prompts.shape[1]
         self._words = [philox.generator(sampling.seed, philox.DRAW + first + b) for b in range(batch)]
-        self._decoder = kernels.decoder(model.network, batch)
+        self._decoder = model.decoder(batch)
         self._seen = np.zeros((batch, model.vocab_size), dtype=bool)
         if len(prompts):
             self._seen[np.arange(batch), prompts] = True
@@ -69,9 +69,7 @@ class Streams:
         return np.where(self._seen[b], np.where(logits > 0, logits / penalty, logits * penalty), logits)
 
 
-def generate_ids(
-    model: LanguageModel, ids: np.ndarray, length: int, sampling: Sampling, num_samples: int = 1
-) -> np.ndarray:
+def generate_ids(model: Model, ids: np.ndarray, length: int, sampling: Sampling, num_samples: int = 1) -> np.ndarray:
     """int64 (length, num_samples) to follow the prompt ids (T,), stream b drawing from (sampling.seed, b)."""
     prompts = np.repeat(ids.astype(np.int64)[:, None], num_samples, axis=1)
     return Streams(model, prompts, sampling).advance(length)

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels
 from ..errors import InputError
-from ..model import LanguageModel
+from ..model import Model
 from .beam import Beam
 from .loop import Streams
 from .sampling import Sampling
@@ -20,7 +19,7 @@ _TRIES = 200  # records written for each that is asked for, at most: a model tha
 
 
 def new_records(
-    model: LanguageModel,
+    model: Model,
     known: Collection[str],
     count: int,
     prompt: str = "",
@@ -73,11 +72,11 @@ def _records(streams: Streams, most: int, end: int) -> list[np.ndarray]:
     return [row[: at[0] + 1] for row, at in zip(made.T, ends, strict=True) if len(at)]
 
 
-def _bits(model: LanguageModel, prompt: np.ndarray, row: np.ndarray) -> float:
+def _bits(model: Model, prompt: np.ndarray, row: np.ndarray) -> float:
     """-log2 of the probability of `row` after the prompt."""
     ids = np.concatenate((prompt, row))
     logits, _ = model(ids[:-1, None])
-    nats = -kernels.log_softmax(logits[:, 0])[np.arange(len(ids) - 1), ids[1:]].astype(np.float64)
+    nats = -model.log_softmax(logits[:, 0])[np.arange(len(ids) - 1), ids[1:]].astype(np.float64)
     return float(nats[len(prompt) - 1 :].sum() / np.log(2))
 
 

@@ -12,7 +12,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..errors import InputError
-from ..model import LanguageModel
+from ..model import Model
 from .loop import Streams
 from .sampling import Sampling
 from .writer import Writer
@@ -21,10 +21,10 @@ _BURST = 0.01  # seconds, about: the longest time between two looks at the text,
 
 
 @overload
-def generate(model: LanguageModel, prompt: str = "", length: int = 100, **settings: Any) -> str: ...
+def generate(model: Model, prompt: str = "", length: int = 100, **settings: Any) -> str: ...
 @overload
 def generate(
-    model: LanguageModel,
+    model: Model,
     prompt: str = "",
     length: int = 100,
     *,
@@ -33,9 +33,9 @@ def generate(
     **settings: Any,
 ) -> list[str]: ...
 @overload
-def generate(model: LanguageModel, prompt: list[str], length: int = 100, **settings: Any) -> list[str]: ...
+def generate(model: Model, prompt: list[str], length: int = 100, **settings: Any) -> list[str]: ...
 def generate(
-    model: LanguageModel,
+    model: Model,
     prompt: str | list[str] = "",
     length: int = 100,
     *,
@@ -74,11 +74,11 @@ def generate(
 
 @overload
 def stream(
-    model: LanguageModel, prompt: str = "", length: int = 100, *, stop: str | Sequence[str] = (), **settings: Any
+    model: Model, prompt: str = "", length: int = 100, *, stop: str | Sequence[str] = (), **settings: Any
 ) -> Iterator[str]: ...
 @overload
 def stream(
-    model: LanguageModel,
+    model: Model,
     prompt: str = "",
     length: int = 100,
     *,
@@ -87,7 +87,7 @@ def stream(
     **settings: Any,
 ) -> Iterator[tuple[int, str]]: ...
 def stream(
-    model: LanguageModel,
+    model: Model,
     prompt: str = "",
     length: int = 100,
     *,
@@ -108,7 +108,7 @@ def stream(
 
 
 def _stream(
-    model: LanguageModel, prompt: str, length: int, count: int, stop: str | Sequence[str], settings: dict[str, Any]
+    model: Model, prompt: str, length: int, count: int, stop: str | Sequence[str], settings: dict[str, Any]
 ) -> Iterator[tuple[int, str]]:
     sampling, ids = Sampling(**settings), model.reading.prompt(prompt)
     if length < 0:
@@ -124,9 +124,7 @@ def _stream(
     return _pieces(model, streams, length, stops, count)
 
 
-def _pieces(
-    model: LanguageModel, streams: Streams, length: int, stops: Sequence[str], count: int
-) -> Iterator[tuple[int, str]]:
+def _pieces(model: Model, streams: Streams, length: int, stops: Sequence[str], count: int) -> Iterator[tuple[int, str]]:
     writers = [Writer(model.reading.vocabulary, stops) for _ in range(count)]
     burst, done = 1, 0
     while done < length and not all(w.ended for w in writers):

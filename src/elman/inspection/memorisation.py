@@ -18,7 +18,7 @@ from ..batches import shuffled
 from ..corpora import Corpus, corpora, load_corpus
 from ..errors import CorpusError, InputError
 from ..generation import Sampling, Streams, generate_ids
-from ..model import LanguageModel
+from ..model import Model
 from ..text import Vocabulary, record_spans
 from .matching import Matches, expected_longest, longest_matches, ngram_text
 
@@ -119,7 +119,7 @@ def memorisation(
     return Report(generated, corpus, matches, expected_longest(corpus, size))
 
 
-def write(model: LanguageModel, length: int, temperature: float = 1.0, seed: int = 0) -> np.ndarray:
+def write(model: Model, length: int, temperature: float = 1.0, seed: int = 0) -> np.ndarray:
     """ids (length,) that the model writes from nothing: a text, or records until there are enough."""
     if length < 1:
         raise InputError(f"length must be at least 1, got {length}")
@@ -167,7 +167,7 @@ def _inside(run: Any, key: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def recorded_corpus(model: LanguageModel, run: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
+def recorded_corpus(model: Model, run: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
     """ids of the text that the model was trained on, and of what was held out of it, by its file's summary of the run.
 
     Args:
@@ -197,9 +197,7 @@ def most_characters(run: Mapping[str, Any]) -> int | None:
     return most if isinstance(most, int) and most > 0 else None
 
 
-def divided(
-    model: LanguageModel, run: Mapping[str, Any], corpus: Corpus
-) -> tuple[np.ndarray, np.ndarray | None] | None:
+def divided(model: Model, run: Mapping[str, Any], corpus: Corpus) -> tuple[np.ndarray, np.ndarray | None] | None:
     """ids of what the model was trained on and of what was held out, by its file's summary of the run; None if `corpus`
     is not that text."""
     recipe = _inside(run, "recipe")
@@ -212,13 +210,13 @@ def divided(
     return ids[~held_out], ids[held_out] if held_out.any() else None
 
 
-def read_corpus(model: LanguageModel, place: str | Sequence[str], max_chars: int | None = None) -> Corpus:
+def read_corpus(model: Model, place: str | Sequence[str], max_chars: int | None = None) -> Corpus:
     """A text, prepared as for training this model."""
     r = model.reading
     return load_corpus(place, max_chars, normalisation=r.normalisation, tokens=r.vocabulary, records=r.records)
 
 
-def _held_out(model: LanguageModel, ids: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+def _held_out(model: Model, ids: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """bool (N,): not trained on, as `epochs` decides it."""
     if not model.reading.records:
         return np.arange(len(ids)) >= len(ids) - int(len(ids) * fraction)

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels
 from ..errors import InputError
-from ..model import LanguageModel, make_layer, parameter_shapes
+from ..model import Model
 from ..scoring import Score, walk
 from ..text import record_spans
 
@@ -35,13 +34,13 @@ class Unit:
     """The most of any unit, when the feature's values are given to the characters in reverse order."""
 
 
-def kind(model: LanguageModel) -> str:
+def kind(model: Model) -> str:
     """What an activation of this model is."""
-    return "tanh(c)" if model.layer.cell == "lstm" else "h"
+    return "tanh(c)" if model.cell == "lstm" else "h"
 
 
 def units(
-    model: LanguageModel, score: Score, layer: int | None = None, chosen: Sequence[int] | None = None
+    model: Model, score: Score, layer: int | None = None, chosen: Sequence[int] | None = None
 ) -> tuple[list[Unit], np.ndarray]:
     """Hidden units and what each did at every character.
 
@@ -55,12 +54,12 @@ def units(
     Raises:
         ValueError: a layer or unit that the model does not have.
     """
-    layer = model.layer.num_layers - 1 if layer is None else layer
-    if not 0 <= layer < model.layer.num_layers:
-        raise InputError(f"layer must be in 0 .. {model.layer.num_layers - 1}, got {layer}")
+    layer = model.num_layers - 1 if layer is None else layer
+    if not 0 <= layer < model.num_layers:
+        raise InputError(f"layer must be in 0 .. {model.num_layers - 1}, got {layer}")
     for index in chosen or ():
-        if not 0 <= index < model.layer.hidden_size:
-            raise InputError(f"a unit must be in 0 .. {model.layer.hidden_size - 1}, got {index}")
+        if not 0 <= index < model.hidden_size:
+            raise InputError(f"a unit must be in 0 .. {model.hidden_size - 1}, got {index}")
     text = score.characters()[0]
     tokens = MEASURED if isinstance(score.data, str) else 4 * MEASURED
     few = score.part(0, tokens)
@@ -127,7 +126,7 @@ def correlation_ratio(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.divide(between, total, out=np.zeros_like(total), where=total > 0)
 
 
-def activations(model: LanguageModel, score: Score, layer: int, chosen: Sequence[int] | None) -> np.ndarray:
+def activations(model: Model, score: Score, layer: int, chosen: Sequence[int] | None) -> np.ndarray:
     """float32 (C, U): the chosen units of a layer, or all, when the model has read each character of the text."""
     ids = model.reading.vocabulary.encode(score.data)
     if score.records:  # each is read from its line end before to its own, which begins the next one afresh
@@ -139,7 +138,7 @@ def activations(model: LanguageModel, score: Score, layer: int, chosen: Sequence
         lengths = lengths + 1
     else:
         starts, lengths = np.array([0]), np.array([len(ids)])
-    wanted = list(range(model.layer.hidden_size) if chosen is None else chosen)
+    wanted = list(range(model.hidden_size) if chosen is None else chosen)
     values = _walk_units(model, ids, starts, lengths, layer, wanted)
     if score.records:
         values = np.delete(values, np.cumsum(lengths) - lengths, axis=0)
@@ -147,23 +146,11 @@ def activations(model: LanguageModel, score: Score, layer: int, chosen: Sequence
 
 
 def _walk_units(
-    model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, layer: int, chosen: list[int]
+    model: Model, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, layer: int, chosen: list[int]
 ) -> np.ndarray:
     """float32 (sum of lengths, U), in the order of the sequences."""
     offsets = np.cumsum(lengths) - lengths
     values = np.empty((int(lengths.sum()), len(chosen)), dtype=np.float32)
-    for block in walk(_first_layers(model, layer + 1), ids, starts, lengths, cells=model.layer.cell == "lstm"):
-        part = block.hidden if block.cells is None else kernels.tanh(block.cells)
-        values[block.places(offsets)] = part[block.counted][:, chosen]
+    for block in walk(model, ids, starts, lengths, lambda ids, _, state: model.activations(ids, layer, state)):
+        values[block.places(offsets)] = block.values[block.counted][:, chosen]
     return values
-
-
-def _first_layers(model: LanguageModel, count: int) -> LanguageModel:
-    """The model with its first layers only, whose memory it shares."""
-    layer = model.layer
-    if count == layer.num_layers:
-        return model
-    shapes = parameter_shapes(layer.cell, layer.input_size, layer.hidden_size, count, layer.bias)
-    arrays = {name: array for name, array in layer.named_parameters().items() if name in shapes}
-    first = make_layer(layer.cell, layer.input_size, layer.hidden_size, count, bias=layer.bias, arrays=arrays)
-    return LanguageModel(first, model.reading, model.output.named_parameters(), model.embedding)

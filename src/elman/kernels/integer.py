@@ -251,6 +251,12 @@ def log(total: np.ndarray) -> np.ndarray:
     return e * _LN2 + (s + s) * p
 
 
+def log_softmax(x: np.ndarray) -> np.ndarray:
+    """float64 (..., V): ln p of every id under logits x (..., V); `nats` of it, negated, to the bit."""
+    top = x.max(axis=-1, keepdims=True).astype(np.float64)
+    return -(log(weights(x).sum(axis=-1, keepdims=True, dtype=np.int64)) + (top - x.astype(np.float64)))
+
+
 def nats(x: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """float64 (...): -ln p(target) under logits x (..., V)."""
     top = x.max(axis=-1).astype(np.float64)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -211,10 +212,9 @@ def stepper(network: Network) -> NativeStepper:
 class NativeDecoder:
     """A Decoder that also has the loop over characters in native code."""
 
-    def __init__(self, packed: _cpu.Packed, network: Network, batch_size: int) -> None:
-        self.state = network.begin_state(batch_size)
-        self.logits = np.zeros((batch_size, network.vocab_size), dtype=np.float32)
-        self._handle = _cpu.Decoder(packed, h=self.state[0], c=_second(self.state), logits=self.logits)
+    def __init__(self, handle: Any, state: State, logits: Array) -> None:
+        """handle: a decoder of `_cpu`, whose state (L, B, H) each and logits (B, V) are these arrays."""
+        self._handle, self.state, self.logits = handle, state, logits
 
     def read(self, ids: Array) -> None:
         self._handle.read(_ids(ids))
@@ -262,7 +262,8 @@ def decoder(network: Network, batch_size: int) -> NativeDecoder:
     known = _packed.get(network)
     if known is None or known[0] != fingerprint:
         known = _packed[network] = (fingerprint, _cpu.Packed(_network(network)))
-    return NativeDecoder(known[1], network, batch_size)
+    state, logits = network.begin_state(batch_size), np.zeros((batch_size, network.vocab_size), dtype=np.float32)
+    return NativeDecoder(_cpu.Decoder(known[1], h=state[0], c=_second(state), logits=logits), state, logits)
 
 
 def dropout(x: Array, p: float, seed: int, offset: int) -> Array:

@@ -1,12 +1,14 @@
-"""The model: recurrent layers, the language model on top, its initial weights and its file."""
+"""The model: recurrent layers, the language model on top, in floats or integers, its initial weights and its file."""
 
 from __future__ import annotations
 
 from .extend import extend
 from .file import FORMAT, load, model_path, read_header, save
+from .interface import Model, take_rows
 from .language import Embedding, LanguageModel
 from .layers import GRU, LSTM, RNN, ModelState, make_layer, parameter_shapes
 from .named import named_models
+from .quantised import QuantisedModel, trainable
 
 __all__ = [
     "FORMAT",
@@ -15,7 +17,9 @@ __all__ = [
     "RNN",
     "Embedding",
     "LanguageModel",
+    "Model",
     "ModelState",
+    "QuantisedModel",
     "extend",
     "load",
     "make_layer",
@@ -24,4 +28,6 @@ __all__ = [
     "parameter_shapes",
     "read_header",
     "save",
+    "take_rows",
+    "trainable",
 ]

@@ -18,21 +18,25 @@ from safetensors.numpy import save as to_safetensors
 
 from ..errors import InputError, ModelFileError
 from ..files import write_atomically
+from ..kernels.integer import CONTRACT
 from ..text import Reading
 from .language import Embedding, LanguageModel
 from .layers import make_layer, parameter_shapes
 from .named import named_models
+from .quantised import QuantisedModel
 
 FORMAT = 1
 """Version of the header. A reader refuses a higher one."""
 MODEL, CHECKPOINT = "elman", "elman-checkpoint"
 """The kinds of file: the key of its metadata under which the header is."""
-KNOWN = frozenset({"bpe", "embedding"})
+INTEGER = f"integer {CONTRACT}"
+"""What a quantised model needs: a version that computes by its contract."""
+KNOWN = frozenset({"bpe", "embedding", INTEGER})
 """What a file may say that it `needs`, beyond what every version has. A reader refuses the rest."""
 
 
 def save(
-    model: LanguageModel,
+    model: LanguageModel | QuantisedModel,
     path: str | Path,
     run: dict[str, Any] | None = None,
     weights: Mapping[str, np.ndarray] | None = None,
@@ -52,8 +56,11 @@ def save(
     write(path, describe(model) | {"run": run or {}}, tensors)
 
 
-def describe(model: LanguageModel) -> dict[str, Any]:
+def describe(model: LanguageModel | QuantisedModel) -> dict[str, Any]:
     """The header of a file of `model`: all but its weights that is needed to use it."""
+    needs = list(model.reading.vocabulary.needs)
+    if isinstance(model, QuantisedModel):
+        return model.header() | model.reading.to_dict() | {"needs": [INTEGER, *needs]}
     embedding = {} if model.embedding is None else {"embedding_size": model.embedding_size}
     return {
         "cell": model.layer.cell,
@@ -64,7 +71,7 @@ def describe(model: LanguageModel) -> dict[str, Any]:
         "bias": model.layer.bias,
         **embedding,
         **model.reading.to_dict(),
-        "needs": [*(["embedding"] if embedding else []), *model.reading.vocabulary.needs],
+        "needs": [*(["embedding"] if embedding else []), *needs],
     }
 
 
@@ -80,14 +87,20 @@ def to_bytes(header: dict[str, Any], tensors: dict[str, np.ndarray], kind: str =
     return to_safetensors(tensors, metadata={kind: whole})
 
 
-def load(path: str | Path) -> LanguageModel:
+def load(path: str | Path) -> LanguageModel | QuantisedModel:
     """The model of a file, of a run's folder or of a name such as english, ready to generate and score.
 
     Raises:
         ModelFileError: missing, truncated, damaged, not a model of Elman's, of a newer format, or one whose weights
             are not numbers.
     """
-    return build(path, *read(path))
+    header, tensors = read(path)
+    if "contract" not in header:
+        return build(path, header, tensors)
+    try:
+        return QuantisedModel.from_file(header, tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise _unfit(path, error) from None
 
 
 def build(path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarray]) -> LanguageModel:
@@ -114,8 +127,12 @@ def build(path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarra
     except ModelFileError:
         raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise ModelFileError(f"{path}: the header and the weights do not make a model: {reason}") from None
+        raise _unfit(path, error) from None
+
+
+def _unfit(path: str | Path, error: Exception) -> ModelFileError:
+    reason = " ".join(str(error).split())
+    return ModelFileError(f"{path}: the header and the weights do not make a model: {reason}")
 
 
 def _layer_shapes(header: dict[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -11,13 +11,17 @@ The native kernels serve where they are built; else NumPy does, with the same bi
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import kernels
 from ..errors import InputError
 from ..kernels import CELLS, integer
 from ..kernels.integer import CONTRACT, LIMIT, Layer, Matrix, Network, State
+
+if TYPE_CHECKING:
+    from ..kernels.native import NativeDecoder
 
 try:
     from ..kernels import _cpu  # pyright: ignore
@@ -66,36 +70,48 @@ class IntegerNetwork:
         self._native.run(ids=ids, h=state.h, c=state.c, targets=targets, nats=nats)
         return nats, state
 
-    def activations(self, ids: np.ndarray, state: State | None = None) -> tuple[np.ndarray, np.ndarray | None, State]:
-        """What the last layer's units hold after each id, as numbers: for looking, not for computing on.
+    def activations(self, ids: np.ndarray, layer: int, state: State | None = None) -> tuple[np.ndarray, State]:
+        """What the units of a layer, 0 .. L-1, show after each id: for looking, not for computing on.
 
         Returns:
-            h: float32 (T, B, H); of a ReLU RNN in shares of each unit's range.
-            c: float32 (T, B, H) of an LSTM; else None.
+            values: float32 (T, B, H): tanh(c) of an LSTM, else h; of a ReLU RNN in shares of each unit's range.
             state: after the last.
         """
         state, ids = self._given(ids, state)
-        inputs = integer.table(self.network)
-        h, c = (np.zeros((*ids.shape, self.hidden_size), np.float32) for _ in range(2))
-        for t, row in enumerate(ids):
-            state = integer.step(self.network, inputs, row, state)
-            if self.network.cell == "gru" and state.c is not None:
-                h[t] = state.c[-1] * np.float32(2**-15)
+        native = self._native
+        inputs = None if native else integer.table(self.network)
+        values = np.empty((*ids.shape, self.hidden_size), np.float32)
+        for t in range(len(ids)):
+            if inputs is not None:
+                state = integer.step(self.network, inputs, ids[t], state)
             else:
-                h[t] = state.h[-1] * np.float32(1 / 127)
-            if self.network.cell == "lstm" and state.c is not None:
-                c[t] = state.c[-1] * np.float32(2.0**-integer.POINT)
-        return h, c if self.network.cell == "lstm" else None, state
+                native.run(ids=ids[t : t + 1], h=state.h, c=state.c)  # updates them
+            if state.c is None:
+                values[t] = state.h[layer] * np.float32(1 / 127)
+            else:
+                kept = integer.tanh(state.c[layer]) if self.network.cell == "lstm" else state.c[layer]
+                values[t] = kept * np.float32(2**-15)
+        return values, state
 
-    def decoder(self, state: State) -> Decoder:
-        """Rows that grow from `state`, which it takes over."""
-        return Decoder(self, state)
+    def decoder(self, state: State) -> Decoder | NativeDecoder:
+        """Rows that grow from `state`, which it takes over; with the native loop over characters where it serves."""
+        if self._native is None:
+            return Decoder(self.network, state)
+        from ..kernels.native import NativeDecoder
+
+        logits = np.zeros((state.h.shape[1], self.vocab_size), np.float32)
+        handle = _cpu.IntegerDecoder(self._native, h=state.h, c=state.c, logits=logits)  # pyright: ignore
+        return NativeDecoder(handle, (state.h,) if state.c is None else (state.h, state.c), logits)
+
+    @property
+    def _native(self) -> Any:
+        """What serves: the native kernels, or None where NumPy is to."""
+        return None if _cpu is None or kernels.serving()[0] != "cpu" else self.native
 
     @cached_property
-    def _native(self) -> Any:
-        """The kernels' own copy of the weights, or None."""
-        if _cpu is None:
-            return None
+    def native(self) -> Any:
+        """The native kernels with their own copy of the weights."""
+        assert _cpu is not None
         n, gru = self.network, self.network.cell == "gru"
         layers: list[Any] = [(None, None, *n.layers[0].w_hh, None, n.layers[0].bias_hn if gru else None)]
         layers += [(*y.w_ih, *y.w_hh, y.bias, y.bias_hn if gru else None) for y in n.layers[1:]]
@@ -200,30 +216,23 @@ class IntegerNetwork:
 
 
 class Decoder:
-    """Rows that grow together: `h`, `c` and `logits` are theirs, updated by every call."""
+    """Rows that grow together, by the definition."""
 
-    def __init__(self, model: IntegerNetwork, state: State) -> None:
-        self.h, self.c = state
-        self.logits = np.zeros((self.h.shape[1], model.vocab_size), np.float32)
-        self._model, self._native = model, None
-        if model._native is not None:
-            self._native = _cpu.IntegerDecoder(model._native, h=self.h, c=self.c, logits=self.logits)  # pyright: ignore
+    def __init__(self, network: Network, state: State) -> None:
+        self._network, self._inputs, self._state = network, integer.table(network), state
+        self.logits = np.zeros((state.h.shape[1], network.sizes[2]), np.float32)
 
     def read(self, ids: np.ndarray) -> None:
         """Read ids (T, B); `logits` are those after the last."""
-        if self._native is not None:
-            return self._native.read(ids=np.ascontiguousarray(ids, np.int64))
-        logits, state = integer.run(self._model.network, ids, State(self.h, self.c))
-        self.h[:] = state.h
-        if self.c is not None:
-            self.c[:] = state.c
-        if len(logits):
-            self.logits[:] = logits[-1]
+        for row in ids:
+            self._state = integer.step(self._network, self._inputs, row, self._state)
+        if len(ids):
+            self.logits = integer.logits(self._network, self._state.h[-1])
 
     @property
-    def generate(self) -> Any:
-        """The native loop, with the arguments of `_cpu.Decoder.generate`; None where it is not built."""
-        return None if self._native is None else self._native.generate
+    def state(self) -> tuple[np.ndarray, ...]:
+        """(h,) or (h, c), each (L, B, H)."""
+        return tuple(part for part in self._state if part is not None)
 
 
 # --- bits ---

@@ -6,14 +6,22 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-import numpy as np
-
 from .. import kernels
 from ..errors import InputError
 from ..kernels import CELLS, Array, Dropout, Network
 from ..text import Reading
 from . import initial
-from .layers import ModelState, Parameters, Recurrent, check_ids, pack_state, uniform, unpack_state
+from .layers import (
+    ModelState,
+    Parameters,
+    Recurrent,
+    make_layer,
+    pack_state,
+    parameter_shapes,
+    token_ids,
+    uniform,
+    unpack_state,
+)
 
 
 class Dense(Parameters):
@@ -101,6 +109,26 @@ class LanguageModel(Parameters):
         """E; None where tokens are one-hot."""
         return None if self.embedding is None else self.embedding.embedding_size
 
+    @property
+    def cell(self) -> str:
+        """As in `kernels.CELLS`."""
+        return self.layer.cell
+
+    @property
+    def num_layers(self) -> int:
+        """L."""
+        return self.layer.num_layers
+
+    @property
+    def hidden_size(self) -> int:
+        """H."""
+        return self.layer.hidden_size
+
+    @property
+    def num_parameters(self) -> int:
+        """Weights and biases."""
+        return sum(array.size for array in self.parameters())
+
     def begin_state(self, batch_size: int) -> ModelState:
         """Zeros for the start of a text: h (L, B, H), or (h, c) for the LSTM."""
         return self.layer.begin_state(batch_size)
@@ -134,6 +162,40 @@ class LanguageModel(Parameters):
         targets = self._ids(targets, "targets", ids)
         return *kernels.cross_entropy(hidden, self.output.weight, self.output.bias, targets), last
 
+    def log_softmax(self, logits: Array) -> Array:
+        """float32 (..., V): ln p of every token."""
+        return kernels.log_softmax(logits)
+
+    def activations(self, ids: Array, layer: int, state: ModelState | None = None) -> tuple[Array, ModelState]:
+        """What the units of a layer, 0 .. L-1, show after each of the ids (T, B): tanh(c) of an LSTM, as in Karpathy's
+        pictures, else h.
+
+        Returns:
+            values: float32 (T, B, H). state: of the layers up to this one, for another such call.
+        """
+        first, ids = self._first_layers(layer + 1), self._ids(ids, "token ids")
+        parts = first.layer.begin_state(ids.shape[1]) if state is None else state
+        parts = unpack_state(parts, first.layer, ids.shape[1])
+        if self.cell == "lstm":
+            _, cells, last = kernels.run_cells(first.network, ids, parts)
+            return kernels.tanh(cells), pack_state(last)
+        hidden, last = kernels.run(first.network, ids, parts)
+        return hidden, pack_state(last)
+
+    def _first_layers(self, count: int) -> LanguageModel:
+        """The model with its first layers only, whose memory it shares."""
+        l = self.layer  # noqa: E741
+        if count == l.num_layers:
+            return self
+        shapes = parameter_shapes(l.cell, l.input_size, l.hidden_size, count, l.bias)
+        arrays = {name: array for name, array in l.named_parameters().items() if name in shapes}
+        first = make_layer(l.cell, l.input_size, l.hidden_size, count, bias=l.bias, arrays=arrays)
+        return LanguageModel(first, self.reading, self.output.named_parameters(), self.embedding)
+
+    def decoder(self, batch_size: int) -> kernels.Decoder:
+        """What reads and writes texts token by token, from zero states."""
+        return kernels.decoder(self.network, batch_size)
+
     def loss_and_grads(
         self, ids: Array, targets: Array, state: ModelState | None = None, dropout: Dropout | None = None
     ) -> tuple[float, ModelState, list[Array]]:
@@ -154,13 +216,7 @@ class LanguageModel(Parameters):
         return mean, pack_state(last), grads
 
     def _ids(self, ids: Array, what: str, like: Array | None = None) -> Array:
-        ids = np.asarray(ids)
-        if ids.dtype.kind not in "iu" or ids.ndim != 2:
-            raise InputError(f"{what} are {ids.dtype} {ids.shape}; expected integers (T, B)")
-        if like is not None and ids.shape != np.shape(like):
-            raise InputError(f"{what} are {ids.shape} but the ids are {np.shape(like)}; expected one for each")
-        check_ids(ids, self.vocab_size, what, 0 if like is None else -1)
-        return ids.astype(np.int64, copy=False)
+        return token_ids(ids, self.vocab_size, what, like)
 
     def initialise(self, seed: int, std: float | None = 0.01) -> LanguageModel:
         """Set every parameter from `seed` alone, the same bits on any machine.
@@ -192,11 +248,15 @@ class LanguageModel(Parameters):
         rest = {"cell": self.layer.cell, "reading": self.reading.to_dict(), "weights": self.digest()}
         return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
+    def serving(self) -> tuple[str, str]:
+        """Which backend computes, and with what."""
+        return kernels.serving(self.network.cell)
+
     def __repr__(self) -> str:
         reading = self.reading
         kind = f"{self.vocab_size} {reading.vocabulary.kind}, normalisation {reading.normalisation!r}"
-        size = sum(array.size for array in self.parameters())
-        parts = [repr(self.layer), kind, *(["records"] if reading.records else []), f"{size:,} parameters"]
+        records, size = ["records"] if reading.records else [], f"{self.num_parameters:,} parameters"
+        parts = [repr(self.layer), kind, *records, size]
         if self.embedding is not None:
             parts.insert(0, f"embedding of {self.embedding_size}")
         return f"LanguageModel({', '.join(parts)})"

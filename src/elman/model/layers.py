@@ -187,6 +187,18 @@ def check_ids(ids: Array, size: int, what: str, lowest: int = 0) -> None:
         raise InputError(f"{what} must be in {lowest}..{size - 1}, got {ids[at]} at {at}")
 
 
+def token_ids(ids: Any, vocab_size: int, what: str, like: Any = None) -> Array:
+    """int64 (T, B). Raises InputError for anything else, or an id outside the vocabulary; with `like`, also for another
+    shape than its own, and -1 is then allowed."""
+    ids = np.asarray(ids)
+    if ids.dtype.kind not in "iu" or ids.ndim != 2:
+        raise InputError(f"{what} are {ids.dtype} {ids.shape}; expected integers (T, B)")
+    if like is not None and ids.shape != np.shape(like):
+        raise InputError(f"{what} are {ids.shape} but the ids are {np.shape(like)}; expected one for each")
+    check_ids(ids, vocab_size, what, 0 if like is None else -1)
+    return ids.astype(np.int64, copy=False)
+
+
 def uniform(stream: int, shape: tuple[int, ...], hidden_size: int, seed: int = 0) -> Array:
     """float32, uniform in +-1/sqrt(H), as torch begins its layers."""
     values = (initial.uniform(seed, stream, math.prod(shape)) * 2.0 - 1.0) * (1.0 / math.sqrt(hidden_size))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..inspection import MEASURED, Matches, RecordReport, Report, Unit, kind, quotations
-from ..model import LanguageModel
+from ..model import Model
 from ..scoring import Score
 from .page import Layer, page
 
@@ -19,7 +19,7 @@ _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 240, 56, 40  # of the chart
 
 
 def inspection_page(
-    model: LanguageModel,
+    model: Model,
     score: Score,
     name: str,
     layer: int,

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..model import LanguageModel
+from ..model import Model
 from ..scoring import Score, alternatives
 from ..text import record_spans
 
@@ -49,7 +49,7 @@ class Layer:
 
 
 def page(
-    model: LanguageModel,
+    model: Model,
     scores: Sequence[Score],
     names: Sequence[str],
     *,
@@ -116,7 +116,7 @@ def page(
     )
 
 
-def expectations(model: LanguageModel, scores: Sequence[Score]) -> list[Expected]:
+def expectations(model: Model, scores: Sequence[Score]) -> list[Expected]:
     """For each score its ids (T,), and the likeliest tokens (T + 1, k) and their bits before each and after the last.
 
     What stands before the first token of a text that is not records has no meaning.
@@ -179,10 +179,10 @@ def _packed(values: np.ndarray) -> dict[str, str]:
     return {"type": kind, "packed": base64.b64encode(gzip.compress(raw, 6, mtime=0)).decode()}
 
 
-def _about(model: LanguageModel) -> str:
-    layer, reading = model.layer, model.reading
+def _about(model: Model) -> str:
+    reading = model.reading
     return (
-        f"{layer.cell} {layer.num_layers} x {layer.hidden_size}, {len(reading)} {reading.vocabulary.kind}, "
+        f"{model.cell} {model.num_layers} x {model.hidden_size}, {len(reading)} {reading.vocabulary.kind}, "
         f"normalisation {reading.normalisation}{', records' if reading.records else ''}. Point at a character, or "
         "move with the arrow keys, to see its surprisal, -log2 p, and what the model expected there."
     )

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import InputError
-from ..model import LanguageModel
+from ..model import Model
 from ..scoring import ADAPTIVE, Comparison, Lines, Score
 from .page import Layer, expectations, page
 
 _MOST = 8.0  # bits of difference that have the deepest colour: more is rare, and would leave the rest pale
 
 
-def surprisal_page(model: LanguageModel, scores: Sequence[Score], names: Sequence[str]) -> str:
+def surprisal_page(model: Model, scores: Sequence[Score], names: Sequence[str]) -> str:
     """An HTML page that shows what each character of each text cost and what the model expected there.
 
     Args:
@@ -33,9 +33,7 @@ def surprisal_page(model: LanguageModel, scores: Sequence[Score], names: Sequenc
     return page(model, scores, names, title=f"Surprisal, adaptive: {title}", sections=note)
 
 
-def lines_page(
-    model: LanguageModel, scores: Sequence[Score], names: Sequence[str], chosen: Sequence[tuple[int, int]]
-) -> str:
+def lines_page(model: Model, scores: Sequence[Score], names: Sequence[str], chosen: Sequence[tuple[int, int]]) -> str:
     """An HTML page of some lines alone, in the order given, each under its file's name and its number.
 
     Args:
@@ -61,7 +59,7 @@ def lines_page(
     return page(model, parts, [f"{names[f]}:{i + 1}" for f, i in chosen], title=title, expected=expected)
 
 
-def _part(model: LanguageModel, score: Score, lines: Lines, index: int) -> Score:
+def _part(model: Model, score: Score, lines: Lines, index: int) -> Score:
     """One line as a score of its own, and as a record, which has a context, unless it begins the text."""
     begin = int(lines.starts[index])
     end = begin + int(lines.lengths[index])
@@ -71,7 +69,7 @@ def _part(model: LanguageModel, score: Score, lines: Lines, index: int) -> Score
 
 
 def comparison_page(
-    model: LanguageModel, scores: Sequence[Score], names: Sequence[str], compared: dict[str, list[Comparison]]
+    model: Model, scores: Sequence[Score], names: Sequence[str], compared: dict[str, list[Comparison]]
 ) -> str:
     """An HTML page of texts coloured by what their characters cost another model more, or less, than this one.
 

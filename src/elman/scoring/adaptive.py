@@ -19,7 +19,7 @@ import numpy as np
 from .. import kernels
 from ..kernels import Array, Network, State, Update
 from ..kernels.integer import log
-from ..model import LanguageModel
+from ..model import Model, trainable
 from .ngrams import Ngrams
 
 ADAPTIVE = "adaptive: learns from the text that it scores, as a compressor does"
@@ -33,9 +33,9 @@ _LEAST = np.float32(1e-30)
 """Of a probability: exp of a float32 is 0 from about -104 down."""
 
 
-def adaptive_nats(model: LanguageModel, ids: Array, starts: Array, lengths: Array) -> Array:
+def adaptive_nats(model: Model, ids: Array, starts: Array, lengths: Array) -> Array:
     """As `sequence_nats`, but of a copy of `model` that learns from each sequence, and carries on to the next."""
-    network, ngrams = _Learning(model.network), Ngrams(model.vocab_size)
+    network, ngrams = _Learning(trainable(model).network), Ngrams(model.vocab_size)
     costs, at = np.empty(int(lengths.sum())), 0
     for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
         network.restart()

@@ -6,13 +6,11 @@ import math
 
 import numpy as np
 
-from .. import kernels
 from ..errors import InputError
-from ..model import LanguageModel
-from .blocks import walk
+from ..model import Model
 
 
-def after(model: LanguageModel, text: str | bytes = "", count: int = 5) -> list[tuple[str, float]]:
+def after(model: Model, text: str | bytes = "", count: int = 5) -> list[tuple[str, float]]:
     """The likeliest characters after `text`, likeliest first, each with its probability.
 
     Args:
@@ -30,7 +28,8 @@ def after(model: LanguageModel, text: str | bytes = "", count: int = 5) -> list[
     ids = model.reading.prompt(text)
     if not len(ids):  # no context: all alike
         return [(vocabulary.name(token), 1.0 / model.vocab_size) for token in range(count)]
-    *_, last = walk(model, ids, np.array([0]), np.array([len(ids)]))
-    likely = kernels.log_softmax(kernels.linear(last.hidden[-1], model.output.weight, model.output.bias))[0]
+    decoder = model.decoder(1)
+    decoder.read(ids[:, None])
+    likely = model.log_softmax(decoder.logits)[0]
     order = np.argsort(-likely, kind="stable")[:count]  # ties: lowest id first
     return [(vocabulary.name(int(t)), math.exp(likely[t])) for t in order]

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import kernels
-from ..model import LanguageModel
+from ..model import Model, ModelState, take_rows
 from ..text import record_spans
 
 _STATE = 1 << 15  # most sequences side by side times hidden units: the state then stays in the cache
@@ -20,21 +19,21 @@ _TOKENS = 1 << 16  # most steps times rows in a call: bounds memory, and does no
 _STEPS = 4096  # most steps in a call, for a single row
 _LOGITS = 1 << 22  # most logits at once
 
-Measure = Callable[[LanguageModel, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+Measure = Callable[[Model, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """As `sequence_nats`."""
 
 
-def text_bits(model: LanguageModel, parts: Sequence[np.ndarray], measure: Measure | None = None) -> list[np.ndarray]:
+def text_bits(model: Model, parts: Sequence[np.ndarray], measure: Measure | None = None) -> list[np.ndarray]:
     """float64 (T,) for each of the texts' ids (T,): bits of every token, the first log2 V, one carried state each."""
     return _of_texts(model, parts, measure or sequence_nats)
 
 
-def text_entropies(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+def text_entropies(model: Model, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
     """As `text_bits`, but the entropy, in bits, of the distribution that the token is drawn from."""
     return _of_texts(model, parts, sequence_entropies)
 
 
-def _of_texts(model: LanguageModel, parts: Sequence[np.ndarray], measure: Measure) -> list[np.ndarray]:
+def _of_texts(model: Model, parts: Sequence[np.ndarray], measure: Measure) -> list[np.ndarray]:
     if not parts:
         return []
     ids, lengths = np.concatenate(parts), np.array([len(p) for p in parts])
@@ -45,25 +44,23 @@ def _of_texts(model: LanguageModel, parts: Sequence[np.ndarray], measure: Measur
     return np.split(bits, starts[1:])
 
 
-def text_nats(model: LanguageModel, ids: np.ndarray) -> Iterator[float]:
+def text_nats(model: Model, ids: np.ndarray) -> Iterator[float]:
     """The cost of every token of one text but its first, in order, a block of them in memory at a time."""
-    head = model.output
-    for block in walk(model, ids, np.zeros(1, dtype=np.int64), np.array([len(ids) - 1])):
-        _, part = kernels.cross_entropy(block.hidden, head.weight, head.bias, block.take(ids, 1))
-        yield from part[:, 0].astype(np.float64).tolist()
+    for block in walk(model, ids, np.zeros(1, dtype=np.int64), np.array([len(ids) - 1]), _nats(model)):
+        yield from block.values[:, 0].astype(np.float64).tolist()
 
 
-def record_bits(model: LanguageModel, parts: Sequence[np.ndarray], measure: Measure | None = None) -> list[np.ndarray]:
+def record_bits(model: Model, parts: Sequence[np.ndarray], measure: Measure | None = None) -> list[np.ndarray]:
     """float64 (T,) for each of the texts' ids (T,), which end with a line end: each record from a zero state."""
     return _of_records(model, parts, measure or sequence_nats)
 
 
-def record_entropies(model: LanguageModel, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+def record_entropies(model: Model, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
     """As `record_bits`, but the entropy, in bits, of the distribution that the token is drawn from."""
     return _of_records(model, parts, sequence_entropies)
 
 
-def _of_records(model: LanguageModel, parts: Sequence[np.ndarray], measure: Measure) -> list[np.ndarray]:
+def _of_records(model: Model, parts: Sequence[np.ndarray], measure: Measure) -> list[np.ndarray]:
     if not parts:
         return []
     end = model.reading.line_end
@@ -72,7 +69,7 @@ def _of_records(model: LanguageModel, parts: Sequence[np.ndarray], measure: Meas
     return np.split(bits, np.cumsum([len(p) for p in parts])[:-1])
 
 
-def sequence_nats(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def sequence_nats(model: Model, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """-ln p(ids[s + j] | ids[s : s + j]) for each sequence s and j = 1 .. its length, one after another.
 
     Args:
@@ -81,25 +78,22 @@ def sequence_nats(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, len
         float64 (sum of lengths,).
     """
     nats, offsets = np.empty(int(lengths.sum())), np.cumsum(lengths) - lengths
-    head = model.output
-    for block in walk(model, ids, starts, lengths):
-        _, part = kernels.cross_entropy(block.hidden, head.weight, head.bias, block.take(ids, 1))
-        nats[block.places(offsets)] = part[block.counted]
+    for block in walk(model, ids, starts, lengths, _nats(model)):
+        nats[block.places(offsets)] = block.values[block.counted]
     return nats
 
 
-def sequence_entropies(model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def sequence_entropies(model: Model, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Where `sequence_nats` has a cost, the entropy of the distribution, in nats: what the cost was expected to be."""
     nats, offsets = np.empty(int(lengths.sum())), np.cumsum(lengths) - lengths
-    for block in walk(model, ids, starts, lengths):
-        for places, likely in _distributions(model, block, offsets):
-            exact = likely.astype(np.float64)
-            nats[places] = -(np.exp(exact) * exact).sum(-1)
+    for block in walk(model, ids, starts, lengths, _logits(model), _LOGITS // model.vocab_size):
+        likely = model.log_softmax(block.values[block.counted]).astype(np.float64)
+        nats[block.places(offsets)] = -(np.exp(likely) * likely).sum(-1)
     return nats
 
 
 def alternatives(
-    model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, count: int = 5
+    model: Model, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, count: int = 5
 ) -> tuple[np.ndarray, np.ndarray]:
     """The `count` likeliest tokens where `sequence_nats` has a cost, likeliest first.
 
@@ -109,19 +103,25 @@ def alternatives(
     count = min(count, model.vocab_size)
     total, offsets = int(lengths.sum()), np.cumsum(lengths) - lengths
     tokens, bits = np.empty((total, count), dtype=np.int64), np.empty((total, count), dtype=np.float32)
-    for block in walk(model, ids, starts, lengths):
-        for places, likely in _distributions(model, block, offsets):
-            tokens[places] = _largest(likely, count)
-            bits[places] = np.take_along_axis(likely, tokens[places], -1) / np.float32(-math.log(2))
+    for block in walk(model, ids, starts, lengths, _logits(model), _LOGITS // model.vocab_size):
+        places, likely = block.places(offsets), model.log_softmax(block.values[block.counted]).astype(np.float32)
+        tokens[places] = _largest(likely, count)
+        bits[places] = np.take_along_axis(likely, tokens[places], -1) / np.float32(-math.log(2))
     return tokens, bits
 
 
-def _distributions(model: LanguageModel, block: Block, offsets: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Of the block's counted entries, some at a time: where they go, and ln of all tokens' probabilities, (n, V)."""
-    hidden, places, most = block.hidden[block.counted], block.places(offsets), max(1, _LOGITS // model.vocab_size)
-    for first in range(0, len(hidden), most):
-        logits = kernels.linear(hidden[first : first + most], model.output.weight, model.output.bias)
-        yield places[first : first + most], kernels.log_softmax(logits)
+Read = Callable[[np.ndarray, np.ndarray, ModelState | None], tuple[np.ndarray, ModelState]]
+"""From ids (steps, b), the ids that follow each, and a state: values (steps, b, ...), and the state after."""
+
+
+def _nats(model: Model) -> Read:
+    """What the ids that follow cost, (steps, b)."""
+    return lambda ids, following, state: model.loss(ids, following, state)[1:]
+
+
+def _logits(model: Model) -> Read:
+    """(steps, b, V)."""
+    return lambda ids, _, state: model(ids, state)
 
 
 @dataclass(frozen=True)
@@ -131,18 +131,10 @@ class Block:
     rows: np.ndarray
     """(b,), indices of sequences."""
     first: int
-    begins: np.ndarray
-    """(b,), where in ids each row's first step of this block is read."""
     counted: np.ndarray
     """bool (steps, b): not beyond the row's end."""
-    hidden: np.ndarray
-    """(steps, b, H), the last layer's output."""
-    cells: np.ndarray | None
-    """(steps, b, H), the last layer's c, of an LSTM if it was asked for."""
-
-    def take(self, ids: np.ndarray, ahead: int) -> np.ndarray:
-        """int64 (steps, b): ids at these positions, or `ahead` of them; beyond a row's end, anything valid."""
-        return _take(ids, self.begins + ahead, len(self.counted))
+    values: np.ndarray
+    """(steps, b, ...), what the call gave; beyond a row's end, anything."""
 
     def places(self, offsets: np.ndarray) -> np.ndarray:
         """Where the counted entries, step by step, go in an array in which sequence r begins at offsets[r]."""
@@ -151,28 +143,24 @@ class Block:
 
 
 def walk(
-    model: LanguageModel, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, cells: bool = False
+    model: Model, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, read: Read, tokens: int = _TOKENS
 ) -> Iterator[Block]:
-    """Read all sequences from zero states, side by side and longest first, a block of steps at a time."""
+    """Read all sequences from zero states, side by side and longest first, a block of steps at a time: about so many
+    tokens, at most."""
     order = np.argsort(-lengths, kind="stable")
-    most = max(1, _STATE // model.layer.hidden_size)
+    most = max(1, _STATE // model.hidden_size)
     for group in range(0, len(order), most):
         rows, first, state = order[group : group + most], 0, None
         longest = int(lengths[rows[0]])
         while first < longest:
             rows = rows[lengths[rows] > first]
-            steps = min(longest - first, _STEPS, max(1, _TOKENS // len(rows)))
+            steps = min(longest - first, _STEPS, max(1, min(tokens, _TOKENS) // len(rows)))
             begins = starts[rows] + first
-            inputs, c = _take(ids, begins, steps), None
-            if state is None:
-                state = model.network.begin_state(len(rows))
-            state = tuple(part[:, : len(rows)] for part in state)
-            if cells:
-                hidden, c, state = kernels.run_cells(model.network, inputs, state)
-            else:
-                hidden, state = kernels.run(model.network, inputs, state)
+            if state is not None:
+                state = take_rows(state, slice(len(rows)))
+            values, state = read(_take(ids, begins, steps), _take(ids, begins + 1, steps), state)
             counted = np.arange(first, first + steps)[:, None] < lengths[rows]
-            yield Block(rows, first, begins, counted, hidden, c)
+            yield Block(rows, first, counted, values)
             first += steps
 
 

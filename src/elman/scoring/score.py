@@ -16,7 +16,7 @@ from typing import overload
 import numpy as np
 
 from ..errors import InputError
-from ..model import LanguageModel
+from ..model import Model
 from .adaptive import adaptive_nats
 from .blocks import record_bits, text_bits
 from .lines import BURST, Lines, token_array
@@ -161,13 +161,13 @@ def perplexity(bits_per_token: float) -> float:
 
 
 @overload
-def score(model: LanguageModel, text: str | bytes, *, records: bool | None = None, adaptive: bool = False) -> Score: ...
+def score(model: Model, text: str | bytes, *, records: bool | None = None, adaptive: bool = False) -> Score: ...
 @overload
 def score(
-    model: LanguageModel, text: Sequence[str] | Sequence[bytes], *, records: bool | None = None, adaptive: bool = False
+    model: Model, text: Sequence[str] | Sequence[bytes], *, records: bool | None = None, adaptive: bool = False
 ) -> list[Score]: ...
 def score(
-    model: LanguageModel,
+    model: Model,
     text: str | bytes | Sequence[str] | Sequence[bytes],
     *,
     records: bool | None = None,
@@ -194,7 +194,7 @@ def score(
 
 
 def score_many(
-    model: LanguageModel,
+    model: Model,
     texts: Sequence[str | bytes],
     *,
     records: bool | None = None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..model import LanguageModel
+from ..model import Model
 from .blocks import record_entropies, text_entropies
 from .score import Score
 
@@ -31,7 +31,7 @@ class Word:
     """Bits: how uncertain the model was of the token with the word's first character before it read that."""
 
 
-def words(model: LanguageModel, score: Score) -> list[Word]:
+def words(model: Model, score: Score) -> list[Word]:
     """The words of a text that `model` scored, in their order."""
     ids = model.reading.vocabulary.encode(score.data)
     entropies = (record_entropies if score.records else text_entropies)(model, [ids])[0]

@@ -26,6 +26,8 @@ class Module(nn.Module):
 
     def __init__(self, model: LanguageModel) -> None:
         super().__init__()
+        if not isinstance(model, LanguageModel):
+            raise InputError(f"a {type(model).__name__} is no torch module; expected a LanguageModel")
         self.model = model
         size = model.embedding_size
         self.embedding = None if size is None else nn.Embedding(model.vocab_size, size, device="meta")

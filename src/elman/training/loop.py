@@ -22,7 +22,7 @@ from .. import kernels, philox
 from ..corpora import Corpus
 from ..errors import InputError, ModelFileError, TrainingDiverged
 from ..kernels import Dropout, Stepper
-from ..model import LanguageModel
+from ..model import LanguageModel, trainable
 from ..scoring import perplexity
 from .checkpoint import Checkpoint, read_checkpoint
 from .data import Records, Text
@@ -84,7 +84,7 @@ def fit(
         from .live import LiveCurve
 
         on_epoch = drawn = LiveCurve(on_epoch)
-    recipe = (recipe or Recipe()).replace(**settings)
+    model, recipe = trainable(model), (recipe or Recipe()).replace(**settings)
     if isinstance(corpus, str):
         text = model.reading.prepare(corpus)
         corpus = Corpus("text", text, model.reading.normalisation, "a string", model.reading.records)

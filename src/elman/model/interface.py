@@ -1,0 +1,83 @@
+"""Model: what generation, scoring, inspection and pages use of a model, whatever its numbers are.
+
+`LanguageModel` computes in floats and can be trained; `QuantisedModel` computes in integers.
+
+Shapes, last axis fastest: T steps, B batch, V vocabulary, H hidden, L layers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ..kernels import Array, Decoder
+from ..text import Reading
+from .layers import ModelState
+
+
+class Model(Protocol):
+    """A language model over the tokens of a vocabulary."""
+
+    @property
+    def reading(self) -> Reading:
+        """The way from text to ids and back."""
+        ...
+
+    @property
+    def cell(self) -> str:
+        """As in `kernels.CELLS`."""
+        ...
+
+    @property
+    def num_layers(self) -> int: ...
+    @property
+    def hidden_size(self) -> int: ...
+    @property
+    def vocab_size(self) -> int: ...
+    @property
+    def num_parameters(self) -> int:
+        """Weights and biases."""
+        ...
+
+    def begin_state(self, batch_size: int) -> ModelState:
+        """For the start of a text: h (L, B, H), or (h, c)."""
+        ...
+
+    def __call__(self, ids: Array, state: ModelState | None = None) -> tuple[Array, ModelState]:
+        """Logits, float32 (T, B, V), after each of the ids (T, B), and the state after the last."""
+        ...
+
+    def loss(self, ids: Array, targets: Array, state: ModelState | None = None) -> tuple[float, Array, ModelState]:
+        """What `targets` (T, B) cost after `ids` (T, B): the mean and (T, B), in nats, and the state after the last."""
+        ...
+
+    def log_softmax(self, logits: Array) -> Array:
+        """(..., V): ln p of every token; what `loss` gives for a target is its negative, but for rounding."""
+        ...
+
+    def activations(self, ids: Array, layer: int, state: ModelState | None = None) -> tuple[Array, ModelState]:
+        """What a layer's units show after each of the ids (T, B), float32 (T, B, H): tanh(c) of an LSTM, else h. The
+        state is for another such call with the same layer."""
+        ...
+
+    def decoder(self, batch_size: int) -> Decoder:
+        """What reads and writes texts token by token, from the start. Its bits are those of a call."""
+        ...
+
+    def digest(self) -> str:
+        """Equal digests, equal weights."""
+        ...
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides what the model computes from a text."""
+        ...
+
+    def serving(self) -> tuple[str, str]:
+        """Which backend computes, and with what: for example ("cpu", "avx2, 2 threads")."""
+        ...
+
+
+def take_rows(state: ModelState, rows: Any) -> ModelState:
+    """The state of these rows of the batch."""
+    if isinstance(state, tuple):
+        return state[0][:, rows], state[1][:, rows]
+    return state[:, rows]

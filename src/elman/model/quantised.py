@@ -1,0 +1,239 @@
+"""QuantisedModel: a language model of integers, used as a LanguageModel is, but for training; and `quantise`.
+
+    small = elman.quantise(model, bits=8)
+    elman.generate(small, "the ")
+
+It serves whatever takes a `Model`. Its numbers and its arithmetic are those of `IntegerNetwork`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from ..errors import InputError
+from ..kernels import Array, integer
+from ..kernels.integer import State
+from ..text import Reading, record_spans
+from .integer import IntegerNetwork, _cpu
+from .interface import Model
+from .language import LanguageModel
+from .layers import ModelState, token_ids
+from .quantise import quantise as quantise_arrays
+
+ROWS, STEPS = 32, 256
+"""Of the tokens, at most, on which `quantise` measures."""
+
+
+class QuantisedModel:
+    """A language model of integers over the tokens of a vocabulary; `quantise` makes one, and `load` reads one.
+
+    The same bits on every machine, with the native kernels and without.
+
+    Args:
+        network: its numbers.
+        reading: how it reads text.
+    Raises:
+        InputError: the network has not an id for each token of the vocabulary.
+    """
+
+    def __init__(self, network: IntegerNetwork, reading: Reading) -> None:
+        if network.vocab_size != len(reading):
+            raise InputError(f"the network has {network.vocab_size} ids but the vocabulary {len(reading)} entries")
+        self.network, self.reading = network, reading
+
+    @property
+    def cell(self) -> str:
+        """As in `kernels.CELLS`."""
+        return self.network.network.cell
+
+    @property
+    def bits(self) -> int:
+        """Of a weight in the file."""
+        return self.network.bits
+
+    @property
+    def num_layers(self) -> int:
+        """L."""
+        return self.network.num_layers
+
+    @property
+    def hidden_size(self) -> int:
+        """H."""
+        return self.network.hidden_size
+
+    @property
+    def vocab_size(self) -> int:
+        """V."""
+        return self.network.vocab_size
+
+    @property
+    def num_parameters(self) -> int:
+        """Weights and biases; the scales of rows do not count."""
+        n = self.network.network
+        matrices = [m for layer in n.layers for m in layer[:2]] + [n.output] + ([n.embedding] if n.embedding else [])
+        biases = [b for layer in n.layers for b in layer[2:]] + [n.output_bias]
+        return sum(m.q.size for m in matrices) + sum(b.size for b in biases)
+
+    def named_parameters(self) -> dict[str, Array]:
+        """Name -> array, as the file has them."""
+        return self.network.to_arrays()
+
+    def begin_state(self, batch_size: int) -> ModelState:
+        """Zeros for the start of a text: h int8 (L, B, H), or (h, c) with c int16 for the GRU and the LSTM."""
+        return _pack(self.network.begin_state(batch_size))
+
+    def __call__(self, ids: Array, state: ModelState | None = None) -> tuple[Array, ModelState]:
+        """
+        Args:
+            ids: integers (T, B). state: from an earlier call; zeros if None.
+        Returns:
+            logits: float32 (T, B, V). state: after ids[-1].
+        Raises:
+            InputError: an id outside the vocabulary, or a state of another shape.
+        """
+        ids = token_ids(ids, self.vocab_size, "token ids")
+        logits, last = self.network.run(ids, self._unpack(state, ids.shape[1]))
+        return logits, _pack(last)
+
+    def loss(self, ids: Array, targets: Array, state: ModelState | None = None) -> tuple[float, Array, ModelState]:
+        """The cost of `targets` after `ids`, both integers (T, B); a target of -1 does not count.
+
+        Returns:
+            mean: nats. nats: float64 (T, B), the cost of each target. state: after ids[-1].
+        """
+        ids = token_ids(ids, self.vocab_size, "token ids")
+        targets = token_ids(targets, self.vocab_size, "targets", ids)
+        nats, last = self.network.score(ids, np.maximum(targets, 0), self._unpack(state, ids.shape[1]))
+        nats[targets < 0] = 0.0
+        return math.fsum(nats.ravel()) / max(1, int((targets >= 0).sum())), nats, _pack(last)
+
+    def log_softmax(self, logits: Array) -> Array:
+        """float64 (..., V): ln p of every token; what `loss` gives for a target is its negative, to the bit."""
+        return integer.log_softmax(logits)
+
+    def activations(self, ids: Array, layer: int, state: ModelState | None = None) -> tuple[Array, ModelState]:
+        """What the units of a layer show after each of the ids (T, B): tanh(c) of an LSTM, else h.
+
+        Returns:
+            values: float32 (T, B, H); of a ReLU RNN in shares of each unit's range. state: after ids[-1].
+        """
+        ids = token_ids(ids, self.vocab_size, "token ids")
+        values, last = self.network.activations(ids, layer, self._unpack(state, ids.shape[1]))
+        return values, _pack(last)
+
+    def decoder(self, batch_size: int) -> kernels.Decoder:
+        """What reads and writes texts token by token, from zero states."""
+        return self.network.decoder(self.network.begin_state(batch_size))
+
+    def digest(self) -> str:
+        """SHA-256 over names, types, shapes and bits of all arrays of its file: equal digests, equal weights."""
+        digest = hashlib.sha256()
+        for name, array in self.named_parameters().items():
+            little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+            digest.update(f"{name} {array.dtype} {array.shape}\n".encode() + little.tobytes())
+        return digest.hexdigest()
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides what the model computes from a text: its contract and cell, how it reads, and its
+        weights."""
+        rest = self.header() | {"reading": self.reading.to_dict(), "weights": self.digest()}
+        return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+    def header(self) -> dict[str, Any]:
+        """Of its file, without the reading: what the arrays do not say."""
+        header = self.network.header()
+        sizes = header.pop("sizes")
+        return header | {_NAMES[key]: size for key, size in sizes.items()}
+
+    @classmethod
+    def from_file(cls, header: dict[str, Any], arrays: dict[str, Array]) -> QuantisedModel:
+        """The model of a file's header and arrays. Raises InputError or KeyError where they do not make one."""
+        sizes = {key: header[name] for key, name in _NAMES.items() if key != "embedding" or name in header}
+        return cls(IntegerNetwork.from_arrays(header | {"sizes": sizes}, arrays), Reading.from_dict(header))
+
+    def serving(self) -> tuple[str, str]:
+        """Which backend computes, and with what."""
+        backend, why = kernels.serving()
+        if backend == "cpu" and _cpu is not None:
+            why = f"integers by {_cpu.integer_isa()}, {why.partition(', ')[2] or why}"
+        return backend, why
+
+    def __repr__(self) -> str:
+        reading, shape = self.reading, f"{self.cell} {self.num_layers} x {self.hidden_size}"
+        kind = f"{self.vocab_size} {reading.vocabulary.kind}, normalisation {reading.normalisation!r}"
+        return (
+            f"QuantisedModel({shape}, {self.bits} bits, {kind}{', records' if reading.records else ''}, "
+            f"{self.num_parameters:,} parameters)"
+        )
+
+    def _unpack(self, state: ModelState | None, batch: int) -> State | None:
+        if state is None:
+            return None
+        parts = tuple(state) if isinstance(state, tuple) else (state,)
+        expected = [part for part in self.network.begin_state(batch) if part is not None]
+        if [(p.dtype, p.shape) for p in map(np.asarray, parts)] != [(p.dtype, p.shape) for p in expected]:
+            shapes = " and ".join(f"{p.dtype} {p.shape}" for p in expected)
+            raise InputError(f"the state of this input is {shapes}; call begin_state({batch}) or pass None")
+        return State(parts[0], parts[1] if len(parts) > 1 else None)
+
+
+_NAMES = {"vocab": "vocab_size", "hidden": "hidden_size", "layers": "num_layers", "embedding": "embedding_size"}
+"""Sizes of an IntegerNetwork, under the names that every model file has for them."""
+
+
+def _pack(state: State) -> ModelState:
+    return state.h if state.c is None else (state.h, state.c)
+
+
+def quantise(model: Model, bits: int = 8, text: str | bytes | None = None) -> QuantisedModel:
+    """The integer model nearest to `model`: a quarter of its bytes at 8 bits, and the same bits on every machine.
+
+    Args:
+        model: a LanguageModel with any cell.
+        bits: of a weight: 8, 6, 5 or 4.
+        text: of the kind that the model reads. A ReLU RNN needs it: how far its units go is measured on up to 8,192
+            tokens of it. Others cost less with it below 8 bits.
+    Raises:
+        InputError: a model that is quantised already, weights that are not finite, or a ReLU RNN without a text.
+    """
+    if isinstance(model, QuantisedModel):
+        raise InputError(
+            f"the model is quantised already, to {model.bits} bits; quantise the one that it was made from"
+        )
+    if not isinstance(model, LanguageModel):
+        raise TypeError(f"the model is a {type(model).__name__}; expected a LanguageModel")
+    ids = None if text is None else model.reading.vocabulary.encode(model.reading.prepare(text))
+    n, measured = model.network, sample(model.reading, ids) if ids is not None and len(ids) else None
+    network = quantise_arrays(n.cell.name, n.layers, (n.weight, n.bias), bits=bits, embedding=n.embedding, ids=measured)
+    return QuantisedModel(network, model.reading)
+
+
+def trainable(model: Model) -> LanguageModel:
+    """`model`, if it can learn. Raises InputError for one of integers."""
+    if isinstance(model, LanguageModel):
+        return model
+    raise InputError("a quantised model cannot be trained; train the one that it was made from, and quantise that")
+
+
+def takes_text(model: Model, bits: int) -> bool:
+    """Whether `quantise` chooses better with a text."""
+    return bits < 8 or model.cell == "rnn_relu"
+
+
+def sample(reading: Reading, ids: Array) -> Array:
+    """int64 (T, B): pieces of a text of ids (N,), evenly spaced, those of records from the beginning of one."""
+    starts = np.arange(len(ids))
+    if reading.records:
+        ids = np.concatenate(([reading.line_end], ids))
+        starts = record_spans(ids, reading.line_end)[0]
+    steps = min(STEPS, len(ids))
+    starts = starts[starts <= len(ids) - steps]
+    rows = min(ROWS, max(1, len(ids) // steps), len(starts))
+    begins = starts[np.arange(rows) * len(starts) // rows]
+    return ids[begins + np.arange(steps)[:, None]].astype(np.int64)
