@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
 from pathlib import Path
 
@@ -50,6 +51,9 @@ def test_bytes_encodings_and_packed_files(folder):
     same(load_mapped("u.txt"), elman.load_corpus("u.txt"))
     Path("v.txt.gz").write_bytes(gzip.compress(b"\xef\xbb\xbf" + TEXT.encode()))
     same(load_mapped("v.txt.gz"), elman.load_corpus("v.txt.gz"))
+    Path("w.txt.xz").write_bytes(lzma.compress(TEXT.encode()))
+    same(load_mapped("w.txt.xz"), elman.load_corpus("w.txt.xz"))
+    assert elman.load_corpus("w.txt.xz", normalisation="none").text == TEXT
     Path("bad").write_bytes(b"abc\xffdef")
     same(load_mapped("bad", encoding_errors="replace"), elman.load_corpus("bad", encoding_errors="replace"))
     same(load_mapped("bad", encoding="latin-1"), elman.load_corpus("bad", encoding="latin-1"))
@@ -94,6 +98,7 @@ def test_made_once_and_again_when_the_file_changes(monkeypatch):
         ("x", b"", "x is empty; expected a text"),
         ("x", b"abcdefghijk\xff", r"not utf-8: offset 11 \(invalid start byte\); give its --encoding"),
         ("x.gz", gzip.compress(b"abc" * 99)[:-9], "not a whole gzip file"),
+        ("x.xz", lzma.compress(b"abc" * 99)[:-9], "x.xz: not a whole xz file"),
         ("missing", None, "No such file"),
     ],
 )
@@ -102,6 +107,9 @@ def test_what_is_refused_leaves_nothing(name, data, message):
         Path(name).write_bytes(data)
     with pytest.raises(elman.CorpusError, match=message):
         load_mapped(name)
+    if "whole" in message:
+        with pytest.raises(elman.CorpusError, match=message):
+            elman.load_corpus(name)
     assert not list(Path("cache").rglob("*.*"))
 
 
