@@ -13,6 +13,7 @@ import pytest
 import elman
 from elman.corpora import load_mapped, mapped, release
 from elman.text import vocabulary
+from elman.training.sizing import for_minutes
 
 TEXT = "The Trαveller  came\n\n down ΣΑΣ \r\n\tto the séa, 𝄞 and home. " * 40
 
@@ -74,6 +75,20 @@ def test_many_characters():
     same(load_mapped("w.txt"), elman.load_corpus("w.txt"))
 
 
+def test_minutes(monkeypatch):
+    """As many epochs as fit; or, of a text that is too long for one, its first part."""
+    monkeypatch.setattr("elman.training.sizing._PROBE", 0.0)
+    corpus = load_mapped("t.txt")
+    recipe = elman.Recipe(hidden_size=4, batch_size=2, seq_length=5)
+    longer, whole = for_minutes(1e5, recipe, corpus)
+    assert longer.epochs > 1
+    assert whole is corpus
+    short, part = for_minutes(1e-6, recipe, corpus)
+    assert (short.epochs, short.max_chars) == (1, len(part))
+    assert len(part) < len(corpus)
+    assert len(part.ids(part.vocabulary())) == len(part)
+
+
 def test_made_once_and_again_when_the_file_changes(monkeypatch):
     made = []
     real = mapped._make
@@ -132,10 +147,12 @@ def test_training_is_that_in_memory_and_goes_on(command, monkeypatch):
     assert c.fingerprint() == d.fingerprint()
 
 
-def test_a_part_of_a_mapped_text_is_refused():
-    corpus = load_mapped("t.txt")
+@pytest.mark.parametrize("tokens", ["chars", "bytes"])
+def test_a_part_of_a_mapped_text(tokens):
+    corpus = load_mapped("t.txt", tokens=tokens)
     assert corpus.first(None) is corpus
-    with pytest.raises(elman.InputError, match="was mapped whole; load it with max_chars 5"):
-        corpus.first(5)
+    same(corpus.first(5), elman.load_corpus("t.txt", 5, tokens=tokens))
+    whole = elman.load_corpus("t.txt", tokens=tokens)
+    assert corpus.beginning(30).text == whole.beginning(30).text == whole.text[:30]
     release(corpus.ids(corpus.vocabulary()))
     release(np.zeros(3))

@@ -65,6 +65,14 @@ class Corpus:
         """Its first characters; None: all."""
         return dataclasses.replace(self, text=self.text[:max_chars])
 
+    def beginning(self, size: int) -> Corpus:
+        """About so many of its characters, to try something out; of records, whole ones, at least one."""
+        text = self.text[:size]
+        if self.records:
+            end = "\n" if isinstance(text, str) else b"\n"
+            text = text[: text.rfind(end) + 1] or self.text  # type: ignore[arg-type]
+        return dataclasses.replace(self, text=text)
+
     def ids(self, vocabulary: Vocabulary) -> np.ndarray:
         """(N,) of the smallest unsigned type; 0 for what the vocabulary lacks."""
         return vocabulary.encode(self.text)

@@ -54,10 +54,19 @@ class MappedCorpus(Corpus):
         return self.size
 
     def first(self, max_chars: int | None) -> Corpus:
-        """Itself. Raises InputError where that is not the whole: its vocabulary and digest are of the whole text."""
-        if max_chars is not None and max_chars < len(self):
-            raise InputError(f"{self.source} was mapped whole; load it with max_chars {max_chars}")
-        return self
+        """Itself, or mapped once more: the digest is of the whole text."""
+        if max_chars is None or max_chars >= len(self):
+            return self
+        assert self.loaded is not None
+        how = {name: self.loaded[name] for name in ("name_or_path", "normalisation", "encoding", "encoding_errors")}
+        own = self.vocabulary()
+        part = load_mapped(**how, max_chars=max_chars, tokens=own.kind if own.symbols else own)
+        return dataclasses.replace(part, source=self.source)
+
+    def beginning(self, size: int) -> Corpus:
+        vocabulary, ids = self.vocabulary(), self.mapped[:size]
+        text = vocabulary.decode_bytes(ids) if self.is_bytes else vocabulary.decode(ids)
+        return Corpus(self.name, text, self.normalisation, self.source, own=vocabulary)
 
     def unknown(self, vocabulary: Vocabulary, ids: np.ndarray) -> int:
         if set(self.vocabulary().symbols) <= set(vocabulary.symbols):

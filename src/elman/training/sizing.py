@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -58,16 +57,12 @@ def _characters_per_second(recipe: Recipe, text: Corpus) -> float:
     model = build_model(text, recipe)
     size = 4 * (recipe.batch_size + 1) * recipe.seq_length
     while True:
-        part = text.text[:size]
-        if text.records:
-            end = "\n" if isinstance(part, str) else b"\n"
-            part = part[: part.rfind(end) + 1] or text.text  # type: ignore[arg-type]
+        part = text.beginning(size)
         quiet = recipe.replace(epochs=1, val_fraction=0.0, sample_every=0, max_chars=None)
         start = time.perf_counter()
-        beginning = dataclasses.replace(text, text=part)
-        run = fit(model, beginning, quiet)
+        run = fit(model, part, quiet)
         seconds = time.perf_counter() - start
         if seconds > _PROBE / 2 or size >= len(text):
-            tokens = len(beginning.ids(model.reading.vocabulary))
+            tokens = len(part.ids(model.reading.vocabulary))
             return max(1.0, run.log[-1].chars_per_second * len(part) / tokens) if run.log else 1.0
         size = int(size * min(8.0, max(1.5, _PROBE / max(seconds, 1e-3))))
