@@ -205,9 +205,10 @@ def train_subwords(texts: Iterable[str | bytes], size: int) -> Subwords:
     # The library's characters are our bytes, and its words are ours: lines, for no word but the line end has one.
     tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = Split(Regex("\n"), "removed")  # type: ignore[assignment]
+    parts = chain.from_iterable(chunks(text) if isinstance(text, str) else [text] for text in texts)
     lines = (
         "\n".join(words[i : i + _AT_ONCE]).encode("utf-8", "surrogateescape").decode("latin-1")
-        for words in word_lists(texts)
+        for words in word_lists(parts)
         for i in range(0, len(words), _AT_ONCE)
     )
     trainer = BpeTrainer(vocab_size=size, initial_alphabet=[chr(byte) for byte in range(256)], show_progress=False)  # type: ignore[call-arg]
