@@ -51,7 +51,7 @@ def test_the_commands(tmp_path):
 def test_the_options_of_the_jobs_exist(command, monkeypatch):
     """Every option that these pages give to a command is one of its own."""
     monkeypatch.setenv("COLUMNS", "200")
-    for page in ("jobs.md", "odd-lines.md", "compression.md", "short-messages.md"):
+    for page in ("jobs.md", "odd-lines.md", "compression.md", "short-messages.md", "log-store.md"):
         text = (README.parent / "docs" / page).read_text(encoding="utf-8")
         text = text.replace("\\\n", " ")
         for line in re.findall(
