@@ -186,9 +186,9 @@ def test_a_step_is_its_operations(name):
 def test_an_embedding_is_a_layer_of_real_numbers(cell):
     """Forward, the bits of a layer that reads the rows themselves; back, its d_x added up, t falling and b rising."""
     T, B, V, E, H = 7, 5, 13, 37, 21
-    _, state, weights, _ = cases.layer_inputs(cell, T, B, E, H)
-    ids, targets = cases.integers((T, B), V - 2, 50), cases.integers((T, B), V, 51)
-    embedding, w_out, b_out = (cases.numbers(s, 60 + i) for i, s in enumerate([(V, E), (V, H), (V,)]))
+    _, state, weights, _ = layer_inputs(cell, T, B, E, H)
+    ids, targets = integers((T, B), V - 2, 50), integers((T, B), V, 51)
+    embedding, w_out, b_out = (numbers(s, 60 + i) for i, s in enumerate([(V, E), (V, H), (V,)]))
     network = kernels.Network(kernels.CELLS[cell], (weights,), w_out, b_out, embedding)
     before = tuple(part[None] for part in state)
     ran = cases.forward(cell, embedding[ids], state, weights)
@@ -214,7 +214,7 @@ def test_an_embedding_read_token_by_token(batch_size):
     reading = elman.Corpus("t", "abcdefghij" * 3, "none", "here").reading()
     embedding = elman.model.Embedding(len(reading), 37)
     model = elman.LanguageModel(elman.LSTM(37, 130, 2), reading, embedding=embedding)
-    ids = cases.integers((6, batch_size), len(reading), 1)
+    ids = integers((6, batch_size), len(reading), 1)
     decoder = kernels.decoder(model.network, batch_size)
     for t in range(6):
         decoder.read(ids[t : t + 1])
