@@ -1,12 +1,15 @@
 """What recipes reach on tiny Shakespeare, on nanoGPT's split, beside what others publish there.
 
-    python benchmarks/quality.py --text tinyshakespeare.txt                      # recipe muon, three seeds
-    python benchmarks/quality.py --text tinyshakespeare.txt --recipe r.toml --seeds 0 --set lr=0.01
+    python benchmarks/quality.py --text tinyshakespeare.txt                      # recipe modern, three seeds
+    python benchmarks/quality.py --text tinyshakespeare.txt --recipe best --runs runs/quality --adaptive
+    python benchmarks/quality.py --text tinyshakespeare.txt --recipe r.toml --seeds 0 --set lr=0.01 --tune
 
 The first 90 % of the text is trained on and the last 10 % measured, in nats a character: once with the state carried
-through all of it, and once with the state reset every 256 characters, as a transformer with that context sees it.
-Choose settings with --tune, which trains on the first 81 % and measures the next 9 %, so that the last tenth decides
-nothing. Writes results/quality.csv.
+through all of it, once with the state reset every 256 characters, as a transformer with that context sees it, and with
+--adaptive once more by a model that learns from the text that it scores, as a compressor does: compare that with no
+other number here. Choose settings with --tune, which trains on the first 81 % and measures the next 9 %, so that the
+last tenth decides nothing. With --runs a training that was stopped goes on. Writes a row for the recipe into
+results/quality.csv, and leaves those of other recipes there.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import argparse
 import csv
 import math
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -22,8 +26,9 @@ import numpy as np
 
 import elman
 from elman.kernels import serving
-from elman.scoring import text_bits
+from elman.scoring import ADAPTIVE, text_bits
 from elman.training import load_recipe
+from elman.training.checkpoint import read_checkpoint
 
 RESULTS = Path(__file__).parents[1] / "results" / "quality.csv"
 CONTEXT = 256
@@ -35,13 +40,18 @@ PUBLISHED = [  # what, nats a character, where
 ]
 
 
+COLUMNS = ["what", "nats", "nats, reset every 256", "adaptive nats", "seeds", "seconds", "CPU-seconds", "source"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", required=True, type=Path)
-    parser.add_argument("--recipe", default="muon")
+    parser.add_argument("--recipe", default="modern")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting changed")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--tune", action="store_true", help="measure on a part of the training text")
+    parser.add_argument("--adaptive", action="store_true", help="score adaptively as well")
+    parser.add_argument("--runs", type=Path, metavar="FOLDER", help="keep the runs here, and go on with those begun")
     options = parser.parse_args()
     text = options.text.read_text("utf-8")
     end = int(len(text) * 0.9)
@@ -51,19 +61,35 @@ def main() -> None:
     rows = []
     for seed in options.seeds:
         corpus = elman.Corpus("tiny Shakespeare", text[:cut], "none", str(options.text))
-        model = elman.build_model(corpus, recipe, seed=seed)
-        wall, cpu = time.perf_counter(), time.process_time()
-        elman.fit(model, corpus, recipe, seed=seed)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        folder = options.runs and options.runs / f"{Path(options.recipe).stem}-{seed}{'-tune' if options.tune else ''}"
+        model, wall, cpu = trained(corpus, recipe.replace(seed=seed), folder)
         carried, reset = nats(model, held_out)
-        rows.append((carried, reset, wall, cpu))
-        print(
-            f"seed {seed}: {carried:.4f} carried, {reset:.4f} reset every {CONTEXT}; {wall:.0f} s, {cpu:.0f} s of CPU"
-        )
+        adaptive = math.nan
+        if options.adaptive:
+            adaptive = elman.score(model, held_out, adaptive=True).bits_per_char * math.log(2)
+        rows.append((carried, reset, adaptive, wall, cpu))
+        shown = f"{carried:.4f} carried, {reset:.4f} reset every {CONTEXT}, {adaptive:.4f} {ADAPTIVE}"
+        print(f"seed {seed}: {shown}; {wall:.0f} s, {cpu:.0f} s of CPU", flush=True)
     means = [statistics.mean(column) for column in zip(*rows, strict=True)]
-    print(f"mean: {means[0]:.4f} carried, {means[1]:.4f} reset; {means[2]:.0f} s, {means[3]:.0f} CPU-seconds")
+    print(f"mean: {means[0]:.4f} carried, {means[1]:.4f} reset, {means[2]:.4f} adaptive; {means[4]:.0f} CPU-seconds")
     if not options.tune:
         write(options.recipe, recipe, len(rows), means)
+
+
+def trained(
+    corpus: elman.Corpus, recipe: elman.Recipe, folder: Path | None
+) -> tuple[elman.LanguageModel, float, float]:
+    """The model, and seconds of training and of CPU: no number for those of CPU where others began the run."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    if folder is not None and (folder / "checkpoint.safetensors").exists():
+        checkpoint = read_checkpoint(folder)
+        if checkpoint.run.recipe != recipe:
+            sys.exit(f"{folder} holds a run with other settings; name another folder")
+        run = elman.resume(checkpoint, corpus)
+        return run.model, run.log[-1].seconds, math.nan
+    model = elman.build_model(corpus, recipe)
+    elman.fit(model, corpus, recipe, output=folder)
+    return model, time.perf_counter() - wall, time.process_time() - cpu
 
 
 def setting(given: str) -> tuple[str, object]:
@@ -85,15 +111,20 @@ def nats(model: elman.LanguageModel, text: str) -> tuple[float, float]:
 
 
 def write(name: str, recipe: elman.Recipe, seeds: int, means: list[float]) -> None:
+    """The recipe's row, in place of one that is there; then what others publish."""
     RESULTS.parent.mkdir(exist_ok=True)
-    what = f"Elman, {name}: {recipe.cell} {recipe.num_layers} x {recipe.hidden_size}, {recipe.optimizer}"
+    title = f"Elman, {name}:"
+    what = f"{title} {recipe.cell} {recipe.num_layers} x {recipe.hidden_size}, {recipe.optimizer}"
+    ours: list[list[object]] = []
+    if RESULTS.exists():
+        with RESULTS.open(newline="") as file:
+            ours = [row for row in csv.reader(file) if row[0].startswith("Elman, ") and not row[0].startswith(title)]
+    numbers = ["" if math.isnan(x) else f"{x:.4f}" for x in means[:3]]
+    times = ["" if math.isnan(x) else f"{x:.0f}" for x in means[3:]]
+    ours.append([what, *numbers, seeds, *times, ", ".join(serving())])
+    published = [[title, value, "", "", "", "", "", source] for title, value, source in PUBLISHED]
     with RESULTS.open("w", newline="") as file:
-        out = csv.writer(file)
-        out.writerow(["what", "nats", "nats, reset every 256", "seeds", "seconds", "CPU-seconds", "source"])
-        backend = ", ".join(serving())
-        out.writerow([what, *(f"{x:.4f}" for x in means[:2]), seeds, *(f"{x:.0f}" for x in means[2:]), backend])
-        for title, value, source in PUBLISHED:
-            out.writerow([title, value, "", "", "", "", source])
+        csv.writer(file).writerows([COLUMNS, *ours, *published])
 
 
 if __name__ == "__main__":

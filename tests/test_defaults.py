@@ -62,9 +62,10 @@ def test_several_files(tmp_path):
      (50_000_000, False, 1, 32), (1_300, True, 30, 5), (13_000, True, 30, 32)],
 )  # fmt: skip
 def test_epochs_and_batch_by_size(size, records, epochs, batch):
-    recipe = load_recipe("modern").replace(batch_size=32, seq_length=64)
+    recipe = load_recipe("modern").replace(batch_size=32, seq_length=64, epochs=30)
     chosen = for_size(recipe, corpus(size, records), {})
     assert (chosen.epochs, chosen.batch_size) == (epochs, batch)
+    assert for_size(recipe.replace(epochs=7), corpus(size, records), {}).epochs == min(7, epochs)
     given = {"epochs": recipe.epochs, "batch_size": 32}
     assert for_size(recipe, corpus(size, records), given) == recipe
 
@@ -116,6 +117,6 @@ def test_bytes_are_tokens_of_the_recipe(tmp_path):
     refused(done, "0 has tokens bytes; leave out --tokens, or --from")
 
 
-def test_the_recipe_english_is_muon_on_bytes():
+def test_the_recipe_english_is_modern_on_bytes():
     changed = {"tokens": "bytes", "hidden_size": 384, "batch_size": 64, "epochs": 1, "val_fraction": 0.01}
-    assert load_recipe("english") == load_recipe("muon").replace(**changed)
+    assert load_recipe("english") == load_recipe("modern").replace(output_dropout=0.0, **changed)

@@ -11,18 +11,17 @@ if TYPE_CHECKING:
     from ..corpora import Corpus
     from .recipe import Recipe
 
-_CHARACTERS = 20_000_000  # to train on, over all epochs: a minute or so on two cores
+_CHARACTERS = 20_000_000  # to train on, over all epochs: some minutes on two cores
 _STEPS = 20  # in an epoch at least: fewer of them teach a small text's model little in any number of epochs
-_EPOCHS = 30  # at most: a small text's model only learns it by heart after that
 _SMALLEST = 4  # rows of a batch
 _PROBE = 2.0  # seconds of training that measure the speed, about
 
 
 def for_size(recipe: Recipe, text: Corpus, given: dict[str, Any]) -> Recipe:
-    """The recipe with epochs, and for a small text a smaller batch, where `given` says neither."""
+    """The recipe, with fewer epochs for a large text and a smaller batch for a small one where `given` says neither."""
     size, change = len(text), {}
     if "epochs" not in given:
-        change["epochs"] = max(1, min(_EPOCHS, round(_CHARACTERS / size)))
+        change["epochs"] = max(1, min(recipe.epochs, round(_CHARACTERS / size)))
     if not {"batch_size", "seq_length"} & given.keys():
         rows = text.num_records if text.records else size // recipe.seq_length
         change["batch_size"] = max(_SMALLEST, min(recipe.batch_size, rows // _STEPS))
