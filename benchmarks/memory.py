@@ -29,7 +29,7 @@ path, tokens, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
 start = time.perf_counter()
 load = load_mapped if size_on_disk(path) >= 100_000_000 else load_corpus
 corpus = load(path, normalisation="none", tokens=tokens)
-recipe = elman.load_recipe("muon").replace(tokens=tokens, val_fraction=0.001)
+recipe = elman.load_recipe("modern").replace(tokens=tokens, val_fraction=0.001)
 model = elman.build_model(corpus, recipe)
 count = itertools.count(1)
 
