@@ -115,13 +115,13 @@ def write(name: str, recipe: elman.Recipe, seeds: int, means: list[float]) -> No
     RESULTS.parent.mkdir(exist_ok=True)
     title = f"Elman, {name}:"
     what = f"{title} {recipe.cell} {recipe.num_layers} x {recipe.hidden_size}, {recipe.optimizer}"
-    ours: list[list[object]] = []
+    ours: list[list[str]] = []
     if RESULTS.exists():
         with RESULTS.open(newline="") as file:
             ours = [row for row in csv.reader(file) if row[0].startswith("Elman, ") and not row[0].startswith(title)]
     numbers = ["" if math.isnan(x) else f"{x:.4f}" for x in means[:3]]
     times = ["" if math.isnan(x) else f"{x:.0f}" for x in means[3:]]
-    ours.append([what, *numbers, seeds, *times, ", ".join(serving())])
+    ours.append([what, *numbers, str(seeds), *times, ", ".join(serving())])
     published = [[title, value, "", "", "", "", "", source] for title, value, source in PUBLISHED]
     with RESULTS.open("w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *ours, *published])
