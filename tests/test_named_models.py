@@ -51,3 +51,14 @@ def test_readers_find_it_by_its_digest(tiny, tmp_path):
 def test_a_codec_takes_it(tiny):
     codec = Codec(Predictor.of(elman.load("tiny")))
     assert codec.decode(codec.encode(b"the time")) == b"the time"
+
+
+def test_the_model_of_english_is_what_its_recipe_gives():
+    model = elman.load("english")
+    assert model.digest() == "bcbfff622ef52860bd65e6bc9416394044ed9cb033f1a245f53fe56fa374469a"
+    assert named.named_models()["english"].stat().st_size < 1_500_000
+    text = "It was the best of times, it was the worst of times, it was the age of wisdom"
+    assert elman.score(model, text).bits / len(text) < 2.2
+    run = elman.model.read_header(named.named_models()["english"])["run"]
+    assert elman.load_recipe("english") == elman.Recipe().replace(**run["recipe"])
+    assert run["quantised_from"].startswith("0bc8747d19d3")
