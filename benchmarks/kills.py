@@ -12,6 +12,7 @@ import argparse
 import itertools
 import json
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -72,11 +73,15 @@ def attempt(folder: Path, number: int, case: tuple[str, str, str], kills: int, d
     begin = time.perf_counter()
     train(folder, ["t.txt", *settings, "--output", f"whole{number}"]).communicate()
     whole, done = time.perf_counter() - begin, 0
-    arguments = ["t.txt", *settings, "--output", f"run{number}"]
+    arguments = begun = ["t.txt", *settings, "--output", f"run{number}"]
     while done < kills:
         process = train(folder, [*arguments, "--save-every", "0.05"])
         try:
             process.wait(draw.uniform(0.1, 1.2) * whole)
+            if done:
+                break
+            shutil.rmtree(folder / f"run{number}")  # it ended before it was to be killed: once more
+            arguments = begun
         except subprocess.TimeoutExpired:
             process.kill()
             done += 1
