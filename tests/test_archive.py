@@ -138,6 +138,7 @@ def test_parts_are_read_alone(tmp_path, gru):
             assert archive.read(start, size) == data[start:][:size]
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_by_blocks_not_by_the_file():
     class Endless(io.RawIOBase):
         left = 4_000_000

@@ -129,6 +129,7 @@ def test_a_page_that_cannot_be_written_is_named(page, trained, tmp_path):
     refused(run("score", trained[0], "--html", page, stdin="the", cwd=tmp_path), f"elman: {page}: ")
 
 
+@pytest.mark.slow
 def test_a_stream_that_the_shell_has_closed(trained):
     def in_shell(command):
         line = f"{sys.executable} -m elman.cli {command}"

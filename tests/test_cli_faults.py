@@ -204,6 +204,7 @@ def test_trainings_claim_their_folders(folder, command):
     assert sorted(os.listdir("runs")) == ["traveller", "traveller-2", "traveller-3"]
 
 
+@pytest.mark.slow
 def test_a_full_standard_output_ends_with_one_line(folder, command):
     command("train", "traveller", *SMALL, "--output", "r")
     for arguments in (["generate", "r", "a"], ["info", "r"], ["score", "r", "r/log.jsonl", "--lines"]):

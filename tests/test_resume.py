@@ -117,6 +117,7 @@ def test_killed_by_the_clock_and_resumed(folder, command):
     same_run("r", "whole")
 
 
+@pytest.mark.slow
 def test_interrupted_at_every_step_of_an_epoch(folder, command):
     """As Ctrl-C does; among them the last step of an epoch, and of the last one."""
     settings = [*SIZES.split(), *KINDS["sgd"].split()]
