@@ -107,6 +107,7 @@ def test_network_and_past_in_one_file(tmp_path):
     read = load_predictor(path)
     assert read.past == b"a\nb\n"
     assert read.digest == Predictor.from_integers(_network(), first=10).with_past(b"a\nb\n").digest
+    assert elman.load(path).vocab_size == 256
     assert load_predictor(_written(path, to_file(_network(), b"", 10, {}))).past == b""
 
 
@@ -116,7 +117,7 @@ def test_a_past_alone(tmp_path):
     read = load_predictor(path)
     assert read.past == past
     assert Codec(read).encode(b"abc") == Codec(None, past).encode(b"abc")
-    with pytest.raises(ModelFileError, match="do not make a model"):
+    with pytest.raises(ModelFileError, match="a past without a network: it serves stores"):
         elman.load(path)
     with pytest.raises(InputError, match="a past and no network: it serves stores and messages"), open(path, "rb") as f:
         compress(f, f, read)

@@ -95,6 +95,10 @@ def load(path: str | Path) -> LanguageModel | QuantisedModel:
             are not numbers.
     """
     header, tensors = read(path)
+    if "coder" in header:  # what `elman compress --train` wrote
+        tensors.pop("past", None)
+        if "cell" not in header:
+            raise ModelFileError(f"{path}: a past without a network: it serves stores and messages alone")
     if "contract" not in header:
         return build(path, header, tensors)
     try:
