@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -91,7 +93,7 @@ def test_from_torch(kind, options, cell, bias):
 def test_gradients_with_an_embedding(cell):
     """The reference's in float64 against autograd through torch's own modules; and the native ones against those."""
     core = model(cell, 2, embedding_size=5)
-    module = elman.torch.Module(core)
+    module: Any = elman.torch.Module(core)
     assert [name for name, _ in module.named_parameters()] == list(core.named_parameters())
     generator = torch.Generator().manual_seed(1)
     ids, targets = (torch.randint(core.vocab_size - 3, (6, 4), generator=generator) for _ in range(2))
@@ -104,7 +106,7 @@ def test_gradients_with_an_embedding(cell):
     for name, parameter, mine in zip(core.named_parameters(), module.parameters(), grads, strict=True):
         np.testing.assert_allclose(mine, parameter.grad.numpy(), atol=2e-7, err_msg=name)
     w, bias = (module.output.weight.detach().numpy(), module.output.bias.detach().numpy())
-    layers = tuple(tuple(p.detach().numpy() for p in of_layer) for of_layer in module.layer.weights())
+    layers: Any = tuple(tuple(p.detach().numpy() for p in of_layer) for of_layer in module.layer.weights())
     network = kernels.Network(core.network.cell, layers, w, bias, module.embedding.weight.detach().numpy())
     state = tuple(np.zeros((2, 4, 9)) for _ in range(network.cell.states))
     _, _, exact = reference.loss_and_grads(network, ids.numpy(), targets.numpy(), state, None)
