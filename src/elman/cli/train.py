@@ -294,7 +294,11 @@ def _report(
     files = "model.safetensors  log.jsonl  curve.svg" if run.log else "model.safetensors"
     lowest = best(run.log)
     if lowest is not None:
-        out.print(f"best epoch {lowest.epoch}: held-out perplexity {lowest.val_perplexity:.3f}, in best.safetensors")
+        last = next(epoch for epoch in reversed(run.log) if epoch.val_perplexity is not None)
+        out.print(
+            f"best at epoch {lowest.epoch}: held-out perplexity {lowest.val_perplexity:.3f}, last "
+            f"{last.val_perplexity:.3f}; the other commands take the best, best.safetensors"
+        )
     out.print(f"{folder}/{files}\ndigest {model.digest()}")
 
 

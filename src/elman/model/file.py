@@ -177,11 +177,15 @@ def _check_sizes(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> None
 
 
 def model_path(path: str | Path) -> Path:
-    """The model file at `path`, which may be a run's folder, or the name of a model that comes with the package."""
+    """The model file at `path`, which may be the name of a model that comes with the package, or a run's folder:
+    its best model on held-out text if it has one, else its last."""
     if named := named_models().get(str(path)):
         return named
     path = Path(path)
-    return path / "model.safetensors" if path.is_dir() else path
+    if not path.is_dir():
+        return path
+    best = path / "best.safetensors"
+    return best if best.exists() else path / "model.safetensors"
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
