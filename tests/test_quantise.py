@@ -272,7 +272,7 @@ def test_the_training_text_is_taken_where_it_is_known(folder, command, capsys, m
     assert "not measured: the training text was not read; give --text FILE" in command("quantise", "m.safetensors")
     command("train", "traveller", "--hidden-size", 8, "--epochs", 1, "--val-fraction", 0.1, "--output", "r")
     shown = command("quantise", "r")  # the book's cell, ReLU
-    assert shown.startswith("r/model.int8.safetensors: rnn_relu 1 x 8, 8 bits a weight\n")
+    assert shown.startswith("r/best.int8.safetensors: rnn_relu 1 x 8, 8 bits a weight\n")
     assert "on 1,236 characters of the held-out text" in shown
     elman.save(floats("rnn_relu"), "relu", {})
     assert "a ReLU RNN is quantised with a text" in refused(capsys, monkeypatch, "quantise", "relu")
