@@ -130,7 +130,7 @@ def test_what_is_refused_leaves_nothing(name, data, message):
 
 def test_training_is_that_in_memory_and_goes_on(command, monkeypatch):
     settings = ["--epochs", 2, "--hidden-size", 8, "--batch-size", 4, "--seq-length", 9, "--sample-every", 0]
-    held_out = [*settings, "--val-fraction", "0.2"]
+    held_out = [*settings, "--val-fraction", "0.2", "--schedule", "constant"]
     command("train", "t.txt", *held_out, "--output", "a")
     monkeypatch.setattr("elman.cli.train._MAPPED_BYTES", 10)
     assert not Path("cache").exists()

@@ -199,7 +199,7 @@ def test_going_on(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "t.txt").write_text(TEXT, "utf-8", newline="")
     (tmp_path / "u.txt").write_text(TEXT[::-1], "utf-8", newline="")
-    settings = ["--hidden-size", 8, "--batch-size", 4, "--seq-length", 9, "--recipe", "modern"]
+    settings = ["--hidden-size", 8, "--batch-size", 4, "--seq-length", 9, "--schedule", "constant"]
     command("train", "t.txt", "--tokens", "bpe:300", *settings, "--epochs", 2, "--output", "a")
     command("train", "t.txt", "--tokens", "bpe:300", *settings, "--epochs", 1, "--output", "b")
     command("train", "--resume", "b", "--epochs", 2)
