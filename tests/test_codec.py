@@ -146,6 +146,7 @@ def test_a_model_with_an_embedding():
     before, message = Predictor.of(model), b"abc, abcd; abc"
     code = Codec(before).encode(message)
     assert Codec(before).decode(code) == message
+    assert model.embedding is not None
     model.embedding.weight = model.embedding.weight[:, ::-1]
     after = Predictor.of(model)
     assert after.digest != before.digest

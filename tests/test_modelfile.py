@@ -43,6 +43,7 @@ def test_an_embedding_in_a_file(tmp_path, monkeypatch):
     model = elman.build_model(CORPUS, cell="gru", hidden_size=5, embedding_size=3)
     elman.save(model, tmp_path / "m")
     loaded = elman.load(tmp_path / "m")
+    assert isinstance(loaded, elman.LanguageModel)
     assert (loaded.digest(), loaded.embedding_size) == (model.digest(), 3)
     assert next(iter(loaded.named_parameters())) == "embedding.weight"
     header, tensors = file.read(tmp_path / "m")

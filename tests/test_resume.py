@@ -249,6 +249,7 @@ def test_from_a_model_with_an_embedding(folder, command):
     Path("u.txt").write_text("the travéller #\n" * 40)
     command("train", "u.txt", "--from", "r", "--epochs", 1, "--lr", "1e-9", "--output", "s", "--seq-length", 9)
     old, new = elman.load("r/model.safetensors"), elman.load("s/model.safetensors")
+    assert isinstance(new, elman.LanguageModel)
     assert new.embedding_size == 5
     ids = old.reading.vocabulary.encode("the traveller")[:, None]
     np.testing.assert_allclose(new(ids)[0][..., : len(old.reading)], old(ids)[0], atol=1e-4)

@@ -204,6 +204,7 @@ def test_going_on(command, tmp_path, monkeypatch):
     command("train", "t.txt", "--tokens", "bpe:300", *settings, "--epochs", 1, "--output", "b")
     command("train", "--resume", "b", "--epochs", 2)
     a, b = elman.load("a"), elman.load("b")
+    assert isinstance(a, elman.LanguageModel)
     assert a.fingerprint() == b.fingerprint()
     command("train", "u.txt", "--from", "a", "--epochs", 1, "--recipe", "modern", "--output", "c")
     assert elman.load("c").reading == a.reading

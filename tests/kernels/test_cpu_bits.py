@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import cases
 import numpy as np
@@ -196,7 +197,7 @@ def test_an_embedding_is_a_layer_of_real_numbers(cell):
     same_bits([hidden, last[0][0]], [ran["out"], ran["hn"]])
     d_hidden = cases.unset(hidden.shape)
     saved = cases.unset((T, B, V))
-    given = {"hidden": hidden, "w": w_out, "b": b_out, "targets": targets}
+    given: dict[str, Any] = {"hidden": hidden, "w": w_out, "b": b_out, "targets": targets}
     _cpu.cross_entropy(**given, nats=cases.unset((T, B)), saved=saved)
     _cpu.cross_entropy_backward(**given, saved=saved, d_mean=1.0, d_hidden=d_hidden, d_w=None, d_b=None)
     d_x, *rest = cases.backward(ran, d_hidden, [None] * len(state))
@@ -219,7 +220,7 @@ def test_an_embedding_read_token_by_token(batch_size):
     for t in range(6):
         decoder.read(ids[t : t + 1])
         same_bits([decoder.logits], [model(ids)[0][t]])
-    model.embedding.weight = model.embedding.weight * 2  # packed anew
+    embedding.weight = embedding.weight * 2  # packed anew
     decoder = kernels.decoder(model.network, batch_size)
     decoder.read(ids)
     same_bits([decoder.logits], [model(ids)[0][-1]])
