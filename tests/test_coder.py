@@ -16,7 +16,6 @@ from elman.compression.trained import predictor_for, to_file
 from elman.errors import InputError, ModelFileError
 from elman.model import read_header
 from elman.model.file import read, to_bytes
-from elman.model.quantise import quantise
 from elman.training import train_coder
 from elman.training.coder import recipe_for, split
 
@@ -103,10 +102,12 @@ def test_a_share_of_an_epoch():
 
 def test_network_and_past_in_one_file(tmp_path):
     path = _written(tmp_path / "a.model", to_file(_network(), b"a\nb\n", 10, {}))
-    assert read_header(path)["coder"] == {"end": 10, "past": 4, "crc": zlib.crc32(b"a\nb\n")}
+    header = read_header(path)
+    assert header["coder"] == {"end": 10, "past": 4, "crc": zlib.crc32(b"a\nb\n")}
+    assert header["needs"] == ["integer 1"]
     read = load_predictor(path)
     assert read.past == b"a\nb\n"
-    assert read.digest == Predictor.from_integers(_network(), first=10).with_past(b"a\nb\n").digest
+    assert read.digest == Predictor.from_integers(_network().network, first=10).with_past(b"a\nb\n").digest
     assert elman.load(path).vocab_size == 256
     assert load_predictor(_written(path, to_file(_network(), b"", 10, {}))).past == b""
 
@@ -191,8 +192,7 @@ def test_batches_are_of_two_thousand_bytes():
 
 def _network():
     corpus = elman.Corpus("t", b"hello\n" * 9, "none", "here", records=True)
-    n = elman.build_model(corpus, hidden_size=8, cell="gru").network
-    return quantise("gru", n.layers, (n.weight, n.bias))
+    return elman.quantise(elman.build_model(corpus, hidden_size=8, cell="gru"))
 
 
 def _written(path, data):

@@ -249,7 +249,7 @@ def _report(
         f"{named}{settings.epochs:,} epoch{'' if settings.epochs == 1 else 's'}, batches of "
         f"{settings.batch_size} x {settings.seq_length}, {settings.optimizer}, lr {settings.lr:g}\n"
         f"{settings.cell} {settings.num_layers} x {settings.hidden_size}, "
-        f"{sum(p.size for p in model.parameters()):,} parameters; backend {backend} ({why}){more}"
+        f"{model.num_parameters:,} parameters; backend {backend} ({why}){more}"
     )
     picture = CurveFile(folder, f"{text.name}, {settings.cell} {settings.hidden_size}", log)
     with _training_bar(unit) as (on_step, above):

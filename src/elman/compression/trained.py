@@ -14,19 +14,14 @@ import numpy as np
 
 from ..errors import CompressedError, ModelFileError
 from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
-from ..text import Reading, Vocabulary
 from .archive import rows_for
 from .codec import as_array
 from .predictor import NO_MODEL, Predictor, swapped
 
 if TYPE_CHECKING:
-    from ..model.integer import IntegerNetwork
+    from ..model import QuantisedModel
 
-PAST = "past"
-"""The tensor that is no weight: messages, coded."""
 LEVEL = 6
-SIZES = {"vocab": "vocab_size", "hidden": "hidden_size", "layers": "num_layers"}
-"""Of the network, and what a model's header calls them."""
 MAX_PAST = 1 << 20
 """Bytes of a trained past: reading more would cost seconds whenever a codec is made."""
 
@@ -35,32 +30,27 @@ def code_of_past(past: bytes) -> bytes:
     return _cpu.encode_block(as_array(past), level=LEVEL, rows=rows_for(len(past)), predictor=None)
 
 
-def predictor_for(network: IntegerNetwork | None, past: bytes, end: int) -> Predictor:
-    """Of a network over bytes with this past. One that ends messages with another byte than the line end learned them
+def predictor_for(model: QuantisedModel | None, past: bytes, end: int) -> Predictor:
+    """Of a model of bytes with this past. One that ends messages with another byte than the line end learned them
     `swapped`."""
     found = Predictor(None, NO_MODEL)
-    if network is not None:
+    if model is not None:
         ids = None if end == 10 else list(swapped(end))
-        found = Predictor.from_integers(network, ids_of_bytes=ids, first=10)
+        found = Predictor.from_integers(model.network, ids_of_bytes=ids, first=10)
     return found.with_past(past, end) if past or end != 10 else found
 
 
-def to_file(network: IntegerNetwork | None, past: bytes, end: int, about: dict[str, Any]) -> bytes:
+def to_file(model: QuantisedModel | None, past: bytes, end: int, about: dict[str, Any]) -> bytes:
     """The bytes of a file.
 
     Args:
         about: how it was made, for `elman info`; any JSON.
     """
-    from ..model.file import to_bytes
+    from ..model.file import PAST, describe, to_bytes
 
-    header: dict[str, Any] = {"needs": [], "run": about}
-    header |= {"coder": {"end": end, "past": len(past), "crc": zlib.crc32(past)}}
-    arrays = {}
-    if network is not None:
-        header |= Reading(Vocabulary.bytes(), records=True).to_dict() | network.header()
-        header |= {name: header["sizes"][key] for key, name in SIZES.items()}
-        del header["sizes"]
-        arrays = network.to_arrays()
+    header = {"needs": []} if model is None else describe(model)
+    header |= {"run": about, "coder": {"end": end, "past": len(past), "crc": zlib.crc32(past)}}
+    arrays = {} if model is None else model.named_parameters()
     if past:
         arrays[PAST] = np.frombuffer(code_of_past(past), np.uint8)
     return to_bytes(header, arrays)
@@ -72,17 +62,18 @@ def load_predictor(path: str | Path) -> Predictor:
     Raises:
         ModelFileError: no whole file of a model, or of one that cannot predict bytes.
     """
-    from ..model.file import load, read
-    from ..model.integer import IntegerNetwork
+    from ..model import QuantisedModel
+    from ..model.file import PAST, model_of, read
 
     header, arrays = read(path)
     if "coder" not in header:
-        return Predictor.of(load(path))
-    code, coder, network = arrays.pop(PAST, None), header["coder"], None
+        return Predictor.of(model_of(path, header, arrays))
+    code, coder, model = arrays.get(PAST), header["coder"], None
     try:
         if "cell" in header:
-            sizes = {key: header[name] for key, name in SIZES.items()}
-            network = IntegerNetwork.from_arrays(header | {"sizes": sizes}, arrays)
+            model = model_of(path, header, arrays)
+            if not isinstance(model, QuantisedModel):
+                raise ValueError
         end, size, crc = coder["end"], coder["past"], coder["crc"]
         if not 0 <= end <= 255 or not 0 <= size <= MAX_PAST or (size > 0) != (code is not None):
             raise ValueError
@@ -93,4 +84,4 @@ def load_predictor(path: str | Path) -> Predictor:
             raise ValueError
     except (KeyError, TypeError, ValueError, CompressedError):
         raise ModelFileError(f"{path}: damaged: what it says of its network or its past is not so") from None
-    return predictor_for(network, past.tobytes(), end)
+    return predictor_for(model, past.tobytes(), end)

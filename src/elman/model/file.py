@@ -33,6 +33,8 @@ INTEGER = f"integer {CONTRACT}"
 """What a quantised model needs: a version that computes by its contract."""
 KNOWN = frozenset({"bpe", "embedding", INTEGER})
 """What a file may say that it `needs`, beyond what every version has. A reader refuses the rest."""
+PAST = "past"
+"""The tensor of a file of `elman compress --train` that is no weight."""
 
 
 def save(
@@ -94,9 +96,15 @@ def load(path: str | Path) -> LanguageModel | QuantisedModel:
         ModelFileError: missing, truncated, damaged, not a model of Elman's, of a newer format, or one whose weights
             are not numbers.
     """
-    header, tensors = read(path)
+    return model_of(path, *read(path))
+
+
+def model_of(
+    path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarray]
+) -> LanguageModel | QuantisedModel:
+    """The model of what `read` gave of `path`. Raises as `load`."""
     if "coder" in header:  # what `elman compress --train` wrote
-        tensors.pop("past", None)
+        tensors = {name: tensor for name, tensor in tensors.items() if name != PAST}
         if "cell" not in header:
             raise ModelFileError(f"{path}: a past without a network: it serves stores and messages alone")
     if "contract" not in header:

@@ -214,8 +214,9 @@ class Vocabulary(ABC):
         return kind._from_dict(data)
 
     @classmethod
+    @abstractmethod
     def _from_dict(cls, data: dict[str, Any]) -> Vocabulary:
-        raise NotImplementedError
+        """Of what `from_dict` has checked to be an object with symbols, which are strings."""
 
 
 class Characters(Vocabulary):

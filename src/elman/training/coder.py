@@ -22,8 +22,7 @@ from ..compression.trained import MAX_PAST, code_of_past, predictor_for, to_file
 from ..corpora import Corpus
 from ..errors import InputError
 from ..files import write_atomically
-from ..model.integer import IntegerNetwork
-from ..model.quantise import quantise
+from ..model.quantised import QuantisedModel, quantise
 from .build import build_model
 from .loop import OnStep, fit
 from .recipe import Recipe, load_recipe
@@ -69,14 +68,14 @@ class Candidate:
     Attributes:
         name: its parts.
         predictor: for `Codec`, `Store` and the rest.
-        network: of integers; None: a past alone.
+        network: a model of integers; None: a past alone.
         file: the bytes of its file.
         per_sample: bytes a sample of the choosing part.
     """
 
     name: str
     predictor: Predictor
-    network: IntegerNetwork | None
+    network: QuantisedModel | None
     file: bytes
     per_sample: float
 
@@ -235,7 +234,7 @@ def recipe_for(hidden: int, samples: int, size: int, seed: int = 0) -> Recipe:
 def _train(
     parts: Parts, end: int, hidden: int, minutes: float, epochs: float | None, seed: int, on_step: OnStep | None,
     say: Callable[[str], None],
-) -> tuple[IntegerNetwork, dict[str, Any]]:  # fmt: skip
+) -> tuple[QuantisedModel, dict[str, Any]]:  # fmt: skip
     """The network, and how it was trained."""
     samples = [sample for sample, count in zip(parts.train, parts.counts, strict=True) for _ in range(count)]
     text = b"".join(sample + bytes([end]) for sample in samples)
@@ -262,9 +261,7 @@ def _train(
     run = fit(model, corpus, recipe, on_step=count_step)
     if run.interrupted:
         raise KeyboardInterrupt
-    n = model.network
-    network = quantise(n.cell.name, n.layers, (n.weight, n.bias))
-    return network, run.summary() | {"epochs": epochs, "steps": steps}
+    return quantise(model), run.summary() | {"epochs": epochs, "steps": steps}
 
 
 def _past(parts: Parts, end: int, room: int) -> bytes:
