@@ -1,4 +1,4 @@
-"""What several of the command's tests share."""
+"""What tests in several places share."""
 
 from __future__ import annotations
 
@@ -22,3 +22,16 @@ def command(monkeypatch, capsys):
         return captured.out
 
     return call
+
+
+@pytest.fixture(params=["portable", "avx2", "avxvnni", "avx512vnni", "neon", "neondot"])
+def integer_isa(request):
+    """The instruction set that serves the integer kernels meanwhile: each that this machine has."""
+    _cpu = pytest.importorskip("elman.kernels._cpu", reason="the native kernel is not built")
+    before = _cpu.integer_isa()
+    try:
+        _cpu.set_integer_isa(request.param)
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    yield request.param
+    _cpu.set_integer_isa(before)

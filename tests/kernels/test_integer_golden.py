@@ -6,8 +6,6 @@ import importlib.util
 import json
 from pathlib import Path
 
-import pytest
-
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
@@ -25,15 +23,5 @@ def test_without_the_native_kernels(monkeypatch):
     test_nothing_moved()
 
 
-@pytest.mark.parametrize("isa", ["portable", "avx2", "avxvnni", "avx512vnni", "neon", "neondot"])
-def test_on_every_instruction_set(isa):
-    _cpu = pytest.importorskip("elman.kernels._cpu")
-    before = _cpu.integer_isa()
-    try:
-        _cpu.set_integer_isa(isa)
-    except RuntimeError as error:
-        pytest.skip(str(error))
-    try:
-        test_nothing_moved()
-    finally:
-        _cpu.set_integer_isa(before)
+def test_on_every_instruction_set(integer_isa):
+    test_nothing_moved()

@@ -13,28 +13,10 @@ from elman.model.integer import IntegerNetwork
 from elman.model.quantise import quantise
 
 _cpu = pytest.importorskip("elman.kernels._cpu", reason="the native kernel is not built")
-ISAS = ("portable", "avx2", "avxvnni", "avx512vnni", "neon", "neondot")
 SIZES = [(1, 1, 1, 1), (1, 37, 44, 1), (2, 64, 33, 2), (3, 33, 5, 7), (2, 70, 50, 8), (1, 100, 70, 61)]  # L, H, V, B
 
 
-@pytest.fixture(autouse=True)
-def restored():
-    isa, threads = _cpu.integer_isa(), _cpu.threads()
-    yield
-    _cpu.set_integer_isa(isa)
-    _cpu.set_threads(threads)
-
-
-@pytest.fixture(params=ISAS)
-def isa(request):
-    try:
-        _cpu.set_integer_isa(request.param)
-    except RuntimeError as error:
-        pytest.skip(str(error))
-    return request.param
-
-
-def test_functions(isa):
+def test_functions(integer_isa):
     x = np.arange(-(2**15), 2**15 - 5).astype(np.int16)
     y = np.empty_like(x)
     _cpu.integer_sigmoid(x=x, y=y)
@@ -44,7 +26,7 @@ def test_functions(isa):
 
 
 @pytest.mark.parametrize("V", [1, 15, 16, 77, 4097])
-def test_nats(isa, V):
+def test_nats(integer_isa, V):
     logits, targets, nats = uniform((9, V), 1) * np.float32(35), text(9, 1, V)[:, 0].copy(), np.empty(9)
     logits[3] = 5.0
     _cpu.integer_nats(logits=logits, targets=targets, nats=nats)
@@ -54,7 +36,7 @@ def test_nats(isa, V):
 @pytest.mark.parametrize("scale", [0.05, 30.0])
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 @pytest.mark.parametrize("cell", CELLS)
-def test_reading_is_the_definitions(isa, cell, sizes, scale):
+def test_reading_is_the_definitions(integer_isa, cell, sizes, scale):
     L, H, V, B = sizes
     model = extreme(cell, L, H, V, scale=scale)
     ids, targets, state = text(5, B, V), text(5, B, V, 10), any_state(model, B)
@@ -69,7 +51,7 @@ def test_reading_is_the_definitions(isa, cell, sizes, scale):
 
 @pytest.mark.parametrize("bits", [8, 4])
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_team_of_threads_on_one_stream(isa, cell, bits):
+def test_a_team_of_threads_on_one_stream(integer_isa, cell, bits):
     """Weights enough that threads share a step's columns."""
     layers, output, _ = floats(cell, 2, 300, 44)
     ids = text(12, 2, 44)
@@ -82,7 +64,7 @@ def test_a_team_of_threads_on_one_stream(isa, cell, bits):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_embedding(isa, cell):
+def test_embedding(integer_isa, cell):
     layers, output, E = floats(cell, 2, 40, 300, embedding=24)
     ids = text(9, 3, 300)
     model = quantise(cell, layers, output, embedding=E, ids=ids)
@@ -115,7 +97,7 @@ def weights_of(logits: np.ndarray, exponent: float) -> np.ndarray:
 
 @pytest.mark.parametrize("exponent", [-1.0, 1.0, 0.7])
 @pytest.mark.parametrize("cell", CELLS)
-def test_generation(isa, cell, exponent):
+def test_generation(integer_isa, cell, exponent):
     """Greedy and sampled: the ids of the plain loop, and the logits and states after them, over threads and cuts."""
     B, steps, V = 9, 14, 44
     model = extreme(cell, 2, 37, V, scale=0.05)
