@@ -25,23 +25,6 @@ void bind_coding(nb::module_& m);  // coding/
 
 namespace {
 
-// While the kernel works: other threads of Python run, and numbers round to nearest.
-struct Native {
-  nb::gil_scoped_release release;
-  FloatEnvironment environment;
-};
-
-void check_cell(int cell) { expect(RNN_RELU <= cell && cell <= LSTM, "cell must be in 0..3"); }
-
-// Throws an IndexError: ids that a caller gave are the one thing that only their values tell.
-void check_ids(const int64_t* ids, int64_t count, int64_t first, int64_t end, const char* what) {
-  for (int64_t i = 0; i < count; ++i)
-    if (ids[i] < first || ids[i] >= end)
-      throw std::out_of_range(std::string(what) + " must be in " + std::to_string(first) + ".." +
-                              std::to_string(end - 1) + ", got " + std::to_string(ids[i]) + " at position " +
-                              std::to_string(i));
-}
-
 void check_dropout(double p) { expect(p >= 0.0 && p < 1.0, "p must be in [0, 1)"); }
 
 // (p, hidden, output, weights, seed, offset), as in Dropout.

@@ -1,7 +1,10 @@
 #include "buffers.h"
 
 #include <cstring>
+#include <stdexcept>
 #include <string>
+
+#include "kernels.h"
 
 namespace elman {
 namespace {
@@ -68,6 +71,16 @@ void* Arrays::take(nb::handle object, const char* name, int kind, bool optional,
   }
   static double nothing;
   return view.buf ? view.buf : &nothing;  // what has no elements may have no address, yet it was given
+}
+
+void check_cell(int cell) { expect(RNN_RELU <= cell && cell <= LSTM, "cell must be in 0..3"); }
+
+void check_ids(const int64_t* ids, int64_t count, int64_t first, int64_t end, const char* what) {
+  for (int64_t i = 0; i < count; ++i)
+    if (ids[i] < first || ids[i] >= end)
+      throw std::out_of_range(std::string(what) + " must be in " + std::to_string(first) + ".." +
+                              std::to_string(end - 1) + ", got " + std::to_string(ids[i]) + " at position " +
+                              std::to_string(i));
 }
 
 }  // namespace elman

@@ -9,6 +9,8 @@
 #include <deque>
 #include <initializer_list>
 
+#include "environment.h"
+
 namespace elman {
 
 namespace nb = nanobind;
@@ -76,6 +78,15 @@ class Arrays {
 
 // Throws a ValueError with this message unless it holds.
 void expect(bool holds, const char* message);
+void check_cell(int cell);
+// Throws an IndexError: ids that a caller gave are the one thing that only their values tell.
+void check_ids(const int64_t* ids, int64_t count, int64_t first, int64_t end, const char* what);
+
+// While the kernel works: other threads of Python run, and numbers round to nearest.
+struct Native {
+  nb::gil_scoped_release release;
+  FloatEnvironment environment;
+};
 
 }  // namespace elman
 

@@ -92,8 +92,9 @@ uint64_t network(const integer::Table& table, int cell, Sizes s, int reach, floa
   std::vector<float> all(size_t(s.T * s.B * s.V)), logits(size_t(s.B * s.V));
   std::vector<double> nats(ids.size()), again(ids.size());
   int threads = get_threads();
-  void* memory = std::aligned_alloc(64, size_t(table.memory_of(packed.network(), s.B, threads) + 63) / 64 * 64);
-  integer::Rows rows{&packed.network(), s.B, threads, h.data(), cell >= GRU ? c.data() : nullptr, memory, likeliest};
+  integer::Memory memory;
+  void* room = memory.room(table.memory_of(packed.network(), s.B, threads));
+  integer::Rows rows{&packed.network(), s.B, threads, h.data(), cell >= GRU ? c.data() : nullptr, room, likeliest};
   Digest digest;
   auto h0 = h;
   auto c0 = c;
@@ -107,7 +108,6 @@ uint64_t network(const integer::Table& table, int cell, Sizes s, int reach, floa
   digest.add(logits);
   table.generate(rows, s.T, Choice{}, logits.data(), ids.data());
   digest.add(ids), digest.add(logits), digest.add(h), digest.add(c);
-  std::free(memory);
   return digest.value;
 }
 

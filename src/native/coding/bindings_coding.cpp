@@ -23,11 +23,6 @@ using namespace nb::literals;
 
 namespace {
 
-struct Native {
-  nb::gil_scoped_release release;
-  FloatEnvironment environment;
-};
-
 constexpr int64_t kMostBytes = (int64_t(1) << 31) - 2;  // of a block or a past, whose places are 32 bits
 
 // What a network is for the coder, and how it calls the 256 bytes. Immutable: any number of threads may use it.
@@ -62,7 +57,7 @@ using LayerArguments = std::tuple<Floats, Floats, MaybeFloats, MaybeFloats>;
 // The weights are copied.
 PyPredictor float_predictor(int cell, const std::vector<LayerArguments>& layers, Floats w_out, MaybeFloats b_out,
                             MaybeFloats embedding, MaybeIds ids_of_bytes, int64_t unknown, int64_t first) {
-  expect(RNN_RELU <= cell && cell <= LSTM, "cell must be in 0..3");
+  check_cell(cell);
   expect(!layers.empty(), "a model has at least one layer");
   Arrays a;
   auto weights = [&](auto argument, const char* name, Arrays::Shape shape) {

@@ -2,9 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <utility>
 #include <vector>
 
@@ -25,9 +23,8 @@ class IntegerPredictor : public Predictor {
     c_.assign(n.cell >= GRU ? h_.size() : 0, 0);
     logits_.assign(size_t(rows * n.V), 0.0f);
     int threads = get_threads();
-    memory_.reset(std::aligned_alloc(64, size_t((packed_->table().memory_of(n, rows, threads) + 63) / 64 * 64)));
-    if (!memory_) throw std::bad_alloc();
-    rows_ = {&n, rows, threads, h_.data(), n.cell >= GRU ? c_.data() : nullptr, memory_.get(), nullptr};
+    void* memory = memory_.room(packed_->table().memory_of(n, rows, threads));
+    rows_ = {&n, rows, threads, h_.data(), n.cell >= GRU ? c_.data() : nullptr, memory, nullptr};
   }
   void clear(int64_t row) override {
     const integer::Network& n = network();
@@ -43,16 +40,13 @@ class IntegerPredictor : public Predictor {
   }
 
  private:
-  struct Free {
-    void operator()(void* p) const { std::free(p); }
-  };
   const integer::Network& network() const { return packed_->network(); }
 
   std::shared_ptr<const integer::Packed> packed_;
   std::vector<int8_t> h_;
   std::vector<int16_t> c_;
   std::vector<float> logits_;
-  std::unique_ptr<void, Free> memory_;
+  integer::Memory memory_;
   integer::Rows rows_{};
 };
 

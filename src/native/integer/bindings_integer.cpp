@@ -6,10 +6,8 @@
 #include <nanobind/stl/vector.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -32,38 +30,6 @@ using Int16s = Argument<INT16>;
 using Int32s = Argument<INT32>;
 using MaybeInt32s = Argument<INT32, true>;
 
-struct Native {
-  nb::gil_scoped_release release;
-  FloatEnvironment environment;
-};
-
-void check_ids(const int64_t* ids, int64_t count, int64_t end) {
-  for (int64_t i = 0; i < count; ++i)
-    if (ids[i] < 0 || ids[i] >= end)
-      throw std::out_of_range("token ids must be in 0.." + std::to_string(end - 1) + ", got " + std::to_string(ids[i]) +
-                              " at position " + std::to_string(i));
-}
-
-// Aligned memory that grows.
-class Memory {
- public:
-  void* room(int64_t bytes) {
-    if (bytes > size_) {
-      data_.reset(std::aligned_alloc(64, size_t((bytes + 63) / 64 * 64)));
-      if (!data_) throw std::bad_alloc();
-      size_ = bytes;
-    }
-    return data_.get();
-  }
-
- private:
-  struct Free {
-    void operator()(void* p) const { std::free(p); }
-  };
-  std::unique_ptr<void, Free> data_;
-  int64_t size_ = 0;
-};
-
 // w_ih, its scale (both None in layer 0, whose share is in `inputs`), w_hh, its scale, bias (None in layer 0), bias_hn
 // (None unless GRU). What is kept is a copy, for the instruction set in use then.
 using LayerArguments = std::tuple<MaybeInt8s, MaybeFloats, Int8s, Floats, MaybeInt32s, MaybeInt32s>;
@@ -72,7 +38,7 @@ class IntegerNetwork : public integer::Shared {
  public:
   IntegerNetwork(int cell, const std::vector<LayerArguments>& layers, Int32s inputs, Int8s w_out, Floats scale_out,
                  Floats b_out) {
-    expect(RNN_RELU <= cell && cell <= LSTM, "cell must be in 0..3");
+    check_cell(cell);
     expect(!layers.empty(), "a model has at least one layer");
     Arrays a;
     const int8_t* output = a.in(w_out, "w_out", {-1, -1});
@@ -108,10 +74,10 @@ class IntegerNetwork : public integer::Shared {
     const int64_t* wanted = a.in(targets, "targets", {T, B});
     double* cost = a.out(nats, "nats", {T, B});
     expect(!wanted == !cost, "targets go with nats");
-    check_ids(from, T * B, V);
-    if (wanted) check_ids(wanted, T * B, V);
+    check_ids(from, T * B, 0, V, "token ids");
+    if (wanted) check_ids(wanted, T * B, 0, V, "token ids");
     if (!T || !B) return;
-    Memory memory;
+    integer::Memory memory;
     rows.memory = memory.room(table().memory_of(network(), B, rows.threads));
     Native native;
     table().read(rows, T, from, to, true, wanted, cost);
@@ -163,7 +129,7 @@ class IntegerDecoder {
     Arrays a;
     const int64_t* from = a.in(ids, "ids", {-1, rows_.B});
     int64_t T = a.size(0);
-    check_ids(from, T * rows_.B, V_);
+    check_ids(from, T * rows_.B, 0, V_, "token ids");
     if (!T || !rows_.B) return;
     Native native;
     std::lock_guard<std::mutex> lock(busy_);
@@ -201,7 +167,7 @@ class IntegerDecoder {
   integer::Rows rows_;
   float* logits_;
   std::mutex busy_;  // of memory_
-  Memory memory_;
+  integer::Memory memory_;
 };
 
 template <int F>
@@ -220,7 +186,7 @@ void nats(Floats logits, Ids targets, Doubles to) {
   int64_t rows = a.size(0), V = a.size(1);
   const int64_t* wanted = a.in(targets, "targets", {rows});
   double* out = a.out(to, "nats", {rows});
-  check_ids(wanted, rows, V);
+  check_ids(wanted, rows, 0, V, "token ids");
   Native native;
   integer::integer_kernels().nats(x, wanted, out, rows, V);
 }

@@ -1,7 +1,9 @@
 // A network's weights in the order that an instruction set likes: a copy, made once. It knows nothing of Python.
 #pragma once
 #include <stddef.h>
+#include <cstdlib>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "integer.h"
@@ -42,6 +44,26 @@ class Packed {
   std::vector<std::vector<float>> floats_;
   std::vector<Layer> layers_;
   Network network_{};
+};
+
+// Aligned memory that grows.
+class Memory {
+ public:
+  void* room(int64_t bytes) {
+    if (bytes > size_) {
+      data_.reset(std::aligned_alloc(64, size_t((bytes + 63) / 64 * 64)));
+      if (!data_) throw std::bad_alloc();
+      size_ = bytes;
+    }
+    return data_.get();
+  }
+
+ private:
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
+  std::unique_ptr<void, Free> data_;
+  int64_t size_ = 0;
 };
 
 // A network that several readers share: Python's own class of it, and the coder.
