@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from drivers import build, build_aarch64, needs_source, tool
 
-HERE = Path(__file__).parent
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (HERE.parents[1] / "src").is_dir(), reason="the tests run outside a checkout, without the kernel's source"
-    ),
-]
+SCRIPT = "build_driver.sh"
+pytestmark = needs_source
 HOST = {"x86_64": ("portable", "avx2", "avx512"), "aarch64": ("portable", "neon")}.get(
     os.uname().machine, ("portable",)
 )
-
-
-def tool(*names: str) -> str:
-    """The first of these programs that is installed, or the test is skipped."""
-    for name in names:
-        if shutil.which(name):
-            return name
-    pytest.skip(f"{' or '.join(names)} is not installed")
-
-
-def build(compiler: str, program: Path, *flags: str) -> Path:
-    built = subprocess.run([HERE / "build_driver.sh", compiler, program, *flags], capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    assert not built.stderr  # warnings
-    return program
 
 
 def digests(isa: str, threads: int, *command: str | Path) -> list[str]:
@@ -51,7 +31,7 @@ def digests(isa: str, threads: int, *command: str | Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory) -> Path:
-    return build(tool("g++", "c++"), tmp_path_factory.mktemp("driver") / "host")
+    return build(SCRIPT, tool("g++", "c++"), tmp_path_factory.mktemp("driver") / "host")
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +46,14 @@ def test_this_machine(isa, threads, host, expected):
 
 
 def test_another_compiler(tmp_path, expected):
-    program = build(tool("clang++"), tmp_path / "clang")
+    program = build(SCRIPT, tool("clang++"), tmp_path / "clang")
     for isa in HOST:
         assert digests(isa, 3, program) == expected
 
 
 @pytest.fixture(scope="module")
 def aarch64(tmp_path_factory) -> Path:
-    tool("qemu-aarch64", "qemu-aarch64-static")
-    return build(tool("aarch64-linux-gnu-g++"), tmp_path_factory.mktemp("driver") / "aarch64", "-static")
+    return build_aarch64(SCRIPT, tmp_path_factory.mktemp("driver"))
 
 
 @pytest.mark.parametrize(("isa", "threads"), [("neon", 1), ("neon", 3), ("portable", 3)])

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from drivers import HERE, NATIVE, needs_source, tool
 
-HERE = Path(__file__).parent
-KERNEL = HERE.parents[1] / "src" / "native"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not KERNEL.is_dir(), reason="the tests run outside a checkout, without the kernel's source"),
-]
+pytestmark = needs_source
 GOLDEN = "cc0f3015e16c9ed91091de7c426ac6b2c3e35768ca9bdaaf2c73d62f38b80218"
 """SHA-256 of the driver's lines but for the last; another one is another contract."""
 INTEGER = "928475f891f6454dd3ff85896db50fd12f2f5b6e9878533c87e37ff8fdb79fc2"
@@ -23,15 +18,14 @@ INTEGER = "928475f891f6454dd3ff85896db50fd12f2f5b6e9878533c87e37ff8fdb79fc2"
 
 def lines(compiler: str, folder: Path, isa: str, *emulator: str, flags: tuple[str, ...] = ()) -> tuple[str, str]:
     for program in (compiler, *emulator[:1]):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed")
+        tool(program)
     parts = (
         "coding/tables", "coding/block", "coding/messages", "integer/packed", "integer/isa",
         "pool", "wait", "cores", "scratch", "environment",
     )  # fmt: skip
     names = (f"-DELMAN_CODING_ISA={isa}", f"-DELMAN_ISA_NAME={isa}", f"-DELMAN_{isa.upper()}")
-    options = ("-std=c++17", "-O2", "-Wall", "-Wextra", "-ffp-contract=off", "-pthread", f"-I{KERNEL}")
-    sources = [HERE / "coding_driver.cpp", *(KERNEL / f"{part}.cpp" for part in parts)]
+    options = ("-std=c++17", "-O2", "-Wall", "-Wextra", "-ffp-contract=off", "-pthread", f"-I{NATIVE}")
+    sources = [HERE / "coding_driver.cpp", *(NATIVE / f"{part}.cpp" for part in parts)]
     command = [compiler, *options, *names, *flags, *sources, "-o", folder / "driver"]
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr

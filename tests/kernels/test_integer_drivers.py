@@ -4,35 +4,14 @@ on aarch64 under qemu, and with instructions that this machine may lack in plain
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from drivers import build, build_aarch64, needs_source, tool
 
-HERE = Path(__file__).parent
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (HERE.parents[1] / "src").is_dir(), reason="the tests run outside a checkout, without the kernel's source"
-    ),
-]
-
-
-def tool(*names: str) -> str:
-    """The first of these programs that is installed, or the test is skipped."""
-    for name in names:
-        if shutil.which(name):
-            return name
-    pytest.skip(f"{' or '.join(names)} is not installed")
-
-
-def build(compiler: str, program: Path, *flags: str) -> Path:
-    command = [HERE / "build_integer_driver.sh", compiler, program, *flags]
-    built = subprocess.run(command, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    assert not built.stderr  # warnings
-    return program
+SCRIPT = "build_integer_driver.sh"
+pytestmark = needs_source
 
 
 def digests(*command: str | Path) -> list[str]:
@@ -45,7 +24,7 @@ def digests(*command: str | Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory) -> Path:
-    return build(tool("g++", "c++"), tmp_path_factory.mktemp("driver") / "host")
+    return build(SCRIPT, tool("g++", "c++"), tmp_path_factory.mktemp("driver") / "host")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +52,7 @@ def test_this_machine(isa, threads, host, expected):
 
 
 def test_another_compiler(tmp_path, expected):
-    program = build(tool("clang++"), tmp_path / "clang")
+    program = build(SCRIPT, tool("clang++"), tmp_path / "clang")
     assert digests(program, "portable", "3") == expected
     if os.uname().machine == "x86_64" and runs_here("avx2"):
         assert digests(program, "avx2", "3") == expected
@@ -85,14 +64,13 @@ def test_emulated(isa, tmp_path_factory, expected):
         pytest.skip("SIMD Everywhere (libsimde-dev) is not installed, or this is not x86")
     program = tmp_path_factory.getbasetemp() / "emulated"
     if not program.exists():
-        build(tool("g++"), program, "--emulated")
+        build(SCRIPT, tool("g++"), program, "--emulated")
     assert digests(program, isa, "1") == expected
 
 
 @pytest.fixture(scope="module")
 def aarch64(tmp_path_factory) -> Path:
-    tool("qemu-aarch64", "qemu-aarch64-static")
-    return build(tool("aarch64-linux-gnu-g++"), tmp_path_factory.mktemp("driver") / "aarch64", "-static")
+    return build_aarch64(SCRIPT, tmp_path_factory.mktemp("driver"))
 
 
 @pytest.mark.parametrize(("isa", "threads"), [("neondot", "1"), ("neon", "3"), ("portable", "3")])

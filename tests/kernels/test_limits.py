@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from drivers import build, needs_source, tool
 
-HERE = Path(__file__).parent
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (HERE.parents[1] / "src").is_dir(), reason="the tests run outside a checkout, without the kernel's source"
-    ),
-]
+pytestmark = needs_source
 
 
-def build(driver: str, program: Path, *flags: str) -> Path:
-    compiler = shutil.which("g++") or shutil.which("c++")
-    if not compiler:
-        pytest.skip("no C++ compiler")
-    environment = {**os.environ, "DRIVER": driver}
-    command = [HERE / "build_driver.sh", compiler, program, *flags]
-    built = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    return program
+def built(driver: str, program: Path, *flags: str) -> Path:
+    return build("build_driver.sh", tool("g++", "c++"), program, *flags, env={**os.environ, "DRIVER": driver})
 
 
 @pytest.mark.parametrize("flags", [(), ("-DELMAN_NO_FUTEX",)], ids=["as here", "as elsewhere than Linux"])
 def test_limits(flags, tmp_path):
-    program = build("limits", tmp_path / "limits", *flags)
+    program = built("limits", tmp_path / "limits", *flags)
     for threads in "1", "3":
         environment = {**os.environ, "ELMAN_THREADS": threads}
         done = subprocess.run([program], env=environment, capture_output=True, text=True, timeout=120)
@@ -41,6 +28,6 @@ def test_limits(flags, tmp_path):
 
 
 def test_portable_multiply_add_is_fused(tmp_path):
-    program = build("fma", tmp_path / "fma")
+    program = built("fma", tmp_path / "fma")
     done = subprocess.run([program, "10"], capture_output=True, text=True, timeout=120)
     assert done.stdout == "20000000 multiply-adds, 0 wrong\n"

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-from pathlib import Path
 
-import pytest
+from drivers import NATIVE, needs_source, tool
 
-KERNEL = Path(__file__).parents[2] / "src" / "native"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not KERNEL.is_dir(), reason="the tests run outside a checkout, without the kernel's source"),
-]
+pytestmark = needs_source
 LAST_LINE = "if (left.fetch_sub(1) == 1) finished.bump();"
 PROGRAM = """
 #include <cstdio>
@@ -34,16 +28,14 @@ int main() {
 
 
 def test_a_late_announcement_does_not_end_the_next_region(tmp_path, monkeypatch):
-    compiler = shutil.which("g++") or shutil.which("c++")
-    if not compiler:
-        pytest.skip("no C++ compiler")
-    source = (KERNEL / "pool.cpp").read_text(encoding="utf-8")
+    compiler = tool("g++", "c++")
+    source = (NATIVE / "pool.cpp").read_text(encoding="utf-8")
     assert LAST_LINE in source
     source = source.replace(LAST_LINE, LAST_LINE.replace("finished", "usleep(1500), finished"))
     (tmp_path / "pool.cpp").write_text("#include <unistd.h>\n" + source + PROGRAM, encoding="utf-8")
     program = tmp_path / "pool"
-    sources = [tmp_path / "pool.cpp", *(KERNEL / f"{part}.cpp" for part in ("wait", "cores", "scratch", "environment"))]
-    subprocess.run([compiler, "-std=c++17", "-O1", "-pthread", f"-I{KERNEL}", *sources, "-o", program], check=True)
+    sources = [tmp_path / "pool.cpp", *(NATIVE / f"{part}.cpp" for part in ("wait", "cores", "scratch", "environment"))]
+    subprocess.run([compiler, "-std=c++17", "-O1", "-pthread", f"-I{NATIVE}", *sources, "-o", program], check=True)
     monkeypatch.setenv("ELMAN_THREADS", "2")
     done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "0"

@@ -1,0 +1,40 @@
+"""Programs of C++ for tests: the tools that build and run them, and what such tests have in common."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+NATIVE = HERE.parents[1] / "src" / "native"
+needs_source = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not NATIVE.is_dir(), reason="the tests run outside a checkout, without the kernel's source"),
+]
+
+
+def tool(*names: str) -> str:
+    """The first of these programs that is installed, or the test is skipped."""
+    for name in names:
+        if shutil.which(name):
+            return name
+    pytest.skip(f"{' or '.join(names)} is not installed")
+
+
+def build(script: str, compiler: str, program: Path, *flags: str, env: Mapping[str, str] | None = None) -> Path:
+    """What a script of this folder makes, without a warning."""
+    command = [HERE / script, compiler, program, *flags]
+    built = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    assert not built.stderr  # warnings
+    return program
+
+
+def build_aarch64(script: str, folder: Path) -> Path:
+    """For the emulator, which must be there."""
+    tool("qemu-aarch64", "qemu-aarch64-static")
+    return build(script, tool("aarch64-linux-gnu-g++"), folder / "aarch64", "-static")
