@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import bz2
 import gzip
-import importlib
 import io
 import lzma
 import random
@@ -36,15 +35,9 @@ from typing import Any
 from harness import machine, write
 
 from elman.compression import Codec, Predictor, compress, decompress
+from elman.compression.rivals import optional
 
 Coder = tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]
-
-
-def optional(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
 
 
 def rivals() -> dict[str, Coder]:
