@@ -185,7 +185,7 @@ struct Table {
   void (*muon)(const Muon&);
   void (*average)(const Tensors&, float share);  // m moves to p by this share of what lies between them
   // keep element i iff its Philox word is at least `threshold` (0 .. 2^32)
-  void (*dropout)(const float* x, float* y, int64_t n, uint64_t seed, uint64_t offset, uint64_t threshold, float scale);
+  void (*dropout)(const float* x, float* y, int64_t parts, int64_t n, uint64_t seed, uint64_t offset, uint64_t threshold, float scale);
   void (*philox)(uint32_t* words, int64_t n, uint64_t seed, uint64_t offset);
   // f: 0 exp, 1 log, 2 tanh, 3 sigmoid
   void (*math)(int f, const float* x, float* y, int64_t n);

@@ -17,22 +17,37 @@ inline void philox_block(uint64_t counter, uint64_t seed, uint32_t words[4]) {
 
 // body(i, word) for the words offset .. offset+n-1 of the stream, i from 0.
 template <class F>
-inline void for_words(int64_t n, uint64_t seed, uint64_t offset, F&& body) {
-  parallel(n >= (1 << 14) ? get_threads() : 1, [&](const Team& team) {
-    Range mine = share(n, 1024, team.id, team.n);
-    uint32_t words[4];
-    for (int64_t i = mine.begin; i < mine.end; ++i) {
-      uint64_t at = offset + uint64_t(i);
-      if (i == mine.begin || at % 4 == 0) philox_block(at / 4, seed, words);
-      body(i, words[at % 4]);
-    }
-  });
+inline void each_word(int64_t n, uint64_t seed, uint64_t offset, F&& body) {
+  uint32_t words[4];
+  for (int64_t i = 0; i < n; ++i) {
+    uint64_t at = offset + uint64_t(i);
+    if (i == 0 || at % 4 == 0) philox_block(at / 4, seed, words);
+    body(i, words[at % 4]);
+  }
 }
 
 void philox(uint32_t* to, int64_t n, uint64_t seed, uint64_t offset) {
-  for_words(n, seed, offset, [&](int64_t i, uint32_t word) { to[i] = word; });
+  parallel(n >= (1 << 14) ? get_threads() : 1, [&](const Team& team) {
+    Range mine = share(n, 1024, team.id, team.n);
+    each_word(mine.end - mine.begin, seed, offset + uint64_t(mine.begin), [&](int64_t i, uint32_t word) { to[mine.begin + i] = word; });
+  });
 }
 
-void dropout(const float* x, float* y, int64_t n, uint64_t seed, uint64_t offset, uint64_t threshold, float scale) {
-  for_words(n, seed, offset, [&](int64_t i, uint32_t word) { y[i] = word >= threshold ? x[i] * scale : 0.0f; });
+// The same mask for each of `parts` of n elements.
+void dropout(const float* x, float* y, int64_t parts, int64_t n, uint64_t seed, uint64_t offset, uint64_t threshold, float scale) {
+  parallel(parts * n >= (1 << 14) ? get_threads() : 1, [&](const Team& team) {
+    constexpr int64_t kChunk = 256;
+    Range mine = share(n, kChunk, team.id, team.n);
+    for (int64_t first = mine.begin; first < mine.end; first += kChunk) {
+      int64_t count = least(kChunk, mine.end - first);
+      float kept[kChunk] = {};
+      each_word(count, seed, offset + uint64_t(first), [&](int64_t i, uint32_t word) { kept[i] = word >= threshold; });
+      for (int64_t part = 0; part < parts; ++part)
+        for (int64_t i = 0; i < count; i += 16) {
+          int64_t at = part * n + first + i;
+          v16 scaled = mul(load_n(x + at, count - i), set1(scale));
+          store_n(y + at, select(lt(set1(0.0f), load(kept + i)), scaled, set1(0.0f)), count - i);
+        }
+    }
+  });
 }

@@ -45,12 +45,10 @@ struct Dropout {
 struct Mask {
   uint64_t seed, offset, threshold;
   float scale;
-  void apply(const float* x, float* y, int64_t size) const {
-    kernels().dropout(x, y, size, seed, offset, threshold, scale);
-  }
+  void apply(const float* x, float* y, int64_t size) const { apply_to_all(x, y, 1, size); }
   // The same mask for each of T parts.
   void apply_to_all(const float* x, float* y, int64_t T, int64_t size) const {
-    for (int64_t t = 0; t < T; ++t) apply(x + t * size, y + t * size, size);
+    kernels().dropout(x, y, T, size, seed, offset, threshold, scale);
   }
 };
 Mask mask(double p, uint64_t seed, uint64_t offset);
