@@ -1,17 +1,12 @@
 """How small do files get, how fast, and beside what?
 
     python benchmarks/compress.py FILE... [--model MODEL] [--levels 1,6,9] [--threads 2] [--rounds 3]
-    python benchmarks/compress.py --lines FILE [--model MODEL] [--train FILE]
 
-Files: each rival and each level of ours takes turns; every round trip is asserted, times are medians. Elman's size is
+Each rival and each level of ours takes turns; every round trip is asserted, times are medians. Elman's size is
 given twice where there is a model: alone, for two ends that both have it, and with the model's file added.
 
-Lines: the lines of FILE, each coded alone, after a past: the lines of --train, or else 1,000 KB from the rest of FILE,
-of which no line occurs among the 600 that are coded. Beside: zstd with a dictionary, where `zstandard` is installed,
-and PPMd primed with the same past, where `pyppmd` is.
-
 Rivals that are not installed are left out: gzip, bzip2, xz are Python's; zstandard, brotli, pyppmd; the command zpaq.
-Results: results/compress.csv and results/compress_lines.csv.
+Results: results/compress.csv. Messages and records: benchmarks/messages.py.
 """
 
 from __future__ import annotations
@@ -21,7 +16,6 @@ import bz2
 import gzip
 import io
 import lzma
-import random
 import shutil
 import statistics
 import subprocess
@@ -34,7 +28,7 @@ from typing import Any
 
 from harness import machine, write
 
-from elman.compression import Codec, Predictor, compress, decompress
+from elman.compression import Predictor, compress, decompress
 from elman.compression.rivals import optional
 
 Coder = tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]
@@ -114,77 +108,9 @@ def measure_files(files: list[Path], coders: dict[str, Coder], model_bytes: int,
     return rows
 
 
-def unseen(file: Path, train: Path | None, size: int = 1_000_000) -> tuple[bytes, list[bytes]]:
-    """A past, and at most 600 different lines that do not occur in it."""
-    lines = file.read_bytes().split(b"\n")
-    lines = lines[:-1] if not lines[-1] else lines
-    if train:
-        return train.read_bytes(), lines
-    draw = random.Random(0)
-    different = list(dict.fromkeys(lines))
-    chosen = set(draw.sample(different, min(600, len(different) // 4)))
-    rest = [line for line in lines if line not in chosen]
-    kept, total = [], 0
-    for line in draw.sample(rest, len(rest)):
-        total += len(line) + 1
-        if total > size:
-            break
-        kept.append(line)
-    return b"".join(line + b"\n" for line in kept), [line for line in different if line in chosen]
-
-
-def measure_lines(file: Path, train: Path | None, model: Predictor | None, level: int) -> list[dict[str, Any]]:
-    past, lines = unseen(file, train)
-    start = time.perf_counter()
-    codec = Codec(model, past, level=level)
-    ready = time.perf_counter()
-    codes = codec.encode_many(lines)
-    coded = time.perf_counter()
-    assert codec.decode_many(codes) == lines
-    back = time.perf_counter()
-    for line, code in list(zip(lines, codes, strict=True))[:50]:
-        assert codec.encode(line) == code
-    alone = time.perf_counter()
-    target = io.BytesIO()
-    compress(io.BytesIO(past), target, level=9)
-    totals = {"elman": sum(map(len, codes)), "raw": sum(map(len, lines))}
-    if zstd := optional("zstandard"):
-        dictionary = zstd.train_dictionary(110 << 10, past.split(b"\n")[:-1])
-        coder = zstd.ZstdCompressor(level=19, dict_data=dictionary)
-        totals["zstd, 110 KB dictionary"] = sum(len(coder.compress(line)) for line in lines)
-    if ppmd := optional("pyppmd"):
-        options = {"max_order": 6, "mem_size": 64 << 20}
-        whole = len(ppmd.compress(past, **options))
-        totals["PPMd primed"] = (
-            sum(len(ppmd.compress(past + line, **options)) - whole for line in lines[:100])
-            * len(lines)
-            // len(lines[:100])
-        )
-    rows = [
-        {
-            "file": file.name,
-            "bytes": len(lines),
-            "coder": name,
-            "coded": total,
-            "bytes_per_line": round(total / len(lines), 3),
-        }
-        for name, total in totals.items()
-    ]
-    for row in rows:
-        print("{file:<24} {coder:<24} {bytes_per_line:>9} bytes a line".format(**row))
-    print(
-        f"  past {len(past)} bytes, {len(target.getvalue())} coded; read in {ready - start:.2f} s; lines a second: "
-        f"{len(lines) / (coded - ready):.0f} encoded, {len(lines) / (back - coded):.0f} decoded, "
-        f"{50 / (alone - back):.0f} one by one"
-    )
-    return rows
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("--lines", nargs="+", type=Path, default=[])
-    parser.add_argument("--train", type=Path)
+    parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--levels", default="1,6,9")
     parser.add_argument("--threads", type=int, default=2)
@@ -200,11 +126,7 @@ def main() -> None:
     if model:
         coders |= {f"elman -m -{level}": ours(model, level, arguments.threads) for level in levels}
     print(machine(), file=sys.stderr)
-    if arguments.files:
-        write("compress", measure_files(arguments.files, coders, model_bytes, arguments.rounds))
-    lines = [row for file in arguments.lines for row in measure_lines(file, arguments.train, model, levels[-1])]
-    if lines:
-        write("compress_lines", lines)
+    write("compress", measure_files(arguments.files, coders, model_bytes, arguments.rounds))
 
 
 if __name__ == "__main__":

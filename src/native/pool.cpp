@@ -23,6 +23,8 @@ struct alignas(64) Worker {
   Signal start;
 };
 
+thread_local bool in_region = false;  // of several threads: what it calls gets this one alone
+
 struct Pool {
   std::mutex busy;  // held by the caller whose region runs
   Shelf shelf;
@@ -50,6 +52,7 @@ struct Pool {
 
   void serve(Worker& worker, int id) {
     FloatEnvironment environment;
+    in_region = true;
     for (uint32_t seen = 0;;) {
       seen = worker.start.wait(seen, spin_between());
       if (caller_core >= 0 && current_core() == caller_core) leave_core(caller_core, allowed);
@@ -132,7 +135,7 @@ Region::Region(int want) {
   Pool& p = pool();
   int threads = get_threads();
   if (want > threads) want = threads;
-  if (want <= 1 || !p.busy.try_lock()) return;
+  if (want <= 1 || in_region || !p.busy.try_lock()) return;
   n_ = p.grow(want);
   if (n_ == 1) p.busy.unlock();
 }
@@ -157,7 +160,9 @@ void Region::start(void (*body)(void*, const Team&) noexcept, void* context) {
   p.left.store(n_ - 1);
   uint32_t before = p.finished.value();
   for (int i = 0; i < n_ - 1; ++i) p.workers[size_t(i)]->start.bump();
+  in_region = true;
   body(context, p.seat(0));
+  in_region = false;
   // A worker that was held up between its last two lines announces an earlier region's end here: so look again.
   for (uint32_t seen = before; p.left.load() != 0;) seen = p.finished.wait(seen, p.spin);
 }

@@ -171,7 +171,7 @@ class PyMessages {
     const uint8_t* from = a.in(past, "past", {-1});
     Block block = checked(level, 1, a.size(0));
     Native native;
-    auto network = open();
+    auto network = predictor_.source ? predictor_.open() : nullptr;
     messages_ = std::make_unique<const Messages>(level, network.get(), predictor_.alphabet, uint8_t(end), from, block.size);
   }
 
@@ -180,8 +180,7 @@ class PyMessages {
     std::vector<Piece> pieces = pieces_of(messages);
     {
       Native native;
-      auto network = open();
-      codes = messages_->encode(network.get(), pieces);
+      codes = messages_->encode(predictor_.source.get(), pieces);
     }
     return list_of(codes);
   }
@@ -194,14 +193,12 @@ class PyMessages {
     int64_t too_long;
     {
       Native native;
-      auto network = open();
-      messages = messages_->decode(network.get(), pieces, most, too_long);
+      messages = messages_->decode(predictor_.source.get(), pieces, most, too_long);
     }
     return {list_of(messages), too_long};
   }
 
  private:
-  std::unique_ptr<Predictor> open() const { return predictor_.source ? predictor_.open() : nullptr; }
   // The vector's references hold the bytes, which nobody can change.
   static std::vector<Piece> pieces_of(const std::vector<nb::bytes>& given) {
     std::vector<Piece> pieces;

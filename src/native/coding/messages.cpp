@@ -1,8 +1,11 @@
 #include "messages.h"
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
 #include <memory>
 
+#include "../pool.h"
 #include "fastest.h"
 #include "range.h"
 
@@ -11,6 +14,7 @@ namespace {
 
 constexpr uint32_t kLiteral = 16;          // of 65536: that an `end` belongs to the message
 constexpr int64_t kRows = 64;              // of messages side by side
+constexpr int64_t kFewest = 12;            // messages for a thread
 constexpr int64_t kTogether = 96 << 10;    // bytes of the past from which the mixers learn beside the network
 
 Row fresh_row(const Memory& memory, uint8_t end) {
@@ -30,19 +34,21 @@ struct Lane {
   int64_t done = 0;                        // bytes
 };
 
-// All messages through at most kRows lanes: a lane that is done takes the next one. `take(lane)` begins number
-// lane.message; `step(lane, model)` codes a byte and returns it, or -1 after the end.
+// This thread's share of `count` messages through its lanes: a lane that is done takes the next message, number `next` of
+// those that no thread has begun. `take(lane)` begins number lane.message; `step(lane, model)` codes a byte and returns it,
+// or -1 after the end.
 template <class Coder, class Take, class Step>
 inline void run_lanes(const Memory& memory, Predictor* network, const Alphabet& alphabet, uint8_t end, int64_t count,
-                      std::vector<Lane<Coder>>& lanes, Take&& take, Step&& step) {
+                      std::atomic<int64_t>& next, std::vector<Lane<Coder>>& lanes, Take&& take, Step&& step) {
   auto rows = int64_t(lanes.size());
   std::vector<int64_t> ids(lanes.size(), alphabet.first);
   std::vector<uint32_t> tree(512);
   BitModel<false> model(memory);
-  int64_t next = 0, active = 0;
+  int64_t active = 0;
   auto begin = [&](int64_t r) {
     Lane<Coder>& lane = lanes[size_t(r)];
-    lane.message = next < count ? next++ : -1;
+    int64_t message = next.load() < count ? next.fetch_add(1) : count;
+    lane.message = message < count ? message : -1;
     ids[size_t(r)] = alphabet.first;
     if (lane.message < 0) return;
     ++active;
@@ -70,6 +76,28 @@ inline void run_lanes(const Memory& memory, Predictor* network, const Alphabet& 
       ids[size_t(r)] = id < 0 ? alphabet.unknown : id;
     }
   }
+}
+
+// Many messages by several threads, each with a network of its own, few by one, whose network may use several.
+template <class Coder, class Take, class Step>
+inline void run_threads(const Memory& memory, const Source* source, const Alphabet& alphabet, uint8_t end, int64_t count,
+                        Take&& take, Step&& step) {
+  auto threads = int(std::max<int64_t>(1, std::min<int64_t>(get_threads(), count / kFewest)));
+  std::atomic<int64_t> next{0};
+  std::vector<std::exception_ptr> failed(static_cast<size_t>(threads));
+  auto run = [&](int thread, int n) {
+    try {
+      auto network = source ? source->open() : nullptr;
+      std::vector<Lane<Coder>> lanes(size_t(std::min(kRows, (count + n - 1) / n)));
+      fastest([&] { run_lanes(memory, network.get(), alphabet, end, count, next, lanes, take, step); });
+    } catch (...) {
+      failed[size_t(thread)] = std::current_exception();
+    }
+  };
+  if (threads == 1) run(0, 1);
+  else parallel(threads, [&](const Team& team) { run(team.id, team.n); });
+  for (const std::exception_ptr& one : failed)
+    if (one) std::rethrow_exception(one);
 }
 
 template <class Coder, class Model>
@@ -139,10 +167,9 @@ Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint
   }
 }
 
-std::vector<Text> Messages::encode(Predictor* network, const std::vector<Piece>& messages) const {
+std::vector<Text> Messages::encode(const Source* source, const std::vector<Piece>& messages) const {
   auto count = int64_t(messages.size());
   std::vector<Text> codes(messages.size());
-  std::vector<Lane<RangeEncoder>> lanes(size_t(std::min(count, kRows)));
   auto take = [](Lane<RangeEncoder>& lane) { lane.coder = RangeEncoder(); };
   auto step = [&](Lane<RangeEncoder>& lane, BitModel<false>& model, const uint32_t* tree) {
     const Piece& message = messages[size_t(lane.message)];
@@ -164,22 +191,24 @@ std::vector<Text> Messages::encode(Predictor* network, const std::vector<Piece>&
     model.end_byte(message.bytes + lane.done, lane.done, past_.data(), int64_t(past_.size()) + 1, int64_t(past_.size()));
     return byte;
   };
-  fastest([&] { run_lanes(memory_, network, alphabet_, end_, count, lanes, take, step); });
+  run_threads<RangeEncoder>(memory_, source, alphabet_, end_, count, take, step);
   return codes;
 }
 
-std::vector<Text> Messages::decode(Predictor* network, const std::vector<Piece>& codes, int64_t most, int64_t& too_long) const {
+std::vector<Text> Messages::decode(const Source* source, const std::vector<Piece>& codes, int64_t most, int64_t& too_long) const {
   std::vector<Text> messages(codes.size());
   std::vector<int64_t> coded;              // the numbers of those that are not raw
-  too_long = -1;
-  auto refuse = [&](int64_t number) { if (too_long < 0 || number < too_long) too_long = number; };
+  const auto none = int64_t(codes.size());
+  std::atomic<int64_t> first{none};        // that is too long
+  auto refuse = [&](int64_t number) {
+    for (int64_t least = first; number < least && !first.compare_exchange_weak(least, number);) {}
+  };
   for (size_t i = 0; i < codes.size(); ++i) {
     if (!is_raw(codes[i])) coded.push_back(int64_t(i));
     else if (codes[i].size - 1 > most) refuse(int64_t(i));
     else messages[i].assign(codes[i].bytes + 1, codes[i].bytes + codes[i].size);
   }
   auto count = int64_t(coded.size());
-  std::vector<Lane<RangeDecoder>> lanes(size_t(std::min(count, kRows)));
   auto take = [&](Lane<RangeDecoder>& lane) {
     const Piece& code = codes[size_t(coded[size_t(lane.message)])];
     lane.coder = RangeDecoder(code.bytes, code.size);
@@ -202,7 +231,8 @@ std::vector<Text> Messages::decode(Predictor* network, const std::vector<Piece>&
     model.end_byte(lane.text.data() + lane.done, lane.done, past_.data(), int64_t(past_.size()) + 1, int64_t(past_.size()));
     return byte;
   };
-  fastest([&] { run_lanes(memory_, network, alphabet_, end_, count, lanes, take, step); });
+  run_threads<RangeDecoder>(memory_, source, alphabet_, end_, count, take, step);
+  too_long = first == none ? -1 : first.load();
   return messages;
 }
 

@@ -22,9 +22,10 @@ class Messages {
   // past: messages, each with its `end`, from which contexts and mixers learn.
   Messages(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, const uint8_t* past, int64_t size);
 
-  std::vector<Text> encode(Predictor* network, const std::vector<Piece>& messages) const;
-  // A message of more than `most` bytes is not decoded: its number is put in `too_long` (-1: none).
-  std::vector<Text> decode(Predictor* network, const std::vector<Piece>& codes, int64_t most, int64_t& too_long) const;
+  // source: of the network, or null. Both use as many threads as get_threads() says.
+  std::vector<Text> encode(const Source* source, const std::vector<Piece>& messages) const;
+  // A message of more than `most` bytes is not decoded: the least number of such is put in `too_long` (-1: none).
+  std::vector<Text> decode(const Source* source, const std::vector<Piece>& codes, int64_t most, int64_t& too_long) const;
 
  private:
   Memory memory_;

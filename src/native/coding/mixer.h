@@ -53,6 +53,11 @@ class Correction {
     for (size_t i = 0; i < kPoints; ++i) points_[i] = uint16_t(squash(t, (int32_t(i) - kPoints / 2) * kStep));
     for (size_t i = kPoints; i < points_.size(); ++i) points_[i] = points_[i - kPoints];
   }
+  void prefetch(int context) const {
+    const uint16_t* points = &points_[size_t(context) * kPoints];
+    __builtin_prefetch(points);
+    __builtin_prefetch(points + kPoints - 1);
+  }
   struct Place {
     size_t at;
     int32_t weight;                        // of the point above, in 1/128

@@ -176,6 +176,8 @@ class BitModel {
   uint32_t mix() {
     const int depth = top_bit(uint32_t(node_));
     auto c1 = int(row_->last & 255);
+    const auto by_two = int(uint32_t(c1 << 8 | node_) * 0x9E3779B1u >> (32 - m_.two_bits));
+    m_.by_two.prefetch(by_two);
     w_[0] = m_.by_partial.set(node_);
     w_[1] = m_.by_order.set((order_ * kMatchClasses + match_class_) * 2 + (depth >= 4));
     w_[2] = m_.by_strength.set(tree_ ? (strength_ * 8 + depth) * 2 + (match_class_ > 0) : c1);
@@ -188,7 +190,7 @@ class BitModel {
     int32_t st = clamp(int32_t(sum >> 16), -kSquashLimit, kSquashLimit);
     p_last_ = int32_t(squash(t_, st));
     one_ = m_.by_byte.find(node_ * kMatchClasses + match_class_, st);
-    two_ = m_.by_two.find(int(uint32_t(c1 << 8 | node_) * 0x9E3779B1u >> (32 - m_.two_bits)), st);
+    two_ = m_.by_two.find(by_two, st);
     uint32_t p = (uint32_t(p_last_) + m_.by_byte.p16(one_) + 2 * m_.by_two.p16(two_) + 2) >> 2;
     return uint32_t(clamp(int32_t(p), 1, 65535));
   }
@@ -202,8 +204,11 @@ class BitModel {
   void half_byte() {
     order_ = 0;
     nibble_ = 1;
+    const uint32_t half = node_ == 1 ? 0 : uint32_t(node_) * 0x3D4D51CBu;
+    if (half)                              // those of the first half were fetched while the row before was coded
+      for (int i = 0; i < m_.level.contexts; ++i) m_.buckets.prefetch(row_->hashes[i] + half);
     for (int i = 0; i < m_.level.contexts; ++i) {
-      uint32_t hash = node_ == 1 ? row_->hashes[i] : row_->hashes[i] + uint32_t(node_) * 0x3D4D51CBu;
+      uint32_t hash = row_->hashes[i] + half;
       if constexpr (kLearns) buckets_[i] = m_.buckets.claim(hash);
       else buckets_[i] = m_.buckets.peek(hash);
       order_ += buckets_[i] && slot_count(buckets_[i]->slots[0]) != 0;

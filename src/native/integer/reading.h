@@ -114,21 +114,25 @@ inline void take_states(const Rows& r, const Plan& plan) {
   const Network& n = *r.network;
   Operand* h = reinterpret_cast<Operand*>(static_cast<char*>(r.memory) + plan.operands);
   int16_t* c = reinterpret_cast<int16_t*>(static_cast<char*>(r.memory) + plan.carried);
-  for (int64_t i = 0; i < plan.rows; ++i)
-    for (int64_t j = 0; j < plan.H; ++j) {
-      h[i * plan.H + j] = Operand((j < n.H ? r.h[i * n.H + j] : 0) + kOffset);
-      c[i * plan.H + j] = r.c && j < n.H ? r.c[i * n.H + j] : int16_t(0);
-    }
+  for (int64_t i = 0; i < plan.rows; ++i) {
+    const int8_t* from = r.h + i * n.H;
+    Operand* to = h + i * plan.H;
+    for (int64_t j = 0; j < n.H; ++j) to[j] = Operand(from[j] + kOffset);
+    for (int64_t j = n.H; j < plan.H; ++j) to[j] = Operand(kOffset);
+    if (r.c) memcpy(c + i * plan.H, r.c + i * n.H, size_t(n.H) * 2);
+    if (!r.c || n.H < plan.H) memset(c + i * plan.H + (r.c ? n.H : 0), 0, size_t(plan.H - (r.c ? n.H : 0)) * 2);
+  }
 }
 inline void give_states(const Rows& r, const Plan& plan, int parity) {
   const Network& n = *r.network;
   const Operand* h = reinterpret_cast<const Operand*>(static_cast<char*>(r.memory) + plan.operands) + parity * plan.rows * plan.H;
   const int16_t* c = reinterpret_cast<const int16_t*>(static_cast<char*>(r.memory) + plan.carried);
-  for (int64_t i = 0; i < plan.rows; ++i)
-    for (int64_t j = 0; j < n.H; ++j) {
-      r.h[i * n.H + j] = int8_t(h[i * plan.H + j] - kOffset);
-      if (r.c) r.c[i * n.H + j] = c[i * plan.H + j];
-    }
+  for (int64_t i = 0; i < plan.rows; ++i) {
+    const Operand* from = h + i * plan.H;
+    int8_t* to = r.h + i * n.H;
+    for (int64_t j = 0; j < n.H; ++j) to[j] = int8_t(from[j] - kOffset);
+    if (r.c) memcpy(r.c + i * n.H, c + i * plan.H, size_t(n.H) * 2);
+  }
 }
 
 // body(lane) on every thread that has rows, between taking the states and giving them back `steps` later.
