@@ -44,7 +44,7 @@ def inspect(
 ) -> None:
     """What hidden units do over a text, what comes next, and what the model has memorised.
 
-    Memorised is what stands word for word in the training text and is longer than chance gives: than any such string of
+    Memorised is what occurs word for word in the training text and is longer than chance gives: than any such string of
     the held-out text or, where less was held out than is written, of a 6-gram model's. For a model of records: how many
     of those that it writes are in the training list, and what in it is nearest to the others.
 
@@ -138,7 +138,7 @@ def _print(facts: dict[str, Any], report: Report, overlaps: list[dict[str, Any]]
         table.add_row(str(unit["index"]), unit["feature"] or "-", f"{unit['explained']:.2f}", f"{unit['chance']:.2f}")
     out.print(f"{facts['activation']} of layer {facts['layer']}", table)
     out.print(
-        f"\nthe longest string at each position that stands in the training text ({len(report.corpus):,} characters)"
+        f"\nthe longest string at each position that occurs in the training text ({len(report.corpus):,} characters)"
     )
     table = Table(
         *("text", "characters", "median", "99 %", "longest", f"in more than {report.bound}"), box=None, pad_edge=False

@@ -93,12 +93,12 @@ def _memorisation(report: Report, found: Sequence[dict[str, Any]]) -> str:
         f"<tr><td>{q['length']:,}<td>{_place(q)}<td class=quote>{html.escape(_short(q['text']))}</tr>\n" for q in found
     )
     return f"""<h2>Memorisation</h2>
-<p>{100 * rows[0]["beyond"]:.1f} % of {rows[0]["characters"]:,} generated characters stand in strings that are word for
+<p>{100 * rows[0]["beyond"]:.1f} % of {rows[0]["characters"]:,} generated characters are in strings that occur word for
 word in the training text ({len(report.corpus):,} characters) and longer than any of the {report.baseline} text's,
 {report.bound}. The longest has {rows[0]["longest"]:,}.</p>
 <table><thead><tr><th>text<th>characters<th>median<th>99 %<th>longest<th>in more than {report.bound}</tr></thead><tbody>
 {table}</tbody></table>
-<p>The longest string that begins at a position and stands in the training text: its median, 99th percentile and
+<p>The longest string that begins at a position and occurs in the training text: its median, 99th percentile and
 longest. 6-gram: each character follows five as one did in the training text. Shuffled: its characters in random order,
 for which theory expects a longest string of about {report.expected_longest:.0f} (Arratia and Waterman, 1985).</p>
 {_chart(list(report.matches.values()))}
