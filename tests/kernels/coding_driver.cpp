@@ -41,6 +41,11 @@ class Arithmetic : public Predictor {
   std::vector<float> logits_;
 };
 
+class ArithmeticSource : public Source {
+ public:
+  std::unique_ptr<Predictor> open() const override { return std::make_unique<Arithmetic>(); }
+};
+
 // An integer GRU 2 x 40, whose weights are a linear congruence.
 IntegerSource integers() {
   constexpr int64_t H = 40, V = 256, N = 3 * H;
@@ -96,14 +101,15 @@ int main() {
         std::printf("block %d %d %d: %zu %016llx %s\n", level, int(rows), predictor != nullptr, code.size(),
                     static_cast<unsigned long long>(hash(code)), back == text ? "same" : "LOST");
       }
-  for (Predictor* predictor : {static_cast<Predictor*>(nullptr), static_cast<Predictor*>(&network)}) {
-    Messages messages(6, predictor, alphabet, '\n', text.data(), int64_t(text.size()));
+  ArithmeticSource arithmetic;
+  for (const Source* source : {static_cast<const Source*>(nullptr), static_cast<const Source*>(&arithmetic)}) {
+    Messages messages(6, source ? &network : nullptr, alphabet, '\n', text.data(), int64_t(text.size()));
     std::vector<Piece> pieces;
     for (int64_t size = 0; size < 90; size += 3) pieces.push_back({text.data() + 11 * size, size});
-    std::vector<Text> codes = messages.encode(predictor, pieces);
+    std::vector<Text> codes = messages.encode(source, pieces);
     Text all;
     for (const Text& code : codes) all.insert(all.end(), code.begin(), code.end());
-    std::printf("messages %d: %zu %016llx\n", predictor != nullptr, all.size(), static_cast<unsigned long long>(hash(all)));
+    std::printf("messages %d: %zu %016llx\n", source != nullptr, all.size(), static_cast<unsigned long long>(hash(all)));
   }
   auto gru = integers().open();
   for (int64_t rows : {1, 7, 12, 30}) {

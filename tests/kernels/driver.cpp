@@ -202,7 +202,7 @@ void random_bits() {
   digest.bytes(words.data(), words.size() * 4);
   random_state = 6;
   Floats x = numbers(33333), y = unset(33333);
-  kernels().dropout(x.data(), y.data(), 33333, 11, 6, uint64_t(1) << 30, 4.0f / 3.0f);
+  kernels().dropout(x.data(), y.data(), 1, 33333, 11, 6, uint64_t(1) << 30, 4.0f / 3.0f);
   digest.add(y);
   print("philox and dropout", digest);
 }

@@ -139,7 +139,7 @@ void sizes_of_zero() {
   kernels().squares(none, &nothing);
   kernels().sgd(none, 1.0f, 1.0f);
   kernels().philox(nullptr, 0, 1, 2);
-  kernels().dropout(nullptr, nullptr, 0, 1, 2, 3, 1.0f);
+  kernels().dropout(nullptr, nullptr, 1, 0, 1, 2, 3, 1.0f);
   kernels().math(0, nullptr, nullptr, 0);
   report("layers with sizes of zero", layers);
   report("dense layers and losses with sizes of zero", denses);
