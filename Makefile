@@ -14,7 +14,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench exercises notebook browser sanitize test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench exercises notebook tools sanitize test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -54,10 +54,11 @@ notebook: $(TORCH)
 	$(INSTALL) jupyterlab
 	$(BIN)/python -m jupyterlab notebooks
 
-# What the tests of the pages need, where it is missing; without it they skip. Debian, as root.
-browser:
-	(command -v chromium && command -v chromedriver) >/dev/null || (apt-get -qq -o Acquire::http::Timeout=20 update && \
-	  DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium chromium-driver)
+# What some tests need and skip without: a browser, Clang, a compiler for aarch64 and its emulator. Debian, as root.
+tools:
+	(for tool in chromium chromedriver clang++ aarch64-linux-gnu-g++ qemu-aarch64; do command -v $$tool || exit 1; done) >/dev/null || \
+	  (apt-get -qq -o Acquire::http::Timeout=20 update && DEBIAN_FRONTEND=noninteractive apt-get -qq install \
+	  --no-install-recommends chromium chromium-driver clang g++-aarch64-linux-gnu qemu-user)
 
 # The kernel under the address, undefined-behaviour and thread sanitizers: needs g++ alone, some minutes.
 sanitize:
@@ -80,7 +81,7 @@ test-wheel: $(CORE)
 	$$away/venv/bin/python -m pip install --quiet -c constraints.txt "$$(echo $$away/*.whl)[dev]" && \
 	cp -r tests pyproject.toml $$away && cd $$away && venv/bin/python -m pytest -q
 
-# The kernel compiled for aarch64 and run by qemu: apt install g++-aarch64-linux-gnu qemu-user
+# The kernel compiled for aarch64 and run by qemu (make tools).
 test-aarch64: $(DEV)
 	$(BIN)/python -m pytest -q -rs tests/kernels/test_aarch64.py
 
