@@ -26,7 +26,7 @@ ADAPTIVE = "adaptive: learns from the text that it scores, as a compressor does"
 """How such scores are labelled."""
 _STEPS = 20
 """Tokens between two updates."""
-_LR = 2e-4
+_LR = 4e-4
 _DECAY = np.float32(2e-3)
 """Of the way back to the trained weights, what each update goes."""
 _LEAST = np.float32(1e-30)
