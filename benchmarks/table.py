@@ -78,7 +78,7 @@ def train_step() -> list[str]:
                     sizes,
                     ms(ours),
                     beside(found["elman, torch loop"], ours),
-                    beside(found["torch.nn"], ours),
+                    beside(found.get("torch.nn"), ours),
                     beside(jax, ours),
                     floor,
                 ]

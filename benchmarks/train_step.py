@@ -30,6 +30,7 @@ import elman.torch
 from elman import kernels
 from elman.kernels import _cpu
 from elman.model import make_layer
+from elman.torch import fused
 from elman.training import Recipe
 from elman.training.optimiser import Optimiser
 
@@ -207,7 +208,9 @@ def measure(section: str, job: Job, rounds: int, rate: float, few: bool = False,
     """Rows of one job. few: Elman and torch.nn alone."""
     torch.manual_seed(0)
     ids = torch.randint(job.vocab, (job.steps + 1, job.batch))
-    makers: dict[str, Callable[..., Contestant]] = {"elman fit": elman_fit, "torch.nn": torch_nn}
+    makers: dict[str, Callable[..., Contestant]] = {"elman fit": elman_fit}
+    if job.cell in fused.CELLS:
+        makers["torch.nn"] = torch_nn
     if not few:
         makers["elman, torch loop"] = elman_loop
         if jax:

@@ -6,6 +6,8 @@ the largest error measured over all cases of a test (3.3e-6; 5.4e-6 over 4,096 s
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -55,6 +57,22 @@ def compare_layer(cell: str, x: Tensor, state, weights, cotangents, tolerance: f
         theirs = run_layer(cell, double(x), doubles(state), doubles(weights), doubles(cotangents))
     for a, b in zip(mine, theirs, strict=True):
         agree(a, b, tolerance)
+
+
+def test_a_cell_that_the_kernel_lacks_is_the_references():
+    """The operators serve the cells of the native kernel, not all that have a definition."""
+    program = """
+import torch
+from elman.kernels import native
+native.CELLS = ("rnn_relu", "rnn_tanh", "lstm")
+import elman.torch
+layer, x = elman.torch.GRU(3, 5), torch.ones(4, 2, 3)
+mine, _ = elman.torch.kernels.recurrent("gru", x, (torch.zeros(2, 5),), layer.weights()[0])
+assert type(mine.grad_fn).__name__ == "StackBackward0", mine.grad_fn  # the reference's last operation
+assert mine.equal(layer(x)[0])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 # --- the recurrent layer ---

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from .. import kernels as core
-from ..kernels import _cpu
+from ..kernels import _cpu, native
 from .reference import State, Weights
 
-CELLS = {name: cell.code for name, cell in core.CELLS.items()}
+CELLS = {name: core.CELLS[name].code for name in native.CELLS}
 _BY_CODE = {cell.code: cell for cell in core.CELLS.values()}
 _LSTM = CELLS["lstm"]
 _KEPT_LOGITS = 1 << 22  # floats: above, the loss computes its logits again in backward rather than keep them
