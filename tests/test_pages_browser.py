@@ -137,6 +137,14 @@ def test_the_keyboard_goes_from_character_to_character(browser, model, tmp_path)
     assert browser.run("return card.hidden")
 
 
+def test_the_bar_does_not_hide_what_the_keyboard_goes_to(browser, model, tmp_path):
+    browser.open(write(tmp_path / "page.html", model, elman.score(model, TEXT * 30)))
+    browser.run("scrollTo(0, 1000); document.getElementById('text').focus({preventScroll: true})")
+    browser.press("\ue014")
+    top, bar = browser.run("return [spanOf(0), document.getElementById('bar')].map((e) => e.getBoundingClientRect())")
+    assert top["top"] >= bar["bottom"]
+
+
 def test_bytes_and_unknown_characters(browser, model, tmp_path):
     score = elman.score(model, "sea ψ")
     browser.open(write(tmp_path / "page.html", model, score))

@@ -40,7 +40,7 @@ def test_the_page_of_an_inspection(cell):
     assert f"<td>5<td class=left>{found[0].feature}<td>{found[0].explained:.2f}" in page
     rows = report.rows()
     for row in rows:
-        assert f" {row['text']}<td>{row['characters']:,}<td>{row['median']:.0f}<td>{row['p99']:.0f}" in page
+        assert f" {row['text']}<td>{row['characters']:,}<td>{row['median']:,.0f}<td>{row['p99']:,.0f}" in page
     assert "<b>" not in page
     overlaps = quotations(report, model.reading.vocabulary)  # type: ignore[arg-type]
     assert page.count("<td class=quote>") == len(overlaps)

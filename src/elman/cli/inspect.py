@@ -147,8 +147,8 @@ def _print(facts: dict[str, Any], report: Report, overlaps: list[dict[str, Any]]
         table.add_row(
             row["text"],
             f"{row['characters']:,}",
-            f"{row['median']:.0f}",
-            f"{row['p99']:.0f}",
+            f"{row['median']:,.0f}",
+            f"{row['p99']:,.0f}",
             f"{row['longest']:,}",
             f"{100 * row['beyond']:.1f} %",
         )

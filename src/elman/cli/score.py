@@ -151,10 +151,11 @@ def _write_page(
     from ..files import write_atomically
     from ..pages import comparison_page, lines_page, surprisal_page
 
+    texts = f"{len(names):,} text{'s' if len(names) > 1 else ''}"
     if compared and some is None:
-        page, what = comparison_page(model, scores, names, compared), f"{len(names):,} texts, compared"
+        page, what = comparison_page(model, scores, names, compared), f"{texts}, compared"
     elif some is None:
-        page, what = surprisal_page(model, scores, names), f"{len(names):,} text{'s' if len(names) > 1 else ''}"
+        page, what = surprisal_page(model, scores, names), texts
     elif not some:
         err.print(f"elman: no line is to be shown; {html} is not written")
         return

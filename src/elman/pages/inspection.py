@@ -85,7 +85,7 @@ def _memorisation(report: Report, found: Sequence[dict[str, Any]]) -> str:
     rows = report.rows()
     table = "".join(
         f"<tr><td><svg class=key width=28 height=8><line class=c{k} x1=0 y1=4 x2=28 y2=4 /></svg> {row['text']}"
-        f"<td>{row['characters']:,}<td>{row['median']:.0f}<td>{row['p99']:.0f}<td>{row['longest']:,}"
+        f"<td>{row['characters']:,}<td>{row['median']:,.0f}<td>{row['p99']:,.0f}<td>{row['longest']:,}"
         f"<td>{100 * row['beyond']:.1f} %</tr>\n"
         for k, row in enumerate(rows)
     )

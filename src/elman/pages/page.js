@@ -222,14 +222,16 @@ function legend() {
     [0, ...BITS].forEach((edge, k) => {
       parts.push(make("span", "s" + k, edge === 0 ? "< ½" : edge === 0.5 ? "½" : edge + (k === BITS.length ? " +" : "")));
     });
-    parts.unshift(make("em", "", "surprisal in bits, from"));
   } else {
     const signed = unit.kind === "signed", steps = signed ? 9 : 8;
     for (let k = 0; k < steps; k++) parts.push(make("span", (signed ? "d" : "s") + k, "\u00A0"));
-    parts.unshift(make("em", "", unit.note), make("em", "", signed ? decimals(-unit.scale, 2) : "0"));
+    parts.unshift(make("em", "", signed ? decimals(-unit.scale, 2) : "0"));
     parts.push(make("em", "", decimals(unit.scale, 2)));
   }
-  document.getElementById("legend").replaceChildren(...parts);
+  const scale = make("div", "scale");
+  scale.append(...parts);
+  const note = unit.kind === "bits" ? "surprisal in bits, from" : unit.note;
+  document.getElementById("legend").replaceChildren(make("em", "", note), scale);
   document.querySelectorAll("#layers button").forEach((b, k) => b.setAttribute("aria-checked", k === layer));
 }
 
@@ -283,6 +285,10 @@ async function start() {
     }
   }, { rootMargin: "600px" });
   for (const element of chunks) near.observe(element);
+  const bar = document.getElementById("bar");  // what is scrolled to lies below it, not under it
+  new ResizeObserver(() => {
+    document.documentElement.style.scrollPaddingTop = bar.offsetHeight + 8 + "px";
+  }).observe(bar);
   text.addEventListener("pointerover", (event) => show(event.target.position ?? -1));
   text.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && show(-1));
   text.addEventListener("keydown", (event) => {
