@@ -18,7 +18,7 @@ from elman.scoring import ADAPTIVE
 from elman.scoring.ngrams import ORDER, Ngrams
 
 TEXT = "the cat sat on the mat; the dog sat on the log.\n" * 4
-GOLDEN = "f335b1d7aabce8d254e4c3f04fa8f397c1624beb56547ca119b7b3d0b9ca7c54"
+GOLDEN = "615e9236b3e252e9cea96dd85520a7767338f30afe275cf646b5454ec0ce4ae3"
 """SHA-256 of the bits of `TEXT` under an LSTM that has not been trained."""
 LINES = "anna\nbob\nanna bob\nbob anna\n" * 5
 
@@ -37,7 +37,7 @@ def counted(past, token, p, weights):
             continue
         total, distinct = len(after), len(set(after))
         weight = weights.setdefault(
-            (order, total if total < 4 else 2 + total.bit_length(), min(distinct, 4)), [1.6, 2.0]
+            (order, total if total < 4 else 2 + total.bit_length(), min(distinct, 4)), [15.2, 16.0]
         )
         share = weight[0] / weight[1]
         mixed = share * p + (1 - share) * after.count(token) / total
@@ -72,7 +72,7 @@ def test_a_weight_forgets():
     ngrams.restart(0)
     for _ in range(3000):
         ngrams.mix(0, 0.5)
-    assert ngrams.mix(0, 0.5) > 0.99
+    assert ngrams.mix(0, 0.5) > 0.98
     surprised = [ngrams.mix(t, 0.5) for t in (1, 0) * 200]
     assert min(surprised) > 0
     assert np.mean(surprised[-20:]) > 0.9

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 ORDER = 6
 """Most tokens of a context."""
-_FIRST = (1.6, 2.0)
+_FIRST = (15.2, 16.0)
 """What a weight starts as: of so many tokens, the share owed to the lower part."""
 _MOST = 255.0
 """Tokens that a weight remembers; then it forgets half."""
