@@ -97,6 +97,14 @@ def test_the_service_of_the_jobs(tmp_path, monkeypatch):
             server.shutdown()
 
 
+def test_the_python_of_the_pages():
+    text = (README.parent / "docs" / "pages.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    corpus = elman.load_corpus("traveller", max_chars=2000)
+    model = elman.build_model(corpus, hidden_size=8, init_std=None)
+    exec(compile(code.replace("20_000", "300"), "pages.md", "exec"), {"model": model, "corpus": corpus})
+
+
 @functools.cache
 def helped(name, command):
     return command(name, "--help")
