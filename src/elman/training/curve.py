@@ -40,17 +40,19 @@ def curve(log: Sequence[Epoch], title: str = "") -> Picture:
 def grid(logs: Mapping[str, Sequence[Epoch]], columns: int = 3, title: str = "") -> Picture:
     """Small `curve`s side by side, one for each title, with the same axes so that they can be compared."""
     rows = math.ceil(len(logs) / columns)
-    figure = Picture(figsize=(2.6 * columns, 1.9 * rows + 0.4), layout="constrained")
+    figure = Picture(figsize=(2.6 * columns + 1.3, 1.9 * rows + 0.4), layout="constrained")
     panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     for axes, (name, log) in zip(panels, logs.items(), strict=False):
         _draw(axes, log)
         axes.set_title(visible(name), fontsize="medium", parse_math=False)
-    for axes in panels[len(logs) :]:
-        axes.set_axis_off()
+    for i in range(len(logs), len(panels)):
+        panels[i].set_axis_off()
+        panels[i - columns].tick_params(labelbottom=True)  # the lowest of its column now
     figure.suptitle(visible(title), parse_math=False)
     figure.supxlabel("epoch", fontsize="medium")
     figure.supylabel("perplexity", fontsize="medium")
-    max(panels, key=lambda axes: len(axes.lines)).legend(frameon=False, fontsize="small")
+    lines = max((axes.lines for axes in panels), key=len)
+    figure.legend(handles=list(lines), loc="outside right upper", frameon=False, fontsize="small")
     return figure
 
 
