@@ -12,6 +12,7 @@ import elman
 from elman import errors
 from elman.compression import Codec, Predictor
 from elman.compression.codec import crc8
+from elman.kernels import _cpu
 
 PAST = b"".join(english(40 + 7 * i, i).replace(b"\n", b" ") + b"\n" for i in range(120))
 
@@ -38,7 +39,21 @@ def test_round_trip_one_by_one_and_in_a_batch(codec):
     assert codec.decode_many(codes) == given
     assert [codec.encode(message) for message in given[::7]] == codes[::7]
     assert [codec.decode(code) for code in codes[::7]] == given[::7]
-    assert codec.encode_many([]) == codec.decode_many([]) == []
+
+
+def test_threads_share_a_batch_and_change_no_code(codec):
+    given = messages(300)
+    codes, before = codec.encode_many(given), _cpu.threads()
+    too_long = next(i for i, message in enumerate(given) if len(message) > 80)
+    try:
+        for threads in (1, 2, 3, 5):
+            _cpu.set_threads(threads)
+            assert codec.encode_many(given) == codes
+            assert codec.decode_many(codes) == given
+            with pytest.raises(errors.CompressedError, match=f"code {too_long} stands for more than 80 bytes"):
+                codec.decode_many(codes, max_size=80)
+    finally:
+        _cpu.set_threads(before)
 
 
 def test_never_more_than_a_byte_longer(codec):
