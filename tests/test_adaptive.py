@@ -18,7 +18,7 @@ from elman.scoring import ADAPTIVE
 from elman.scoring.ngrams import ORDER, Ngrams
 
 TEXT = "the cat sat on the mat; the dog sat on the log.\n" * 4
-GOLDEN = "615e9236b3e252e9cea96dd85520a7767338f30afe275cf646b5454ec0ce4ae3"
+GOLDEN = "ce0b858d5513d9a475d22b59326687eda2efc48eefe4cf0f7d6249657597345c"
 """SHA-256 of the bits of `TEXT` under an LSTM that has not been trained."""
 LINES = "anna\nbob\nanna bob\nbob anna\n" * 5
 
@@ -37,7 +37,7 @@ def counted(past, token, p, weights):
             continue
         total, distinct = len(after), len(set(after))
         weight = weights.setdefault(
-            (order, total if total < 4 else 2 + total.bit_length(), min(distinct, 4)), [15.2, 16.0]
+            (order, total if total < 4 else 2 + total.bit_length(), min(distinct, 4)), [3.8, 4.0]
         )
         share = weight[0] / weight[1]
         mixed = share * p + (1 - share) * after.count(token) / total

@@ -27,7 +27,7 @@ ADAPTIVE = "adaptive: learns from the text that it scores, as a compressor does"
 _STEPS = 20
 """Tokens between two updates."""
 _LR = 4e-4
-_DECAY = np.float32(2e-3)
+_DECAY = np.float32(1e-3)
 """Of the way back to the trained weights, what each update goes."""
 _LEAST = np.float32(1e-30)
 """Of a probability: exp of a float32 is 0 from about -104 down."""

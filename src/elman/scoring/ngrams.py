@@ -14,11 +14,11 @@ Source: Jelinek and Mercer (1980), whose weights are learned here on the way.
 
 from __future__ import annotations
 
-ORDER = 6
+ORDER = 7
 """Most tokens of a context."""
-_FIRST = (15.2, 16.0)
+_FIRST = (3.8, 4.0)
 """What a weight starts as: of so many tokens, the share owed to the lower part."""
-_MOST = 255.0
+_MOST = 63.0
 """Tokens that a weight remembers; then it forgets half."""
 _ALL = -1
 """Among the tokens of a context: the number of all."""
