@@ -57,15 +57,15 @@ def test_several_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("size", "records", "epochs", "batch"),
-    [(3_000, False, 30, 4), (12_000, False, 30, 9), (100_000, False, 30, 32), (2_000_000, False, 10, 32),
-     (50_000_000, False, 1, 32), (1_300, True, 30, 5), (13_000, True, 30, 32)],
+    ("size", "records", "of_30", "of_7", "batch"),
+    [(3_000, False, 30, 10, 4), (12_000, False, 30, 10, 9), (100_000, False, 30, 7, 32), (2_000_000, False, 10, 7, 32),
+     (50_000_000, False, 1, 1, 32), (1_300, True, 30, 10, 5), (13_000, True, 30, 7, 32)],
 )  # fmt: skip
-def test_epochs_and_batch_by_size(size, records, epochs, batch):
+def test_epochs_and_batch_by_size(size, records, of_30, of_7, batch):
     recipe = load_recipe("modern").replace(batch_size=32, seq_length=64, epochs=30)
     chosen = for_size(recipe, corpus(size, records), {})
-    assert (chosen.epochs, chosen.batch_size) == (epochs, batch)
-    assert for_size(recipe.replace(epochs=7), corpus(size, records), {}).epochs == min(7, epochs)
+    assert (chosen.epochs, chosen.batch_size) == (of_30, batch)
+    assert for_size(recipe.replace(epochs=7), corpus(size, records), {}).epochs == of_7
     given = {"epochs": recipe.epochs, "batch_size": 32}
     assert for_size(recipe, corpus(size, records), given) == recipe
 

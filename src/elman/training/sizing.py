@@ -14,17 +14,20 @@ if TYPE_CHECKING:
 _CHARACTERS = 20_000_000  # to train on, over all epochs: some minutes on two cores
 _STEPS = 20  # in an epoch at least: fewer of them teach a small text's model little in any number of epochs
 _SMALLEST = 4  # rows of a batch
+_LEAST = 200  # steps in all, of which the best held-out model is kept
 _PROBE = 2.0  # seconds of training that measure the speed, about
 
 
 def for_size(recipe: Recipe, text: Corpus, given: dict[str, Any]) -> Recipe:
-    """The recipe, with fewer epochs for a large text and a smaller batch for a small one where `given` says neither."""
+    """The recipe, with fewer epochs for a large text, and a smaller batch and more epochs for a small one, where `given`
+    says neither."""
     size, change = len(text), {}
-    if "epochs" not in given:
-        change["epochs"] = max(1, min(recipe.epochs, round(_CHARACTERS / size)))
+    rows = text.num_records if text.records else size // recipe.seq_length
     if not {"batch_size", "seq_length"} & given.keys():
-        rows = text.num_records if text.records else size // recipe.seq_length
         change["batch_size"] = max(_SMALLEST, min(recipe.batch_size, rows // _STEPS))
+    if "epochs" not in given:
+        steps = max(_STEPS, rows // change.get("batch_size", recipe.batch_size))  # in an epoch, about
+        change["epochs"] = max(1, min(max(recipe.epochs, _LEAST // steps), round(_CHARACTERS / size)))
     return recipe.replace(**change)
 
 
