@@ -19,7 +19,7 @@ _PROBE = 2.0  # seconds of training that measure the speed, about
 
 
 def for_size(recipe: Recipe, text: Corpus, given: dict[str, Any]) -> Recipe:
-    """The recipe, with fewer epochs of a large text, more of a small one and a smaller batch, where `given` says neither."""
+    """The recipe, with fewer epochs of a large text, more of a small one and a smaller batch; not what is `given`."""
     size, change = len(text), {}
     rows = text.num_records if text.records else size // recipe.seq_length
     if not {"batch_size", "seq_length"} & given.keys():
