@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 extra = $(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$(1)"], sep="\n")' | \
   $(INSTALL) -r /dev/stdin
 # Compiled once for all, two files at a time, where pip would take them one by one: a command starts three times as fast.
-COMPILE := $(BIN)/python -m compileall -qq -j 2 -x /tests/ $(VENV)/lib src/elman || true
+COMPILE := $(BIN)/python -m compileall -qq -j 2 -x "/tests/|/pip/|/setuptools/" $(VENV)/lib src/elman || true
 # What is installed, one more than the other: the package; what its tests need; torch.
 CORE := $(VENV)/core
 DEV := $(VENV)/dev
