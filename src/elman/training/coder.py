@@ -227,8 +227,7 @@ def _bytes_of(H: int) -> int:
 def recipe_for(hidden: int, samples: int, size: int, seed: int = 0) -> Recipe:
     """How a network is trained on so many samples of so many bytes."""
     rows = max(4, min(128, 2048 * samples // size, samples // 20))  # 2,048 bytes a step, and 20 steps an epoch
-    settings = {"batch_size": rows, "seq_length": 256, "val_fraction": 0.0, "sample_every": 0}
-    settings |= {"output_dropout": 0.0, "weight_decay": 0.0}  # a few epochs learn no sample by heart
+    settings = {"output_dropout": 0.0, "batch_size": rows, "seq_length": 256, "val_fraction": 0.0, "sample_every": 0}
     return load_recipe("modern").replace(hidden_size=hidden, seed=seed, **settings)
 
 

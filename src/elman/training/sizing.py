@@ -22,7 +22,7 @@ def for_size(recipe: Recipe, text: Corpus, given: dict[str, Any]) -> Recipe:
     """The recipe, with fewer epochs of a large text, more of a small one and a smaller batch; not what is `given`."""
     size, change = len(text), {}
     rows = text.num_records if text.records else size // recipe.seq_length
-    if not {"batch_size", "seq_length"} & given.keys():
+    if "batch_size" not in given:
         change["batch_size"] = max(_SMALLEST, min(recipe.batch_size, rows // _STEPS))
     if "epochs" not in given:
         steps = max(_STEPS, rows // change.get("batch_size", recipe.batch_size))  # in an epoch, about
