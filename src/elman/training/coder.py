@@ -20,7 +20,7 @@ from ..compression.predictor import swapped
 from ..compression.rivals import Result, rivals
 from ..compression.trained import MAX_PAST, code_of_past, predictor_for, to_file
 from ..corpora import Corpus
-from ..errors import InputError
+from ..errors import InputError, TrainingDiverged
 from ..files import write_atomically
 from ..model.quantised import QuantisedModel, quantise
 from .build import build_model
@@ -33,6 +33,8 @@ SIZES = (64, 96, 128, 192, 256, 320, 384, 512)
 NETWORK_SHARE = 0.6
 EPOCHS = 30
 """At most, unless asked for: a small text's network only learns it by heart after that."""
+STEADY = 0.1
+"""A weight decay that keeps a training from diverging, at some cost."""
 TAIL = 96 << 10
 """Bytes from which mixers learn beside the network: as many as the coder takes for that."""
 HELD_OUT, HELD_OUT_BYTES = 2000, 1_000_000
@@ -227,7 +229,8 @@ def _bytes_of(H: int) -> int:
 def recipe_for(hidden: int, samples: int, size: int, seed: int = 0) -> Recipe:
     """How a network is trained on so many samples of so many bytes."""
     rows = max(4, min(128, 2048 * samples // size, samples // 20))  # 2,048 bytes a step, and 20 steps an epoch
-    settings = {"output_dropout": 0.0, "batch_size": rows, "seq_length": 256, "val_fraction": 0.0, "sample_every": 0}
+    settings = {"batch_size": rows, "seq_length": 256, "val_fraction": 0.0, "sample_every": 0}
+    settings |= {"output_dropout": 0.0, "weight_decay": 0.0}  # a few epochs learn no sample by heart
     return load_recipe("modern").replace(hidden_size=hidden, seed=seed, **settings)
 
 
@@ -258,7 +261,13 @@ def _train(
 
     say(f"{recipe.cell} 1 x {hidden}, {epochs:.6g} epochs of {len(text):,} bytes, batches of {recipe.batch_size}")
     model = build_model(corpus, recipe)
-    run = fit(model, corpus, recipe, on_step=count_step)
+    try:
+        run = fit(model, corpus, recipe, on_step=count_step)
+    except TrainingDiverged:  # a function of the samples, as every bit is: it does so on every machine
+        recipe, steps = recipe.replace(weight_decay=STEADY), 0
+        say(f"the training diverged; once more with a weight decay of {STEADY:g}")
+        model = build_model(corpus, recipe)
+        run = fit(model, corpus, recipe, on_step=count_step)
     if run.interrupted:
         raise KeyboardInterrupt
     return quantise(model), run.summary() | {"epochs": epochs, "steps": steps}
