@@ -39,6 +39,7 @@ def test_round_trip_one_by_one_and_in_a_batch(codec):
     assert codec.decode_many(codes) == given
     assert [codec.encode(message) for message in given[::7]] == codes[::7]
     assert [codec.decode(code) for code in codes[::7]] == given[::7]
+    assert codec.encode_many([]) == codec.decode_many([]) == []
 
 
 def test_threads_share_a_batch_and_change_no_code(codec):

@@ -206,7 +206,7 @@ def test_going_on(command, tmp_path, monkeypatch):
     a, b = elman.load("a"), elman.load("b")
     assert isinstance(a, elman.LanguageModel)
     assert a.fingerprint() == b.fingerprint()
-    command("train", "u.txt", "--from", "a", "--epochs", 1, "--output", "c")
+    command("train", "u.txt", "--from", "a", "--epochs", 1, "--recipe", "modern", "--batch-size", 32, "--output", "c")
     assert elman.load("c").reading == a.reading
     other = train_subwords([TEXT[::-1]], 300)
     with pytest.raises(elman.InputError, match="the model has subwords of its own, 300"):
