@@ -20,14 +20,14 @@ _PROBE = 2.0  # seconds of training that measure the speed, about
 
 def for_size(recipe: Recipe, text: Corpus, given: dict[str, Any]) -> Recipe:
     """The recipe, with fewer epochs of a large text, more of a small one and a smaller batch; not what is `given`."""
-    size, change = len(text), {}
+    size = len(text)
     rows = text.num_records if text.records else size // recipe.seq_length
     if "batch_size" not in given:
-        change["batch_size"] = max(_SMALLEST, min(recipe.batch_size, rows // _STEPS))
+        recipe = recipe.replace(batch_size=max(_SMALLEST, min(recipe.batch_size, rows // _STEPS)))
     if "epochs" not in given:
-        steps = max(_STEPS, rows // change.get("batch_size", recipe.batch_size))  # in an epoch, about
-        change["epochs"] = max(1, min(max(recipe.epochs, _LEAST // steps), round(_CHARACTERS / size)))
-    return recipe.replace(**change)
+        steps = max(_STEPS, rows // recipe.batch_size)  # in an epoch, about
+        recipe = recipe.replace(epochs=max(1, min(max(recipe.epochs, _LEAST // steps), round(_CHARACTERS / size))))
+    return recipe
 
 
 def for_minutes(minutes: float, recipe: Recipe, text: Corpus) -> tuple[Recipe, Corpus]:

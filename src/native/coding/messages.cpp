@@ -47,7 +47,7 @@ inline void run_lanes(const Memory& memory, Predictor* network, const Alphabet& 
   int64_t active = 0;
   auto begin = [&](int64_t r) {
     Lane<Coder>& lane = lanes[size_t(r)];
-    int64_t message = next.load() < count ? next.fetch_add(1) : count;
+    int64_t message = next.fetch_add(1);
     lane.message = message < count ? message : -1;
     ids[size_t(r)] = alphabet.first;
     if (lane.message < 0) return;
@@ -85,17 +85,15 @@ inline void run_threads(const Memory& memory, const Source* source, const Alphab
   auto threads = int(std::max<int64_t>(1, std::min<int64_t>(get_threads(), count / kFewest)));
   std::atomic<int64_t> next{0};
   std::vector<std::exception_ptr> failed(static_cast<size_t>(threads));
-  auto run = [&](int thread, int n) {
+  parallel(threads, [&](const Team& team) {
     try {
       auto network = source ? source->open() : nullptr;
-      std::vector<Lane<Coder>> lanes(size_t(std::min(kRows, (count + n - 1) / n)));
+      std::vector<Lane<Coder>> lanes(size_t(std::min(kRows, (count + team.n - 1) / team.n)));
       fastest([&] { run_lanes(memory, network.get(), alphabet, end, count, next, lanes, take, step); });
     } catch (...) {
-      failed[size_t(thread)] = std::current_exception();
+      failed[size_t(team.id)] = std::current_exception();
     }
-  };
-  if (threads == 1) run(0, 1);
-  else parallel(threads, [&](const Team& team) { run(team.id, team.n); });
+  });
   for (const std::exception_ptr& one : failed)
     if (one) std::rethrow_exception(one);
 }

@@ -119,8 +119,9 @@ inline void take_states(const Rows& r, const Plan& plan) {
     Operand* to = h + i * plan.H;
     for (int64_t j = 0; j < n.H; ++j) to[j] = Operand(from[j] + kOffset);
     for (int64_t j = n.H; j < plan.H; ++j) to[j] = Operand(kOffset);
-    if (r.c) memcpy(c + i * plan.H, r.c + i * n.H, size_t(n.H) * 2);
-    if (!r.c || n.H < plan.H) memset(c + i * plan.H + (r.c ? n.H : 0), 0, size_t(plan.H - (r.c ? n.H : 0)) * 2);
+    int64_t carried = r.c ? n.H : 0;
+    if (r.c) memcpy(c + i * plan.H, r.c + i * n.H, size_t(carried) * 2);
+    memset(c + i * plan.H + carried, 0, size_t(plan.H - carried) * 2);
   }
 }
 inline void give_states(const Rows& r, const Plan& plan, int parity) {
