@@ -26,20 +26,34 @@ struct Start {
   const float* row(int64_t i) const { return base ? base + (index ? index[i] : i) * stride : nullptr; }
 };
 
+// Where N sums start, the first `columns` of them at `start`, or all at zero if that is null. Fewer than N come by way of
+// `edge`: sums loaded in part are kept in memory by GCC, each a store and a load for every k.
+template <int N>
+inline const float* whole_start(const float* start, int64_t columns, float* edge) {
+  if (start && columns >= N) return start;
+  for (int64_t j = 0; j < N; ++j) edge[j] = start && j < columns ? start[j] : 0.0f;
+  return edge;
+}
+// And where they end.
+template <int N>
+inline void copy_edge(float* to, const float* edge, int64_t columns) {
+  if (columns < N)
+    for (int64_t j = 0; j < columns; ++j) to[j] = edge[j];
+}
+
 // R rows by V vectors of C. a: element (i, k) at i * lda + k, or at k * kRows + i when packed. start: R rows, or null.
 // Not inlined: alone, it keeps its pointers in registers as well.
 template <int R, int V, bool PackedA>
 __attribute__((noinline)) void tile(int64_t K, const float* a, int64_t lda, const float* b, const float* const* start, float* c, int64_t ldc,
                  int64_t columns) {
+  alignas(64) float edge[R][16 * V];
+  const float* from[R];
+  for (int i = 0; i < R; ++i) from[i] = whole_start<16 * V>(start[i], columns, edge[i]);
   v16 sum[R][V];
-  bool whole = columns >= 16 * V;
 #pragma GCC unroll 8
   for (int i = 0; i < R; ++i)
 #pragma GCC unroll 2
-    for (int v = 0; v < V; ++v)
-      sum[i][v] = !start[i] ? set1(0.0f)
-                  : whole   ? load(start[i] + 16 * v)
-                            : load_n(start[i] + 16 * v, columns - 16 * v);
+    for (int v = 0; v < V; ++v) sum[i][v] = load(from[i] + 16 * v);
 #pragma GCC unroll 2
   for (int64_t k = 0; k < K; ++k) {
     v16 column[V];
@@ -52,13 +66,12 @@ __attribute__((noinline)) void tile(int64_t K, const float* a, int64_t lda, cons
       for (int v = 0; v < V; ++v) sum[i][v] = fma(x, column[v], sum[i][v]);
     }
   }
+  bool whole = columns >= 16 * V;
 #pragma GCC unroll 8
   for (int i = 0; i < R; ++i)
 #pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) {
-      if (whole) store(c + i * ldc + 16 * v, sum[i][v]);
-      else store_n(c + i * ldc + 16 * v, sum[i][v], columns - 16 * v);
-    }
+    for (int v = 0; v < V; ++v) store((whole ? c + i * ldc : edge[i]) + 16 * v, sum[i][v]);
+  for (int i = 0; i < R; ++i) copy_edge<16 * V>(c + i * ldc, edge[i], columns);
 }
 
 template <int V, bool PackedA>
@@ -97,12 +110,14 @@ inline void tile_panel(int rows, int64_t K, const float* a, int64_t lda, const f
 template <int R, int P>
 __attribute__((noinline)) void tile_thin(int64_t K, const float* a, int64_t lda, const float* b, int64_t depth,
                                          const float* const* start, float* c, int64_t ldc, int64_t columns) {
+  alignas(64) float edge[R][32 * P];
+  const float* from[R];
+  for (int i = 0; i < R; ++i) from[i] = whole_start<32 * P>(start[i], columns, edge[i]);
   v16 sum[R][2 * P];
 #pragma GCC unroll 2
   for (int i = 0; i < R; ++i)
 #pragma GCC unroll 8
-    for (int v = 0; v < 2 * P; ++v)
-      sum[i][v] = start[i] && columns > 16 * v ? load_n(start[i] + 16 * v, columns - 16 * v) : set1(0.0f);
+    for (int v = 0; v < 2 * P; ++v) sum[i][v] = load(from[i] + 16 * v);
   for (int64_t k = 0; k < K; ++k) {
     v16 x[R];
 #pragma GCC unroll 2
@@ -114,11 +129,12 @@ __attribute__((noinline)) void tile_thin(int64_t K, const float* a, int64_t lda,
       for (int i = 0; i < R; ++i) sum[i][v] = fma(x[i], column, sum[i][v]);
     }
   }
+  bool whole = columns >= 32 * P;
 #pragma GCC unroll 2
   for (int i = 0; i < R; ++i)
 #pragma GCC unroll 8
-    for (int v = 0; v < 2 * P; ++v)
-      if (columns > 16 * v) store_n(c + i * ldc + 16 * v, sum[i][v], columns - 16 * v);
+    for (int v = 0; v < 2 * P; ++v) store((whole ? c + i * ldc : edge[i]) + 16 * v, sum[i][v]);
+  for (int i = 0; i < R; ++i) copy_edge<32 * P>(c + i * ldc, edge[i], columns);
 }
 
 // One or two rows by as many panels as are left and fit side by side; returns the columns done.

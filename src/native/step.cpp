@@ -70,8 +70,8 @@ double muon_factor(int64_t rows, int64_t columns) { return 0.2 * std::sqrt(doubl
 
 float* Workspace::floats(size_t slot, int64_t count) {
   if (slot >= slots_.size()) slots_.resize(slot + 1);
-  std::vector<float>& memory = slots_[slot];
-  if (memory.size() < size_t(count)) memory = std::vector<float>(size_t(count));
+  AlignedFloats& memory = slots_[slot];
+  if (memory.size() < size_t(count)) memory = AlignedFloats(size_t(count));
   return memory.data();
 }
 
@@ -79,11 +79,11 @@ void run_layers(const Model& model, int64_t T, int64_t B, const int64_t* ids, fl
                 float* cells) {
   int64_t H = model.H, size = B * H;
   bool lstm = model.cell == LSTM;
-  auto floats = [](int64_t count) { return std::vector<float>(size_t(count)); };
-  std::vector<float> below = floats(model.L > 1 ? T * size : 0), before = floats(size), before_c = floats(lstm ? size : 0);
+  auto floats = [](int64_t count) { return AlignedFloats(size_t(count)); };
+  AlignedFloats below = floats(model.L > 1 ? T * size : 0), before = floats(size), before_c = floats(lstm ? size : 0);
   // Layers write by turns to `below` and `hidden`, so that the last one's output ends in `hidden`.
   float* outputs[] = {hidden, below.data()};
-  std::vector<float> embedded = floats(T * B * model.E);
+  AlignedFloats embedded = floats(T * B * model.E);
   const float* x = model.embedding ? embedded.data() : nullptr;
   if (x) kernels().embed({T, B, model.V, model.E, ids, model.embedding, embedded.data()});
   for (int64_t l = 0; l < model.L; ++l) {

@@ -5,6 +5,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <vector>
 
 #include "kernels.h"
@@ -56,13 +57,26 @@ Mask mask(double p, uint64_t seed, uint64_t offset);
 // What an AdamW step is computed with: `step` counts from 1, and corrects the averages for having begun at zero.
 Adam adam_numbers(int64_t step, double lr, double beta1, double beta2, double eps, double weight_decay, float scale);
 
+// Memory that begins a cache line: else each vector of 64 bytes lies in two of them.
+template <class T>
+struct WholeLines {
+  using value_type = T;
+  static constexpr std::align_val_t kLine{64};
+  WholeLines() = default;
+  template <class U> WholeLines(const WholeLines<U>&) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kLine)); }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, kLine); }
+  bool operator==(const WholeLines&) const { return true; }
+};
+using AlignedFloats = std::vector<float, WholeLines<float>>;
+
 // Memory of a step, kept from one to the next.
 class Workspace {
  public:
   float* floats(std::size_t slot, int64_t count);  // valid until the slot is asked for more
 
  private:
-  std::vector<std::vector<float>> slots_;
+  std::vector<AlignedFloats> slots_;
 };
 
 struct Batch {
@@ -111,7 +125,7 @@ struct Packed {
   int64_t L, H, V, E;
   std::vector<DecoderLayer> layers;
   const float *embedding, *w_out, *b_out;
-  std::vector<std::vector<float>> memory;
+  std::vector<AlignedFloats> memory;
 };
 Packed pack(const Model& model);
 
