@@ -3,13 +3,14 @@
     python benchmarks/quality.py --text tinyshakespeare.txt                      # recipe modern, three seeds
     python benchmarks/quality.py --text tinyshakespeare.txt --recipe best --runs runs/quality --adaptive
     python benchmarks/quality.py --text tinyshakespeare.txt --recipe r.toml --seeds 0 --set lr=0.01 --tune
+    python benchmarks/quality.py --text tinyshakespeare.txt --set hidden_size=192 --set epochs=3   # a row of its own
 
 The first 90 % of the text is trained on and the last 10 % measured, in nats a character: once with the state carried
-through all of it, once with the state reset every 256 characters, as a transformer with that context sees it, and with
---adaptive once more by a model that learns from the text that it scores, as a compressor does: compare that with no
-other number here. Choose settings with --tune, which trains on the first 81 % and measures the next 9 %, so that the
-last tenth decides nothing. With --runs a training that was stopped goes on. Writes a row for the recipe into
-results/quality.csv, and leaves those of other recipes there.
+through all of it, once with the state reset every 256 characters, as a transformer with that context sees it, once
+mixed with a static n-gram model of the same training text, and with --adaptive once more by a model that learns from
+the text that it scores, as a compressor does: compare that with no other number here. Choose settings with --tune,
+which trains on the first 81 % and measures the next 9 %, so that the last tenth decides nothing. With --runs a training
+that was stopped goes on. Writes a row for the recipe into results/quality.csv, and leaves those of other recipes there.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import math
 import statistics
 import sys
 import time
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,10 @@ from elman.training.checkpoint import read_checkpoint
 
 RESULTS = Path(__file__).parents[1] / "results" / "quality.csv"
 CONTEXT = 256
+ORDER = 6
+"""Characters of the longest context of the static n-grams."""
+SHARE = 0.75
+"""Of the network in the mixture with them, chosen with --tune."""
 PUBLISHED = [  # what, nats a character, where
     ("nanoGPT baby GPT, 10.65 M parameters, one A100", 1.4697, "nanoGPT README"),
     ("nanoGPT's recipe for a CPU, 0.8 M parameters", 1.88, "nanoGPT README"),
@@ -40,7 +46,10 @@ PUBLISHED = [  # what, nats a character, where
 ]
 
 
-COLUMNS = ["what", "nats", "nats, reset every 256", "adaptive nats", "seeds", "seconds", "CPU-seconds", "source"]
+COLUMNS = [
+    "what", "nats", "nats, reset every 256", "nats with static 6-grams", "adaptive nats", "seeds", "seconds",
+    "CPU-seconds", "source",
+]  # fmt: skip
 
 
 def main() -> None:
@@ -63,17 +72,18 @@ def main() -> None:
         corpus = elman.Corpus("tiny Shakespeare", text[:cut], "none", str(options.text))
         folder = options.runs and options.runs / f"{Path(options.recipe).stem}-{seed}{'-tune' if options.tune else ''}"
         model, wall, cpu = trained(corpus, recipe.replace(seed=seed), folder)
-        carried, reset = nats(model, held_out)
+        carried, reset, mixed = nats(model, text[:cut], held_out)
         adaptive = math.nan
         if options.adaptive:
             adaptive = elman.score(model, held_out, adaptive=True).bits_per_char * math.log(2)
-        rows.append((carried, reset, adaptive, wall, cpu))
-        shown = f"{carried:.4f} carried, {reset:.4f} reset every {CONTEXT}, {adaptive:.4f} {ADAPTIVE}"
+        rows.append((carried, reset, mixed, adaptive, wall, cpu))
+        shown = f"{carried:.4f} carried, {reset:.4f} reset every {CONTEXT}, {mixed:.4f} with static {ORDER}-grams"
+        shown += f", {adaptive:.4f} {ADAPTIVE}" if options.adaptive else ""
         print(f"seed {seed}: {shown}; {wall:.0f} s, {cpu:.0f} s of CPU", flush=True)
     means = [statistics.mean(column) for column in zip(*rows, strict=True)]
-    print(f"mean: {means[0]:.4f} carried, {means[1]:.4f} reset, {means[2]:.4f} adaptive; {means[4]:.0f} CPU-seconds")
+    print("mean: {:.4f} carried, {:.4f} reset, {:.4f} with n-grams, {:.4f} adaptive; {:.0f} s".format(*means[:5]))
     if not options.tune:
-        write(options.recipe, recipe, len(rows), means)
+        write(", ".join([options.recipe, *options.set]), recipe, len(rows), means)
 
 
 def trained(
@@ -102,12 +112,34 @@ def setting(given: str) -> tuple[str, object]:
     return name, None if value == "off" else value
 
 
-def nats(model: elman.LanguageModel, text: str) -> tuple[float, float]:
-    """A character's mean cost, with the state carried and with it reset; the first character of each costs ln V."""
-    ids = model.reading.vocabulary.encode(text)
+def nats(model: elman.LanguageModel, train: str, text: str) -> tuple[float, float, float]:
+    """A character's mean cost: with the state carried, with it reset, and carried in a mixture with n-grams of `train`.
+    The first character of a text, or after a reset, costs ln V."""
+    vocabulary = model.reading.vocabulary
+    ids = vocabulary.encode(text)
     pieces = [ids[i : i + CONTEXT] for i in range(0, len(ids), CONTEXT)]
-    carried, reset = (float(np.concatenate(text_bits(model, parts)).mean()) for parts in ([ids], pieces))
-    return carried * math.log(2), reset * math.log(2)
+    carried, reset = (np.concatenate(text_bits(model, parts)) * math.log(2) for parts in ([ids], pieces))
+    ngrams = static_ngrams(vocabulary.encode(train).tolist(), ids.tolist(), len(vocabulary))
+    mixed = -np.log(SHARE * np.exp(-carried) + (1 - SHARE) * ngrams)
+    return float(carried.mean()), float(reset.mean()), float(mixed.mean())
+
+
+def static_ngrams(train: list[int], ids: list[int], vocab_size: int) -> np.ndarray:
+    """float64 (T,): the probability of each of `ids`, after Witten and Bell (1991) as in elman.scoring.baselines, by
+    counts of `train` alone."""
+    p = np.full(len(ids), 1 / vocab_size)
+    for order in range(ORDER + 1):
+        contexts = zip(*(train[i:] for i in range(order)), strict=False) if order else repeat(())
+        followed: dict[tuple[int, ...], dict[int, int]] = {}
+        for context, token in zip(contexts, train[order:], strict=False):
+            counts = followed.setdefault(context, {})
+            counts[token] = counts.get(token, 0) + 1
+        totals = {context: sum(counts.values()) for context, counts in followed.items()}
+        for i in range(order, len(ids)):
+            if counts := followed.get(tuple(ids[i - order : i])):
+                total, different = totals[tuple(ids[i - order : i])], len(counts)
+                p[i] = (counts.get(ids[i], 0) + different * p[i]) / (total + different)
+    return p
 
 
 def write(name: str, recipe: elman.Recipe, seeds: int, means: list[float]) -> None:
@@ -119,10 +151,10 @@ def write(name: str, recipe: elman.Recipe, seeds: int, means: list[float]) -> No
     if RESULTS.exists():
         with RESULTS.open(newline="") as file:
             ours = [row for row in csv.reader(file) if row[0].startswith("Elman, ") and not row[0].startswith(title)]
-    numbers = ["" if math.isnan(x) else f"{x:.4f}" for x in means[:3]]
-    times = ["" if math.isnan(x) else f"{x:.0f}" for x in means[3:]]
+    numbers = ["" if math.isnan(x) else f"{x:.4f}" for x in means[:4]]
+    times = ["" if math.isnan(x) else f"{x:.0f}" for x in means[4:]]
     ours.append([what, *numbers, str(seeds), *times, ", ".join(serving())])
-    published = [[title, value, "", "", "", "", "", source] for title, value, source in PUBLISHED]
+    published = [[title, value, *[""] * 6, source] for title, value, source in PUBLISHED]
     with RESULTS.open("w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *ours, *published])
 

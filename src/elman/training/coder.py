@@ -20,7 +20,7 @@ from ..compression.predictor import swapped
 from ..compression.rivals import Result, rivals
 from ..compression.trained import MAX_PAST, code_of_past, predictor_for, to_file
 from ..corpora import Corpus
-from ..errors import InputError, TrainingDiverged
+from ..errors import InputError
 from ..files import write_atomically
 from ..model.quantised import QuantisedModel, quantise
 from .build import build_model
@@ -30,11 +30,11 @@ from .sizing import for_minutes
 
 SIZES = (64, 96, 128, 192, 256, 320, 384, 512)
 """Hidden units of a network: the most that its share of the file's size holds."""
-NETWORK_SHARE = 0.6
+NETWORK_SHARE = 0.66
 EPOCHS = 30
 """At most, unless asked for: a small text's network only learns it by heart after that."""
-STEADY = 0.1
-"""A weight decay that keeps a training from diverging, at some cost."""
+SMALL = 500_000
+"""Bytes to learn from below which dropout pays."""
 TAIL = 96 << 10
 """Bytes from which mixers learn beside the network: as many as the coder takes for that."""
 HELD_OUT, HELD_OUT_BYTES = 2000, 1_000_000
@@ -199,7 +199,7 @@ def split(samples: Sequence[bytes], seed: int = 0) -> Parts:
     total = sum(map(len, different))
     held = _first(different, min(HELD_OUT, max(2, len(different) // 10)), min(HELD_OUT_BYTES, total // 10), 2)
     rest = different[held:]
-    tail = _first(rest, len(rest) - 1, min(TAIL, total // 10), 1)
+    tail = _first(rest, len(rest) - 1, min(TAIL, total // 5), 1)
     train = rest[tail:]
     return Parts(
         train, [counted[sample] for sample in train], rest[:tail], different[: held // 2], different[held // 2 : held]
@@ -217,7 +217,7 @@ def _first(samples: list[bytes], most: int, size: int, least: int) -> int:
 
 def _hidden_size(max_size: int, text: int) -> int:
     """Of a network for this many bytes of file and of text to learn from; 0: none fits."""
-    room = min(NETWORK_SHARE * max_size, 4 * text + 60_000)
+    room = min(NETWORK_SHARE * max_size, 2 * text + 80_000)
     return max((H for H in SIZES if _bytes_of(H) <= room), default=0)
 
 
@@ -228,10 +228,11 @@ def _bytes_of(H: int) -> int:
 
 def recipe_for(hidden: int, samples: int, size: int, seed: int = 0) -> Recipe:
     """How a network is trained on so many samples of so many bytes."""
-    rows = max(4, min(128, 2048 * samples // size, samples // 20))  # 2,048 bytes a step, and 20 steps an epoch
+    step = min(2048, size // 200)  # bytes
+    rows = max(4, min(128, step * samples // size, samples // 20))
+    dropout = 0.3 if size < SMALL else 0.0
     settings = {"batch_size": rows, "seq_length": 256, "val_fraction": 0.0, "sample_every": 0}
-    settings |= {"output_dropout": 0.0, "weight_decay": 0.0}  # a few epochs learn no sample by heart
-    return load_recipe("modern").replace(hidden_size=hidden, seed=seed, **settings)
+    return load_recipe("modern").replace(hidden_size=hidden, output_dropout=dropout, seed=seed, **settings)
 
 
 def _train(
@@ -261,13 +262,7 @@ def _train(
 
     say(f"{recipe.cell} 1 x {hidden}, {epochs:.6g} epochs of {len(text):,} bytes, batches of {recipe.batch_size}")
     model = build_model(corpus, recipe)
-    try:
-        run = fit(model, corpus, recipe, on_step=count_step)
-    except TrainingDiverged:  # a function of the samples, as every bit is: it does so on every machine
-        recipe, steps = recipe.replace(weight_decay=STEADY), 0
-        say(f"the training diverged; once more with a weight decay of {STEADY:g}")
-        model = build_model(corpus, recipe)
-        run = fit(model, corpus, recipe, on_step=count_step)
+    run = fit(model, corpus, recipe, on_step=count_step)
     if run.interrupted:
         raise KeyboardInterrupt
     return quantise(model), run.summary() | {"epochs": epochs, "steps": steps}
