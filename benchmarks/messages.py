@@ -7,8 +7,9 @@ coded alone, its end included. And dbtext-NAME.txt: equal lines are dropped, 600
 others are what there is to learn from. `train_coder` sees nothing else; what it holds out is a part of that.
 
 Beside ours: deflate and zstd with dictionaries, and PPMd primed with all that there is to learn from, whose codes end
-within a byte and are not rounded up to whole ones, as ours are. zstd and PPMd where `zstandard` and `pyppmd` are installed. The last column counts the model's file,
-or dictionary, over the messages of this test. Results: results/messages.csv.
+within a byte and are not rounded up to whole ones, as ours are. zstd and PPMd where `zstandard` and `pyppmd` are
+installed. The last column counts the model's file, or dictionary, over the messages of this test. Results:
+results/messages.csv.
 """
 
 from __future__ import annotations

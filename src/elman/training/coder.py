@@ -34,7 +34,7 @@ NETWORK_SHARE = 0.66
 EPOCHS = 30
 """At most, unless asked for: a small text's network only learns it by heart after that."""
 SMALL = 500_000
-"""Bytes to learn from below which dropout pays."""
+"""Bytes to learn from below which more against learning by heart pays."""
 TAIL = 96 << 10
 """Bytes from which mixers learn beside the network: as many as the coder takes for that."""
 HELD_OUT, HELD_OUT_BYTES = 2000, 1_000_000
@@ -230,9 +230,12 @@ def recipe_for(hidden: int, samples: int, size: int, seed: int = 0) -> Recipe:
     """How a network is trained on so many samples of so many bytes."""
     step = min(2048, size // 200)  # bytes
     rows = max(4, min(128, step * samples // size, samples // 20))
-    dropout = 0.3 if size < SMALL else 0.0
     settings = {"batch_size": rows, "seq_length": 256, "val_fraction": 0.0, "sample_every": 0}
-    return load_recipe("modern").replace(hidden_size=hidden, output_dropout=dropout, seed=seed, **settings)
+    if size < SMALL:
+        settings |= {"output_dropout": 0.3}
+    else:  # a few epochs learn no sample by heart; and without any weight decay training may diverge
+        settings |= {"output_dropout": 0.0, "weight_decay": 0.03}
+    return load_recipe("modern").replace(hidden_size=hidden, seed=seed, **settings)
 
 
 def _train(
