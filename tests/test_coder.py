@@ -13,10 +13,10 @@ from elman.compression import Codec, Predictor, Store, compress, load_predictor,
 from elman.compression.predictor import swapped
 from elman.compression.rivals import rivals
 from elman.compression.trained import predictor_for, to_file
-from elman.errors import InputError, ModelFileError
+from elman.errors import InputError, ModelFileError, TrainingDiverged
 from elman.model import read_header
 from elman.model.file import read, to_bytes
-from elman.training import train_coder
+from elman.training import fit, train_coder
 from elman.training.coder import recipe_for, split
 
 
@@ -55,6 +55,21 @@ def test_the_split_keeps_equal_samples_together_and_is_the_seeds():
 def test_too_few_different_samples(samples, text):
     with pytest.raises(InputError, match=text):
         train_coder(samples, epochs=1)
+
+
+def test_a_training_that_diverges_is_done_again_with_more_weight_decay(monkeypatch):
+    def diverges(model, corpus, recipe, **how):
+        tried.append(recipe.weight_decay)
+        if len(tried) == 1:
+            raise TrainingDiverged("training diverged")
+        return fit(model, corpus, recipe, **how)
+
+    tried, said = [], []
+    monkeypatch.setattr("elman.training.coder.fit", diverges)
+    again = train_coder(lines(300), max_size=200_000, epochs=2, say=said.append)
+    assert tried == [0.1, pytest.approx(0.3)]
+    assert "the training diverged; once more with a weight decay of 0.3" in said
+    assert again.training["steps"] > 0
 
 
 def test_the_file_is_the_coder(made, tmp_path):

@@ -20,7 +20,7 @@ from ..compression.predictor import swapped
 from ..compression.rivals import Result, rivals
 from ..compression.trained import MAX_PAST, code_of_past, predictor_for, to_file
 from ..corpora import Corpus
-from ..errors import InputError
+from ..errors import InputError, TrainingDiverged
 from ..files import write_atomically
 from ..model.quantised import QuantisedModel, quantise
 from .build import build_model
@@ -35,6 +35,8 @@ EPOCHS = 30
 """At most, unless asked for: a small text's network only learns it by heart after that."""
 SMALL = 500_000
 """Bytes to learn from below which more against learning by heart pays."""
+STEADIER = 3.0
+"""Times the weight decay, where a training diverges: it goes through with more, at some cost."""
 TAIL = 96 << 10
 """Bytes from which mixers learn beside the network: as many as the coder takes for that."""
 HELD_OUT, HELD_OUT_BYTES = 2000, 1_000_000
@@ -233,7 +235,7 @@ def recipe_for(hidden: int, samples: int, size: int, seed: int = 0) -> Recipe:
     settings = {"batch_size": rows, "seq_length": 256, "val_fraction": 0.0, "sample_every": 0}
     if size < SMALL:
         settings |= {"output_dropout": 0.3}
-    else:  # a few epochs learn no sample by heart; and without any weight decay training may diverge
+    else:  # a few epochs learn no sample by heart
         settings |= {"output_dropout": 0.0, "weight_decay": 0.03}
     return load_recipe("modern").replace(hidden_size=hidden, seed=seed, **settings)
 
@@ -265,7 +267,13 @@ def _train(
 
     say(f"{recipe.cell} 1 x {hidden}, {epochs:.6g} epochs of {len(text):,} bytes, batches of {recipe.batch_size}")
     model = build_model(corpus, recipe)
-    run = fit(model, corpus, recipe, on_step=count_step)
+    try:
+        run = fit(model, corpus, recipe, on_step=count_step)
+    except TrainingDiverged:  # a function of the samples, as every bit is: it does so on every machine
+        recipe, steps = recipe.replace(weight_decay=STEADIER * recipe.weight_decay), 0
+        say(f"the training diverged; once more with a weight decay of {recipe.weight_decay:g}")
+        model = build_model(corpus, recipe)
+        run = fit(model, corpus, recipe, on_step=count_step)
     if run.interrupted:
         raise KeyboardInterrupt
     return quantise(model), run.summary() | {"epochs": epochs, "steps": steps}
