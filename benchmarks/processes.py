@@ -23,12 +23,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import machine, write
+from harness import Contestant, machine, race, write
 
 import elman
 from elman import kernels
@@ -87,7 +86,7 @@ def two_processes(text: str, recipe: str, rounds: int) -> tuple[float, float]:
 class Parts:
     """Of a step, in seconds, by all cores of this machine; a shard is the recipe's whole batch."""
 
-    def __init__(self, text: str, recipe: elman.Recipe, repeats: int = 7) -> None:
+    def __init__(self, text: str, recipe: elman.Recipe, rounds: int = 7) -> None:
         corpus = elman.Corpus("text", text, recipe.normalisation, "the text")
         model = elman.build_model(corpus, recipe)
         ids = corpus.ids(model.reading.vocabulary).astype(np.int64)
@@ -102,9 +101,12 @@ class Parts:
         _, grads, _ = stepper._unpack(total, rows)
         update = Optimiser(network, recipe).next(recipe.lr)
         self.bytes = len(shard), len(total)
-        self.shard = timed(lambda: stepper._shard(0, inputs, targets, state, None, 0, rows), repeats)
-        self.add = timed(lambda: stepper._add([shard], [rows], rows), repeats)
-        self.update = timed(lambda: kernels.update(network, grads, update), repeats)
+        contestants = {
+            "shard": Contestant(lambda: stepper._shard(0, inputs, targets, state, None, 0, rows)),
+            "add": Contestant(lambda: stepper._add([shard], [rows], rows)),
+            "update": Contestant(lambda: kernels.update(network, grads, update)),
+        }
+        self.shard, self.add, self.update = map(statistics.median, race(contestants, rounds).values())
 
     def seconds(self, machines: int, shards: int, gigabits: float) -> float:
         own, wire = shards // machines, (machines - 1) * sum(self.bytes) * 8 / (gigabits * 1e9)
@@ -115,16 +117,6 @@ class Parts:
             f"a shard {1e3 * self.shard:.1f} ms, its addition {1e3 * self.add:.1f} ms, the update "
             f"{1e3 * self.update:.1f} ms; {self.bytes[0]:,} bytes of a shard"
         )
-
-
-def timed(call: Any, repeats: int) -> float:
-    """Median seconds."""
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
 
 
 if __name__ == "__main__":

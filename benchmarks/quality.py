@@ -21,6 +21,7 @@ import math
 import statistics
 import sys
 import time
+from functools import cache
 from itertools import repeat
 from pathlib import Path
 
@@ -29,6 +30,7 @@ import numpy as np
 import elman
 from elman.kernels import serving
 from elman.scoring import ADAPTIVE, text_bits
+from elman.text import Vocabulary
 from elman.training import load_recipe
 from elman.training.checkpoint import read_checkpoint
 
@@ -119,25 +121,26 @@ def nats(model: elman.LanguageModel, train: str, text: str) -> tuple[float, floa
     ids = vocabulary.encode(text)
     pieces = [ids[i : i + CONTEXT] for i in range(0, len(ids), CONTEXT)]
     carried, reset = (np.concatenate(text_bits(model, parts)) * math.log(2) for parts in ([ids], pieces))
-    ngrams = static_ngrams(vocabulary.encode(train).tolist(), ids.tolist(), len(vocabulary))
+    ngrams = static_ngrams(vocabulary, train, text)
     mixed = -np.log(SHARE * np.exp(-carried) + (1 - SHARE) * ngrams)
     return float(carried.mean()), float(reset.mean()), float(mixed.mean())
 
 
-def static_ngrams(train: list[int], ids: list[int], vocab_size: int) -> np.ndarray:
-    """float64 (T,): the probability of each of `ids`, after Witten and Bell (1991) as in elman.scoring.baselines, by
-    counts of `train` alone."""
-    p = np.full(len(ids), 1 / vocab_size)
+@cache
+def static_ngrams(vocabulary: Vocabulary, train: str, text: str) -> np.ndarray:
+    """float64 (T,): the probability of each character of `text`, after Witten and Bell (1991) as in
+    elman.scoring.baselines, by counts of `train` alone. All seeds have the same."""
+    known, ids = vocabulary.encode(train).tolist(), vocabulary.encode(text).tolist()
+    p = np.full(len(ids), 1 / len(vocabulary))
     for order in range(ORDER + 1):
-        contexts = zip(*(train[i:] for i in range(order)), strict=False) if order else repeat(())
+        contexts = zip(*(known[i:] for i in range(order)), strict=False) if order else repeat(())
         followed: dict[tuple[int, ...], dict[int, int]] = {}
-        for context, token in zip(contexts, train[order:], strict=False):
+        for context, token in zip(contexts, known[order:], strict=False):
             counts = followed.setdefault(context, {})
             counts[token] = counts.get(token, 0) + 1
-        totals = {context: sum(counts.values()) for context, counts in followed.items()}
         for i in range(order, len(ids)):
             if counts := followed.get(tuple(ids[i - order : i])):
-                total, different = totals[tuple(ids[i - order : i])], len(counts)
+                total, different = sum(counts.values()), len(counts)
                 p[i] = (counts.get(ids[i], 0) + different * p[i]) / (total + different)
     return p
 

@@ -1,12 +1,9 @@
 #include "scratch.h"
 
 #include <cstring>
-#include <new>
 
 namespace elman {
 namespace {
-
-constexpr std::align_val_t kLine{64};
 
 float* allocate(int64_t bytes) { return static_cast<float*>(::operator new(size_t(bytes), kLine)); }
 void release(float* data) { ::operator delete(data, kLine); }

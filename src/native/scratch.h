@@ -1,10 +1,27 @@
 // The memory that regions compute in, kept between calls: a step of training needs the same megabytes again and again, and
 // fresh ones cost a page fault for each 4 KiB.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <new>
+#include <vector>
 
 namespace elman {
+
+constexpr std::align_val_t kLine{64};      // of the cache: memory that begins elsewhere has vectors of 64 bytes in two of them
+
+// A vector's memory, from the beginning of a line.
+template <class T>
+struct WholeLines {
+  using value_type = T;
+  WholeLines() = default;
+  template <class U> WholeLines(const WholeLines<U>&) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kLine)); }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, kLine); }
+  bool operator==(const WholeLines&) const { return true; }
+};
+using AlignedFloats = std::vector<float, WholeLines<float>>;
 
 // Free blocks, at most kKept bytes of them. Each is in use by one region at a time, so callers that compute at the same
 // time have one each.

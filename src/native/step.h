@@ -5,10 +5,10 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <vector>
 
 #include "kernels.h"
+#include "scratch.h"
 
 namespace elman {
 
@@ -56,19 +56,6 @@ Mask mask(double p, uint64_t seed, uint64_t offset);
 
 // What an AdamW step is computed with: `step` counts from 1, and corrects the averages for having begun at zero.
 Adam adam_numbers(int64_t step, double lr, double beta1, double beta2, double eps, double weight_decay, float scale);
-
-// Memory that begins a cache line: else each vector of 64 bytes lies in two of them.
-template <class T>
-struct WholeLines {
-  using value_type = T;
-  static constexpr std::align_val_t kLine{64};
-  WholeLines() = default;
-  template <class U> WholeLines(const WholeLines<U>&) {}
-  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kLine)); }
-  void deallocate(T* p, std::size_t) { ::operator delete(p, kLine); }
-  bool operator==(const WholeLines&) const { return true; }
-};
-using AlignedFloats = std::vector<float, WholeLines<float>>;
 
 // Memory of a step, kept from one to the next.
 class Workspace {
