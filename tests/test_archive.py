@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from compression_cases import english, float_weights, inputs, integers, predictor
 
-from elman.compression import Archive, Predictor, compress, decompress
+from elman.compression import Archive, Predictor, compress, decompress, write_store
 from elman.compression import archive as archive_module
 from elman.compression.archive import BLOCK, HEADER
 from elman.errors import CompressedError, InputError
@@ -197,12 +197,53 @@ def test_what_is_no_archive_is_said():
         with pytest.raises(CompressedError, match="not an archive that `elman compress` wrote"):
             unpacked(data)
     archive = packed(b"abc" * 100)
-    with pytest.raises(CompressedError, match="something behind the archive's end"):
+    with pytest.raises(CompressedError, match="unexpected data after the end of the archive"):
         unpacked(archive + b"x")
     header = bytearray(archive[: HEADER.size])
     header[4] = 2
     with pytest.raises(CompressedError, match="of version 2 and contract 1; this reads 1 and 1"):
         unpacked(bytes(header) + struct.pack("<I", zlib.crc32(header)) + archive[HEADER.size + 4 :])
+
+
+def test_archives_one_after_another_are_one(gru, tmp_path):
+    parts = [(english(700), None, 3), (b"", None, 6), (english(900), gru, 1), (b"", gru, 6), (english(50), None, 9)]
+    archives = [packed(data, model, level=level, block_size=300) for data, model, level in parts]
+    for order in (archives[:2], archives[1:2] * 3, archives[2:4]):
+        unpacked(b"".join(order), gru if order == archives[2:4] else None)
+    target = io.BytesIO()
+    # A model that the first one does not need is refused, as for one alone; a later one goes without it.
+    mixed = b"".join(archives[2:])
+    decompress(io.BytesIO(mixed), target, gru, threads=3)
+    assert target.getvalue() == english(900) + english(50)
+    with pytest.raises(CompressedError, match="made without a model; leave out the model"):
+        unpacked(b"".join(archives), gru)
+    (tmp_path / "all").write_bytes(mixed)
+    with Archive(tmp_path / "all", gru) as archive:
+        assert len(archive) == 950
+        assert archive.read() == target.getvalue()
+        assert archive.read(880, 40) == target.getvalue()[880:920]
+        assert sum(raw for raw, _ in archive.blocks) == 950
+    with pytest.raises(CompressedError, match="unexpected data after the end of the archive"):
+        unpacked(mixed + b"\x89ELR", gru)
+    for cut in (1, 4, 20, len(archives[-1]) - 1):
+        (tmp_path / "all").write_bytes(mixed[:-cut])
+        with pytest.raises(CompressedError):
+            unpacked(mixed[:-cut], gru)
+        with pytest.raises(CompressedError):
+            Archive(tmp_path / "all", gru)
+    (tmp_path / "all").write_bytes(b"x" * 5 + archives[0])
+    with pytest.raises(CompressedError, match="not an archive"):
+        Archive(tmp_path / "all")
+    plain = [archive for archive, (_, model, _) in zip(archives, parts, strict=True) if model is None]
+    assert unpacked(b"".join(plain)) == english(700) + english(50)
+
+
+def test_a_store_is_named_as_one(tmp_path):
+    write_store([b"a", b"b"], tmp_path / "s")
+    with pytest.raises(CompressedError, match="a store of lines, not an archive; `elman get` reads it"):
+        unpacked((tmp_path / "s").read_bytes())
+    with pytest.raises(CompressedError, match="a store of lines, not an archive; `elman get` reads it"):
+        Archive(tmp_path / "s")
 
 
 def test_a_block_of_impossible_size_is_refused_before_memory_is_asked_for():

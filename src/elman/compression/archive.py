@@ -6,7 +6,8 @@
     table                0; for each block its two sizes, as varints
     footer    16 bytes   bytes of the table, blocks, CRC-32 of the file before it, magic
 
-Numbers are little-endian. docs/compression.md has every field.
+Archives may follow one another in a file, as after `cat a.elz b.elz`: they hold what both hold. Numbers are
+little-endian. docs/compression.md has every field.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from .codec import as_array
 from .predictor import CONTRACT, Predictor, digest_of, matching, native_of
 
 MAGIC, END_MAGIC, VERSION = b"\x89ELZ", b"ELZ\x1a", 1
+STORE_MAGIC = b"\x89ELR"
 HEADER = struct.Struct("<4sBBBB8s")
 BLOCK = struct.Struct("<BBIIII")  # its last field: CRC-32 of those before it
 FOOTER = struct.Struct("<III4s")
@@ -136,7 +138,8 @@ def compress(
 
 
 def decompress(source: BinaryIO, target: BinaryIO, model: Predictor | None = None, *, threads: int = 1) -> Totals:
-    """Write the bytes that the archive `source` holds to `target`, block by block, each checked before it is written.
+    """Write the bytes that the archive `source` holds to `target`, block by block, each checked before it is written;
+    where more archives follow it, theirs too.
 
     A model that comes with the package is found without being given.
 
@@ -145,15 +148,29 @@ def decompress(source: BinaryIO, target: BinaryIO, model: Predictor | None = Non
             been written by then.
     """
     reader = _Reader(source)
-    level, digest = reader.header()
-    model = matching("the archive", digest, model)
-    totals = Totals(0, 0, 0)
-    decode = _decoder(level, model)
-    for (raw_size, code_size), raw in ((job[:2], raw) for job, raw in _in_order(decode, reader.blocks(), threads)):
-        target.write(raw)
-        totals = Totals(totals.raw + raw_size, totals.coded + code_size, totals.blocks + 1)
-    reader.finish()
-    return Totals(totals.raw, reader.size, totals.blocks)
+    raw_size = blocks = 0
+    more, models = True, _Models(model)
+    while more:
+        level, digest = reader.header()
+        decode = _decoder(level, models[digest])
+        for _, raw in _in_order(decode, reader.blocks(), threads):
+            target.write(raw)
+            raw_size += len(raw)
+            blocks += 1
+        more = reader.finish()
+    return Totals(raw_size, reader.size, blocks)
+
+
+class _Models(dict[bytes, "Predictor | None"]):
+    """The model of each digest, found once. Only the first archive refuses a model that it does not need."""
+
+    def __init__(self, given: Predictor | None) -> None:
+        self._given = given
+
+    def __missing__(self, digest: bytes) -> Predictor | None:
+        alone = bool(self) and not any(digest)
+        self[digest] = matching("the archive", digest, None if alone else self._given)
+        return self[digest]
 
 
 def _decoder(level: int, model: Predictor | None) -> Callable[[tuple[int, int, int, int, int, bytes]], bytes]:
@@ -180,44 +197,63 @@ class Archive:
     Attributes:
         raw_size: bytes in all; also len().
         blocks: (raw size, coded size) of each.
-        level: at which it was made.
-        digest: the first 8 bytes of the model's digest.
+        level: at which it was made; the first one, where several archives follow one another.
+        digest: the first 8 bytes of the model's digest; likewise.
     """
 
     def __init__(self, path: str | Path, model: Predictor | None = None) -> None:
         self._file = open(path, "rb")  # noqa: SIM115  (closed by `close`)
+        self._models = _Models(model)
+        self.blocks: list[tuple[int, int]] = []
+        self._raw_at: list[int] = [0]
+        self._coded_at: list[int] = []
+        self._made: list[tuple[int, bytes]] = []
         try:
-            reader = _Reader(self._file)
-            self.level, self.digest = reader.header()
-            self._model = model
-            self.blocks = self._table()
+            members = self._members()
         except BaseException:
             self._file.close()
             raise
-        self._raw_at, self._coded_at = [0], [HEADER.size + CRC.size]
-        for raw, coded in self.blocks:
-            self._raw_at.append(self._raw_at[-1] + raw)
-            self._coded_at.append(self._coded_at[-1] + BLOCK.size + coded)
+        self.level, self.digest = members[0][1]
+        for coded_at, made, blocks in members:
+            at = coded_at + HEADER.size + CRC.size
+            for raw, coded in blocks:
+                self.blocks.append((raw, coded))
+                self._raw_at.append(self._raw_at[-1] + raw)
+                self._coded_at.append(at)
+                self._made.append(made)
+                at += BLOCK.size + coded
         self.raw_size = self._raw_at[-1]
 
-    def _table(self) -> list[tuple[int, int]]:
+    def _members(self) -> list[tuple[int, tuple[int, bytes], list[tuple[int, int]]]]:
+        """Of each archive in the file: where it begins, its level and digest, and its blocks. Read from the end."""
+        reader = _Reader(self._file)
+        reader.header()  # says what the file is, if it is no archive
+        members, end = [], self._file.seek(0, os.SEEK_END)
+        while end:
+            blocks, size = self._table(end)
+            end -= size
+            self._file.seek(end)
+            members.append((end, reader.header(), blocks))
+        return members[::-1]
+
+    def _table(self, end: int) -> tuple[list[tuple[int, int]], int]:
+        """The blocks of the archive that ends here, and its size."""
         file = self._file
-        size = file.seek(0, os.SEEK_END)
         least = HEADER.size + CRC.size + 1 + FOOTER.size
-        if size < least:
+        if end < least:
             raise CompressedError("the archive is cut short")
-        file.seek(size - FOOTER.size)
+        file.seek(end - FOOTER.size)
         table_size, count, _, magic = FOOTER.unpack(file.read(FOOTER.size))
-        if magic != END_MAGIC or table_size > size - least or 2 * count > table_size:
+        if magic != END_MAGIC or table_size > end - least or 2 * count > table_size:
             raise CompressedError("the archive is cut short or damaged: its end is missing")
-        file.seek(size - FOOTER.size - table_size - 1)
+        file.seek(end - FOOTER.size - table_size - 1)
         data = file.read(table_size + 1)
         numbers = list(_varints(data[1:]))
         blocks = list(zip(numbers[::2], numbers[1::2], strict=False))
-        whole = sum(BLOCK.size + coded for _, coded in blocks) + least + table_size
-        if data[0] != 0 or len(numbers) != 2 * count or whole != size:
+        size = sum(BLOCK.size + coded for _, coded in blocks) + least + table_size
+        if data[0] != 0 or len(numbers) != 2 * count or size > end:
             raise CompressedError("the archive is damaged: its table does not fit its blocks")
-        return blocks
+        return blocks, size
 
     def read(self, start: int = 0, size: int | None = None) -> bytes:
         """`size` bytes from `start`, or up to the end.
@@ -225,9 +261,8 @@ class Archive:
         Raises:
             CompressedError: the model is another one, or a block is damaged.
         """
-        self._model = matching("the archive", self.digest, self._model)
         end = self.raw_size if size is None else min(self.raw_size, start + max(size, 0))
-        decode = _decoder(self.level, self._model)
+        _ = self._models[self.digest]
         parts = []
         for number, (raw_size, coded_size) in enumerate(self.blocks):
             first, last = self._raw_at[number], self._raw_at[number + 1]
@@ -237,6 +272,8 @@ class Archive:
             kind, rows, raw_there, coded_there, crc = _block_head(_exactly(self._file, BLOCK.size))
             if (raw_there, coded_there) != (raw_size, coded_size):
                 raise CompressedError("the archive is damaged: its table does not fit its blocks")
+            level, digest = self._made[number]
+            decode = _decoder(level, self._models[digest])
             raw = decode((raw_size, coded_size, kind, rows, crc, _exactly(self._file, coded_size)))
             parts.append(raw[max(start - first, 0) : end - first])
         return b"".join(parts)
@@ -272,6 +309,7 @@ class _Reader:
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.size, self.crc = file, 0, 0
         self.sizes: list[int] = []
+        self._next = b""  # what was read of the archive that follows
 
     def take(self, size: int) -> bytes:
         data = _exactly(self.file, size)
@@ -281,11 +319,13 @@ class _Reader:
 
     def header(self) -> tuple[int, bytes]:
         """The level, and the digest's first 8 bytes."""
-        start = _read(self.file, len(MAGIC))
+        start = self._next or _read(self.file, len(MAGIC))
+        if start == STORE_MAGIC:
+            raise CompressedError("this is a store of lines, not an archive; `elman get` reads it")
         if start != MAGIC:
             raise CompressedError("this is not an archive that `elman compress` wrote")
         data = start + _exactly(self.file, HEADER.size + CRC.size - len(MAGIC))
-        self.size, self.crc = len(data), zlib.crc32(data)
+        self.size, self.crc, self.sizes, self._next = self.size + len(data), zlib.crc32(data), [], b""
         _, version, contract, level, flags, digest = HEADER.unpack(data[: HEADER.size])
         if CRC.unpack(data[HEADER.size :])[0] != zlib.crc32(data[: HEADER.size]):
             raise CompressedError("the archive is damaged: its header's checksum differs")
@@ -303,8 +343,8 @@ class _Reader:
             self.sizes += [raw_size, coded_size]
             yield raw_size, coded_size, kind_, rows, crc, self.take(coded_size)
 
-    def finish(self) -> None:
-        """The table and the footer, which must say what the blocks said."""
+    def finish(self) -> bool:
+        """The table and the footer, which must say what the blocks said. Returns whether another archive follows."""
         table = b"".join(_varint(size) for size in self.sizes)
         if self.take(len(table)) != table:
             raise CompressedError("the archive is damaged: its table does not fit its blocks")
@@ -312,8 +352,10 @@ class _Reader:
         footer = FOOTER.pack(len(table), len(self.sizes) // 2, crc, END_MAGIC)
         if self.take(FOOTER.size) != footer:
             raise CompressedError("the archive is damaged: its checksum differs")
-        if self.file.read(1):
-            raise CompressedError("there is something behind the archive's end")
+        self._next = _read(self.file, len(MAGIC))
+        if self._next not in (b"", MAGIC):
+            raise CompressedError("unexpected data after the end of the archive")
+        return bool(self._next)
 
 
 def _block_head(data: bytes) -> tuple[int, int, int, int, int]:
