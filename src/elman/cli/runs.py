@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from ..errors import InputError
+from ..errors import ElmanError, InputError
 from .console import Json, err, out, write_json
 
 if TYPE_CHECKING:
@@ -35,8 +35,10 @@ def runs(
         err.print(f"elman: {reason}")
     if json_:
         write_json([{"run": str(run.path), **run.summary()} for run in found])
-        return
+        raise typer.Exit(bool(broken))
     if not found:
+        if broken:
+            raise typer.Exit(1)
         raise InputError(f"{folder}: no runs here; `elman train` makes one")
     names = [name for name in differences(found) if name not in _SHOWN]
     table = Table(
@@ -47,6 +49,7 @@ def runs(
     if not out.is_terminal:
         out.width = 10_000  # a line for each run, for a program to read
     out.print(table)
+    raise typer.Exit(bool(broken))
 
 
 def _row(run: Record, folder: Path, names: list[str]) -> list[str]:
@@ -93,9 +96,19 @@ def plot(
 
     if output.suffix not in (".svg", ".png", ".pdf"):
         raise InputError(f"{output}: a picture is .svg, .png or .pdf")
-    logs = {str(path): read_run(path).epochs() for path in runs}
-    for path, log in logs.items():
-        if not log:
-            raise InputError(f"{path}: no whole epoch yet, so nothing to draw")
-    save_curves(logs, output, against_time=time)
-    out.print(str(output))
+    logs, broken = {}, 0
+    for path in runs:
+        try:
+            logs[str(path)] = log = read_run(path).epochs()
+            if not log:
+                raise InputError(f"{path}: no whole epoch yet, so nothing to draw")
+        except (ElmanError, OSError) as error:
+            if len(runs) == 1:
+                raise
+            broken += 1
+            logs.pop(str(path), None)
+            err.print(f"elman: {error}")
+    if logs:
+        save_curves(logs, output, against_time=time)
+        out.print(str(output))
+    raise typer.Exit(bool(broken))

@@ -322,9 +322,9 @@ def _vocabulary(model: LanguageModel, text: Corpus) -> str:
 def _run_folder(output: Path | None, corpus: str, overwrite: bool) -> Path:
     """The folder to write: the one asked for, if it is free, or runs/CORPUS, runs/CORPUS-2, ..."""
     if output is not None:
-        from ..training.checkpoint import has_checkpoint
+        from ..training.checkpoint import checkpoint_path
 
-        if not overwrite and ((output / "model.safetensors").exists() or has_checkpoint(output)):
+        if not overwrite and ((output / "model.safetensors").exists() or checkpoint_path(output)):
             raise InputError(f"{output} holds a run already; give another --output, --overwrite, or --resume {output}")
         return output
     stem = Path("runs") / Path(corpus).stem

@@ -20,6 +20,7 @@ from ..errors import InputError, ModelFileError
 from ..files import write_atomically
 from ..kernels.integer import CONTRACT
 from ..text import Reading
+from ..typed import shown
 from .language import Embedding, LanguageModel
 from .layers import make_layer, parameter_shapes
 from .named import named_models
@@ -241,6 +242,10 @@ def read(path: str | Path, kind: str = MODEL) -> tuple[dict[str, Any], dict[str,
         whole_file = False
     if not whole_file:
         raise ModelFileError(f"{path}: damaged: its content does not have the digest that was stored with it")
+    if header.get("run") is None:
+        header["run"] = {}
+    if not isinstance(header["run"], dict):
+        raise ModelFileError(f"{path}: its field run is {shown(header['run'])}; expected an object")
     if unknown:
         raise ModelFileError(
             f"{path}: it needs {', '.join(map(repr, unknown))}, which this version lacks; upgrade Elman"

@@ -19,6 +19,7 @@ from ..corpora import Corpus, Progress, load_corpus, load_mapped
 from ..errors import InputError, ModelFileError
 from ..model import LanguageModel
 from ..model.file import CHECKPOINT, build, describe, read, write
+from ..typed import Fields
 from .measure import Means
 from .recipe import Recipe
 from .run import Run, as_json, from_json
@@ -67,7 +68,7 @@ class Checkpoint:
         loaded.pop("as_bytes", None)  # of a run before there were tokens
         if place is not None:
             loaded["name_or_path"] = place
-        if loaded.pop("mapped", False):
+        if loaded.pop("mapped", False) and isinstance(loaded["name_or_path"], (str, Path)):
             corpus: Corpus = load_mapped(**{name: loaded[name] for name in loaded if name not in ("records", "field")})
         else:
             corpus = load_corpus(**loaded, progress=progress)
@@ -99,8 +100,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, weights: dict[str, np.n
     write(path, header, weights | {_EXTRA + name: array for name, array in checkpoint.tensors.items()}, CHECKPOINT)
 
 
-def has_checkpoint(folder: Path) -> bool:
-    return any((folder / name).exists() for name in (NAME, NEW_NAME))
+def checkpoint_path(folder: Path) -> Path | None:
+    """A run's checkpoint; None: there is none."""
+    return next((folder / name for name in (NEW_NAME, NAME) if (folder / name).exists()), None)
 
 
 def read_checkpoint(folder: str | Path) -> Checkpoint:
@@ -110,25 +112,63 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
         ModelFileError: there is none, it is damaged, or of a version that this one cannot go on from; one line.
     """
     folder = Path(folder)
-    path = next((folder / name for name in (NEW_NAME, NAME) if (folder / name).exists()), None)
+    path = checkpoint_path(folder)
     if path is None:
         raise ModelFileError(f"{folder}: no checkpoint here, so nothing to go on from; `elman train` writes one")
     header, tensors = read(path, CHECKPOINT)
     weights = {name: array for name, array in tensors.items() if not name.startswith(_EXTRA)}
     model: LanguageModel = build(path, header, weights)
+    extra = {name.removeprefix(_EXTRA): array for name, array in tensors.items() if name.startswith(_EXTRA)}
     try:
-        recipe = Recipe().replace(**{"tokens": model.reading.vocabulary.setting} | header["recipe"])
-        run = Run(model, recipe, header["corpus"], [from_json(line) for line in header["log"]], path=folder)
-        return Checkpoint(
-            run,
-            header["epoch"],
-            Means(**header["means"]),
-            header["steps"],
-            header["masked"],
-            header["seconds"],
-            header["loaded"],
-            {name.removeprefix(_EXTRA): array for name, array in tensors.items() if name.startswith(_EXTRA)},
-        )
-    except (InputError, KeyError, TypeError) as error:
+        return _from_header(Fields(header, "its header"), model, folder, extra)
+    except InputError as error:
         reason = " ".join(str(error).split())
         raise ModelFileError(f"{path}: this version of Elman cannot go on from it: {reason}") from None
+
+
+def _from_header(header: Fields, model: LanguageModel, folder: Path, tensors: dict[str, np.ndarray]) -> Checkpoint:
+    """Raises InputError where a field is missing, of another type, or contradicts the others."""
+    settings = {"tokens": model.reading.vocabulary.setting} | dict(header.inner("recipe").value)
+    recipe, corpus, log = Recipe().replace(**settings), header.inner("corpus"), header.objects("log")
+    for name in ("name", "digest"):
+        corpus.text(name)
+    corpus.texts("source")
+    corpus.whole("characters")
+    run = Run(model, recipe, dict(corpus.value), [from_json(line) for line in log], path=folder)
+    epoch = header.whole("epoch", at_least=1)
+    if epoch != len(log) + 1:
+        raise InputError(f"its epoch is {epoch} and its log has {len(log)} epochs; expected one less")
+    loaded = _checked(header.inner("loaded")) if "loaded" in header else None
+    means = _means(header.inner("means"))
+    return Checkpoint(
+        run, epoch, means, header.whole("steps"), header.whole("masked"), header.number("seconds"), loaded, tensors
+    )
+
+
+def _means(fields: Fields) -> Means:
+    return Means(
+        steps=fields.whole("steps"),
+        count=fields.whole("count"),
+        nats=fields.number("nats"),
+        norm=fields.number("norm"),
+        layer_norms=fields.numbers("layer_norms"),
+        seconds=fields.number("seconds"),
+        lr=fields.number("lr", 0.0),
+    )
+
+
+def _checked(loaded: Fields) -> dict[str, Any]:
+    """What `load_corpus` or `load_mapped` is to be given, if each of it is of its type."""
+    loaded.texts("name_or_path")
+    loaded.whole("max_chars", None, at_least=1)
+    for name in ("mapped", "records", "as_bytes"):
+        loaded.flag(name, None)
+    for name in ("normalisation", "encoding_errors"):
+        loaded.text(name)
+    for name in ("encoding", "field"):
+        loaded.text(name, None)
+    known = {"name_or_path", "max_chars", "normalisation", "encoding", "encoding_errors", "records", "field"}
+    unknown = sorted(set(loaded.value) - known - {"mapped", "as_bytes"})
+    if unknown:
+        raise InputError(f"its text was loaded with {unknown[0]}, which this version does not know")
+    return dict(loaded.value)

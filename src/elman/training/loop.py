@@ -281,11 +281,22 @@ class _Training:
         self.seconds = checkpoint.seconds
         try:
             self.optimiser.restore(checkpoint.steps, checkpoint.tensors)
-            self.stepper.state = tuple(
-                np.array(checkpoint.tensors[f"state.{i}"]) for i in range(self.model.network.cell.states)
-            )
+            self.stepper.state = self._state(checkpoint.tensors)
         except (KeyError, ValueError) as error:
             raise ModelFileError(f"{self.run.path}: its checkpoint does not fit its recipe: {error}") from None
+
+    def _state(self, tensors: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+        """The carried state, (L, B, H) each. Raises KeyError or ValueError where it is another's."""
+        (layers, _, size), most = self.stepper.state[0].shape, self.recipe.batch_size
+        coming = next(islice(self.data.batches(self.number), self.means.steps, None), None)
+        least = 0 if coming is None or coming[2] else coming[0].shape[1]  # rows that go on with it
+        state = tuple(np.array(tensors[f"state.{i}"]) for i in range(self.model.network.cell.states))
+        for part in state:
+            fits = part.ndim == 3 and part.shape[::2] == (layers, size) and least <= part.shape[1] <= most
+            if not (fits and part.dtype == np.float32 and np.isfinite(part).all()):
+                expected = f"finite float32 ({layers}, {most}, {size})"
+                raise ValueError(f"the carried state is {part.dtype} {part.shape}; expected {expected}")
+        return state
 
     def _dropout(self, steps: int, rows: int) -> tuple[Dropout | None, int]:
         """The next masks, for a batch of (steps, rows), and how many words they take."""

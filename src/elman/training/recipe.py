@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..text import check_tokens
+from ..typed import shown
 
 
 def setting(
@@ -145,6 +146,8 @@ class Recipe:
     sample_length: int = setting(50, "Characters of a continuation.", at_least=0, option="length")
 
     def __post_init__(self) -> None:
+        if not isinstance(self.prompts, (list, tuple)) or not all(isinstance(p, str) for p in self.prompts):
+            raise InputError(f"prompts must be a list of texts, got {shown(self.prompts)}")
         object.__setattr__(self, "prompts", tuple(self.prompts))
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
@@ -172,25 +175,27 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
     name, m, whole = field.name, field.metadata, str(field.type).startswith("int")
     if m["choices"]:
         if value not in m["choices"]:
-            raise InputError(f"{name} must be one of {', '.join(m['choices'])}; got {value!r}")
+            raise InputError(f"{name} must be one of {', '.join(m['choices'])}; got {shown(value)}")
         return
-    if name == "tokens" and isinstance(value, str):
+    if name == "tokens":
+        if not isinstance(value, str):
+            raise InputError(f"tokens must be a text, got {shown(value)}")
         check_tokens(value)
         return
     if name == "prompts" or (value is None and m["can_be_off"]):
         return
     kind = "a whole number" if whole else "a number"
     if not isinstance(value, (int, float)) or isinstance(value, bool) or (whole and not _whole(value)):
-        raise InputError(f"{name} must be {kind}, got {value!r}")
-    if not math.isfinite(value):
+        raise InputError(f"{name} must be {kind}, got {shown(value)}")
+    if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{name} must be finite, got {value}")
     if m["above"] is not None and not value > m["above"]:
         raise InputError(f"{name} must be above {m['above']}, got {value!r}")
     if m["at_least"] is not None and not value >= m["at_least"]:
-        raise InputError(f"{name} must be {kind} of at least {m['at_least']}, got {value!r}")
+        raise InputError(f"{name} must be {kind} of at least {m['at_least']}, got {shown(value)}")
     most = 2**31 if whole and m["below"] == math.inf else m["below"]
     if not value < most:
-        raise InputError(f"{name} must be below {({2**64: '2^64', 2**31: '2^31'}).get(most, most)}, got {value}")
+        raise InputError(f"{name} must be below {({2**64: '2^64', 2**31: '2^31'}).get(most, most)}, got {shown(value)}")
 
 
 def _whole(value: object) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import ElmanError, InputError
 from ..model.file import CHECKPOINT, read, read_header
-from .checkpoint import NAME, NEW_NAME
+from ..typed import Fields
+from .checkpoint import NAME, NEW_NAME, checkpoint_path
 from .recipe import Recipe
 from .run import Epoch, from_json
 
@@ -39,7 +40,7 @@ class Record:
         return min(measured, key=lambda line: line["val_bits_per_char"]) if measured else None
 
     def epochs(self) -> list[Epoch]:
-        return [from_json(line) for line in self.log]
+        return [from_json(Fields(line, str(self.path))) for line in self.log]
 
     def summary(self) -> dict[str, Any]:
         """For JSON."""
@@ -52,17 +53,24 @@ def read_run(folder: Path) -> Record:
     Raises:
         InputError: there is none, or its files are damaged.
     """
-    header: dict[str, Any]
-    if (folder / "model.safetensors").exists():
-        header = read_header(folder / "model.safetensors")["run"]
+    path = folder / "model.safetensors"
+    if path.exists():
+        about = Fields(read_header(path)["run"], f"{path}: its run")
     else:
-        path = next((folder / name for name in (NEW_NAME, NAME) if (folder / name).exists()), None)
-        if path is None:
+        found = checkpoint_path(folder)
+        if found is None:
             raise InputError(f"{folder}: no run here; `elman train` makes one")
-        header = read(path, CHECKPOINT)[0]
-    recipe = {name: getattr(Recipe(), name) for name in Recipe.__dataclass_fields__} | header.get("recipe", {})
-    recipe["prompts"] = list(recipe["prompts"])
-    return Record(folder, recipe, header.get("corpus", {}), _log(folder / "log.jsonl"))
+        path = found
+        about = Fields(read(path, CHECKPOINT)[0], str(path))
+    settings, corpus = about.inner("recipe", {}), about.inner("corpus", {})
+    for name in ("name", "digest"):
+        corpus.text(name, "")
+    try:  # what a newer version has beside these is left out
+        recipe = Recipe().replace(**{k: v for k, v in settings.value.items() if k in Recipe.__dataclass_fields__})
+    except InputError as error:
+        raise InputError(f"{path}: its recipe: {error}") from None
+    log = _log(folder / "log.jsonl")
+    return Record(folder, asdict(recipe) | {"prompts": list(recipe.prompts)}, dict(corpus.value), log)
 
 
 def _log(path: Path) -> list[dict[str, Any]]:
@@ -72,10 +80,13 @@ def _log(path: Path) -> list[dict[str, Any]]:
     lines = path.read_bytes().split(b"\n")[:-1]
     try:
         log = [json.loads(line) for line in lines]
-        for line in log:
-            from_json(line)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a log of Elman's: {error}") from None
+    for i, line in enumerate(log):
+        try:
+            from_json(Fields(line, f"line {i + 1}"))
+        except InputError as error:
+            raise InputError(f"{path}: not a log of Elman's: {error}") from None
     return log
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model import LanguageModel
+from ..typed import Fields
 from .recipe import Recipe
 
 
@@ -95,14 +96,23 @@ def as_json(epoch: Epoch) -> dict[str, Any]:
     return line | {name: finite(line[name]) for name in ("train_perplexity", "val_perplexity")}
 
 
-def from_json(line: dict[str, Any]) -> Epoch:
-    """The inverse of `as_json`. Raises TypeError or KeyError if it is something else."""
-    line = dict(line)
-    if line["train_perplexity"] is None:
-        line["train_perplexity"] = math.inf
-    if line["val_perplexity"] is None and line["val_bits_per_char"] is not None:
-        line["val_perplexity"] = math.inf
-    return Epoch(**line)
+def from_json(line: Fields) -> Epoch:
+    """The inverse of `as_json`. Raises InputError where a field is missing or of another type."""
+    held_out = line.number("val_bits_per_char", None)
+    samples = line.inner("samples", {})
+    return Epoch(
+        line.whole("epoch", at_least=1),
+        line.number("train_perplexity", math.inf),
+        line.number("train_bits_per_char"),
+        line.number("val_perplexity", None if held_out is None else math.inf),
+        held_out,
+        line.number("grad_norm"),
+        line.numbers("layer_grad_norms"),
+        line.number("seconds"),
+        line.number("chars_per_second"),
+        {prompt: samples.text(prompt) for prompt in samples.value},
+        line.number("lr", 0.0),
+    )
 
 
 def finite(value: float | None) -> float | None:
