@@ -53,7 +53,8 @@ def test_a_sequence(made):
 def test_smaller_than_the_lines_and_with_a_small_index(made):
     path, given, model = made
     with Store(path, model) as store:
-        index = store._index_size + store._directory.nbytes
+        directory = store._view.directory
+        index = directory.index_at[-1] - directory.index_at[0] + directory.entries.nbytes
     assert index <= 1.3 * len(given)
     assert path.stat().st_size < 0.75 * sum(len(line) + 1 for line in given)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import operator
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +29,9 @@ TEXTS = (None, "base85", "base64url")
 
 class Codec:
     """Short messages to shorter byte strings, and back.
+
+    It never changes once it is made, so any number of threads may use one, and forked processes too. A pickled one
+    is its arguments: where it is loaded it reads its past anew.
 
     Args:
         model: a model of bytes, what `load_predictor` read, or None.
@@ -51,23 +55,28 @@ class Codec:
         check: bool = False,
         text: str | None = None,
     ) -> None:
-        predictor = predictor_of(model)
+        self._arguments = {"model": predictor_of(model), "past": as_bytes(past, "past"), "end": end, "level": level}
+        predictor, past = self._arguments["model"], self._arguments["past"]
         if end is None:
             end = 10 if predictor is None else predictor.end
-        if not 0 <= end <= 255:
-            raise InputError(f"end is {end}; expected a byte, 0..255")
+        end = whole(end, "end is {}; expected a byte, 0..255", 0, 255)
         if predictor is not None and predictor.past:
             if end != predictor.end:
                 raise InputError(f"end is {end}; the messages of the model's past end with {predictor.end}")
             past = predictor.past + past
-        if not 1 <= level <= 9:
-            raise InputError(f"level is {level}; expected 1..9")
-        if model_id is not None and not 0 <= model_id <= 255:
-            raise InputError(f"model_id is {model_id}; expected a byte, 0..255")
+        level = whole(level, "level is {}; expected 1..9", 1, 9)
+        if model_id is not None:
+            model_id = whole(model_id, "model_id is {}; expected a byte, 0..255", 0, 255)
         if text not in TEXTS:
             raise InputError(f"text is {text!r}; expected base85, base64url or None")
         self.model_id, self.check, self.text = model_id, check, text
         self._messages = _cpu.Messages(as_array(past), level=level, end=end, predictor=native_of(predictor))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._arguments | {"model_id": self.model_id, "check": self.check, "text": self.text}
+
+    def __setstate__(self, arguments: dict[str, Any]) -> None:
+        self.__init__(**arguments)
 
     def encode(self, message: bytes) -> bytes:
         return self.encode_many([message])[0]
@@ -84,8 +93,8 @@ class Codec:
         return len(self.encode(message.encode() if isinstance(message, str) else message))
 
     def encode_many(self, messages: Iterable[bytes]) -> list[bytes]:
-        """The codes that `encode` gives one by one, sooner."""
-        messages = [bytes(message) for message in messages]
+        """The codes that `encode` gives one by one, faster."""
+        messages = [as_bytes(message, f"message {number}") for number, message in enumerate(messages)]
         codes = self._messages.encode(messages)
         if self.check:
             codes = [crc8(message) + code for message, code in zip(messages, codes, strict=True)]
@@ -98,11 +107,10 @@ class Codec:
         return codes
 
     def decode_many(self, codes: Sequence[bytes], max_size: int = MAX_SIZE) -> list[bytes]:
-        if max_size < 0:
-            raise InputError(f"max_size is {max_size}; expected 0 or more")
+        max_size = whole(max_size, "max_size is {}; expected 0 or more", 0, 1 << 62)
         bodies, checks = [], []
         for number, code in enumerate(codes):
-            body = self._from_text(bytes(code), number)
+            body = self._from_text(as_bytes(code, f"code {number}"), number)
             if self.model_id is not None:
                 if not body:
                     raise CompressedError(f"code {number} is empty; expected the model's id first")
@@ -153,6 +161,27 @@ def _crc8_of(byte: int) -> int:
 
 
 _CRC8 = bytes(_crc8_of(byte) for byte in range(256))
+
+
+def whole(value: Any, text: str, low: int = -(1 << 63), high: int = (1 << 63) - 1) -> int:
+    """`value` as an int; an InputError of this text, with what came in place of {}, unless it is one within bounds."""
+    try:
+        number = operator.index(value)
+        if low <= number <= high:
+            return number
+        shown = str(number) if abs(number) < 1 << 100 else f"a number of {number.bit_length()} bits"
+    except TypeError:
+        shown = repr(value)[:80]
+    raise InputError(text.format(shown))
+
+
+def as_bytes(value: Any, what: str) -> bytes:
+    """A copy where it could change. Raises InputError for what is not bytes, such as a str, or an int, whose bytes()
+    would be as many zeros."""
+    try:
+        return value if type(value) is bytes else memoryview(value).tobytes()
+    except TypeError:
+        raise InputError(f"{what} is of type {type(value).__name__}; expected bytes") from None
 
 
 def as_array(data: bytes | bytearray | memoryview) -> np.ndarray:

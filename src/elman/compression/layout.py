@@ -1,0 +1,204 @@
+"""The parts of a store's file: how they are laid out, chosen, written and checked. docs/compression.md has every field."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..errors import CompressedError, InputError
+from .handle import Handle
+from .predictor import CONTRACT
+
+MAGIC, END_MAGIC = b"\x89ELR", b"ELR\x1a"
+VERSION, NO_LAST_LINE_END = 1, 2
+"""Versions of the format. The second is the first with one fact more, and only written where it holds: the text ended
+without a line end. A reader that does not know it refuses it by its number."""
+HEADER = struct.Struct("<4sBBBB8sIIII")  # its last field: CRC-32 of those before it
+DIRECTORY = np.dtype([("codes", "<u4"), ("index", "<u2"), ("crc", "<u4")])
+FOOTER = struct.Struct("<QQQII4s")
+GROUP = 64
+MAX_PAST = 1 << 24
+"""Bytes of the past, at most."""
+MAX_RECORD = 1 << 24
+CHUNK = 64 * GROUP
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a store says first.
+
+    Attributes:
+        last_line_end: whether a line end follows the last record.
+        end: the byte that ends a record where it is coded.
+        digest: the first 8 bytes of the model's.
+        past, past_code, past_crc: bytes of the past and of its code, and the CRC-32 of the past.
+    """
+
+    level: int
+    end: int
+    digest: bytes
+    past: int
+    past_code: int
+    past_crc: int
+    last_line_end: bool = True
+
+    @property
+    def teaches(self) -> tuple[object, ...]:
+        """What decides how records are coded."""
+        return self.level, self.end, self.digest, self.past, self.past_code, self.past_crc
+
+    def pack(self) -> bytes:
+        version = VERSION if self.last_line_end else NO_LAST_LINE_END
+        data = HEADER.pack(
+            MAGIC, version, CONTRACT, self.level, self.end, self.digest, self.past, self.past_code, self.past_crc, 0
+        )[:-4]
+        return data + struct.pack("<I", zlib.crc32(data))
+
+    @classmethod
+    def read(cls, handle: Handle) -> Header:
+        """Raises CompressedError where it is none that this version reads."""
+        data = handle.read(HEADER.size, 0)
+        if data[:4] != MAGIC:
+            raise CompressedError("this is not a store that `elman compress --records` wrote")
+        if len(data) < HEADER.size or handle.size < HEADER.size + FOOTER.size:
+            raise CompressedError("the store is cut short")
+        _, version, contract, level, end, digest, past, past_code, past_crc, crc = HEADER.unpack(data)
+        if zlib.crc32(data[:-4]) != crc:
+            raise CompressedError("the store is damaged: its header's checksum differs")
+        if version not in (VERSION, NO_LAST_LINE_END) or contract != CONTRACT:
+            raise CompressedError(
+                f"the store is of version {version} and contract {contract}; this reads versions {VERSION} and "
+                f"{NO_LAST_LINE_END} and contract {CONTRACT}"
+            )
+        if not 1 <= level <= 9 or past > MAX_PAST or past_code > handle.size:
+            raise CompressedError("the store is damaged: its header has impossible values")
+        return cls(level, end, digest, past, past_code, past_crc, version == VERSION)
+
+
+class Directory:
+    """Where a store's groups of records are.
+
+    Attributes:
+        count: records.
+        longest: bytes of the longest record.
+        entries: of each group the bytes of its codes and of its index, and the CRC-32 of both.
+        codes_at, index_at: where those of each group begin, and the end of all.
+    """
+
+    def __init__(self, handle: Handle, header: Header) -> None:
+        """Raises CompressedError where it is not whole."""
+        footer, begin = handle.read(FOOTER.size, handle.size - FOOTER.size), HEADER.size + header.past_code
+        if len(footer) < FOOTER.size:
+            raise CompressedError("the store is cut short")
+        self.count, groups, index_size, self.longest, crc, magic = FOOTER.unpack(footer)
+        at = handle.size - FOOTER.size - DIRECTORY.itemsize * groups
+        fits = magic == END_MAGIC and groups == -(-self.count // GROUP) and self.longest <= MAX_RECORD
+        if not fits or at - index_size < begin or not (self.count or header.last_line_end):
+            raise CompressedError("the store is cut short or damaged: its end is missing")
+        data = handle.read(DIRECTORY.itemsize * groups, at)
+        if zlib.crc32(footer[: FOOTER.size - 8], zlib.crc32(data)) != crc:
+            raise CompressedError("the store is damaged: the checksum of its directory differs")
+        self.entries = np.frombuffer(data, DIRECTORY)
+        self.codes_at = begin + _before(self.entries["codes"])
+        self.index_at = at - index_size + _before(self.entries["index"])
+        if self.codes_at[-1] != at - index_size or self.index_at[-1] != at:
+            raise CompressedError("the store is damaged: its directory does not fit its records")
+
+    def codes(self, handle: Handle, group: int) -> list[bytes]:
+        """The codes of a group's records. Raises CompressedError where they are damaged."""
+        entry, around = self.entries[group], f"the store is damaged around record {group * GROUP}"
+        data = handle.read(int(entry["codes"]), int(self.codes_at[group]))
+        index = handle.read(int(entry["index"]), int(self.index_at[group]))
+        if zlib.crc32(index, zlib.crc32(data)) != entry["crc"]:
+            raise CompressedError(f"{around}: a checksum differs")
+        codes, at = [], 0
+        for size in _sizes(index):
+            codes.append(data[at : at + size])
+            at += size
+        if at != len(data) or len(codes) != min(GROUP, self.count - group * GROUP):
+            raise CompressedError(f"{around}: sizes differ")
+        return codes
+
+
+def write_records(
+    file: BinaryIO,
+    records: Iterable[bytes],
+    messages: Any,
+    directory: list[tuple[int, int, int]] | None = None,
+    index: bytes = b"",
+    longest: int = 0,
+) -> int:
+    """Codes, index, directory and footer; `directory`, `index` and `longest` are those of groups that precede them.
+
+    Returns:
+        how many records there are now.
+    """
+    directory, index_bytes = list(directory or ()), bytearray(index)
+    count, records = len(directory) * GROUP, iter(records)
+    while chunk := list(islice(records, CHUNK)):
+        longest = max(longest, *map(len, chunk))
+        if longest > MAX_RECORD:
+            raise InputError(f"a record is {longest} bytes; expected at most {MAX_RECORD}")
+        codes = messages.encode(chunk)
+        for start in range(0, len(codes), GROUP):
+            group = codes[start : start + GROUP]
+            data, sizes = b"".join(group), b"".join(_size(len(code)) for code in group)
+            file.write(data)
+            index_bytes += sizes
+            directory.append((len(data), len(sizes), zlib.crc32(sizes, zlib.crc32(data))))
+        count += len(chunk)
+    file.write(index_bytes)
+    data = np.array(directory, DIRECTORY).tobytes()
+    footer = FOOTER.pack(count, len(directory), len(index_bytes), longest, 0, END_MAGIC)[: FOOTER.size - 8]
+    file.write(data + footer + struct.pack("<I4s", zlib.crc32(footer, zlib.crc32(data)), END_MAGIC))
+    return count
+
+
+def choose_past(lines: Sequence[bytes], size: int) -> bytes:
+    """Different lines from all over, of `size` bytes at most: what the coder learns from, in their order."""
+    total = sum(map(len, lines)) + len(lines)
+    if not lines or size <= 0:
+        return b""
+    share, due, chosen, seen = min(1.0, size / total), 0.0, bytearray(), set()
+    for line in lines:
+        due += share * (len(line) + 1)
+        if due >= len(line) + 1 and line not in seen and len(chosen) + len(line) < size:
+            due -= len(line) + 1
+            seen.add(line)
+            chosen += line + b"\n"
+    return bytes(chosen)
+
+
+def _size(size: int) -> bytes:
+    """0..251: a byte; to 1019: 252 to 254 and a byte; else 255 and four."""
+    if size < 252:
+        return bytes([size])
+    if size < 252 + 3 * 256:
+        return bytes([252 + (size - 252) // 256, (size - 252) % 256])
+    return b"\xff" + struct.pack("<I", size)
+
+
+def _sizes(index: bytes) -> Iterator[int]:
+    at = 0
+    while at < len(index):
+        first = index[at]
+        if first < 252:
+            yield first
+            at += 1
+        elif first < 255:
+            yield 252 + (first - 252) * 256 + int.from_bytes(index[at + 1 : at + 2])
+            at += 2
+        else:
+            yield int.from_bytes(index[at + 1 : at + 5], "little")
+            at += 5
+
+
+def _before(sizes: np.ndarray) -> np.ndarray:
+    """(n + 1): the sum of those before each, and of all."""
+    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
