@@ -27,7 +27,7 @@ def append_until_killed(path: Path, who: int, said: Path) -> None:
 
 
 def kill_many(folder: Path, kills: int, at_once: int, seed: int = 0) -> int:
-    """Kill `kills` such processes, `at_once` of them at a time. Returns how often one had added before it was killed."""
+    """Kill `kills` such processes, `at_once` of them at a time. Returns how many appends were said to be done."""
     path, draw, said = folder / "s.elr", random.Random(seed), {}
     write_store(LINES, path)
     for first in range(0, kills, at_once):

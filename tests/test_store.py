@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import struct
+import zlib
 
 import pytest
 from compression_cases import english, predictor
@@ -128,3 +131,68 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.elr"]
     with Store(tmp_path / "a.elr") as store:
         assert list(store) == [b"x"]
+
+
+@pytest.mark.parametrize("given", [[b"a", b"b"], [b""], [b"x"] * 64, [b"x"] * 65])
+def test_the_end_of_a_text_without_a_last_line_end_is_kept(given, tmp_path):
+    """In version 2 of the format, which is written only for that; what is appended decides anew."""
+    path = tmp_path / "a.elr"
+    write_store(given, path, past=b"", last_line_end=False)
+    assert path.read_bytes()[4] == 2
+    with Store(path) as store:
+        assert list(store) == given
+        assert not store.last_line_end
+        store.append([b"more"])
+        assert store.last_line_end
+        assert path.read_bytes()[4] == 1
+        store.append([b"open"], last_line_end=False)
+        store.append([])
+        assert not store.last_line_end
+    with Store(path) as store:
+        assert list(store) == [*given, b"more", b"open"]
+        assert not store.last_line_end
+    write_store([*given, b"more", b"open"], tmp_path / "b.elr", past=b"")
+    assert path.read_bytes()[32:] == (tmp_path / "b.elr").read_bytes()[32:]
+    write_store([], path, last_line_end=False)  # there is no last record
+    assert path.read_bytes()[4] == 1
+
+
+def test_a_version_to_come_is_refused_by_its_number(tmp_path):
+    write_store([b"x"], tmp_path / "a.elr")
+    data = bytearray((tmp_path / "a.elr").read_bytes())
+    data[4] = 3
+    data[28:32] = struct.pack("<I", zlib.crc32(data[:28]))
+    (tmp_path / "a.elr").write_bytes(data)
+    with pytest.raises(CompressedError, match="of version 3 and contract 1; this reads versions 1 and 2"):
+        Store(tmp_path / "a.elr")
+
+
+def test_what_is_no_line_or_no_number_is_refused(tmp_path):
+    path = tmp_path / "a.elr"
+    for lines in ([b"x", "text"], "text", [5], b"bytes"):
+        with pytest.raises(InputError, match=r"line \d is of type (str|int); expected bytes"):
+            write_store(lines, path)  # pyright: ignore
+    assert not path.exists()
+    write_store([bytearray(b"x"), memoryview(b"y")], path)
+    with Store(path) as store:
+        assert list(store) == [b"x", b"y"]
+        for lines in (["text"], "text", [5]):
+            with pytest.raises(InputError, match="line 1 is of type"):
+                store.append(lines)  # pyright: ignore
+        for number in (1.0, "1", None, 2, -1, 1 << 70):
+            with pytest.raises(InputError, match="the store has 2 records, from 0; there is no record"):
+                store.get([number])  # pyright: ignore
+        for number in (1.0, "1", None):
+            with pytest.raises(InputError, match="a record's number is"):
+                store[number]  # pyright: ignore
+        assert len(store) == 2
+    for options, text in (({"level": 6.5}, "level is 6.5"), ({"past": "x"}, "the past is of type str")):
+        with pytest.raises(InputError, match=text):
+            write_store([b"x"], path, **options)  # pyright: ignore
+
+
+def test_what_has_no_places_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", "/dev/null"):
+        with pytest.raises(OSError, match=f"not a regular file.*{path}"):
+            Store(path)
