@@ -16,7 +16,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench exercises notebook tools sanitize test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench exercises notebook docs tools sanitize wheel test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -56,6 +56,12 @@ notebook: $(TORCH)
 	$(INSTALL) jupyterlab
 	$(BIN)/python -m jupyterlab notebooks
 
+# The site, in docs/_build: a warning or a dead link within it is an error. Open docs/_build/html/index.html.
+docs: $(DEV)
+	$(call extra,docs)
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -q -W --keep-going -b linkcheck docs docs/_build/links
+
 # What some tests need and skip without: a browser, Clang, a compiler for aarch64 and its emulator. Debian, as root.
 tools:
 	(for tool in chromium chromedriver clang++ aarch64-linux-gnu-g++ qemu-aarch64; do command -v $$tool || exit 1; done) >/dev/null || \
@@ -74,6 +80,17 @@ sanitize:
 	  DRIVER=limits tests/kernels/build_driver.sh $(CXX) build/limits -g -fno-sanitize-recover=all -fsanitize=$$kind || exit 1; \
 	  ELMAN_THREADS=3 build/limits || exit 1; \
 	done
+
+# The sdist and the wheel that is made from it, in dist, looked over as a publisher would. PYTHON=python3.12 makes the abi3 one.
+wheel: 
+	rm -rf dist && mkdir dist
+	$(PYTHON) -m venv build/publish
+	build/publish/bin/python -m pip install --quiet -c constraints.txt build abi3audit auditwheel
+	build/publish/bin/python -m build --sdist --outdir dist .
+	ELMAN_REQUIRE_KERNEL=1 build/publish/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist dist/*.tar.gz
+	for wheel in dist/*abi3*.whl; do ! test -e "$$wheel" || build/publish/bin/abi3audit --strict "$$wheel" || exit 1; done
+	build/publish/bin/auditwheel show dist/*.whl
+	ls -l dist
 
 # The wheel, installed in an environment of its own and tested away from the checkout: some minutes.
 test-wheel: $(CORE)

@@ -1,0 +1,50 @@
+#!/bin/sh
+# matrix.sh [NAME]...: the core's tests in other environments than `make test`'s: the lowest and the highest NumPy with each Python that is
+# installed here, without the native kernel, and with a home that cannot be written. No extras are installed. Names: lowest, highest, pure, readonly.
+set -e
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+tests="pytest pytest-xdist tokenizers"
+[ $# -gt 0 ] || set -- lowest highest pure readonly
+
+environment() {  # environment NAME PYTHON REQUIREMENT...: a venv with the package and what its tests need
+  name=$1 python=$2
+  shift 2
+  "$python" -m venv "$work/$name"
+  "$work/$name/bin/python" -m pip install --quiet --no-compile "$@" . $tests
+  "$work/$name/bin/elman" self-test
+}
+
+check() {  # check NAME [pytest argument]...: the tests, away from the checkout's sources
+  name=$1
+  shift
+  echo "== $name: $("$work/$name/bin/python" -c 'import numpy, sys; print("Python", sys.version.split()[0], "NumPy", numpy.__version__)')"
+  "$work/$name/bin/python" -m pytest -q -n 2 --dist loadfile -m "not slow" --ignore tests/torch --ignore tests/test_notebooks.py "$@"
+}
+
+pythons=
+for python in python3.11 python3.12 python3.13 python3.14; do
+  "$python" -c '' 2>/dev/null && pythons="$pythons $python"
+done
+for kind in "$@"; do
+  case $kind in
+    lowest)  # each library at the lowest version that pyproject.toml allows
+      lowest=$(python3 -c 'import re, tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]
+print(*[re.sub(">=([0-9.]+).*", r"==\1", d) for d in p["dependencies"]])')
+      environment lowest "${pythons%% *3.12*}" $lowest
+      check lowest ;;
+    highest)
+      for python in $pythons; do
+        environment "highest-$python" "$python"
+        check "highest-$python"
+      done ;;
+    pure)
+      CXX=/nonexistent environment pure python3
+      check pure --ignore tests/kernels ;;
+    readonly)
+      environment readonly python3
+      mkdir "$work/home" && chmod 555 "$work/home"
+      HOME=$work/home XDG_CACHE_HOME=$work/home/cache check readonly ;;
+  esac
+done
