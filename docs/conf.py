@@ -1,0 +1,44 @@
+"""The site: Sphinx reads the Markdown of this folder. In `make docs` a warning or a dead link is an error."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import generate
+
+import elman
+
+project, author = "Elman", "The Elman developers"
+copyright = "The Elman developers, MIT licence"
+version = release = elman.__version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+exclude_patterns = ["_build"]
+default_role = "literal"
+nitpicky = False
+
+myst_enable_extensions = ["colon_fence", "deflist", "linkify", "attrs_inline"]
+myst_heading_anchors = 4
+myst_linkify_fuzzy_links = False
+
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+napoleon_google_docstring, napoleon_numpy_docstring = True, False
+napoleon_custom_sections = ["Source"]
+python_use_unqualified_type_names = True
+
+html_theme = "furo"
+html_title = f"Elman {release}"
+html_static_path = ["_static"]
+html_copy_source = False
+html_extra_path = ["llms.txt"]
+copybutton_prompt_text = r"\$ |>>> "
+copybutton_prompt_is_regexp = True
+
+linkcheck_ignore = ["^https?://"]  # those of this site alone are checked: it builds without a network
+
+generate.write_all(Path(__file__).parent / "reference" / "generated")
