@@ -33,7 +33,7 @@ python_use_unqualified_type_names = True
 
 html_theme = "furo"
 html_title = f"Elman {release}"
-html_static_path = ["_static"]
+
 html_copy_source = False
 html_extra_path = ["llms.txt"]
 copybutton_prompt_text = r"\$ |>>> "
