@@ -1,8 +1,8 @@
 """Exact compression: messages (`Codec`), files (`compress`, `decompress`, `Archive`), lines read alone (`Store`).
 
 A `Predictor` is the network that serves all three, or none: contexts learn beside it, and a mixer weighs them. The
-coder is native and in integers, so what is written here is read everywhere. The formats, to the byte:
-docs/compression.md.
+coder is native and computes in integers, so every machine that has the native kernel reads what another one wrote. The
+formats, to the byte: docs/compression.md.
 """
 
 from __future__ import annotations

@@ -79,8 +79,9 @@ class Predictor:
         ids, first = _alphabet(len(w_out), ids_of_bytes, unknown, first)
         arrays: list[Any] = [tuple(None if w is None else _floats(w) for w in layer) for layer in layers]
         output, embedding = (None if array is None else _floats(array) for array in (b_out, embedding))
+        make = _cpu.float_predictor
         try:
-            native = _cpu.float_predictor(
+            native = make(
                 cell=CELLS[cell].code,
                 layers=arrays,
                 w_out=w_out,

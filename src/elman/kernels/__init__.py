@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import cast
+from typing import Any, cast
 
 from ..errors import InputError
 from . import reference
@@ -37,12 +37,27 @@ __all__ = [
     "log_softmax", "loss_and_grads", "recurrent", "run", "run_cells", "serving", "stepper", "tanh", "update", "use",
 ]  # fmt: skip
 
+
+class _Absent:
+    """Takes the place of the module `_cpu` where it was not built. What only it can do is one line then."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise InputError(
+            "archives, stores and messages need the native kernel, and this installation has none: no C++ compiler was "
+            "there when it was installed; install one (on Debian: apt install g++ python3-dev) and Elman once more"
+        )
+
+
 _backends: dict[str, Backend] = {"reference": cast(Backend, reference)}
 _about = "built without the native kernel: no C++ compiler was there"
 if importlib.util.find_spec("._cpu", __name__) is not None:  # one that is there and does not load is an error
     from . import native
 
     _backends["cpu"], _about = cast(Backend, native), native.about()
+else:
+    globals()["_cpu"] = _Absent()
 
 _forced = Forced(lambda name: _named(name))
 

@@ -17,16 +17,11 @@ import numpy as np
 
 from .. import kernels
 from ..errors import InputError
-from ..kernels import CELLS, integer
+from ..kernels import CELLS, _cpu, integer
 from ..kernels.integer import CONTRACT, LIMIT, Layer, Matrix, Network, State
 
 if TYPE_CHECKING:
     from ..kernels.native import NativeDecoder
-
-try:
-    from ..kernels import _cpu  # pyright: ignore
-except ImportError:
-    _cpu = None
 
 BITS = (8, 6, 5, 4)
 """Of a weight; below 8 they are packed in the file."""
@@ -100,18 +95,17 @@ class IntegerNetwork:
         from ..kernels.native import NativeDecoder
 
         logits = np.zeros((state.h.shape[1], self.vocab_size), np.float32)
-        handle = _cpu.IntegerDecoder(self._native, h=state.h, c=state.c, logits=logits)  # pyright: ignore
+        handle = _cpu.IntegerDecoder(self._native, h=state.h, c=state.c, logits=logits)
         return NativeDecoder(handle, (state.h,) if state.c is None else (state.h, state.c), logits)
 
     @property
     def _native(self) -> Any:
         """What serves: the native kernels, or None where NumPy is to."""
-        return None if _cpu is None or kernels.serving()[0] != "cpu" else self.native
+        return self.native if kernels.serving()[0] == "cpu" else None
 
     @cached_property
     def native(self) -> Any:
         """The native kernels with their own copy of the weights."""
-        assert _cpu is not None
         n, gru = self.network, self.network.cell == "gru"
         layers: list[Any] = [(None, None, *n.layers[0].w_hh, None, n.layers[0].bias_hn if gru else None)]
         layers += [(*y.w_ih, *y.w_hh, y.bias, y.bias_hn if gru else None) for y in n.layers[1:]]

@@ -17,10 +17,10 @@ import numpy as np
 
 from .. import kernels
 from ..errors import InputError
-from ..kernels import Array, integer
+from ..kernels import Array, _cpu, integer
 from ..kernels.integer import State
 from ..text import Reading, record_spans
-from .integer import IntegerNetwork, _cpu
+from .integer import IntegerNetwork
 from .interface import Model
 from .language import LanguageModel
 from .layers import ModelState, token_ids
@@ -160,7 +160,7 @@ class QuantisedModel:
     def serving(self) -> tuple[str, str]:
         """Which backend computes, and with what."""
         backend, why = kernels.serving()
-        if backend == "cpu" and _cpu is not None:
+        if backend == "cpu":
             why = f"integers by {_cpu.integer_isa()}, {why.partition(', ')[2] or why}"
         return backend, why
 

@@ -13,9 +13,10 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from ..errors import ElmanError, InputError
+from ..kernels import _cpu, has_native
 
 _HELLO = struct.Struct("<8sI32s")  # what it is, the rank, a digest of what is trained
 _LENGTH = struct.Struct("<Q")
@@ -193,7 +194,5 @@ def share_cores(processes: int) -> None:
     """Take this process's part of the machine's cores, unless ELMAN_THREADS says how many."""
     if os.environ.get("ELMAN_THREADS"):
         return
-    with suppress(ImportError):
-        from ..kernels import _cpu
-
+    if has_native():
         _cpu.set_threads(max(1, _cpu.threads() // processes))
