@@ -113,6 +113,15 @@ inline Register r_fma(Register a, Register b, Register c) {
                   __builtin_fmaf(a[3], b[3], c[3])};
 }
 #else
+// GCC 12 at -O3 makes vectors of straight-line code (-ftree-slp-vectorize). Where a float that was just rounded from a double
+// becomes a double again, as when one multiply-add reads another's result, it drops both conversions, and with them the
+// rounding: chains of multiply-adds had other bits, in an LSTM's gradient. Clang, and GCC without that pass, keep them. So the
+// result passes through an empty instruction, through which no compiler sees. tests/kernels/fma.cpp chains them.
+#if defined(__SSE2__)
+#define ELMAN_KEEP(x) __asm__("" : "+x"(x))
+#else
+#define ELMAN_KEEP(x) __asm__("" : "+m"(x))
+#endif
 // a b + c rounded to odd: cut off to a double's 53 bits, the last bit set if that left anything out. Rounded once more, to
 // a float's 24 bits or a denormal's fewer, it gives what one rounding of the exact value gives, because at least two bits
 // more are there, and ties and what is beside them differ. No step before overflows or underflows: a b has 48 bits and an
@@ -126,7 +135,9 @@ inline Doubles fma_to_odd(Doubles a, Doubles b, Doubles c) {
 inline Register r_fma(Register a, Register b, Register c) {
   Doubles low = fma_to_odd(Doubles{a[0], a[1]}, Doubles{b[0], b[1]}, Doubles{c[0], c[1]});
   Doubles high = fma_to_odd(Doubles{a[2], a[3]}, Doubles{b[2], b[3]}, Doubles{c[2], c[3]});
-  return Register{float(low[0]), float(low[1]), float(high[0]), float(high[1])};
+  Register rounded{float(low[0]), float(low[1]), float(high[0]), float(high[1])};
+  ELMAN_KEEP(rounded);
+  return rounded;
 }
 #endif
 inline Register r_fnma(Register a, Register b, Register c) { return r_fma(-a, b, c); }

@@ -13,7 +13,7 @@ case $($compiler -dumpmachine) in
   aarch64*) isas="portable neon" define=-DELMAN_ARM ;;
   *) isas=portable define= ;;
 esac
-flags="-std=c++17 -O3 -Wall -Wextra -Werror -ffp-contract=off -fno-fast-math -fno-tree-slp-vectorize"
+flags="-std=c++17 -O3 -Wall -Wextra -Werror $(tr '\n' ' ' < "$kernel/exact_flags.txt")"
 flags="$flags -pthread -iquote $kernel $*"
 unknown=
 case $($compiler --version) in *clang*) unknown=-Wno-unknown-warning-option ;; esac

@@ -20,7 +20,7 @@ case $($compiler -dumpmachine) in
 esac
 [ -z "$emulated" ] || isas="avxvnni avx512vnni"
 # GCC 12 warns of its own AVX-512 header; Clang does not know one of the options that stop it.
-flags="-std=c++17 -O2 -Wall -Wextra -Wno-maybe-uninitialized -Wno-uninitialized -Wno-unknown-warning-option -ffp-contract=off -fno-fast-math"
+flags="-std=c++17 -O2 -Wall -Wextra -Wno-maybe-uninitialized -Wno-uninitialized -Wno-unknown-warning-option $(tr '\n' ' ' < "$kernel/exact_flags.txt")"
 flags="$flags -pthread -I$kernel $*"
 running= tables=
 for isa in $isas; do

@@ -11,6 +11,8 @@ import pytest
 
 HERE = Path(__file__).parent
 NATIVE = HERE.parents[1] / "src" / "native"
+EXACT = (NATIVE / "exact_flags.txt").read_text().split() if NATIVE.is_dir() else []
+"""What every source of the kernel is compiled with, since bits depend on it."""
 needs_source = [
     pytest.mark.slow,
     pytest.mark.skipif(not NATIVE.is_dir(), reason="the tests run outside a checkout, without the kernel's source"),

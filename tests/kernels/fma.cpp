@@ -1,6 +1,6 @@
 // The portable kernel's multiply-add against the C library's fmaf, bit by bit: fma [MILLIONS], 100 unless said. Random
 // words; exponents close together, where sums cancel; near the ends of the range; and sums that lie on or beside the
-// middle of two floats. build_driver.sh builds it: DRIVER=fma build_driver.sh COMPILER PROGRAM
+// middle of two floats; and one that reads another's result, whose rounding a compiler may lose. build_driver.sh builds it: DRIVER=fma build_driver.sh COMPILER PROGRAM
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -75,16 +75,19 @@ void operands(float& a, float& b, float& c) {
 
 int main(int count, char** arguments) {
   int64_t blocks = (count > 1 ? std::atoll(arguments[1]) : 100) * 1000000 / 16, wrong = 0;
-  float a[16], b[16], c[16], y[16], z[16];
+  float a[16], b[16], c[16], y[16], z[16], chain[16];
   for (int64_t block = 0; block < blocks; ++block) {
     for (int i = 0; i < 16; ++i) operands(a[i], b[i], c[i]);
     store(y, fma(load(a), load(b), load(c)));
     store(z, fnma(load(a), load(b), load(c)));
+    store(chain, fma(fma(load(a), load(b), load(c)), load(c), fnma(load(b), load(c), load(a))));
     for (int i = 0; i < 16; ++i) {
       bool same = bits_of(y[i]) == bits_of(std::fmaf(a[i], b[i], c[i])) && bits_of(z[i]) == bits_of(std::fmaf(-a[i], b[i], c[i]));
+      float expected = std::fmaf(std::fmaf(a[i], b[i], c[i]), c[i], std::fmaf(-b[i], c[i], a[i]));
+      same &= bits_of(chain[i]) == bits_of(expected);
       if (!same && wrong++ < 10)
-        std::printf("%a * %a + %a: %a, not %a\n", double(a[i]), double(b[i]), double(c[i]), double(y[i]),
-                    double(std::fmaf(a[i], b[i], c[i])));
+        std::printf("%a * %a + %a: %a, not %a; chained %a, not %a\n", double(a[i]), double(b[i]), double(c[i]), double(y[i]),
+                    double(std::fmaf(a[i], b[i], c[i])), double(chain[i]), double(expected));
     }
   }
   std::printf("%lld multiply-adds, %lld wrong\n", static_cast<long long>(32 * blocks), static_cast<long long>(wrong));

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from drivers import HERE, NATIVE, needs_source, tool
+from drivers import EXACT, HERE, NATIVE, needs_source, tool
 
 pytestmark = needs_source
 GOLDEN = "cc0f3015e16c9ed91091de7c426ac6b2c3e35768ca9bdaaf2c73d62f38b80218"
@@ -24,7 +24,7 @@ def lines(compiler: str, folder: Path, isa: str, *emulator: str, flags: tuple[st
         "pool", "wait", "cores", "scratch", "environment",
     )  # fmt: skip
     names = (f"-DELMAN_CODING_ISA={isa}", f"-DELMAN_ISA_NAME={isa}", f"-DELMAN_{isa.upper()}")
-    options = ("-std=c++17", "-O2", "-Wall", "-Wextra", "-ffp-contract=off", "-pthread", f"-I{NATIVE}")
+    options = ("-std=c++17", "-O2", "-Wall", "-Wextra", *EXACT, "-pthread", f"-I{NATIVE}")
     sources = [HERE / "coding_driver.cpp", *(NATIVE / f"{part}.cpp" for part in parts)]
     command = [compiler, *options, *names, *flags, *sources, "-o", folder / "driver"]
     built = subprocess.run(command, capture_output=True, text=True)
