@@ -116,7 +116,7 @@ def setting(given: str) -> tuple[str, object]:
 
 def nats(model: elman.LanguageModel, train: str, text: str) -> tuple[float, float, float]:
     """A character's mean cost: with the state carried, with it reset, and carried in a mixture with n-grams of `train`.
-    The first character of a text, or after a reset, costs ln V."""
+    A text, or what follows a reset, is read after a line end."""
     vocabulary = model.reading.vocabulary
     ids = vocabulary.encode(text)
     pieces = [ids[i : i + CONTEXT] for i in range(0, len(ids), CONTEXT)]

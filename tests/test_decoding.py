@@ -26,10 +26,10 @@ def make(cell="gru", text: str | bytes = TEXT, hidden=7, seed=3, scale=3.0) -> e
 
 
 def log_p(model: elman.LanguageModel, prompt: str, string: str) -> float:
-    """ln p(string | prompt), by one call of the model over both."""
-    ids = model.reading.vocabulary.encode(prompt + string)[:, None]
+    """ln p(string | prompt), by one call of the model over both, primed."""
+    ids = model.reading.primed(model.reading.vocabulary.encode(prompt + string))[:, None]
     logp = log_softmax(model(ids[:-1])[0].astype(np.float64))
-    steps = range(len(prompt) - 1, len(ids) - 1)
+    steps = range(len(prompt), len(ids) - 1)
     return sum(float(logp[t, 0, ids[t + 1, 0]]) for t in steps)
 
 
@@ -65,7 +65,7 @@ def test_a_beam_over_records_weighs_strings_that_end():
     every = {}
     for n in range(4):
         for s in map("".join, itertools.product(letters, repeat=n)):
-            every[s + "\n" if n < 3 else s] = log_p(model, "\n", s + "\n" if n < 3 else s)
+            every[s + "\n" if n < 3 else s] = log_p(model, "", s + "\n" if n < 3 else s)
     best = sorted(every, key=every.__getitem__, reverse=True)[:6]
     beams = beam_search(model, "", 3, width=64)
     assert [b.text for b in beams[:6]] == [s.removesuffix("\n") for s in best]
@@ -131,7 +131,8 @@ def test_ties_keep_the_lowest_ids_and_impossible_stays_so():
 def test_frequencies_are_p_to_the_alpha(settings):
     model, count = make("lstm"), 4000
     ids = model.reading.vocabulary.encode("abc")
-    p = np.exp(log_softmax(model(ids[:, None])[0][-1, 0].astype(np.float64)))[1:]  # <unk> is never written
+    logits = model(model.reading.primed(ids)[:, None])[0][-1, 0]
+    p = np.exp(log_softmax(logits.astype(np.float64)))[1:]  # <unk> is never written
     expected = p ** Sampling(**settings).exponent
     expected = count * expected / expected.sum()
     drawn = generate_ids(model, ids, 1, Sampling(seed=1, **settings), num_samples=count)
@@ -235,4 +236,4 @@ def test_an_empty_prompt_and_an_empty_length():
     model = make()
     assert len(elman.generate(model, "", 5)) == 5
     assert elman.generate(model, "ab", 0) == ""
-    assert elman.generate(model, "", 3, temperature=0)[0] == model.reading.vocabulary.symbols[1]
+    assert elman.generate(model, "", 1, temperature=0) == elman.after(model, "", 1)[0][0]

@@ -16,6 +16,7 @@ from elman.cli import main
 from elman.inspection import activations, units
 from elman.kernels import integer
 from elman.model import file, read_header
+from elman.model.quantise import relu_ranges
 from elman.model.quantised import ROWS, STEPS, sample
 from elman.scoring import words
 
@@ -59,14 +60,14 @@ def test_a_score_is_the_definitions(cell):
     model = made(cell)
     ids = model.reading.vocabulary.encode(TEXT).astype(np.int64)
     n = model.network.network
-    logits, _ = integer.run(n, ids[:-1, None], integer.begin_state(n, 1))
-    by_hand = integer.nats(logits, ids[1:, None])[:, 0] / np.log(2)
+    logits, _ = integer.run(n, model.reading.primed(ids)[:-1, None], integer.begin_state(n, 1))
+    by_hand = integer.nats(logits, ids[:, None])[:, 0] / np.log(2)
     score = elman.score(model, TEXT)
-    assert (score.surprisal[1:] == by_hand).all()
-    assert score.surprisal[0] == np.log2(model.vocab_size)
+    assert (score.surprisal == by_hand).all()
     assert (elman.score(model, [TEXT, TEXT[:50]])[1].surprisal == score.surprisal[:50]).all()
-    assert (-model.log_softmax(logits[:, 0])[np.arange(len(ids) - 1), ids[1:]] / np.log(2) == by_hand).all()
-    mean, nats, _ = model.loss(ids[:-1, None], np.where(np.arange(len(ids) - 1) < 9, ids[1:], -1)[:, None])
+    assert (-model.log_softmax(logits[:, 0])[np.arange(len(ids)), ids] / np.log(2) == by_hand).all()
+    inputs = model.reading.primed(ids)[:-1, None]
+    mean, nats, _ = model.loss(inputs, np.where(np.arange(len(ids)) < 9, ids, -1)[:, None])
     assert (nats[9:] == 0).all()
     assert mean == pytest.approx(by_hand[:9].mean() * np.log(2), rel=1e-12)
 
@@ -116,8 +117,9 @@ def test_units_are_nearly_the_floats(cell, layer):
     small = elman.quantise(model, 8, TEXT)
     exact, shown = (activations(m, elman.score(m, TEXT), layer, None) for m in (model, small))
     if cell == "rnn_relu":  # in shares of each unit's range, which is measured on pieces of the text
-        awake = exact.max(0) > 0
-        exact, shown = exact[:, awake] / exact.max(0)[awake], shown[:, awake]
+        pieces = sample(model.reading, model.reading.vocabulary.encode(TEXT))
+        most, awake = relu_ranges(model.layer.weights(), pieces, None)[layer], exact.max(0) > 0
+        exact, shown = exact[:, awake] / most[awake], shown[:, awake]
     assert np.abs(exact - shown).max() < (0.1 if cell == "rnn_relu" else 0.05)
     assert np.abs(exact).max() > 0.1
     found, values = units(small, elman.score(small, TEXT), layer)
@@ -182,8 +184,8 @@ def test_what_a_text_is_sampled_into():
     ids = np.arange(20_000).astype(np.uint8)
     pieces = sample(reading, ids)
     assert pieces.shape == (STEPS, ROWS)
-    assert (np.diff(pieces, axis=0) % 256 == 1).all()
-    assert sample(reading, ids[:7]).T.tolist() == [list(range(7))]
+    assert (np.diff(pieces[1:], axis=0) % 256 == 1).all()
+    assert sample(reading, ids[:7]).T.tolist() == [[10, *range(7)]]
     lines = elman.Reading(elman.Vocabulary.bytes(), records=True)
     pieces = sample(lines, np.frombuffer(b"some name\n" * 900, np.uint8))
     assert pieces.shape == (STEPS, ROWS)

@@ -130,7 +130,7 @@ def _saved(path):
 def test_the_held_out_records_are_scored_as_score_does():
     model = elman.build_model(corpus_of(), cell="gru", hidden_size=6, init_std=None)
     reading = model.reading
-    data = Records(reading.vocabulary.encode(corpus_of().text), Recipe(val_fraction=0.3), reading.line_end)
+    data = Records(reading.vocabulary.encode(corpus_of().text), Recipe(val_fraction=0.3), reading)
     starts, lengths = data._val
     spans = zip(starts, lengths, strict=True)
     text = "".join(reading.vocabulary.decode(data._ids[s + 1 : s + n + 1]) for s, n in spans)

@@ -144,12 +144,12 @@ def test_words(files, name):
 
 def test_an_entropy_is_the_mean_cost(files):
     model = elman.load(files / "text")
-    assert words(model, elman.score(model, "ada"))[0].entropy == math.log2(model.vocab_size)
-    ids = model.reading.vocabulary.encode("ada")
-    found = sequence_entropies(model, ids, np.array([0]), np.array([2]))
-    for t in (1, 2):
+    ids = model.reading.primed(model.reading.vocabulary.encode("ada"))
+    found = sequence_entropies(model, ids, np.array([0]), np.array([3]))
+    for t in range(3):
         p = np.array([p for _, p in elman.after(model, "ada"[:t], 999)])
-        assert found[t - 1] == pytest.approx(-(p * np.log(p)).sum(), rel=1e-5)
+        assert found[t] == pytest.approx(-(p * np.log(p)).sum(), rel=1e-5)
+    assert words(model, elman.score(model, "ada"))[0].entropy == pytest.approx(found[0] / math.log(2))
 
 
 def test_words_as_a_command(files, command):

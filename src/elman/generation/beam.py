@@ -40,14 +40,12 @@ def beam_search(model: Model, prompt: str = "", length: int = 50, width: int = 1
     if length < 0:
         raise InputError(f"length must be at least 0, got {length}")
     reading, vocabulary = model.reading, model.reading.vocabulary
-    ids = reading.prompt(prompt)
+    ids = reading.primed(reading.prompt(prompt))
     end = reading.line_end if reading.records else -1
     bias = Sampling().bias(vocabulary)
     # W strings: their nats (W,), ids (t, W), and the state after them (L, W, H).
-    nats, strings, state = np.zeros(1), np.empty((0, 1), dtype=np.int64), None
-    logp = np.full((1, model.vocab_size), -np.log(model.vocab_size))
-    if len(ids):
-        logp, state = _read(model, ids[:, None], state)
+    nats, strings = np.zeros(1), np.empty((0, 1), dtype=np.int64)
+    logp, state = _read(model, ids[:, None], None)
     ended: list[tuple[float, tuple[int, ...]]] = []
     for step in range(length):
         cost = nats[:, None] - (logp if bias is None else logp + bias)
@@ -66,7 +64,7 @@ def beam_search(model: Model, prompt: str = "", length: int = 50, width: int = 1
         if not len(keep):
             break
         if step + 1 < length:
-            logp, state = _read(model, strings[-1:], None if state is None else take_rows(state, rows))
+            logp, state = _read(model, strings[-1:], take_rows(state, rows))
     best = sorted([*ended, *((c, tuple(s)) for c, s in zip(nats, strings.T, strict=True))], key=lambda b: b[0])[:width]
     return [
         Beam(

@@ -18,7 +18,7 @@ class Streams:
     """B texts that grow side by side, from one prompt each: where the loop over characters is.
 
     Args:
-        prompts: int64 (T, B). T may be 0: the first character is then drawn from all alike.
+        prompts: int64 (T, B), without the `Reading.start` that is read before them. T may be 0.
         sampling: its seed and a stream's number give the stream's draws.
         first: number of the first stream, so that a batch can be a part of a larger one.
     """
@@ -31,7 +31,7 @@ class Streams:
         self._seen = np.zeros((batch, model.vocab_size), dtype=bool)
         if len(prompts):
             self._seen[np.arange(batch), prompts] = True
-            self._decoder.read(prompts)
+        self._decoder.read(model.reading.primed(prompts))
 
     def advance(self, steps: int) -> np.ndarray:
         """The next int64 (steps, B) ids. Many short calls give what one long one does."""

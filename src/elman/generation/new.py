@@ -48,14 +48,14 @@ def new_records(
     if length < 0:
         raise InputError(f"length must be at least 0, got {length}")
     sampling, ids, found = Sampling(**settings), reading.prompt(prompt), dict[str, float]()
-    begun = vocabulary.decode(ids[1:])
+    begun = vocabulary.decode(ids)
     known = known if isinstance(known, (set, frozenset)) else frozenset(known)
     for first in range(0, max(1024, _TRIES * count), _ROWS):
         streams = Streams(model, np.repeat(ids[:, None], _ROWS, axis=1), sampling, first)
         for row in _records(streams, length + 1, reading.line_end):
             text = begun + vocabulary.decode(row[:-1])
             if text and text not in known and text not in found:
-                found[text] = _bits(model, ids, row)
+                found[text] = _bits(model, reading.primed(ids), row)
                 if len(found) == count:
                     return _likeliest(found)
         if sampling.temperature == 0:  # every draw is the same
@@ -73,7 +73,7 @@ def _records(streams: Streams, most: int, end: int) -> list[np.ndarray]:
 
 
 def _bits(model: Model, prompt: np.ndarray, row: np.ndarray) -> float:
-    """-log2 of the probability of `row` after the prompt."""
+    """-log2 of the probability of `row` after the prompt, which is primed."""
     ids = np.concatenate((prompt, row))
     logits, _ = model(ids[:-1, None])
     nats = -model.log_softmax(logits[:, 0])[np.arange(len(ids) - 1), ids[1:]].astype(np.float64)

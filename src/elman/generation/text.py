@@ -47,9 +47,8 @@ def generate(
 
     Args:
         prompt: normalised as the model's corpus was. What the vocabulary lacks is read as <unk>;
-            `Reading.unknown_characters` lists it. Empty: the first character is drawn from all of them alike, unless
-            the model is one of records, which then begins a record. For a list of prompts, a list of what each alone
-            would give.
+            `Reading.unknown_characters` lists it. Empty: the model begins a text, or a record. For a list of prompts,
+            a list of what each alone would give.
         length: most characters (bytes, for a model of bytes) to write, at least 0.
         num_samples: write so many continuations in one batch; sample i draws from (seed, i), whatever the number.
         stop: end before the first of these strings; one that never comes changes nothing. A model of records stops at

@@ -120,7 +120,7 @@ def memorisation(
 
 
 def write(model: Model, length: int, temperature: float = 1.0, seed: int = 0) -> np.ndarray:
-    """ids (length,) that the model writes from nothing: a text, or records until there are enough."""
+    """ids (length,) that the model writes without a prompt: a text, or records until there are enough."""
     if length < 1:
         raise InputError(f"length must be at least 1, got {length}")
     sampling = Sampling(temperature=temperature, seed=seed)
@@ -128,7 +128,7 @@ def write(model: Model, length: int, temperature: float = 1.0, seed: int = 0) ->
         return generate_ids(model, np.zeros(0, dtype=np.int64), length, sampling)[:, 0]
     end, parts, size, first = model.reading.line_end, [], 0, 0
     while size < length:
-        streams = Streams(model, np.full((1, _ROWS), end, dtype=np.int64), sampling, first)
+        streams = Streams(model, np.zeros((0, _ROWS), dtype=np.int64), sampling, first)
         made = streams.advance(_BURST)
         while len(made) < _LONGEST and not (made == end).any(0).all():
             made = np.concatenate((made, streams.advance(_BURST)))
@@ -220,8 +220,7 @@ def _held_out(model: Model, ids: np.ndarray, fraction: float, seed: int) -> np.n
     """bool (N,): not trained on, as `epochs` decides it."""
     if not model.reading.records:
         return np.arange(len(ids)) >= len(ids) - int(len(ids) * fraction)
-    end = model.reading.line_end
-    lengths = record_spans(np.concatenate([np.array([end], dtype=ids.dtype), ids]), end)[1]
+    lengths = record_spans(model.reading.primed(ids), model.reading.line_end)[1]
     mask = np.zeros(len(lengths), dtype=bool)
     mask[shuffled(len(lengths), seed)[len(lengths) - int(len(lengths) * fraction) :]] = True
     return np.repeat(mask, lengths)

@@ -128,10 +128,9 @@ def correlation_ratio(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def activations(model: Model, score: Score, layer: int, chosen: Sequence[int] | None) -> np.ndarray:
     """float32 (C, U): the chosen units of a layer, or all, when the model has read each character of the text."""
-    ids = model.reading.vocabulary.encode(score.data)
+    ids = model.reading.primed(model.reading.vocabulary.encode(score.data))
     if score.records:  # each is read from its line end before to its own, which begins the next one afresh
         end = model.reading.line_end
-        ids = np.concatenate([np.array([end], dtype=ids.dtype), ids])
         if ids[-1] != end:
             ids = np.append(ids, ids.dtype.type(end))
         starts, lengths = record_spans(ids, end)
@@ -140,8 +139,7 @@ def activations(model: Model, score: Score, layer: int, chosen: Sequence[int] | 
         starts, lengths = np.array([0]), np.array([len(ids)])
     wanted = list(range(model.hidden_size) if chosen is None else chosen)
     values = _walk_units(model, ids, starts, lengths, layer, wanted)
-    if score.records:
-        values = np.delete(values, np.cumsum(lengths) - lengths, axis=0)
+    values = np.delete(values, np.cumsum(lengths) - lengths, axis=0)  # after `start`, before the text
     return values[score.tokens_of_characters()[1]]
 
 

@@ -227,13 +227,13 @@ def takes_text(model: Model, bits: int) -> bool:
 
 
 def sample(reading: Reading, ids: Array) -> Array:
-    """int64 (T, B): pieces of a text of ids (N,), evenly spaced, those of records from the beginning of one."""
-    starts = np.arange(len(ids))
-    if reading.records:
-        ids = np.concatenate(([reading.line_end], ids))
-        starts = record_spans(ids, reading.line_end)[0]
+    """int64 (T, B): evenly spaced pieces of a text of ids (N,), each primed; those of records begin with a record."""
+    ids = reading.primed(ids)
+    starts = record_spans(ids, reading.line_end)[0] if reading.records else np.arange(len(ids))
     steps = min(STEPS, len(ids))
     starts = starts[starts <= len(ids) - steps]
     rows = min(ROWS, max(1, len(ids) // steps), len(starts))
     begins = starts[np.arange(rows) * len(starts) // rows]
-    return ids[begins + np.arange(steps)[:, None]].astype(np.int64)
+    pieces = ids[begins + np.arange(steps)[:, None]].astype(np.int64)
+    pieces[:1] = reading.start
+    return pieces

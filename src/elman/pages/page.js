@@ -187,8 +187,7 @@ function show(i) {
 }
 
 function describe(i) {
-  const code = arrays.codes[i], file = data.files[last(data.files.length, (k) => data.files[k].start, i)];
-  const head = make("div", "head"), parts = [head];
+  const code = arrays.codes[i], head = make("div", "head"), parts = [head];
   head.append(make("b", "", code === 32 ? "␣" : glyph(code).trim()), make("span", "name", named(code)));
   if (code !== END) {
     const cost = arrays.bits[i];
@@ -200,18 +199,14 @@ function describe(i) {
     const value = arrays[unit.array][i] / (unit.kind === "signed" ? 127 : 255) * unit.scale;
     parts.push(make("div", "cost", unit.name + ": " + decimals(value, 2)));
   }
-  if (i === file.start && !file.records) {
-    parts.push(make("div", "note", "the first character: no context, all " + data.vocabulary + " alike"));
-  } else {
-    if (data.bytes && code > 127 && code !== END) parts.push(make("div", "note", data.names.length ? "for its first token:" : "for its first byte:"));
-    for (let k = 0; k < data.count; k++) {
-      const cost = arrays["bits" + k][i], id = arrays["token" + k][i];
-      const row = make("div", "row"), meter = make("i"), share = 2 ** (-cost / 1000);
-      if (arrays.rank[i] === k) row.classList.add("is");
-      meter.style.width = 100 * share + "%";
-      row.append(make("b", "", token(id)), meter, make("span", "", percent(cost)), make("span", "", bits(cost)));
-      parts.push(row);
-    }
+  if (data.bytes && code > 127 && code !== END) parts.push(make("div", "note", data.names.length ? "for its first token:" : "for its first byte:"));
+  for (let k = 0; k < data.count; k++) {
+    const cost = arrays["bits" + k][i], id = arrays["token" + k][i];
+    const row = make("div", "row"), meter = make("i"), share = 2 ** (-cost / 1000);
+    if (arrays.rank[i] === k) row.classList.add("is");
+    meter.style.width = 100 * share + "%";
+    row.append(make("b", "", token(id)), meter, make("span", "", percent(cost)), make("span", "", bits(cost)));
+    parts.push(row);
   }
   card.replaceChildren(...parts);
 }

@@ -70,9 +70,7 @@ def page(
     expected = expectations(model, scores) if expected is None else expected
     for score, name, columns in zip(scores, names, expected, strict=True):
         arrays.append(_columns(score, *columns, model.vocab_size))
-        files.append(
-            {"name": _shown(name), "start": start, "end": start + len(arrays[-1]["codes"]), "records": score.records}
-        )
+        files.append({"name": _shown(name), "start": start, "end": start + len(arrays[-1]["codes"])})
         start = files[-1]["end"]
     whole = {key: np.concatenate([a[key] for a in arrays]) for key in arrays[0]}
     kinds: list[dict[str, Any]] = [{"name": "surprisal", "kind": "bits", "array": "bits"}]
@@ -91,7 +89,6 @@ def page(
     spelt = [] if vocabulary.unit != "token" else [vocabulary.name(id) for id in range(len(vocabulary))]
     data = {
         "files": files,
-        "vocabulary": model.vocab_size,
         "bytes": vocabulary.reads_bytes,
         "symbols": symbols,
         "names": spelt,
@@ -117,25 +114,21 @@ def page(
 
 
 def expectations(model: Model, scores: Sequence[Score]) -> list[Expected]:
-    """For each score its ids (T,), and the likeliest tokens (T + 1, k) and their bits before each and after the last.
-
-    What stands before the first token of a text that is not records has no meaning.
-    """
+    """For each score its ids (T,), and the likeliest tokens (T + 1, k) and their bits, before each and at the end."""
     parts = [model.reading.vocabulary.encode(score.data) for score in scores]
     result: list[Any] = [None] * len(scores)
     carried = [i for i, score in enumerate(scores) if not score.records]
     if carried:
-        lengths = np.array([len(parts[i]) for i in carried])
+        primed = [model.reading.primed(parts[i]) for i in carried]
+        lengths = np.array([len(ids) for ids in primed])
         ends = np.cumsum(lengths)
-        tokens, bits = alternatives(model, np.concatenate([parts[i] for i in carried]), ends - lengths, lengths, COUNT)
+        tokens, bits = alternatives(model, np.concatenate(primed), ends - lengths, lengths, COUNT)
         for i, end, length in zip(carried, ends, lengths, strict=True):
-            rows = np.r_[end - length, end - length : end]
-            result[i] = parts[i], tokens[rows], bits[rows]
+            result[i] = parts[i], tokens[end - length : end], bits[end - length : end]
     for i, score in enumerate(scores):
         if score.records:
-            end = model.reading.line_end
-            ids = np.concatenate([np.array([end], dtype=parts[i].dtype), parts[i]])
-            tokens, bits = alternatives(model, ids, *record_spans(ids, end), COUNT)
+            ids = model.reading.primed(parts[i])
+            tokens, bits = alternatives(model, ids, *record_spans(ids, model.reading.line_end), COUNT)
             rows = np.r_[: len(tokens), 0]  # after the last record a record begins, as the first did
             result[i] = parts[i], tokens[rows], bits[rows]
     return result

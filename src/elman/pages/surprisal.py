@@ -60,12 +60,12 @@ def lines_page(model: Model, scores: Sequence[Score], names: Sequence[str], chos
 
 
 def _part(model: Model, score: Score, lines: Lines, index: int) -> Score:
-    """One line as a score of its own, and as a record, which has a context, unless it begins the text."""
+    """One line as a score of its own."""
     begin = int(lines.starts[index])
     end = begin + int(lines.lengths[index])
     part, vocabulary = score.part(begin, end), model.reading.vocabulary
     unknown = vocabulary.unknown(vocabulary.encode(part.data)) if score.unknown else 0
-    return dataclasses.replace(part, unknown=unknown, records=score.records or begin > 0)
+    return dataclasses.replace(part, unknown=unknown)
 
 
 def comparison_page(

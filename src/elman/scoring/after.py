@@ -14,7 +14,8 @@ def after(model: Model, text: str | bytes = "", count: int = 5) -> list[tuple[st
     """The likeliest characters after `text`, likeliest first, each with its probability.
 
     Args:
-        text: as in `generate`: normalised as the model's corpus was. To a model of records it is the beginning of one.
+        text: as in `generate`: normalised as the model's corpus was. It begins a text, or a record. Empty: what a text
+            begins with.
         count: how many, at most the vocabulary's size.
     Returns:
         (character, probability). "<unk>" stands for all that the vocabulary lacks. A model of bytes gives bytes: one
@@ -25,9 +26,7 @@ def after(model: Model, text: str | bytes = "", count: int = 5) -> list[tuple[st
     if count < 1:
         raise InputError(f"count must be at least 1, got {count}")
     vocabulary, count = model.reading.vocabulary, min(count, model.vocab_size)
-    ids = model.reading.prompt(text)
-    if not len(ids):  # no context: all alike
-        return [(vocabulary.name(token), 1.0 / model.vocab_size) for token in range(count)]
+    ids = model.reading.primed(model.reading.prompt(text))
     decoder = model.decoder(1)
     decoder.read(ids[:, None])
     likely = model.log_softmax(decoder.logits)[0]

@@ -24,7 +24,7 @@ Measure = Callable[[Model, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def text_bits(model: Model, parts: Sequence[np.ndarray], measure: Measure | None = None) -> list[np.ndarray]:
-    """float64 (T,) for each of the texts' ids (T,): bits of every token, the first log2 V, one carried state each."""
+    """float64 (T,) for each of the texts' ids (T,): bits of every token, one carried state each."""
     return _of_texts(model, parts, measure or sequence_nats)
 
 
@@ -36,18 +36,20 @@ def text_entropies(model: Model, parts: Sequence[np.ndarray]) -> list[np.ndarray
 def _of_texts(model: Model, parts: Sequence[np.ndarray], measure: Measure) -> list[np.ndarray]:
     if not parts:
         return []
-    ids, lengths = np.concatenate(parts), np.array([len(p) for p in parts])
-    starts = np.cumsum(lengths) - lengths
-    bits = np.empty(len(ids))
-    bits[starts] = math.log2(model.vocab_size)
-    bits[1:][_spread(starts, lengths - 1)] = measure(model, ids, starts, lengths - 1) / math.log(2)
-    return np.split(bits, starts[1:])
+    ids, lengths = np.concatenate([model.reading.primed(part) for part in parts]), np.array([len(p) for p in parts])
+    ends = np.cumsum(lengths)
+    bits = measure(model, ids, ends - lengths + np.arange(len(parts)), lengths) / math.log(2)
+    return np.split(bits, ends[:-1])
 
 
 def text_nats(model: Model, ids: np.ndarray) -> Iterator[float]:
-    """The cost of every token of one text but its first, in order, a block of them in memory at a time."""
-    for block in walk(model, ids, np.zeros(1, dtype=np.int64), np.array([len(ids) - 1]), _nats(model)):
-        yield from block.values[:, 0].astype(np.float64).tolist()
+    """The cost of every token of one text, in order, a block of them in memory at a time."""
+    before, state = np.array([model.reading.start]), None
+    for first in range(0, len(ids), _STEPS):
+        following = ids[first : first + _STEPS].astype(np.int64)
+        _, nats, state = model.loss(np.append(before, following[:-1])[:, None], following[:, None], state)
+        before = following[-1:]
+        yield from nats[:, 0].astype(np.float64).tolist()
 
 
 def record_bits(model: Model, parts: Sequence[np.ndarray], measure: Measure | None = None) -> list[np.ndarray]:
@@ -64,7 +66,7 @@ def _of_records(model: Model, parts: Sequence[np.ndarray], measure: Measure) -> 
     if not parts:
         return []
     end = model.reading.line_end
-    ids = np.concatenate([np.array([end], dtype=parts[0].dtype), *parts])
+    ids = model.reading.primed(np.concatenate(parts))
     bits = measure(model, ids, *record_spans(ids, end)) / math.log(2)
     return np.split(bits, np.cumsum([len(p) for p in parts])[:-1])
 
@@ -176,9 +178,3 @@ def _largest(rows: np.ndarray, count: int) -> np.ndarray:
 def _take(ids: np.ndarray, begins: np.ndarray, steps: int) -> np.ndarray:
     positions = begins + np.arange(steps)[:, None]
     return ids[np.minimum(positions, len(ids) - 1)].astype(np.int64)
-
-
-def _spread(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """starts[0] .. starts[0] + lengths[0] - 1, then those of the next, ..."""
-    offsets = np.cumsum(lengths) - lengths
-    return np.repeat(starts - offsets, lengths) + np.arange(int(lengths.sum()))

@@ -1,7 +1,7 @@
 """What texts cost under a model: the surprisal of every token, in bits.
 
-The first token of a text has no context and costs log2 V bits, so that the total is the length that a coder would
-emit. A record has one, the line end before it, and pays for its own line end instead.
+The model reads a line end before every text, as before every record, so its first token has a context too. A record
+also pays for its own line end. The total is the length that a coder would emit.
 """
 
 from __future__ import annotations

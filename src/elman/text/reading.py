@@ -21,7 +21,7 @@ class Reading:
     normalisation: str = "none"
     """What is done to a text before it is encoded: "book" or "none"; see `normalise`."""
     records: bool = False
-    """A text is records, one a line: the state is reset at each, and a line is primed by the line end before it."""
+    """A text is records, one a line: the state is reset at each, which then is primed as every text is."""
 
     def __post_init__(self) -> None:
         if self.normalisation not in NORMALISATIONS:
@@ -41,6 +41,15 @@ class Reading:
         """The id that ends a record. Raises InputError if the vocabulary lacks it."""
         return line_end(self.vocabulary)
 
+    @cached_property
+    def start(self) -> int:
+        """The id that a model reads before any text: the line end, or <unk> in a vocabulary that lacks it."""
+        return int(self.vocabulary.encode("\n")[0])
+
+    def primed(self, ids: np.ndarray) -> np.ndarray:
+        """(T + 1, ...): `ids` (T, ...) after `start`. A model reads every text like this, and every record."""
+        return np.concatenate((np.full((1, *ids.shape[1:]), self.start, dtype=ids.dtype), ids))
+
     def prepare(self, text: str | bytes, records: bool | None = None) -> str | bytes:
         """`text` as the model reads it; bytes if its tokens are of bytes.
 
@@ -54,11 +63,10 @@ class Reading:
         return text.encode("utf-8", "surrogatepass") if self.vocabulary.reads_bytes and isinstance(text, str) else text
 
     def prompt(self, text: str | bytes) -> np.ndarray:
-        """int64 (T,): a text to continue; a model of records reads the end of the record before it first."""
-        if isinstance(text, bytes):
-            return self.vocabulary.encode((b"\n" if self.records else b"") + text).astype(np.int64)
-        start = "\n" if self.records else ""
-        return self.vocabulary.encode(start + normalise(text, self.normalisation)).astype(np.int64)
+        """int64 (T,): ids of a text to continue, without the `start` that is read before it."""
+        if isinstance(text, str):
+            text = normalise(text, self.normalisation)
+        return self.vocabulary.encode(text).astype(np.int64)
 
     def unknown_characters(self, text: str) -> str:
         """The distinct characters of `text`, after normalisation, that the vocabulary lacks, in order."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator
 
@@ -13,7 +12,7 @@ from ..corpora import release
 from ..errors import InputError
 from ..model import LanguageModel
 from ..scoring import sequence_nats, text_nats
-from ..text import Vocabulary, record_spans
+from ..text import Reading, Vocabulary, record_spans
 from .recipe import Recipe
 
 _IDS = 1 << 24  # of a mapped text in memory at once
@@ -46,8 +45,7 @@ class Text:
         """Bits per token and per character; None if nothing is held out."""
         if not len(self._val):
             return None
-        bits = itertools.chain([math.log2(model.vocab_size)], (n / math.log(2) for n in text_nats(model, self._val)))
-        whole = math.fsum(bits)
+        whole = math.fsum(nats / math.log(2) for nats in text_nats(model, self._val))
         return whole / len(self._val), whole / model.reading.vocabulary.characters(self._val)
 
     def characters_per_token(self, vocabulary: Vocabulary) -> float:
@@ -64,12 +62,13 @@ class Text:
 class Records:
     """Records to train on; those held out are drawn by the seed, since a file of lines is often sorted."""
 
-    def __init__(self, ids: np.ndarray, recipe: Recipe, end: int) -> None:
+    def __init__(self, ids: np.ndarray, recipe: Recipe, reading: Reading) -> None:
+        end = reading.line_end
         if len(ids) and ids[-1] != end:  # cut by max_chars
             ids = ids[: len(ids) - int(np.argmax(ids[::-1] == end))] if end in ids else ids[:0]
         if not len(ids):
             raise InputError("the text is too short: not one whole record to train on")
-        self.recipe, self._ids = recipe, np.concatenate([np.array([end], dtype=ids.dtype), ids])
+        self.recipe, self._ids = recipe, reading.primed(ids)
         starts, lengths = record_spans(self._ids, end)
         order = batches.shuffled(len(starts), recipe.seed)
         cut = len(order) - int(len(order) * recipe.val_fraction)

@@ -148,7 +148,7 @@ def _set_up(
     model, recipe, ranks = run.model, run.recipe, ranks or Ranks()
     if ranks.rank:
         run.path = None
-    data = Records(ids, recipe, model.reading.line_end) if corpus.records else Text(ids, recipe)
+    data = Records(ids, recipe, model.reading) if corpus.records else Text(ids, recipe)
     return _Training(run, data, _stepper(model, recipe, device, ranks), loaded, ranks)
 
 

@@ -17,7 +17,7 @@ class Epoch:
     """One line of log.jsonl. Perplexity is exp of the mean nats per token over the epoch: per character, as in the
     book, where tokens are characters. Where they are bytes, bits are per byte.
 
-    That of the held-out text is what `score` finds for it, its first character included; None: not measured.
+    For the held-out text this equals what `score` finds for it; None: not measured.
     """
 
     epoch: int
