@@ -22,7 +22,7 @@ ROOMS = {
     "inspection": ("units", "matching", "memorisation", "nearest"),
     "training": (
         "recipe", "build", "data", "run", "measure", "schedule", "checkpoint", "optimiser", "saver", "interrupt",
-        "lock", "events", "parallel", "shards", "curve", "live", "loop", "sizing", "coder", "records",
+        "lock", "events", "parallel", "shards", "svg", "curve", "live", "loop", "sizing", "coder", "records",
     ),
     "pages": ("page", "surprisal", "inspection"),
     "cli": (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..training import Epoch
 
-_SECONDS = 30.0  # between two drawings: the first takes most of a second, with Matplotlib's import, another a fifth
+_SECONDS = 30.0  # between two drawings
 
 
 class CurveFile:
@@ -32,7 +32,7 @@ class CurveFile:
 
     def draw(self) -> None:
         if self._folder and self._log:
-            from ..training.curve import save_curve
+            from ..training.svg import save_svg
 
-            save_curve(self._log, self._folder / "curve.svg", self._title)
+            save_svg({"": self._log}, self._folder / "curve.svg", self._title)
         self._last = time.monotonic()

@@ -91,7 +91,6 @@ def plot(
 
     Example: elman plot runs/a runs/b --output curves.svg
     """
-    from ..training.curve import save_curves
     from ..training.records import read_run
 
     if output.suffix not in (".svg", ".png", ".pdf"):
@@ -109,6 +108,13 @@ def plot(
             logs.pop(str(path), None)
             err.print(f"elman: {error}")
     if logs:
-        save_curves(logs, output, against_time=time)
+        if output.suffix == ".svg":
+            from ..training.svg import save_svg
+
+            save_svg(logs, output, against_time=time)
+        else:
+            from ..training.curve import save_curves
+
+            save_curves(logs, output, against_time=time)
         out.print(str(output))
     raise typer.Exit(bool(broken))

@@ -1,4 +1,7 @@
-"""Pictures: training curves. Matplotlib without a display; returns or writes, never shows."""
+"""Training curves by Matplotlib, for notebooks and for PNG and PDF; `svg` draws all others without it.
+
+Returns or writes, never shows.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,17 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
-
+from ..errors import InputError
 from ..files import write_atomically
 from ..text import visible
 from .run import Epoch
+
+try:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogFormatter
+except ModuleNotFoundError:
+    raise InputError("this picture needs Matplotlib: pip install 'elman[plot]'; an .svg needs nothing") from None
 
 
 class Picture(Figure):
@@ -57,11 +64,15 @@ def grid(logs: Mapping[str, Sequence[Epoch]], columns: int = 3, title: str = "")
 
 
 def _draw(axes: Axes, log: Sequence[Epoch]) -> None:
-    axes.plot([e.epoch for e in log], [e.train_perplexity for e in log], label="training text")
+    axes.plot([e.epoch for e in log], [e.train_perplexity for e in log], label="training text", marker=_marker(log))
     held_out = [(e.epoch, e.val_perplexity) for e in log if e.val_perplexity is not None]
     if held_out:
-        axes.plot(*zip(*held_out, strict=True), label="held-out text")
+        axes.plot(*zip(*held_out, strict=True), label="held-out text", marker=_marker(held_out))
     _style(axes)
+
+
+def _marker(points: Sequence[object]) -> str:
+    return "o" if len(points) == 1 else ""
 
 
 def _style(axes: Axes) -> None:
@@ -73,19 +84,24 @@ def _style(axes: Axes) -> None:
 
 
 def curves(logs: Mapping[str, Sequence[Epoch]], against_time: bool = False) -> Figure:
-    """The curves of several runs, one colour each: solid the training text, dashed, if measured, the held-out one."""
+    """Curves of several runs, a colour each: solid for the training text, dashed for held-out text, if measured."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
 
     def place(epoch: Epoch) -> float:
         return epoch.seconds if against_time else epoch.epoch
 
+    dashed = False
     for i, (name, log) in enumerate(logs.items()):
         color, places = f"C{i % 10}", [place(e) for e in log]
-        axes.plot(places, [e.train_perplexity for e in log], color=color, label=visible(name), alpha=0.7)
+        axes.plot(places, [e.train_perplexity for e in log], color=color, label=visible(name), marker=_marker(log))
         held_out = [(place(e), e.val_perplexity) for e in log if e.val_perplexity is not None]
         if held_out:
-            axes.plot(*zip(*held_out, strict=True), color=color, linestyle="--")
+            axes.plot(*zip(*held_out, strict=True), color=color, linestyle="--", marker=_marker(held_out))
+            dashed = True
+    if dashed:
+        axes.plot([], [], color="grey", label="training text")
+        axes.plot([], [], color="grey", linestyle="--", label="held-out text")
     _style(axes)
     axes.set(xlabel="seconds" if against_time else "epoch", ylabel="perplexity")
     legend = axes.legend(frameon=False)
@@ -98,11 +114,4 @@ def save_curves(logs: Mapping[str, Sequence[Epoch]], path: str | Path, against_t
     """Write `curves` as the kind of file that the path's ending names."""
     data = io.BytesIO()
     curves(logs, against_time).savefig(data, format=Path(path).suffix.removeprefix("."), dpi=150)
-    write_atomically(path, data.getvalue())
-
-
-def save_curve(log: Sequence[Epoch], path: str | Path, title: str = "") -> None:
-    """Write `curve` as SVG."""
-    data = io.BytesIO()
-    curve(log, title).savefig(data, format="svg")
     write_atomically(path, data.getvalue())

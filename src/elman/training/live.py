@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import InputError
-from .curve import curve
 from .run import Epoch
+from .svg import draw
 
-_WHERE = "plot=True draws in a notebook; elsewhere see elman.training.curve, or give on_epoch"
-_SECONDS = 1.0  # between two drawings: each takes about a tenth of one
+_WHERE = "plot=True draws in a notebook; elsewhere see elman.training.svg, or give on_epoch"
+_SECONDS = 1.0  # between two drawings: a notebook keeps what it is sent
 
 
 class LiveCurve:
@@ -52,7 +52,7 @@ def _display() -> Callable[[list[Epoch]], None]:
     def show(log: list[Epoch]) -> None:
         if not log:
             return
-        picture = curve(log)
+        picture = draw({"": log})
         if handle:
             handle[0].update(picture)
         else:
