@@ -127,7 +127,7 @@ def test_a_hostile_log_is_one_line_and_the_other_runs_are_shown(folder):
     assert "good" in listed.stdout
     drawn = run("plot", "runs/good", "runs/bad", "--output", "x.svg")
     assert "runs/bad/log.jsonl: not a log of Elman's" in one_line(drawn, 1)
-    assert Path("x.svg").read_text().count("runs/good") == 1
+    assert "runs/good" in Path("x.svg").read_text()
     assert "runs/bad" not in Path("x.svg").read_text()
 
 

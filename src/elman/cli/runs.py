@@ -111,7 +111,7 @@ def plot(
         if output.suffix == ".svg":
             from ..training.svg import save_svg
 
-            save_svg(logs, output, against_time=time)
+            save_svg(logs, output, "" if len(logs) > 1 else next(iter(logs)), against_time=time)
         else:
             from ..training.curve import save_curves
 
