@@ -32,6 +32,9 @@ class PlainConsole(Console):
 out = PlainConsole()
 err = PlainConsole(stderr=True)
 
+_ESCAPES = {c: f"\\u{c:04x}" for c in range(0x7F, 0xA0)}
+"""Control characters that JSON need not escape, and a terminal obeys."""
+
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, for a program to read.")]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .safetensors file, a run's folder, or english.")]
 Bytes = Annotated[bool, typer.Option("--bytes", help="Short for --tokens bytes.")]
@@ -70,9 +73,9 @@ def write(text: str) -> None:
 
 
 def write_json(value: Any) -> None:
-    """A line of JSON, in ASCII where the terminal's encoding is not UTF-8."""
+    """A line of JSON, in ASCII where the terminal's encoding is not UTF-8; control characters as escapes."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(value, ensure_ascii=not utf8))
+    print(json.dumps(value, ensure_ascii=not utf8).translate(_ESCAPES))
 
 
 def write_csv(rows: Iterable[dict[str, Any]], heading: bool = True) -> None:

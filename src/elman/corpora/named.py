@@ -128,5 +128,7 @@ def wrong_digest(data: bytes, entry: Named) -> str:
 
 def without_licence(text: str) -> str:
     """What stands between Project Gutenberg's START and END lines."""
-    found = re.search(r"\*\*\* ?START OF.*?\*\*\*(.*?)\*\*\* ?END OF", text, re.DOTALL)
-    return found[1].strip() if found else text
+    start = re.search(r"\*\*\* ?START OF", text)
+    begin = text.find("***", start.end()) if start else -1
+    end = re.compile(r"\*\*\* ?END OF").search(text, begin + 3) if begin >= 0 else None
+    return text[begin + 3 : end.start()].strip() if end else text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .fields import csv_field, json_field
+from .fields import csv_field, field_lines, field_values, json_field, row_reader
 from .reading import Reading
 from .records import line_end, record_lines, record_spans, without_blank_lines
 from .subwords import Subwords, check_tokens, read_tokenizer, train_subwords
@@ -31,6 +31,8 @@ __all__ = [
     "Vocabulary",
     "check_tokens",
     "csv_field",
+    "field_lines",
+    "field_values",
     "json_field",
     "line_end",
     "normalise",
@@ -38,6 +40,7 @@ __all__ = [
     "read_tokenizer",
     "record_lines",
     "record_spans",
+    "row_reader",
     "train_subwords",
     "visible",
     "without_blank_lines",

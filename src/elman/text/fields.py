@@ -1,33 +1,134 @@
-"""Fields: records out of files of rows, JSON lines or CSV; each row gives one, without line ends of its own."""
+"""Fields: records out of files of rows, JSON lines or CSV; each row gives one.
+
+Every command and `load_corpus` read fields here. Lines are taken as they come, so a reader that needs few reads few.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..errors import InputError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_BREAKS = re.compile(r"\s*[\r\n]+\s*")
+_SPACES = re.compile(r"\s+")
 _DELIMITERS = ",;\t"
 _MOST = 2**31 - 1  # characters of a cell: Python's own bound is 131,072
+_NAMED, _WIDE = 20, 40  # names of fields that a message lists, and characters of each
 _MISSING = object()
+_Rows = Iterator[tuple[int, Any]]
+"""The number of a row's last line, from 1, and its value."""
+
+
+def lines_of(parts: Iterable[str], newline: str = "\n") -> Iterator[str]:
+    """The lines of a text that comes in parts, each with its end. newline: "" ends lines at \\r and \\r\\n too."""
+    held: list[str] = []
+    for part in parts:
+        cut = part.rfind("\n") + 1
+        held.append(part[:cut] if cut else part)
+        if cut:
+            yield from io.StringIO("".join(held), newline)
+            held = [part[cut:]]
+    yield from io.StringIO("".join(held), newline)
+
+
+def field_lines(parts: Iterable[str], field: str, source: str, or_lines: bool = False) -> Iterator[str]:
+    """A line for each row of a text that comes in parts: the string in `field`, whose line breaks become spaces.
+
+    Args:
+        field: a column's name in the first row of CSV; or a key of the objects of JSON lines, "a.b" being b in a. Rows
+            where it is null are left out.
+        source: the file's name. CSV is what ends with .csv or .tsv, JSON lines what ends with .json, .jsonl or .ndjson;
+            of others the first line decides: JSON begins with a brace, and CSV has a column of this name.
+        or_lines: take the lines unchanged where neither name nor first line says that they are rows.
+    Raises:
+        InputError: a row that cannot be read or has no string in the field; names the line.
+    """
+    for number, value in field_values(parts, field, source, or_lines, strings=True):
+        if value is not None:
+            yield _one_line(value, field, f"{source}, line {number}") + "\n"
+
+
+def field_values(
+    parts: Iterable[str], field: str, source: str, or_lines: bool = False, strings: bool = False
+) -> _Rows:
+    """What each row has in `field`, with the number of its last line: any JSON, or a cell's text.
+
+    Args and errors as `field_lines`. strings: refuse what is neither a string nor null.
+    """
+    parts, kind = iter(parts), _kind(source)
+    if kind is None:
+        head: list[str] = []
+        for part in parts:
+            head.append(part)
+            if "\n" in part.lstrip():
+                break
+        line = "".join(head).lstrip().partition("\n")[0]
+        parts = itertools.chain(head, parts)
+        if not line.startswith("{") and any(field in _cells(line, delimiter) for delimiter in _DELIMITERS):
+            kind = "csv"
+        elif or_lines and not line.startswith("{"):
+            return ((n, line.rstrip("\n").removesuffix("\r")) for n, line in enumerate(lines_of(parts), 1))
+    return _columns(parts, field, source) if kind == "csv" else _objects(parts, field, source, strings)
+
+
+def _kind(source: str) -> str | None:
+    """What a file's name says of its rows."""
+    name = source.lower().removesuffix(".gz").removesuffix(".xz")
+    if name.endswith((".csv", ".tsv")):
+        return "csv"
+    return "json" if name.endswith((".json", ".jsonl", ".ndjson")) else None
+
+
+def row_reader(field: str) -> Callable[[str], str]:
+    """A function from a line without its end to the string in its `field`, for lines that come one by one. It never
+    fails: what is no such row comes back unchanged, and the heading of CSV as nothing.
+
+    The first line that is not blank decides: CSV, if it has a column of this name, each row of one line; else JSON.
+    """
+    column: tuple[str, int] | None = None
+    begun = False
+
+    def read(line: str) -> str:
+        nonlocal column, begun
+        if not begun and line.strip():
+            begun = True
+            delimiter = next((d for d in _DELIMITERS if field in _cells(line, d)), None)
+            if delimiter is not None:
+                column = delimiter, _cells(line, delimiter).index(field)
+                return ""
+        value: Any = None
+        if column is not None:
+            value = dict(enumerate(_cells(line, column[0]))).get(column[1])
+        elif line.lstrip().startswith("{"):
+            try:
+                value = _look_up(json.loads(line), field)
+            except (ValueError, RecursionError):
+                pass
+        return _unbroken(value) if isinstance(value, str) and not _SURROGATE.search(value) else line
+
+    return read
 
 
 def json_field(text: str, field: str, source: str) -> str:
-    """The lines that `field` of every JSON object in `text`, one a line, makes; a line break inside becomes a space.
+    """`field_lines` of JSON lines, in one text."""
+    rows = _objects([text], field, source, strings=True)
+    return "".join(_one_line(v, field, f"{source}, line {n}") + "\n" for n, v in rows if v is not None)
 
-    Args:
-        field: a key; or keys with dots between, for an object in an object. Rows where it is null are left out.
-    Raises:
-        InputError: a line that is no JSON object, or whose field is missing or no string; names the line.
-    """
-    values = []
-    for number, line in enumerate(text.split("\n"), 1):
+
+def csv_field(text: str, field: str, source: str) -> str:
+    """`field_lines` of CSV, in one text."""
+    rows = _columns([text], field, source)
+    return "".join(_one_line(v, field, f"{source}, line {n}") + "\n" for n, v in rows)
+
+
+def _objects(parts: Iterable[str], field: str, source: str, strings: bool) -> _Rows:
+    for number, line in enumerate(lines_of(parts), 1):
         if not line.strip():
             continue
         try:
@@ -35,13 +136,11 @@ def json_field(text: str, field: str, source: str) -> str:
         except (ValueError, RecursionError) as error:
             raise InputError(f"{source}, line {number}: not JSON ({error})") from None
         value = _look_up(record, field)
-        if value is None:
-            continue
-        if not isinstance(value, str):
-            have = f"; it has {', '.join(_keys(record))}" if isinstance(record, dict) and record else ""
-            raise InputError(f"{source}, line {number}: expected an object with a string in {field!r}{have}")
-        values.append(_one_line(value, field, f"{source}, line {number}"))
-    return "".join(f"{value}\n" for value in values)
+        if value is _MISSING or (strings and not isinstance(value, str | None)):
+            have = f"; it has {_list(_keys(record))}" if isinstance(record, dict) and record else ""
+            what = "a string in" if strings else "the field"
+            raise InputError(f"{source}, line {number}: expected an object with {what} {field!r}{have}")
+        yield number, value
 
 
 def _look_up(record: Any, field: str) -> Any:
@@ -59,54 +158,86 @@ def _look_up(record: Any, field: str) -> Any:
     return _MISSING
 
 
-def _keys(record: dict[str, Any]) -> list[str]:
-    """A record's fields for a message, those of objects in it with their dots."""
-    keys = []
+def _keys(record: dict[str, Any]) -> Iterator[str]:
+    """A record's fields; those of objects in it with their dots."""
     for key, value in record.items():
-        keys += [repr(f"{key}.{inner}") for inner in value] if isinstance(value, dict) and value else [repr(key)]
-    return keys
+        inside = isinstance(value, dict) and value
+        yield from (f"{key}.{inner}" for inner in value) if inside else [key]
 
 
-def csv_field(text: str, field: str, source: str) -> str:
-    """The lines that one column of a CSV file with a header makes; a line break inside a cell becomes a space.
-
-    Args:
-        field: the column's name in the first row. What stands between columns, a comma, a semicolon or a tab, is the
-            one with which the header has that name.
-    Raises:
-        InputError: no such column, a row without it, or no CSV; names the line.
-    """
-    limit = csv.field_size_limit(_MOST)
-    try:
-        return _column(text, field, source)
-    finally:
-        csv.field_size_limit(limit)
+def _list(names: Iterable[str]) -> str:
+    """The first names, for a message."""
+    some = list(itertools.islice(names, _NAMED + 1))
+    shown = [repr(name if len(name) <= _WIDE else f"{name[:_WIDE]}...") for name in some[:_NAMED]]
+    return ", ".join([*shown, *(["..."] if len(some) > _NAMED else [])])
 
 
-def _column(text: str, field: str, source: str) -> str:
-    headers = {delimiter: next(_rows(text, delimiter, source), (1, []))[1] for delimiter in _DELIMITERS}
-    delimiter = next((d for d in _DELIMITERS if field in headers[d]), None)
+def _columns(parts: Iterable[str], field: str, source: str) -> _Rows:
+    lines, seen = lines_of(parts, newline=""), []
+
+    def again() -> Iterator[str]:
+        """The lines from the first one on, which are kept."""
+        yield from seen
+        for line in lines:
+            seen.append(line)
+            yield line
+
+    headers: dict[str, list[str]] = {}
+    fault = None
+    for delimiter in _DELIMITERS:
+        try:
+            headers[delimiter] = next(_rows(again(), delimiter, source), (1, []))[1]
+        except InputError as error:  # quotes that end before another delimiter
+            fault = fault or error
+    delimiter = next((d for d, cells in headers.items() if field in cells), None)
     if delimiter is None:
-        columns = ", ".join(map(repr, max(headers.values(), key=len)))
-        raise InputError(f"{source}: there is no column {field!r}; its first line has {columns or 'none'}")
-    column, values, rows = headers[delimiter].index(field), [], _rows(text, delimiter, source)
+        if fault and len(headers) < 2:
+            raise fault
+        raise InputError(
+            f"{source}: there is no column {field!r}; its first line has "
+            f"{_list(max(headers.values(), key=len)) or 'none'}"
+        )
+    if headers[delimiter].count(field) > 1:
+        raise InputError(f"{source}: {headers[delimiter].count(field)} columns are called {field!r}; expected one")
+    column, rows = headers[delimiter].index(field), _rows(itertools.chain(seen, lines), delimiter, source)
     next(rows)
     for number, row in rows:
         if len(row) <= column:
             raise InputError(f"{source}, line {number}: {len(row)} columns, and {field!r} is column {column + 1}")
-        values.append(_one_line(row[column], field, f"{source}, line {number}"))
-    return "".join(f"{value}\n" for value in values)
+        yield number, row[column]
 
 
-def _rows(text: str, delimiter: str, source: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(lines: Iterable[str], delimiter: str, source: str) -> Iterator[tuple[int, list[str]]]:
     """The number of its last line, and the cells, of each row that is not empty."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        limit = csv.field_size_limit(_MOST)  # the whole process's, so only while a row is read
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise InputError(f"{source}, line {reader.line_num}: not CSV ({error})") from None
+        finally:
+            csv.field_size_limit(limit)
+        if row:
+            yield reader.line_num, row
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """A row of one line; empty if it is none."""
     try:
-        for row in reader:
-            if row:
-                yield reader.line_num, row
-    except csv.Error as error:
-        raise InputError(f"{source}, line {reader.line_num}: not CSV ({error})") from None
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
+def _unbroken(value: str) -> str:
+    """White space with a line break in it becomes a space."""
+    # `\s*[\r\n]+\s*` would say it, in time that grows with the square of a run of spaces.
+    if "\n" not in value and "\r" not in value:
+        return value
+    return _SPACES.sub(lambda found: " " if "\n" in found[0] or "\r" in found[0] else found[0], value)
 
 
 def _one_line(value: str, field: str, where: str) -> str:
@@ -114,4 +245,4 @@ def _one_line(value: str, field: str, where: str) -> str:
         raise InputError(
             f"{where}: half a surrogate pair, {half[0]!r}, in {field!r}, which is no character; mend what wrote it"
         )
-    return _BREAKS.sub(" ", value)
+    return _unbroken(value)

@@ -275,7 +275,7 @@ def read_tokenizer(data: bytes, source: str) -> Subwords:
     reason = None
     if kind != "BPE" or not isinstance(merges, list) or not isinstance(vocabulary, dict):
         reason = f"its model is {kind!r}"
-    elif whole.get("normalizer"):
+    elif _normalises(whole.get("normalizer")):
         reason = "it normalises text, which would be lost"
     elif any(model.get(name) for name in ("byte_fallback", "continuing_subword_prefix", "end_of_word_suffix")):
         reason = "it marks its tokens, or falls back on bytes"
@@ -290,6 +290,19 @@ def read_tokenizer(data: bytes, source: str) -> Subwords:
         raise InputError(f"{source}: {error}") from None
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{source}: its merges are not pairs of byte-level tokens") from None
+
+
+def _normalises(step: Any) -> bool:
+    """Whether a file's "normalizer" does anything: none, null and sequences of nothing do not."""
+    steps = [step]
+    while steps:
+        step = steps.pop()
+        inner = step.get("normalizers") if isinstance(step, dict) and step.get("type") == "Sequence" else step
+        if isinstance(inner, list):
+            steps += inner
+        elif inner:
+            return True
+    return False
 
 
 def _bytes(token: str, letters: dict[str, int]) -> bytes:
