@@ -128,5 +128,5 @@ def test_a_field_of_json_lines(run, tmp_path):
     (tmp_path / "a").write_text("\n".join(map(json.dumps, rows)))
     run("compress", "--records", "--field", "text", "a")
     assert run("get", "a.elr") == "größer\nline\nend\n".encode()
-    with pytest.raises(InputError, match="line 1 is not a JSON object with the field 'no'"):
+    with pytest.raises(InputError, match="line 1: expected an object with the field 'no'; it has 'text', 'n'"):
         run("compress", "-f", "--records", "--field", "no", "a")

@@ -87,7 +87,7 @@ def test_every_file_of_a_folder_has_its_own_mark_and_name(folder, monkeypatch, c
     Path("f").mkdir()
     Path("f/a.txt").write_bytes("one".encode("utf-8-sig"))
     Path("f/b.txt").write_bytes("two".encode("utf-16"))
-    assert elman.load_corpus("f").text == "one two"
+    assert elman.load_corpus("f").text == "one\ntwo"
     Path("f/c.txt").write_bytes(b"caf\xe9")
     assert "elman: f/c.txt: not UTF-8" in refused(monkeypatch, capsys, "train", "f")
 

@@ -63,7 +63,7 @@ def test_fields_folders_and_standard_input(run, tmp_path):
     assert read_samples(["many"], None) == ([b"a\n\0", b"b\n\0"], 0)
     with pytest.raises(InputError, match="many is a folder: its files are samples"):
         read_samples(["many", "a.txt"], None)
-    with pytest.raises(InputError, match="line 1 is not a JSON object with the field 'no'"):
+    with pytest.raises(InputError, match="line 1: expected an object with the field 'no'; it has 'text', 'n'"):
         run("compress", "--train", "a.jsonl", "--field", "no", "-o", "x")
 
 

@@ -178,7 +178,7 @@ def test_neither_threads_nor_the_batch_change_a_bit(files):
         ("score records a --html no/page.html", "no folder no"),
         ("train fields --field name", "fields, line 3: expected an object with a string in 'name'; it has 'nome'"),
         ("train a --field name", "a, line 1: not JSON"),
-        ("train fields --field name --bytes", "a field of JSON is text"),
+        ("score records fields --field nome", "fields, line 1: expected an object with a string in 'nome'"),
         ("train blank --records", "blank is empty"),
     ],
 )

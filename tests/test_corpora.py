@@ -69,19 +69,19 @@ def test_file_folder_gz_and_standard_input(tmp_path, monkeypatch):
     assert load_corpus(tmp_path / "d", normalisation="book").text == "second thïrd"
     assert load_corpus(tmp_path / "d" / "sub" / "c.txt.gz", normalisation="none").text == "Thïrd"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"From  a pipe")))
-    assert load_corpus("-", max_chars=6).text == "from a"
+    assert load_corpus("-", max_chars=6, normalisation="book").text == "from a"
 
 
 def test_max_chars_counts_after_normalisation(tmp_path):
     (tmp_path / "t.txt").write_text("a    b    c    d" * 1000)
-    assert load_corpus(tmp_path / "t.txt", 5).text == "a b c"
+    assert load_corpus(tmp_path / "t.txt", 5, normalisation="book").text == "a b c"
 
 
 def test_max_chars_cuts_no_greek_word_before_it_is_lowered(tmp_path):
     text = "ΟΔΟΣ ΑΣ''Α ΣΟΦΟΣ"
     (tmp_path / "t.txt").write_text(text)
     for count in range(1, len(text)):
-        assert load_corpus(tmp_path / "t.txt", count).text == text.lower()[:count]
+        assert load_corpus(tmp_path / "t.txt", count, normalisation="book").text == text.lower()[:count]
 
 
 def test_several_texts(tmp_path):
@@ -91,7 +91,7 @@ def test_several_texts(tmp_path):
     corpus = load_corpus(places, normalisation="none")
     assert (corpus.text, corpus.name, corpus.source) == ("One\nTwo\n", "a.txt+1", places)
     assert load_corpus([tmp_path / "a.txt"]).source == places[0]
-    assert load_corpus(places, records=True).text == "one\ntwo\n"
+    assert load_corpus(places, records=True).text == "One\nTwo\n"
     assert load_corpus(places, tokens="bytes").text == b"One\n\xef\xbb\xbfTwo\n"
     assert repr(corpus) == "Corpus('a.txt+1', 8 characters, normalisation 'none')"
     with pytest.raises(CorpusError, match=r"c\.txt: no such file"):
@@ -174,6 +174,6 @@ def test_without_network_one_line_says_what_to_do(monkeypatch):
 def test_a_url_is_a_corpus(server):
     url, answers = server
     answers["/some/text.txt"] = [b"Over  HTTP"]
-    assert load_corpus(f"{url}/some/text.txt").text == "over http"
+    assert load_corpus(f"{url}/some/text.txt").text == "Over  HTTP"
     with pytest.raises(CorpusError, match="HTTP 404"):
         load_corpus(f"{url}/nothing")

@@ -10,7 +10,7 @@ import elman
 PACKAGE = Path(elman.__file__).parent
 ROOMS = {
     "text": ("visible", "vocabulary", "subwords", "records", "fields", "reading"),
-    "corpora": ("files", "download", "named", "tokens", "corpus", "mapped"),
+    "corpora": ("files", "download", "named", "cached", "places", "tokens", "corpus", "mapped"),
     "batches": ("windows", "records"),
     "kernels": ("backend", "forced", "reference", "native", "integer"),
     "model": (

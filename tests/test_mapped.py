@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.corpora import load_mapped, mapped, release
+from elman.corpora import cached, files, load_mapped, mapped, release
 from elman.text import vocabulary
 from elman.training.sizing import for_minutes
 
@@ -21,8 +21,10 @@ TEXT = "The Trαveller  came\n\n down ΣΑΣ \r\n\tto the séa, 𝄞 and home. "
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(mapped, "cache", lambda: tmp_path / "cache")
+    for module in (mapped, cached):
+        monkeypatch.setattr(module, "cache", lambda: tmp_path / "cache")
     monkeypatch.setattr(mapped, "_BLOCK", 7)  # every border is crossed
+    monkeypatch.setattr(files, "BLOCK", 7)
     monkeypatch.setattr(vocabulary, "_CHUNK", 11)
     Path("t.txt").write_text(TEXT, "utf-8", newline="")
     return tmp_path
@@ -111,7 +113,7 @@ def test_made_once_and_again_when_the_file_changes(monkeypatch):
     ("name", "data", "message"),
     [
         ("x", b"", "x is empty; expected a text"),
-        ("x", b"abcdefghijk\xff", r"not utf-8: offset 11 \(invalid start byte\); give its --encoding"),
+        ("x", b"abcdefghijk\xff", r"not UTF-8: byte 0xff at offset 11 \(invalid start byte\); give its --encoding"),
         ("x.gz", gzip.compress(b"abc" * 99, mtime=0)[:-9], "not a whole gzip file"),
         ("x.xz", lzma.compress(b"abc" * 99)[:-9], "x.xz: not a whole xz file"),
         ("missing", None, "No such file"),

@@ -34,9 +34,9 @@ def test_lines_are_normalised_one_by_one():
 
 def test_load_corpus_reads_records(tmp_path):
     (tmp_path / "n").write_text("Ada\n\n Bo\r\nGrace")
-    corpus = elman.load_corpus(tmp_path / "n", records=True)
+    corpus = elman.load_corpus(tmp_path / "n", records=True, normalisation="book")
     assert (corpus.text, corpus.records) == ("ada\nbo\ngrace\n", True)
-    assert elman.load_corpus(tmp_path / "n", 8, records=True).text == "ada\nbo\n"
+    assert elman.load_corpus(tmp_path / "n", 8, records=True, normalisation="book").text == "ada\nbo\n"
     assert elman.load_corpus(tmp_path / "n", records=True, tokens="bytes").text == b"Ada\n Bo\nGrace\n"
     (tmp_path / "j").write_text('{"m": "Hello"}\n{"m": "you"}\n')
     assert elman.load_corpus(tmp_path / "j", field="m", normalisation="none").text == "Hello\nyou\n"

@@ -15,7 +15,7 @@ import pytest
 
 import elman
 from elman.compression import Predictor
-from elman.corpora import load_mapped, mapped, tokens
+from elman.corpora import cached, files, load_mapped, mapped, tokens
 from elman.text import Subwords, Vocabulary, read_tokenizer, train_subwords
 from elman.text.subwords import _letters_of_bytes, word_lists
 
@@ -217,8 +217,10 @@ def test_going_on(command, tmp_path, monkeypatch):
 
 def test_mapped_is_that_in_memory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(mapped, "cache", lambda: tmp_path / "cache")
+    for module in (mapped, cached):
+        monkeypatch.setattr(module, "cache", lambda: tmp_path / "cache")
     monkeypatch.setattr(mapped, "_BLOCK", 7)
+    monkeypatch.setattr(files, "BLOCK", 7)
     monkeypatch.setattr(tokens, "SAMPLE", 1000)
     (tmp_path / "t.txt").write_text(TEXT, "utf-8", newline="")
     there, here = (

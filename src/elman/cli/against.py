@@ -21,9 +21,10 @@ def compare_all(
     names: Sequence[str],
     scores: Sequence[Score],
     texts: Sequence[str | bytes],
-    encoding: tuple[str | None, str],
+    encoding: tuple[str | None, str, str | None],
 ) -> dict[str, list[Comparison]]:
-    """For each other model, the comparison of every text. texts: as the first model reads them, not yet normalised."""
+    """For each other model, the comparison of every text. texts: as the first model reads them, not
+    yet normalised. encoding: what to do about errors, and the field, as `read_text` takes them."""
     from ..scoring import compare, score_many
 
     compared = {}
@@ -36,7 +37,7 @@ def compare_all(
     return compared
 
 
-def _again(model: Any, name: str, text: str | bytes, encoding: tuple[str | None, str]) -> str | bytes:
+def _again(model: Any, name: str, text: str | bytes, encoding: tuple[str | None, str, str | None]) -> str | bytes:
     """A text that was read for a model of characters, for one of bytes, or the other way round."""
     if name != "-":
         return read_text(model, name, *encoding)

@@ -15,7 +15,7 @@ import typer
 from ..errors import CompressedError, InputError
 from ..files import staged
 from .console import err, out
-from .samples import fields_of, lines_of, reading, train_on_samples
+from .samples import reading, records_of, train_on_samples
 
 if TYPE_CHECKING:
     from ..compression import Predictor
@@ -67,7 +67,9 @@ def compress(
     records: Annotated[
         bool, typer.Option("--records", help="Make a store of the lines, each to be read alone.")
     ] = False,
-    field: Annotated[str | None, typer.Option("--field", help="Of lines of JSON, store this field's text.")] = None,
+    field: Annotated[
+        str | None, typer.Option("--field", help="Store this field of JSON lines, or column of CSV.")
+    ] = None,
     past: Annotated[
         Path | None, typer.Option("--past", help="Lines that teach a store's coder; a choice of its own if left out.")
     ] = None,
@@ -166,8 +168,7 @@ def get(
 
     with _named(str(store)), Store(store, _predictor(model)) as lines:
         if append is not None:
-            with reading(str(append)) as source:
-                lines.append(lines_of(source))
+            lines.append(records_of(str(append), None))
         elif count:
             out.print(len(lines))
         else:
@@ -228,9 +229,10 @@ def _store(
     target = str(output) if output else name + STORE_SUFFIX
     if os.path.exists(target) and not force:
         raise InputError(f"{target} exists; -f writes over it")
-    with reading(name) as source:
-        lines = list(lines_of(source) if field is None else fields_of(source, field))
-    write_store(lines, target, predictor, past=past.read_bytes() if past else None, level=level)
+    from ..corpora import read_file
+
+    lines = list(records_of(name, field))
+    write_store(lines, target, predictor, past=read_file(past) if past else None, level=level)
     _finish(name, target, remove)
     if verbose and not quiet:
         raw, coded = sum(map(len, lines)) + len(lines), os.path.getsize(target)

@@ -42,20 +42,29 @@ Encoding = Annotated[str | None, typer.Option(help="Of the text, as in cp1252; i
 EncodingErrors = Annotated[str, typer.Option(help="What to do with what is not UTF-8: strict or replace.")]
 
 
+Field = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Read this field of JSON lines (a.b: b in a), or column of CSV; '' reads whole lines. Left out: the one "
+        "that the model was trained on, where a file has rows.",
+    ),
+]
+
+
 def load_model(path: Path) -> LanguageModel | QuantisedModel:
     from ..model import load
 
     return load(path)
 
 
-def read_text(model: Model, place: str, encoding: str | None, encoding_errors: str) -> str | bytes:
+def read_text(
+    model: Model, place: str, encoding: str | None, encoding_errors: str, field: str | None = None
+) -> str | bytes:
     """A text for `model` to read, not yet normalised; bytes for a model of bytes."""
-    from ..corpora import load_corpus
+    from ..corpora import read_text
 
-    tokens = model.reading.vocabulary
-    return load_corpus(
-        place, normalisation="none", tokens=tokens, encoding=encoding, encoding_errors=encoding_errors
-    ).text
+    return read_text(model.reading, place, encoding=encoding, encoding_errors=encoding_errors, field=field)
 
 
 def warn_unknown(model: Model, prompt: str) -> str:
@@ -79,9 +88,15 @@ def write_json(value: Any) -> None:
 
 
 def write_csv(rows: Iterable[dict[str, Any]], heading: bool = True) -> None:
-    """A heading, and a line for each row; all have the same columns. An object becomes a column for each key."""
+    """A heading, and a line for each row; all have the same columns. An object becomes a column for each key.
+
+    Text is written exactly, even if it begins with = + - or @, which a spreadsheet takes for a formula: programs read
+    these files, and a word may well be "-".
+    """
     to_reader, writer = sys.stdout.isatty(), None
     for row in map(_flat, rows):
+        if to_reader:
+            row = {key.translate(CONTROLS): value for key, value in row.items()}
         if writer is None:
             writer = csv.DictWriter(sys.stdout, list(row), lineterminator="\n")
             if heading:

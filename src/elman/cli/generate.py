@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .console import Json, ModelPath, err, load_model, warn_unknown, write, write_json
+from .console import Field, Json, ModelPath, err, load_model, warn_unknown, write, write_json
 from .training_text import TrainingText, training_parts
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def generate(
         _instead("N whole records that are not in the training list, each once, likeliest first.", metavar="N"),
     ] = None,
     corpus: TrainingText = None,
+    field: Field = None,
     interactive: Annotated[
         bool, _instead("Prompt after prompt, with a history; /step goes character by character.")
     ] = False,
@@ -94,6 +95,8 @@ def generate(
         raise InputError("--new says how many, and records end by themselves; leave out --num-samples and --stop")
     if new is None and corpus is not None:
         raise InputError("--corpus is the list that --new leaves out; give --new N, or leave it out")
+    if new is None and field is not None:
+        raise InputError("--field is where in --corpus the list of --new is; give --new N, or leave it out")
     if interactive:
         if prompt or prompt_option or prompt_file or num_samples is not None or json_:
             raise InputError("--interactive asks for prompts; leave out PROMPT, --num-samples and --json")
@@ -102,7 +105,7 @@ def generate(
     loaded, prompt = load_model(model), _prompt(prompt, prompt_option, prompt_file)
     unseen = warn_unknown(loaded, prompt)
     if new is not None:
-        samples = _new_records(loaded, model, corpus, new, prompt, length, sampling)
+        samples = _new_records(loaded, model, (corpus, field), new, prompt, length, sampling)
         prompt = ""  # each is a whole record
     elif beam is not None:
         from ..generation import beam_search
@@ -156,16 +159,17 @@ def _seed(text: str) -> int:
 def _new_records(
     model: Model,
     path: Path,
-    corpus: str | None,
+    corpus: tuple[str | None, str | None],
     count: int,
     prompt: str,
     length: int,
     sampling: dict[str, Any],
 ) -> list[dict[str, Any]]:
+    """corpus: the training text and its field, as `training_parts` takes them."""
     from ..generation import new_records
 
     known: set[str] = set()
-    for ids in training_parts(model, path, corpus) if model.reading.records else ():
+    for ids in training_parts(model, path, *corpus) if model.reading.records else ():
         if ids is not None:
             known.update(model.reading.vocabulary.decode(ids).split("\n"))
     found = new_records(model, known, count, prompt, length, **sampling)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ..errors import InputError
 from ..text import visible
-from .console import Encoding, EncodingErrors, Json, ModelPath, load_model, out, read_text, write_json
+from .console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model, out, read_text, write_json
 from .training_text import TrainingText, training_parts
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def inspect(
         ),
     ] = None,
     corpus: TrainingText = None,
+    field: Field = None,
     length: Annotated[int, typer.Option(help="Characters to write and look up in the training text.")] = 20_000,
     temperature: Annotated[float, typer.Option(help="To write with.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Decides the writing, and the texts that it is compared with.")] = 0,
@@ -61,8 +62,8 @@ def inspect(
     from ..text import Bytes
 
     loaded = load_model(model)
-    training_text, held_out = training_parts(loaded, model, corpus)
-    text = read_text(loaded, file, encoding, encoding_errors)
+    training_text, held_out = training_parts(loaded, model, corpus, field)
+    text = read_text(loaded, file, encoding, encoding_errors, field)
     cost = score(loaded, text)
     found, values = look(loaded, cost, layer, chosen)
     layer = loaded.num_layers - 1 if layer is None else layer

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import InputError
 from ..text import visible
-from .console import Encoding, EncodingErrors, Json, ModelPath, load_model, out, read_text, write_json
+from .console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model, out, read_text, write_json
 from .training_text import training_parts
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def quantise(
         typer.Option(metavar="FILE", help="To measure on; may be repeated. If left out, the model's training text."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    field: Field = None,
     encoding: Encoding = None,
     encoding_errors: EncodingErrors = "strict",
     json_: Json = False,
@@ -66,11 +67,11 @@ def quantise(
             raise InputError(f"{target} is there already; give another --output, or --overwrite")
     halve = takes_text(loaded, bits)
     if text:
-        texts = [loaded.reading.prepare(read_text(loaded, name, encoding, encoding_errors)) for name in text]
+        texts = [loaded.reading.prepare(read_text(loaded, name, encoding, encoding_errors, field)) for name in text]
         named = ", ".join(map(visible, text))
         given = _halves(loaded, texts, named) if halve else _Texts(None, texts, named)
     else:
-        given = _recorded(loaded, source, halve)
+        given = _recorded(loaded, source, halve, field)
     small = to_integers(loaded, bits, given.first)
     save(small, target, {**read_header(source)["run"], "quantised_from": loaded.digest()})
     sizes = [path.stat().st_size for path in (source, target)]
@@ -100,18 +101,18 @@ def _halves(model: Model, texts: Sequence[Text], name: str) -> _Texts:
             cut = 1 + (text.find("\n", cut) if isinstance(text, str) else text.find(b"\n", cut))
         first.append(text[:cut])
         second.append(text[cut:])
-    whole: Any = b"" if model.reading.is_bytes else ""
-    return _Texts(whole.join(first), [text for text in second if text], f"the second half of {name}")
+    empty: Any = texts[0][:0]
+    return _Texts(empty.join(first), [text for text in second if text], f"the second half of {name}")
 
 
-def _recorded(model: Model, path: Path, halve: bool) -> _Texts:
+def _recorded(model: Model, path: Path, halve: bool, field: str | None) -> _Texts:
     """The training text that the model's file names, if it is to be had, and what was held out of it."""
     try:
-        trained, held_out = training_parts(model, path, None)
+        trained, held_out = training_parts(model, path, None, field)
     except InputError:
         return _Texts(None, [], "")
     vocabulary = model.reading.vocabulary
-    decode: Any = vocabulary.decode_bytes if model.reading.is_bytes else vocabulary.decode
+    decode: Any = vocabulary.decode_bytes if vocabulary.reads_bytes else vocabulary.decode
     text, name = decode(trained), "the training text"
     if held_out is not None:
         return _Texts(text if halve else None, [decode(held_out)], "the held-out text")

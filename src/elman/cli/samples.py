@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ..errors import InputError
 from ..text import visible
@@ -70,18 +71,15 @@ def report(made: TrainedCoder) -> list[str]:
 
 
 def read_samples(names: list[str], field: str | None) -> tuple[list[bytes], int]:
-    """The samples, and the byte that ends one: lines of files, or a field of JSON lines; or the files of folders."""
+    """The samples, and the byte that ends one: lines of files, or a field of their rows; or the files of folders."""
+    from ..corpora import folder_files, read_file
+
     folders = [name for name in names if name != "-" and Path(name).is_dir()]
     if folders:
         if len(folders) < len(names) or field is not None:
             raise InputError(f"{folders[0]} is a folder: its files are samples; give folders alone, without --field")
-        files = (path for name in folders for path in sorted(Path(name).rglob("*")))
-        return [path.read_bytes() for path in files if path.is_file()], 0
-    samples: list[bytes] = []
-    for name in names:
-        with reading(name) as source:
-            samples += lines_of(source) if field is None else fields_of(source, field)
-    return samples, 10
+        return [read_file(path) for name in folders for path in folder_files(Path(name))], 0
+    return [record for name in names for record in records_of(name, field)], 10
 
 
 def size_of(text: str) -> int:
@@ -103,17 +101,30 @@ def reading(name: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def lines_of(source: BinaryIO) -> Iterator[bytes]:
-    for line in source:
-        yield line.removesuffix(b"\n")
+def records_of(name: str, field: str | None) -> Iterator[bytes]:
+    """The lines of a file, unpacked if it is a .gz or .xz, or of standard input, without their ends; or what one field
+    of its rows holds: a string's text, or other values as JSON.
+
+    Raises:
+        InputError: it cannot be read, or a row has no such field.
+    """
+    from ..corpora import blocks, decoded, standard_input
+    from ..text import field_values
+
+    data, source = (standard_input(), "standard input") if name == "-" else (blocks(Path(name)), name)
+    if field is None:
+        return (line.removesuffix(b"\n") for line in _lines(data))
+    values = field_values(decoded(data, source, None, "strict"), field, source)
+    texts = (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for _, value in values)
+    return (text.encode("utf-8", "surrogatepass") for text in texts)
 
 
-def fields_of(source: BinaryIO, field: str) -> Iterator[bytes]:
-    """Of each line, a JSON object, what one field holds: a string's text, or JSON."""
-    for number, line in enumerate(source, 1):
-        try:
-            value: Any = json.loads(line)[field]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise InputError(f"line {number} is not a JSON object with the field {field!r}") from None
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        yield text.encode("utf-8", "surrogatepass")
+def _lines(data: Iterable[bytes]) -> Iterator[bytes]:
+    held: list[bytes] = []
+    for block in data:
+        cut = block.rfind(b"\n") + 1
+        held.append(block[:cut] if cut else block)
+        if cut:
+            yield from io.BytesIO(b"".join(held))
+            held = [block[cut:]]
+    yield from io.BytesIO(b"".join(held))

@@ -18,6 +18,7 @@ from .against import compare_all, summarise
 from .console import (
     Encoding,
     EncodingErrors,
+    Field,
     Json,
     ModelPath,
     PlainConsole,
@@ -44,13 +45,16 @@ def score(
         bool | None,
         typer.Option("--records/--no-records", help="Each line by itself. Left out: as the model was trained."),
     ] = None,
+    field: Field = None,
     encoding: Encoding = None,
     encoding_errors: EncodingErrors = "strict",
     adaptive: Annotated[
         bool, typer.Option("--adaptive", help="Learn from each text while scoring it, as a compressor does; slow.")
     ] = False,
     json_: Json = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Write CSV: text exactly, also where a spreadsheet sees a formula.")
+    ] = False,
     html: Annotated[
         Path | None, typer.Option(metavar="PAGE", help="Write a page that colours the text by cost.")
     ] = None,
@@ -105,18 +109,19 @@ def score(
     if html is not None and not html.parent.is_dir():
         raise InputError(f"{html}: there is no folder {html.parent}; make it first")
     loaded, names, form = load_model(model), files or ["-"], "json" if json_ else "csv" if csv else "table"
+    records = True if records is None and field else records  # what is in a row is a text
     if above is not None and names == ["-"] and top is None and not mask and html is None:
         if not (loaded.reading.records if records is None else records):
             raise InputError("--above takes each line by itself; give --records, or a model of records")
         from .watch import watch
 
-        raise typer.Exit(int(watch(loaded, above, form, encoding, encoding_errors)))
+        raise typer.Exit(int(watch(loaded, above, form, encoding, encoding_errors, field)))
     from ..scoring import ADAPTIVE, score_many
 
-    texts = [read_text(loaded, name, encoding, encoding_errors) for name in names]
+    texts = [read_text(loaded, name, encoding, encoding_errors, field) for name in names]
     with err.status(f"reading {sum(map(len, texts)):,} characters") if err.is_terminal else nullcontext():
         scores = score_many(loaded, texts, records=records, names=names, adaptive=adaptive)
-        compared = compare_all(against or [], names, scores, texts, (encoding, encoding_errors))
+        compared = compare_all(against or [], names, scores, texts, (encoding, encoding_errors, field))
     by_file = [s.lines() for s in scores] if by_line else []
     ratios = next(iter(compared.values()), None)
     chosen = choose(by_file, top, above, mask, ratios) if by_line else []

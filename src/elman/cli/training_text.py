@@ -25,19 +25,30 @@ TrainingText = Annotated[
 ]
 
 
-def training_parts(model: Model, path: Path, corpus: str | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """ids of what the model at `path` was trained on, and of what was held out of that if it is known."""
+def training_parts(
+    model: Model, path: Path, corpus: str | None, field: str | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """ids of what the model at `path` was trained on, and of what was held out of that if it is known.
+
+    field: as `corpora.read_text` takes it.
+    """
     from ..inspection import divided, most_characters, read_corpus, recorded_corpus, recorded_places
     from ..model import read_header
 
     run = read_header(path)["run"]
     if corpus is not None:
-        given = read_corpus(model, corpus, most_characters(run))
-        return divided(model, run, given) or (model.reading.vocabulary.encode(given.text), None)
+        given = read_corpus(model, corpus, most_characters(run), field)
+        parts = divided(model, run, given)
+        if parts is None:
+            err.print(
+                f"elman: {visible(corpus)} is not the text that the model's file names as what it was trained on: the "
+                "digests differ"
+            )
+        return parts or (model.reading.vocabulary.encode(given.text), None)
     places, ours = recorded_places(run)
     if not ours:
         _ask(path, places)
-    return recorded_corpus(model, run)
+    return recorded_corpus(model, run, field)
 
 
 def _ask(path: Path, places: list[str]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ..errors import InputError
 from ..model import Model
+from ..text import row_reader
 from .console import write_csv, write_json
 from .listing import line_row, print_line
 
@@ -16,12 +17,16 @@ _BLOCK = 1 << 16  # bytes read at once, at most: what is there is scored before 
 _LONGEST = 1 << 24  # bytes of a line
 
 
-def watch(model: Model, above: float, form: str, encoding: str | None, errors: str) -> bool:
+def watch(model: Model, above: float, form: str, encoding: str | None, errors: str, field: str | None = None) -> bool:
     """Write each line whose burst costs at least `above` bits. Lines are records. Returns whether there was one."""
     from ..scoring import score
 
     seen, odd = 0, False
-    for text in _batches(model.reading.is_bytes, encoding or "utf-8-sig", errors):
+    field = model.reading.field if field is None else field
+    rows = row_reader(field) if field else None
+    for text in _batches(model.reading.is_bytes and rows is None, encoding or "utf-8-sig", errors):
+        if rows is not None:
+            text = "".join(rows(line) + "\n" for line in str(text).removesuffix("\n").split("\n"))
         lines = score(model, text, records=True).lines()
         for index in range(len(lines)):
             seen += 1

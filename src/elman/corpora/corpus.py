@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..text import Reading, Vocabulary
+from .named import is_named
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,18 @@ class Corpus:
 
     def reading(self) -> Reading:
         """How a model of this text reads."""
-        return Reading(self.vocabulary(), self.normalisation, self.records)
+        return Reading(self.vocabulary(), self.normalisation, self.records, self.field)
+
+    @property
+    def field(self) -> str | None:
+        """The field of rows that the records were read from, or None."""
+        return self.loaded.get("field") if self.loaded else None
+
+    @property
+    def is_the_books(self) -> bool:
+        """It is one of the named corpora, for which the book's settings are meant."""
+        places = self.loaded["name_or_path"] if self.loaded else ""
+        return all(map(is_named, [places] if isinstance(places, str) else places))
 
     def digest(self) -> str:
         """SHA-256 of the text as UTF-8, or of the bytes."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import http.client
+import io
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..errors import CorpusError
-from .files import Progress, bounded
+from .files import Progress, bounded, unpacked
 
 _TIMEOUT = 20.0  # seconds without an answer
 _TRIES = 2  # per source
 _BLOCK = 1 << 16
+# Time-outs and cut connections are OSErrors; a cut chunk and a malformed address are HTTPExceptions.
+_FAILURES = (OSError, ValueError, http.client.HTTPException)
 
 
 def download(sources: Sequence[str], progress: Progress | None, wrong: Callable[[bytes], str] = lambda _: "") -> bytes:
@@ -27,11 +30,9 @@ def download(sources: Sequence[str], progress: Progress | None, wrong: Callable[
                 data = _fetch(url, progress)
             except CorpusError:
                 raise
-            # Time-outs and cut connections are OSErrors; a cut chunk and a malformed address are HTTPExceptions.
-            except (OSError, ValueError, http.client.HTTPException) as error:
-                reason = str(getattr(error, "reason", None) or error)
-                if isinstance(error, urllib.error.HTTPError) and error.code < 500:
-                    reason = f"HTTP {error.code} {error.reason}"
+            except _FAILURES as error:
+                reason, final = _reason(error)
+                if final:
                     break
                 continue
             reason = wrong(data)
@@ -39,6 +40,41 @@ def download(sources: Sequence[str], progress: Progress | None, wrong: Callable[
                 return data
         failures.append(f"{url} ({reason})")
     raise CorpusError("tried " + ", ".join(failures))
+
+
+def stream(url: str, progress: Progress | None) -> Iterator[bytes]:
+    """What a source answers, unpacked if its path ends with .gz or .xz, in blocks as they come: for a reader that may
+    need the first of them only. It is tried again only before the first block.
+
+    Raises:
+        CorpusError: no answer, or one that ends before its time.
+    """
+    begun = False
+    for left in range(_TRIES - 1, -1, -1):
+        try:
+            with _answer(url) as answer:
+                total, file = answer.length, io.BufferedReader(answer, _BLOCK)
+                for block in unpacked(file, urllib.parse.urlsplit(url).path, file.peek(6)):
+                    begun = True
+                    if progress:
+                        progress(file.tell() if total is None else total - (answer.length or 0), total, url)
+                    yield block
+                if answer.length:
+                    raise OSError(f"the connection ended {answer.length:,} bytes before the end")
+                return
+        except CorpusError:
+            raise
+        except _FAILURES as error:
+            reason, final = _reason(error)
+            if begun or final or not left:
+                raise CorpusError(f"tried {url} ({reason})") from None
+
+
+def _reason(error: Exception) -> tuple[str, bool]:
+    """In words, and whether another try would fail as well."""
+    if isinstance(error, urllib.error.HTTPError) and error.code < 500:
+        return f"HTTP {error.code} {error.reason}", True
+    return str(getattr(error, "reason", None) or error), False
 
 
 class _OnlyHttp(urllib.request.HTTPRedirectHandler):
@@ -49,12 +85,17 @@ class _OnlyHttp(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _fetch(url: str, progress: Progress | None) -> bytes:
+def _answer(url: str) -> Any:
     request = urllib.request.Request(url, headers={"User-Agent": "elman"})
-    with urllib.request.build_opener(_OnlyHttp).open(request, timeout=_TIMEOUT) as answer:
+    return urllib.request.build_opener(_OnlyHttp).open(request, timeout=_TIMEOUT)
+
+
+def _fetch(url: str, progress: Progress | None) -> bytes:
+    with _answer(url) as answer:
         length = answer.headers.get("Content-Length")
         total = int(length) if length else None
-        data = bounded(answer, url, _BLOCK, (lambda done: progress(done, total, url)) if progress else None)
+        each = (lambda done: progress(done, total, url)) if progress else None
+        data = b"".join(bounded(answer, url, each, _BLOCK))
     if total is not None and len(data) != total:
         raise OSError(f"the connection ended after {len(data):,} of {total:,} bytes")
     return data

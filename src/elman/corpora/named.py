@@ -30,6 +30,8 @@ class Named:
     digest: str = ""
 
 
+BUNDLED = "traveller"
+"""The one that comes with the package."""
 NAMED = {
     "timemachine": Named(
         "H. G. Wells, The Time Machine, the book's file",
@@ -60,10 +62,15 @@ NAMED = {
 }
 
 
+def is_named(place: str) -> bool:
+    """Whether it is one of Elman's own corpora, which are the book's."""
+    return place == BUNDLED or place in NAMED
+
+
 def corpora() -> list[dict[str, Any]]:
     """The named corpora: name, what it is, and where it is now ("bundled", a path, or None: to be downloaded)."""
     rows: list[dict[str, Any]] = [
-        {"name": "traveller", "what": "a short story written for Elman; needs no network", "where": "bundled"}
+        {"name": BUNDLED, "what": "a short story written for Elman; needs no network", "where": "bundled"}
     ]
     for name, entry in NAMED.items():
         here = [str(path) for path in _places(entry) if path.is_file()]

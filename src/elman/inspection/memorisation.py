@@ -167,17 +167,20 @@ def _inside(run: Any, key: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def recorded_corpus(model: Model, run: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
+def recorded_corpus(
+    model: Model, run: Mapping[str, Any], field: str | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
     """ids of the text that the model was trained on, and of what was held out of it, by its file's summary of the run.
 
     Args:
         run: as `model.read_header` gives it, under "run".
+        field: as `corpora.read_text` takes it.
     Raises:
         CorpusError: no such text, one that cannot be had, or one that has changed; one line.
     """
     places, _ = recorded_places(run)
     try:
-        corpus = read_corpus(model, places, most_characters(run))
+        corpus = read_corpus(model, places, most_characters(run), field)
     except CorpusError as error:
         raise CorpusError(f"the model's training text: {error}; or give --corpus") from None
     parts = divided(model, run, corpus)
@@ -210,10 +213,20 @@ def divided(model: Model, run: Mapping[str, Any], corpus: Corpus) -> tuple[np.nd
     return ids[~held_out], ids[held_out] if held_out.any() else None
 
 
-def read_corpus(model: Model, place: str | Sequence[str], max_chars: int | None = None) -> Corpus:
-    """A text, prepared as for training this model."""
-    r = model.reading
-    return load_corpus(place, max_chars, normalisation=r.normalisation, tokens=r.vocabulary, records=r.records)
+def read_corpus(
+    model: Model, place: str | Sequence[str], max_chars: int | None = None, field: str | None = None
+) -> Corpus:
+    """A text, prepared as for training this model. field: as `corpora.read_text` takes it."""
+    r, or_lines = model.reading, field is None
+    return load_corpus(
+        place,
+        max_chars,
+        normalisation=r.normalisation,
+        tokens=r.vocabulary,
+        records=r.records,
+        field=(r.field if field is None else field) or None,
+        or_lines=or_lines,
+    )
 
 
 def _held_out(model: Model, ids: np.ndarray, fraction: float, seed: int) -> np.ndarray:

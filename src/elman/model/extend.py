@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from ..text import Reading, Vocabulary
+from ..text import Vocabulary
 from .language import Embedding, LanguageModel
 from .layers import make_layer
 
@@ -37,4 +39,4 @@ def extend(model: LanguageModel, vocabulary: Vocabulary) -> LanguageModel:
     width = len(grown) if size is None else size
     layer = make_layer(l.cell, width, l.hidden_size, l.num_layers, l.dropout, l.bias, arrays=of_layer)
     output = {name: arrays[f"output.{name}"] for name in ("weight", "bias")}
-    return LanguageModel(layer, Reading(grown, model.reading.normalisation, model.reading.records), output, embedding)
+    return LanguageModel(layer, replace(model.reading, vocabulary=grown), output, embedding)

@@ -245,7 +245,7 @@ class LanguageModel(Parameters):
 
     def fingerprint(self) -> str:
         """SHA-256 of all that decides what the model computes from a text: its cell, how it reads, and its weights."""
-        rest = {"cell": self.layer.cell, "reading": self.reading.to_dict(), "weights": self.digest()}
+        rest = {"cell": self.layer.cell, "reading": self.reading.of_texts(), "weights": self.digest()}
         return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
     def serving(self) -> tuple[str, str]:

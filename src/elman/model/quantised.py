@@ -142,7 +142,7 @@ class QuantisedModel:
     def fingerprint(self) -> str:
         """SHA-256 of all that decides what the model computes from a text: its contract and cell, how it reads, and its
         weights."""
-        rest = self.header() | {"reading": self.reading.to_dict(), "weights": self.digest()}
+        rest = self.header() | {"reading": self.reading.of_texts(), "weights": self.digest()}
         return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
     def header(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .fields import csv_field, field_lines, field_values, json_field, row_reader
 from .reading import Reading
-from .records import line_end, record_lines, record_spans, without_blank_lines
+from .records import line_end, record_lines, record_parts, record_spans, without_blank_lines
 from .subwords import Subwords, check_tokens, read_tokenizer, train_subwords
 from .visible import CONTROLS, visible
 from .vocabulary import (
@@ -39,6 +39,7 @@ __all__ = [
     "normalised_parts",
     "read_tokenizer",
     "record_lines",
+    "record_parts",
     "record_spans",
     "row_reader",
     "train_subwords",

@@ -11,6 +11,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from ..errors import InputError
@@ -54,9 +55,7 @@ def field_lines(parts: Iterable[str], field: str, source: str, or_lines: bool = 
             yield _one_line(value, field, f"{source}, line {number}") + "\n"
 
 
-def field_values(
-    parts: Iterable[str], field: str, source: str, or_lines: bool = False, strings: bool = False
-) -> _Rows:
+def field_values(parts: Iterable[str], field: str, source: str, or_lines: bool = False, strings: bool = False) -> _Rows:
     """What each row has in `field`, with the number of its last line: any JSON, or a cell's text.
 
     Args and errors as `field_lines`. strings: refuse what is neither a string nor null.
@@ -106,10 +105,8 @@ def row_reader(field: str) -> Callable[[str], str]:
         if column is not None:
             value = dict(enumerate(_cells(line, column[0]))).get(column[1])
         elif line.lstrip().startswith("{"):
-            try:
+            with suppress(ValueError, RecursionError):
                 value = _look_up(json.loads(line), field)
-            except (ValueError, RecursionError):
-                pass
         return _unbroken(value) if isinstance(value, str) and not _SURROGATE.search(value) else line
 
     return read

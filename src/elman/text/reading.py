@@ -22,6 +22,8 @@ class Reading:
     """What is done to a text before it is encoded: "book" or "none"; see `normalise`."""
     records: bool = False
     """A text is records, one a line: the state is reset at each, which then is primed as every text is."""
+    field: str | None = None
+    """The field of JSON lines, or column of CSV, that held the records that the model was trained on."""
 
     def __post_init__(self) -> None:
         if self.normalisation not in NORMALISATIONS:
@@ -76,7 +78,12 @@ class Reading:
         return "".join(dict.fromkeys(c for c in normalise(text, self.normalisation) if c not in known))
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; the inverse of `from_dict`."""
+        """For JSON; the inverse of `from_dict`. Without a field there is no key for one, as in the first files."""
+        field = {} if self.field is None else {"field": self.field}
+        return self.of_texts() | field
+
+    def of_texts(self) -> dict[str, Any]:
+        """For JSON: what decides the ids of a text; not where in a file of rows texts are."""
         return {
             "vocabulary": self.vocabulary.to_dict(),
             "normalisation": self.normalisation,
@@ -86,4 +93,7 @@ class Reading:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Reading:
         """Raises ValueError or KeyError if `data` does not hold what `to_dict` gives."""
-        return cls(Vocabulary.from_dict(data["vocabulary"]), data["normalisation"], data.get("records") is True)
+        field = data.get("field")
+        if not isinstance(field, str | None):
+            raise InputError(f"the field of a model's texts is a string; got {field!r}")
+        return cls(Vocabulary.from_dict(data["vocabulary"]), data["normalisation"], data.get("records") is True, field)

@@ -7,7 +7,8 @@ it, so that a model learns where records end. Nothing else marks them.
 from __future__ import annotations
 
 import re
-from typing import overload
+from collections.abc import Iterable, Iterator
+from typing import Any, overload
 
 import numpy as np
 
@@ -47,6 +48,19 @@ def without_blank_lines(text: str | bytes) -> str | bytes:
     if isinstance(text, bytes):
         return re.sub(rb"\n\n+", b"\n", text).removeprefix(b"\n")
     return re.sub(r"\n\n+", "\n", text).removeprefix("\n")
+
+
+def record_parts(parts: Iterable[Any], normalisation: str) -> Iterator[Any]:
+    """`record_lines` of a text, or of bytes, that comes in parts, without blank lines; in parts of whole lines."""
+    held: list[Any] = []
+    for part in parts:
+        cut = part.rfind("\n" if isinstance(part, str) else b"\n") + 1
+        held.append(part[:cut] if cut else part)
+        if cut:
+            yield without_blank_lines(record_lines(part[:0].join(held), normalisation))
+            held = [part[cut:]]
+    if any(held):
+        yield without_blank_lines(record_lines(held[0][:0].join(held), normalisation))
 
 
 def line_end(vocabulary: Vocabulary) -> int:
