@@ -19,7 +19,7 @@ from compression_cases import english, float_weights, inputs, integers, predicto
 
 from elman.compression import Archive, Predictor, compress, decompress, write_store
 from elman.compression import archive as archive_module
-from elman.compression.archive import BLOCK, HEADER
+from elman.compression.blocks import BLOCK, HEADER
 from elman.errors import CompressedError, InputError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -134,8 +134,43 @@ def test_parts_are_read_alone(tmp_path, gru):
     with Archive(tmp_path / "a.elz", gru) as archive:
         assert len(archive) == len(data)
         assert len(archive.blocks) == 7
-        for start, size in ((0, 10), (8_190, 5), (20_000, 20_000), (49_990, 100), (0, None), (60_000, 5)):
+        for start, size in (
+            (0, 0),
+            (50_000, 5),
+            (0, 10),
+            (8_190, 5),
+            (20_000, 20_000),
+            (49_990, 100),
+            (0, None),
+            (60_000, 5),
+        ):
             assert archive.read(start, size) == data[start:][:size]
+
+
+def test_places_that_cannot_be_are_refused(tmp_path):
+    (tmp_path / "a.elz").write_bytes(packed(b"abc" * 100))
+    archive = Archive(tmp_path / "a.elz")
+    for start, size in ((-5, 10), (0, -1), (1.0, 2), ("0", 2), (0, 2.5), (1 << 70, 1), (0, 1 << 70), (None, 1)):
+        with pytest.raises(InputError, match=r"^(start|size) is .*; expected 0 or more$"):
+            archive.read(start, size)  # pyright: ignore
+    archive.close()
+    with pytest.raises(InputError, match=r"a\.elz: the archive is closed"):
+        archive.read()
+
+
+def test_a_table_of_more_than_the_file_can_hold_is_not_read(tmp_path):
+    """A footer that claims millions of blocks, over a file of zeros and over one of plausible sizes."""
+    empty = packed(b"")
+    header = empty[: HEADER.size + 4]
+    for fill, each in ((bytes(3_000_000), 2), (b"\x01\x01" * 1_500_000, 2), (b"\x81\x81\x81\x01" * 750_000, 8)):
+        count = len(fill) // each
+        end = struct.pack("<III4s", len(fill), count, 0, b"ELZ\x1a")
+        (tmp_path / "a.elz").write_bytes(header + b"\0" + fill + end)
+        tracemalloc.start()
+        with pytest.raises(CompressedError, match="the archive is"):
+            Archive(tmp_path / "a.elz")
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+        tracemalloc.stop()
 
 
 @pytest.mark.slow

@@ -18,7 +18,9 @@ ROOMS = {
     ),
     "generation": ("sampling", "choose", "loop", "writer", "text", "beam", "new"),
     "scoring": ("lines", "blocks", "ngrams", "adaptive", "score", "after", "words", "compare", "baselines"),
-    "compression": ("predictor", "codec", "handle", "archive", "layout", "store", "rivals", "trained"),
+    "compression": (
+        "predictor", "codec", "handle", "blocks", "archive", "parts", "layout", "store", "rivals", "trained",
+    ),
     "inspection": ("units", "matching", "memorisation", "nearest"),
     "training": (
         "recipe", "build", "data", "run", "measure", "schedule", "checkpoint", "optimiser", "saver", "interrupt",

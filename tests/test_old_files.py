@@ -14,7 +14,7 @@ import pytest
 from compression_cases import english, integers, predictor
 
 from elman.compression import Store, decompress, load_predictor
-from elman.compression.archive import BLOCK, HEADER, rows_for
+from elman.compression.blocks import BLOCK, HEADER, rows_for
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "compression_rows.json").read_text())
 MODELS = {"contexts": lambda: None, "gru": lambda: predictor(H=8), "integer gru": lambda: integers(H=8)}

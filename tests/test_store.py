@@ -173,7 +173,7 @@ def test_what_is_no_line_or_no_number_is_refused(tmp_path):
         with pytest.raises(InputError, match=r"line \d is of type (str|int); expected bytes"):
             write_store(lines, path)  # pyright: ignore
     assert not path.exists()
-    write_store([bytearray(b"x"), memoryview(b"y")], path)
+    write_store([bytearray(b"x"), memoryview(b"y")], path)  # pyright: ignore
     with Store(path) as store:
         assert list(store) == [b"x", b"y"]
         for lines in (["text"], "text", [5]):

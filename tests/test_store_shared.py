@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import pickle
@@ -14,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from compression_cases import predictor
+from compression_cases import english, predictor
 
-from elman.compression import Codec, Store, write_store
+from elman.compression import Archive, Codec, Store, compress, write_store
 from elman.compression.handle import held
 from elman.errors import InputError
 
@@ -63,6 +64,24 @@ def test_forked_processes_read_one_store(path):
             children.append(child)
         assert all_right(store, 9, 300)
         assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+
+
+def test_threads_and_forked_processes_read_one_archive(tmp_path, often):
+    data = english(30_000)
+    with open(tmp_path / "a.elz", "wb") as file:
+        compress(io.BytesIO(data), file, level=1, block_size=1_000)
+
+    def right(archive: Archive, seed: int) -> bool:
+        draw = random.Random(seed)
+        return all(archive.read(at, 90) == data[at : at + 90] for at in (draw.randrange(30_000) for _ in range(60)))
+
+    with Archive(tmp_path / "a.elz") as archive, ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(right, [archive] * 4, range(4)))
+        child = os.fork()
+        if not child:
+            os._exit(0 if right(archive, 8) else 1)
+        assert right(archive, 9)
+        assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.parametrize("model", [None, predictor(H=8)], ids=["contexts", "gru"])
@@ -263,11 +282,15 @@ def test_a_store_on_a_read_only_file_system_reads_and_says_that_it_cannot_grow(p
 # --- pickles ---
 
 
-def test_a_store_pickles(path, tmp_path, monkeypatch):
+def test_a_store_and_an_archive_pickle(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    store = Store("s.elr")
+    with open("a.elz", "wb") as file:
+        compress(io.BytesIO(b"abc" * 500), file)
+    store, archive = Store("s.elr"), Archive("a.elz")
     for use in (False, True):
         monkeypatch.chdir("/")
         if use:
             assert store[3] == LINES[3]
+            assert archive.read(1, 2) == b"bc"
         assert pickle.loads(pickle.dumps(store))[5:7] == LINES[5:7]
+        assert pickle.loads(pickle.dumps(archive)).read(0, 4) == b"abca"

@@ -7,8 +7,9 @@ formats, to the byte: docs/compression.md.
 
 from __future__ import annotations
 
-from .archive import Archive, compress, decompress
+from .archive import compress, decompress
 from .codec import Codec
+from .parts import Archive
 from .predictor import Predictor
 from .store import Store, write_store
 from .trained import load_predictor

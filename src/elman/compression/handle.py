@@ -63,6 +63,18 @@ class Handle:
             close(self._fd)
 
 
+class Place:
+    """A handle as a file that is read from a place on."""
+
+    def __init__(self, handle: Handle, at: int = 0) -> None:
+        self._handle, self._at = handle, at
+
+    def read(self, size: int) -> bytes:
+        data = self._handle.read(size, self._at)
+        self._at += len(data)
+        return data
+
+
 Mark = tuple[int, int, int, int]
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from ..errors import CompressedError, InputError
 from ..files import staged
 from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
-from .archive import rows_for
+from .blocks import rows_for
 from .codec import as_array, as_bytes, whole
 from .handle import Handle, held, mark_of
 from .layout import CHUNK, GROUP, HEADER, MAX_PAST, Directory, Header, choose_past, write_records

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import CompressedError, ModelFileError
 from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
-from .archive import rows_for
+from .blocks import rows_for
 from .codec import as_array
 from .predictor import NO_MODEL, Predictor, swapped
 
