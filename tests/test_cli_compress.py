@@ -85,7 +85,7 @@ def test_nothing_is_written_over_or_to_a_terminal(run, tmp_path):
     run("compress", "-f", "a")
     with pytest.raises(InputError, match="a exists; -f writes over it"):
         run("decompress", "a.elz")
-    with pytest.raises(InputError, match="nothing for a terminal"):
+    with pytest.raises(InputError, match="refusing to write an archive to a terminal"):
         run("compress", "-c", "a", terminal=True)
     with pytest.raises(InputError, match=r"has the suffix \.elz already"):
         run("compress", "a.elz")

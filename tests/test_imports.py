@@ -28,14 +28,15 @@ ROOMS = {
     ),
     "pages": ("page", "surprisal", "inspection"),
     "cli": (
-        "console", "options", "workers", "training_text", "generate", "steps", "session", "info", "inspect", "quantise",
-        "listing", "watch", "against", "score", "curve_file", "train", "runs", "samples", "compress",
+        "console", "signals", "options", "workers", "training_text", "generate", "steps", "session", "info", "inspect",
+        "quantise", "listing", "watch", "against", "score", "curve_file", "train", "runs", "samples", "filewise",
+        "archives", "compress",
     ),
     "torch": ("reference", "fused", "operators", "kernels", "layers", "module", "device"),
 }  # fmt: skip
 """In the order in which the package is read; what is in a room, likewise."""
 ORDER = list(ROOMS)
-SHARED = ("errors", "files", "philox", "typed")
+SHARED = ("errors", "files", "philox", "sources", "typed")
 """What every room may use, and which imports none of them."""
 
 

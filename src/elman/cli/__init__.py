@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from contextlib import suppress
@@ -12,9 +11,9 @@ import typer
 
 from .. import __version__
 from ..errors import ElmanError, InputError
-from ..text import visible
 from . import compress, generate, info, inspect, quantise, runs, score, train
-from .console import out
+from .console import complain, is_console, name_streams, out
+from .signals import ending_by_signal
 
 app = typer.Typer(
     help="Recurrent language models: concise, fast, exact.",
@@ -42,43 +41,28 @@ for command in (
 
 def main() -> None:
     """Run the command. Whatever a user can cause is one line on stderr and exit status 2."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by the shell, as by >&-
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  (open until the end)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal whose encoding lacks a character
+    name_streams()
     try:
-        status = app(standalone_mode=False)
-        sys.stdout.flush()
+        with ending_by_signal():
+            status = app(standalone_mode=False)
+            sys.stdout.flush()
         sys.exit(status)
     except typer.Abort:
         sys.exit(130)
     except typer.TyperException as error:
         if error.format_message():
-            _fail(InputError(error.format_message() + " (see --help)"))
+            complain(InputError(error.format_message() + " (see --help)"))
         sys.exit(2)  # no command: the help is printed already
     except (ElmanError, OSError, MemoryError) as error:
-        _fail(error)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _fail(error: Exception) -> None:
-    text = str(error)
-    if isinstance(error, OSError):
-        silence = error.filename is None  # what was being written is standard output
-        if silence:
+        if is_console(error):
             with suppress(OSError):  # it would fail again when the interpreter ends
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        if isinstance(error, BrokenPipeError):  # the reader went away, as `| head` does
-            sys.exit(1)
-        text = f"{'standard output' if silence else error.filename}: {error.strerror or error}"
-    if isinstance(error, MemoryError):
-        text = "not enough memory here; ask for fewer hidden units, a smaller batch or fewer samples"
-    with suppress(OSError):
-        print("elman: " + visible(" ".join(text.split())), file=sys.stderr)
-    sys.exit(2)
+            if isinstance(error, BrokenPipeError):  # the reader went away, as `| head` does
+                sys.exit(1)
+        complain(error)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _version(value: bool) -> None:

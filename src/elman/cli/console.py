@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +16,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from ..text import CONTROLS
+from ..files import Named
+from ..text import CONTROLS, visible
 
 if TYPE_CHECKING:
     from ..model import LanguageModel, Model, QuantisedModel
@@ -34,6 +38,47 @@ err = PlainConsole(stderr=True)
 
 _ESCAPES = {c: f"\\u{c:04x}" for c in range(0x7F, 0xA0)}
 """Control characters that JSON need not escape, and a terminal obeys."""
+
+
+_STREAMS = {"stdin": "standard input", "stdout": "standard output", "stderr": "standard error"}
+
+
+def name_streams() -> None:
+    """Let errors of the console's streams say which it was, and what an encoding lacks appear as escapes."""
+    for number, (stream, shown) in enumerate(_STREAMS.items()):
+        mode, was = "w" if number else "r", getattr(sys, stream)
+        if was is None:  # closed by the shell, as by >&-
+            setattr(sys, stream, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  (open until the end)
+        elif isinstance(was, io.TextIOWrapper):
+            if number:
+                was.reconfigure(errors="backslashreplace")  # a terminal whose encoding lacks a character
+            with suppress(OSError):
+                if was.fileno() != number:
+                    continue
+                raw = Named(number, mode, shown, closefd=False)
+                buffer: Any = io.BufferedWriter(raw) if number else io.BufferedReader(raw)
+                errors, at_once = was.errors, was.line_buffering
+                named = io.TextIOWrapper(buffer, was.encoding, errors, None, at_once, was.write_through)
+                setattr(sys, stream, named)
+
+
+def is_console(error: BaseException) -> bool:
+    """Standard output or standard error failed, so that nothing more can be said there."""
+    return isinstance(error, OSError) and error.filename in (_STREAMS["stdout"], _STREAMS["stderr"])
+
+
+def complain(error: BaseException) -> None:
+    """One line on standard error."""
+    text = str(error)
+    if isinstance(error, MemoryError):
+        text = "not enough memory here; ask for fewer hidden units, a smaller batch or fewer samples"
+    elif isinstance(error, OSError):
+        reason = str(error.strerror or error)
+        text = reason if error.filename is None else f"{os.fsdecode(error.filename)}: {reason}"
+    with suppress(OSError):
+        print("elman: " + visible(text), file=sys.stderr)
+        sys.stderr.flush()
+
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, for a program to read.")]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .safetensors file, a run's folder, or english.")]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..errors import InputError
+from ..files import Named, staged
+from ..sources import mask_of, refuse_same
 from ..text import visible
 from .console import out
 
@@ -28,19 +31,24 @@ def train_on_samples(
     """Train, print, write."""
     if output is None:
         raise InputError("--train needs the name of the model's file; give one with -o")
-    if output.exists() and not force:
-        raise InputError(f"{output} exists; -f writes over it")
     if minutes is not None and epochs is not None:
         raise InputError("--minutes decides the epochs; leave out --epochs")
+    from ..corpora import folder_files
     from ..training import train_coder
 
+    files = [path for name in names for path in (folder_files(Path(name)) if os.path.isdir(name) else [name])]
+    refuse_same(output, *files)
     samples, end = read_samples(names, field)
     say = None if quiet else out.print
-    made = train_coder(
-        samples, end=end, max_size=size_of(max_size), minutes=3.0 if minutes is None else minutes, epochs=epochs,
-        seed=seed, say=say,
-    )  # fmt: skip
-    made.save(output)
+    try:
+        with staged(output, replace=force, mask=mask_of(*files)) as file:  # before the training: it may be refused
+            made = train_coder(
+                samples, end=end, max_size=size_of(max_size), minutes=3.0 if minutes is None else minutes,
+                epochs=epochs, seed=seed, say=say,
+            )  # fmt: skip
+            file.write(made.chosen.file)
+    except FileExistsError:
+        raise InputError(f"{output} exists; -f writes over it") from None
     if not quiet:
         for line in report(made):
             out.print(line)
@@ -97,7 +105,7 @@ def reading(name: str) -> Iterator[BinaryIO]:
     if name == "-":
         yield sys.stdin.buffer
         return
-    with open(name, "rb") as file:
+    with io.BufferedReader(Named(name, "r", name)) as file:
         yield file
 
 
@@ -108,20 +116,27 @@ def records_of(name: str, field: str | None) -> Iterator[bytes]:
     Raises:
         InputError: it cannot be read, or a row has no such field.
     """
-    from ..corpora import blocks, decoded, standard_input
+    from ..corpora import decoded
     from ..text import field_values
 
-    data, source = (standard_input(), "standard input") if name == "-" else (blocks(Path(name)), name)
     if field is None:
-        return (line.removesuffix(b"\n") for line in _lines(data))
+        return (line.removesuffix(b"\n") for line in raw_lines(name))
+    data, source = _blocks(name), "standard input" if name == "-" else name
     values = field_values(decoded(data, source, None, "strict"), field, source)
     texts = (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for _, value in values)
     return (text.encode("utf-8", "surrogatepass") for text in texts)
 
 
-def _lines(data: Iterable[bytes]) -> Iterator[bytes]:
+def _blocks(name: str) -> Iterator[bytes]:
+    from ..corpora import blocks, standard_input
+
+    return standard_input() if name == "-" else blocks(Path(name))
+
+
+def raw_lines(name: str) -> Iterator[bytes]:
+    """The lines of a file, as `records_of`, with their ends."""
     held: list[bytes] = []
-    for block in data:
+    for block in _blocks(name):
         cut = block.rfind(b"\n") + 1
         held.append(block[:cut] if cut else block)
         if cut:

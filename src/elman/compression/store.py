@@ -16,7 +16,8 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as changed
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -48,6 +49,8 @@ def write_store(
     past_size: int = 1 << 18,
     level: int = 6,
     last_line_end: bool = True,
+    replace: bool = True,
+    like: os.stat_result | None = None,
 ) -> None:
     """Write a store of `lines`, which have no line end in them.
 
@@ -60,6 +63,7 @@ def write_store(
         past_size: bytes of that choice, at most, and at most an eighth of the records.
         level: 1..9.
         last_line_end: whether the text of these lines ends with a line end. `elman get` gives it back as it was.
+        replace, like: as for `files.staged`.
     """
     whole(level, "level is {}; expected 1..9", 1, 9)
     predictor = predictor_of(model)
@@ -74,12 +78,12 @@ def write_store(
         raise InputError(f"the past is {len(past)} bytes; expected at most {MAX_PAST}")
     code = _cpu.encode_block(as_array(past), level=PAST_LEVEL, rows=rows_for(len(past)), predictor=native_of(predictor))
     header = Header(level, END, digest_of(predictor)[:8], len(past), len(code), zlib.crc32(past))
-    with ExitStack() as until_it_is_whole, staged(path) as file:
+    with ExitStack() as until_it_is_whole, staged(path, replace=replace, like=like) as file:
         file.write(header.pack() + code)
         messages = _cpu.Messages(as_array(learned + past), level=level, end=END, predictor=native_of(predictor))
         if write_records(file, given, messages) and not last_line_end:
             file.seek(0)
-            file.write(replace(header, last_line_end=False).pack())
+            file.write(changed(header, last_line_end=False).pack())
         if os.path.exists(path):  # nobody may be adding to what is replaced
             until_it_is_whole.enter_context(held(path))
 
@@ -231,7 +235,7 @@ class Store(Sequence[bytes]):
         index = handle.read(int(directory.index_at[kept]) - index_at, index_at)
         before = [(int(e["codes"]), int(e["index"]), int(e["crc"])) for e in directory.entries[:kept]]
         with staged(self.path) as file:
-            file.write(replace(view.header, last_line_end=last_line_end).pack())
+            file.write(changed(view.header, last_line_end=last_line_end).pack())
             for at in range(HEADER.size, end, 1 << 20):
                 file.write(handle.read(min(1 << 20, end - at), at))
             write_records(file, chain(rest, new), view.messages, before, index, directory.longest)
