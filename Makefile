@@ -92,6 +92,11 @@ wheel:
 	build/publish/bin/auditwheel show dist/*.whl
 	ls -l dist
 
+# Hostile files of every kind, changed where their fields are, for so many minutes; findings are kept in build/fuzz.
+MINUTES ?= 10
+fuzz: $(DEV)
+	$(BIN)/python tests/fuzz/fuzz.py --minutes $(MINUTES)
+
 # The wheel, installed in an environment of its own and tested away from the checkout: some minutes.
 test-wheel: $(CORE)
 	away=$$(mktemp -d) && trap 'rm -rf "$$away"' EXIT && \
