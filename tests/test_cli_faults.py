@@ -181,23 +181,51 @@ def test_a_reader_that_leaves_and_a_callback_that_fails_lose_nothing(tmp_path):
     assert elman.load(tmp_path / "model.safetensors").digest() == model.digest()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_a_training_with_its_model_saved(folder, number):
-    handler = signal.getsignal(number)
-    if handler == signal.SIG_IGN:
-        pytest.skip("this process ignores it, as one that nohup started ignores SIGHUP; then it stays ignored")
-    corpus = elman.Corpus("t", lines(), "none", "here")
-    recipe = elman.Recipe().replace(hidden_size=8, batch_size=4, seq_length=16, epochs=10**6, prompts=())
-    model = elman.build_model(corpus, recipe)
-
-    def stop(step):
-        if step.epoch == 3:
-            os.kill(os.getpid(), number)
-
+STOPPED = """
+import os, signal, sys
+import elman
+number, own = signal.Signals(int(sys.argv[1])), sys.argv[2] == "own"
+if own:
+    signal.signal(number, lambda *_: print("handled", flush=True))
+before = signal.getsignal(number)
+corpus = elman.Corpus("t", sys.argv[3], "none", "here")
+recipe = elman.Recipe().replace(hidden_size=8, batch_size=4, seq_length=16, epochs=10**6, prompts=())
+model = elman.build_model(corpus, recipe)
+def stop(step):
+    if step.epoch == 3:
+        os.kill(os.getpid(), number)
+try:
     run = elman.fit(model, corpus, recipe, output="r", on_step=stop)
-    assert run.interrupted
-    assert signal.getsignal(number) == handler
-    assert elman.load("r/model.safetensors").digest() == model.digest()
+    print("interrupted", run.interrupted)
+except KeyboardInterrupt:
+    print("KeyboardInterrupt")
+print("handlers", signal.getsignal(number) == before, "saved", elman.load("r").digest() == model.digest())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("handler", ["own", "default", "ignored"])
+def test_fit_saves_and_gives_the_signal_to_the_program(folder, number, handler):
+    text, rest = lines(), "handlers True saved True\n"
+
+    def set_signals():
+        signal.signal(number, signal.SIG_IGN if handler == "ignored" else signal.SIG_DFL)
+
+    script = STOPPED.replace("10**6", "4") if handler == "ignored" else STOPPED
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(int(number)), handler, text],
+        capture_output=True, text=True, timeout=120, preexec_fn=set_signals,
+    )  # fmt: skip
+    if handler == "own":
+        assert (done.returncode, done.stdout) == (0, "handled\ninterrupted True\n" + rest), done.stderr
+    elif handler == "ignored":
+        assert (done.returncode, done.stdout) == (0, "interrupted False\n" + rest), done.stderr
+    elif number == signal.SIGINT:
+        assert (done.returncode, done.stdout) == (0, "KeyboardInterrupt\n" + rest), done.stderr
+    else:
+        assert (done.returncode, done.stdout) == (-number, ""), done.stderr
+    elman.load("r/model.safetensors")
+    assert sorted(os.listdir("r")) == ["checkpoint.safetensors", "log.jsonl", "model.safetensors"]
 
 
 def test_trainings_claim_their_folders(folder, command):

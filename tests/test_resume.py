@@ -117,8 +117,16 @@ def test_killed_by_the_clock_and_resumed(folder, command):
     same_run("r", "whole")
 
 
+@pytest.fixture
+def ctrl_c_returns():
+    """A handler of our own, after which `fit` returns."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
-def test_interrupted_at_every_step_of_an_epoch(folder, command):
+def test_interrupted_at_every_step_of_an_epoch(folder, command, ctrl_c_returns):
     """As Ctrl-C does; among them the last step of an epoch, and of the last one."""
     settings = [*SIZES.split(), *KINDS["sgd"].split(), "--schedule", "constant"]
     command("train", "t.txt", *settings, "--output", "whole")

@@ -237,6 +237,7 @@ def _report(
     """
     from ..generation import generate
     from ..kernels import serving
+    from ..training.interrupt import held_back
     from ..training.schedule import best
     from .curve_file import CurveFile
 
@@ -271,7 +272,8 @@ def _report(
             for prompt, continuation in record.samples.items():
                 above(f"  - {prompt}{continuation}")
 
-        run = train(on_step=on_step, on_epoch=on_epoch)
+        with held_back() as stopped:
+            run = train(on_step=on_step, on_epoch=on_epoch)
     if folder is None:
         return
     if run.log and math.isinf(run.perplexity):
@@ -283,6 +285,7 @@ def _report(
     if as_json:
         ending = {"output": str(folder), "interrupted": run.interrupted, "digest": model.digest()}
         write_json(run.summary() | ending)
+        _exit(stopped)
         return
     if run.interrupted:
         out.print(
@@ -300,6 +303,13 @@ def _report(
             f"{last.val_perplexity:.3f}; the other commands take the best, best.safetensors"
         )
     out.print(f"{folder}/{files}\ndigest {model.digest()}")
+    _exit(stopped)
+
+
+def _exit(stopped: list[int]) -> None:
+    """A training that a signal stopped is not done: what waits for it must not go on."""
+    if stopped:
+        raise typer.Exit(128 + stopped[-1])
 
 
 def _size(text: Corpus) -> str:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ..errors import InputError
 from ..training.parallel import Ranks, listen, share_cores
@@ -32,7 +32,7 @@ def working_together(workers: int, corpus: str | None) -> Iterator[Ranks]:
     if (ranks.size > 1 or workers > 1) and corpus == "-":
         raise InputError("standard input can be read by one process alone; give a file")
     if ranks.rank:
-        for name in ("SIGINT", "SIGHUP"):  # they go to the first process too, which ends the others
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they go to the first process too, whose end ends the others
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), signal.SIG_IGN)
     if workers == 1:
@@ -54,13 +54,14 @@ def working_together(workers: int, corpus: str | None) -> Iterator[Ranks]:
     ]
     try:
         yield Ranks(0, workers, f"127.0.0.1:{port}", listener)
-        for child in children:
-            child.wait(60)
+        with suppress(subprocess.TimeoutExpired):
+            for child in children:
+                child.wait(60)
     finally:
         listener.close()
         for child in children:
             if child.poll() is None:
-                child.terminate()
+                child.kill()
         for child in children:
             child.wait()
 

@@ -1,4 +1,4 @@
-"""What ends a training early, and lets it save: Ctrl-C and its like."""
+"""What ends a training early, and lets it save: Ctrl-C and its like. Afterwards the program gets the signal."""
 
 from __future__ import annotations
 
@@ -9,20 +9,39 @@ from contextlib import contextmanager
 from typing import Any
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_held: list[int] | None = None
+
+
+class Interrupt:
+    """Whether a signal asked for the end, and which one."""
+
+    number: int | None = None
+
+    def is_set(self) -> bool:
+        return self.number is not None
+
+    def deliver(self) -> None:
+        """Give the signal to the program, once its handlers are back: it ends, raises, or does what it always does."""
+        if self.number is None:
+            return
+        if _held is not None:
+            _held.append(self.number)
+        else:
+            signal.raise_signal(self.number)
 
 
 @contextmanager
-def interrupts() -> Iterator[threading.Event]:
-    """Turn Ctrl-C, a request to end and a closed terminal into an event that is looked at between steps; a second one
-    ends the program at once."""
-    event = threading.Event()
+def interrupts() -> Iterator[Interrupt]:
+    """Turn Ctrl-C, a request to end and a closed terminal into something that is looked at between steps. A second one
+    goes to the program's own handler at once; with `deliver`, so does the first, after the block."""
+    interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
-        yield event
+        yield interrupt
         return
 
-    def on_signal(*_: object) -> None:
+    def on_signal(number: int, _: object) -> None:
         restore()
-        event.set()
+        interrupt.number = number
 
     def restore() -> None:
         for number, handler in before.items():
@@ -34,6 +53,18 @@ def interrupts() -> Iterator[threading.Event]:
     for number in before:
         signal.signal(number, on_signal)
     try:
-        yield event
+        yield interrupt
     finally:
-        restore()
+        if not interrupt.is_set():
+            restore()
+
+
+@contextmanager
+def held_back() -> Iterator[list[int]]:
+    """The numbers of the signals that ended a training in this block, for a program that ends by itself then."""
+    global _held
+    before, _held = _held, []
+    try:
+        yield _held
+    finally:
+        _held = before

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import threading
 import time
 from collections.abc import Callable
 from itertools import islice
@@ -27,7 +26,7 @@ from ..scoring import perplexity
 from .checkpoint import Checkpoint, read_checkpoint
 from .data import Records, Text
 from .events import Events
-from .interrupt import interrupts
+from .interrupt import Interrupt, interrupts
 from .lock import locked
 from .measure import Means, measure
 from .optimiser import Optimiser
@@ -72,7 +71,9 @@ def fit(
         plot: draw the curve while training; in a notebook.
         settings: changes to the recipe, for example epochs=100, lr=0.5.
     Returns:
-        a Run: the model, the log, and whether Ctrl-C ended it early (after which the model is saved all the same).
+        a Run: the model, the log, and whether a signal ended it early. Ctrl-C, SIGTERM and SIGHUP do, after this step;
+            the model is saved, and then the program gets the signal: Ctrl-C raises KeyboardInterrupt, and where a
+            handler of its own returns, so does `fit`.
     Raises:
         InputError: the corpus is too short for one batch, a setting is out of range, or another training has the
             folder.
@@ -221,9 +222,10 @@ class _Training:
                         with self.optimiser.averaged():
                             on_epoch(line)
         self.optimiser.settle()
+        interrupted.deliver()
         return run
 
-    def epoch(self, on_step: OnStep | None, interrupted: threading.Event, saver: Saver | None) -> bool:
+    def epoch(self, on_step: OnStep | None, interrupted: Interrupt, saver: Saver | None) -> bool:
         """What is left of the epoch under way; False if it was interrupted."""
         recipe, means, start = self.recipe, self.means, time.perf_counter() - self.means.seconds
         for ids, targets, fresh in islice(self.data.batches(self.number), means.steps, None):
