@@ -5,6 +5,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <mutex>
@@ -59,7 +60,7 @@ struct LayerInput {
     expect((ids != nullptr) != (x != nullptr), "give either ids or x");
     c0 = arrays.in(c0_, "c0", {B, H});
     expect((cell == LSTM) == (c0 != nullptr), "c0 goes with an LSTM and with no other cell");
-    if (ids) check_ids(ids, T * B, 0, I, "token ids");
+    if (ids) ids = arrays.copy(ids, T * B), check_ids(ids, T * B, 0, I, "token ids");
   }
 };
 
@@ -147,7 +148,7 @@ struct LossInput {
     hidden = a.in(hidden_, "hidden", {-1, -1, H});
     T = a.size(0), B = a.size(1);
     b = a.in(b_, "b", {V});
-    targets = a.in(targets_, "targets", {T, B});
+    targets = a.copy(a.in(targets_, "targets", {T, B}), T * B);
     check_ids(targets, T * B, -1, V, "targets");
   }
 };
@@ -383,9 +384,10 @@ class Network {
     batch.h = a.out(h, "h", {model_.L, batch.B, model_.H});
     batch.c = a.out(c, "c", {model_.L, batch.B, model_.H});
     expect((model_.cell == LSTM) == (batch.c != nullptr), "c goes with an LSTM and with no other cell");
+    batch.ids = a.copy(batch.ids, batch.T * batch.B);
     check_ids(batch.ids, batch.T * batch.B, 0, model_.V, "token ids");
     if (loss) {
-      batch.targets = a.in(Ids{targets.object}, "targets", {batch.T, batch.B});
+      batch.targets = a.copy(a.in(Ids{targets.object}, "targets", {batch.T, batch.B}), batch.T * batch.B);
       check_ids(batch.targets, batch.T * batch.B, -1, model_.V, "targets");
     }
     return batch;
@@ -428,8 +430,10 @@ class PyDecoder {
     Arrays a;
     const int64_t* from = a.in(ids, "ids", {-1, decoder_.B});
     int64_t T = a.size(0);
+    from = a.copy(from, T * decoder_.B);
     check_ids(from, T * decoder_.B, 0, decoder_.V, "token ids");
     Native native;
+    std::lock_guard<std::mutex> lock(busy_);
     if (T && decoder_.B) kernels().decoder_read(decoder_, T, from);
   }
 
@@ -445,13 +449,19 @@ class PyDecoder {
     expect(top_k >= 0, "top_k must be at least 0");
     if (choice.top_k > decoder_.V) choice.top_k = decoder_.V;
     Native native;
-    return !decoder_.B || !steps || kernels().decoder_generate(decoder_, steps, choice, to);
+    if (!decoder_.B || !steps) return true;
+    std::vector<int64_t> made(size_t(steps * decoder_.B));  // each is read to make the next: nobody else may write to it
+    std::lock_guard<std::mutex> lock(busy_);
+    bool numbers = kernels().decoder_generate(decoder_, steps, choice, made.data());
+    std::copy(made.begin(), made.end(), to);
+    return numbers;
   }
 
  private:
   PyPacked packed_;
   Arrays arrays_;
   Decoder decoder_;
+  std::mutex busy_;  // of the states and logits
 };
 
 }  // namespace

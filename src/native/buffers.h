@@ -6,8 +6,10 @@
 #include <nanobind/nanobind.h>
 
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <initializer_list>
+#include <vector>
 
 #include "environment.h"
 
@@ -63,6 +65,14 @@ class Arrays {
   typename TypeOf<K>::type* out(Argument<K, Optional> a, const char* name, Shape shape) {
     return static_cast<typename TypeOf<K>::type*>(take(a.object, name, K, Optional, shape, true));
   }
+  // Ids, copied; null for null. The kernel indexes by them, and once Python's lock is released another thread may write to
+  // the array: so it is the copy that is checked and read.
+  const int64_t* copy(const int64_t* ids, int64_t count) {
+    if (!ids) return nullptr;
+    std::vector<int64_t>& own = copies_.emplace_back(size_t(count) + 1);  // not empty: its address says that it was given
+    std::memcpy(own.data(), ids, sizeof(int64_t) * size_t(count));
+    return own.data();
+  }
   // The length of an axis of the last array taken.
   int64_t size(int axis) const { return held_.back().view.shape[axis]; }
 
@@ -74,6 +84,7 @@ class Arrays {
   void* take(nb::handle object, const char* name, int kind, bool optional, Shape shape, bool written);
 
   std::deque<Held> held_;  // a deque: a view may point into itself, so it must not move
+  std::deque<std::vector<int64_t>> copies_;
 };
 
 // Throws a ValueError with this message unless it holds.

@@ -5,6 +5,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <mutex>
@@ -74,6 +75,7 @@ class IntegerNetwork : public integer::Shared {
     const int64_t* wanted = a.in(targets, "targets", {T, B});
     double* cost = a.out(nats, "nats", {T, B});
     expect(!wanted == !cost, "targets go with nats");
+    from = a.copy(from, T * B), wanted = a.copy(wanted, T * B);
     check_ids(from, T * B, 0, V, "token ids");
     if (wanted) check_ids(wanted, T * B, 0, V, "token ids");
     if (!T || !B) return;
@@ -129,6 +131,7 @@ class IntegerDecoder {
     Arrays a;
     const int64_t* from = a.in(ids, "ids", {-1, rows_.B});
     int64_t T = a.size(0);
+    from = a.copy(from, T * rows_.B);
     check_ids(from, T * rows_.B, 0, V_, "token ids");
     if (!T || !rows_.B) return;
     Native native;
@@ -150,7 +153,10 @@ class IntegerDecoder {
     if (!steps || !rows_.B) return true;
     Native native;
     std::lock_guard<std::mutex> lock(busy_);
-    return network_.table().generate(ready(), steps, choice, logits_, to);
+    std::vector<int64_t> made(size_t(steps * rows_.B));  // each is read to make the next: nobody else may write to it
+    bool numbers = network_.table().generate(ready(), steps, choice, logits_, made.data());
+    std::copy(made.begin(), made.end(), to);
+    return numbers;
   }
 
  private:
@@ -184,7 +190,7 @@ void nats(Floats logits, Ids targets, Doubles to) {
   Arrays a;
   const float* x = a.in(logits, "logits", {-1, -1});
   int64_t rows = a.size(0), V = a.size(1);
-  const int64_t* wanted = a.in(targets, "targets", {rows});
+  const int64_t* wanted = a.copy(a.in(targets, "targets", {rows}), rows);
   double* out = a.out(to, "nats", {rows});
   check_ids(wanted, rows, 0, V, "token ids");
   Native native;
