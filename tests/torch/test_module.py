@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -158,3 +160,30 @@ def test_fit_on_a_device_follows_the_kernel(cell, embedding_size, optimizer):
 def test_a_device_that_is_not_there():
     with pytest.raises(elman.InputError, match="device 'nonsense'"):
         stepper(model().network, "nonsense")
+
+
+def test_a_copy_has_a_model_of_its_own_in_the_same_memory():
+    corpus = elman.Corpus("t", "abc abd\n" * 9, "none", "here", False)
+    first = elman.torch.Module(elman.build_model(corpus, cell="gru", hidden_size=4))
+    ids = torch.zeros((3, 1), dtype=torch.int64)
+    for use in (False, True):
+        if use:
+            first(ids)[0].sum().backward()
+        for second in (copy.deepcopy(first), pickle.loads(pickle.dumps(first))):
+            assert torch.equal(second(ids)[0], first(ids)[0])
+            with torch.no_grad():
+                second.layer.weight_hh_l0.zero_()
+            assert not second.model.layer.weight_hh_l0.any()
+            assert first.model.layer.weight_hh_l0.any()
+            if use and second.output.bias.grad is not None:
+                assert torch.equal(second.output.bias.grad, first.output.bias.grad)
+
+
+def test_a_copy_in_another_type_stays_one():
+    corpus = elman.Corpus("t", "abc abd\n" * 9, "none", "here", False)
+    first = elman.torch.Module(elman.build_model(corpus, cell="gru", hidden_size=4)).double()
+    second = copy.deepcopy(first)
+    with torch.no_grad():
+        second.layer.weight_hh_l0.zero_()
+    assert second.layer.weight_hh_l0.dtype == torch.float64
+    assert second.model.layer.weight_hh_l0.any()

@@ -15,7 +15,7 @@ from .named import is_named
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text to train on."""
+    """A text to train on. Nothing changes it, so threads may share it."""
 
     name: str
     text: str | bytes

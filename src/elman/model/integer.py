@@ -28,7 +28,7 @@ BITS = (8, 6, 5, 4)
 
 
 class IntegerNetwork:
-    """A network of integers, and what it does.
+    """A network of integers, and what it does. Nothing changes it, so any number of threads may use it.
 
     Attributes:
         network: the numbers.
@@ -117,6 +117,10 @@ class IntegerNetwork:
             scale_out=n.output.scale,
             b_out=n.output_bias,
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the native kernels, which are made again when they are first used."""
+        return {name: value for name, value in self.__dict__.items() if name != "native"}
 
     def _given(self, ids: np.ndarray, state: State | None) -> tuple[State, np.ndarray]:
         """A state of the caller's own that may be written, and ids in one piece."""

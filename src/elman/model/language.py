@@ -54,6 +54,9 @@ class Embedding(Parameters):
 class LanguageModel(Parameters):
     """A language model over the tokens of a vocabulary.
 
+    Any number of threads may compute with one model while nobody trains it or writes to its arrays; one at a time may
+    train it. A decoder is one thread's at a time. A deep copy and a pickle have their own weights.
+
     Args:
         layer: RNN, GRU or LSTM with input_size V, of which a token selects a column; or E, with an embedding.
         reading: how the model reads text; as `Corpus.reading` gives it.

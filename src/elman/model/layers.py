@@ -35,7 +35,10 @@ def parameter_shapes(
 
 
 class Parameters:
-    """Named float32 arrays, reached as attributes. Their memory never moves: to assign to one is to write into it."""
+    """Named float32 arrays, reached as attributes. Their memory never moves: to assign to one is to write into it.
+
+    Threads may compute with them at once while nobody writes to them.
+    """
 
     _arrays: dict[str, Array]
 

@@ -33,7 +33,8 @@ ROWS, STEPS = 32, 256
 class QuantisedModel:
     """A language model of integers over the tokens of a vocabulary; `quantise` makes one, and `load` reads one.
 
-    The same bits on every machine, with the native kernels and without.
+    The same bits on every machine, with the native kernels and without. Nothing changes it, so threads may share it; a
+    decoder is one thread's at a time.
 
     Args:
         network: its numbers.

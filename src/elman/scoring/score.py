@@ -26,7 +26,7 @@ _ESCAPED = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of a by
 
 @dataclass(frozen=True)
 class Score:
-    """The cost of a text under a model."""
+    """The cost of a text under a model. Nothing changes it, so threads may share it."""
 
     data: str | bytes
     """What was scored: the text after the model's normalisation; as bytes, if the model's tokens are of bytes."""

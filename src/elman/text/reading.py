@@ -15,7 +15,7 @@ from .vocabulary import NORMALISATIONS, Vocabulary, normalise
 
 @dataclass(frozen=True)
 class Reading:
-    """How a model reads text: what is done to it first, and which ids its characters have."""
+    """How a model reads text: what is done to it first, and which ids its characters have. Threads may share it."""
 
     vocabulary: Vocabulary
     normalisation: str = "none"

@@ -164,8 +164,8 @@ class _Words(dict[str, tuple[int, ...]]):
                 break
             at = ranked.index(best)  # of equal ones the first
             ids[at : at + 2] = [best[1]]
-        self[word] = tuple(ids)
-        return self[word]
+        self[word] = found = tuple(ids)  # which another thread may clear at once
+        return found
 
 
 def word_lists(parts: Iterable[str | bytes]) -> Iterator[list[str]]:

@@ -95,7 +95,7 @@ class Decoder:
 
 
 class Vocabulary(ABC):
-    """The tokens of a model: `Characters`, `Bytes`, or `subwords.Subwords`."""
+    """The tokens of a model: `Characters`, `Bytes`, or `subwords.Subwords`. Threads may share one."""
 
     kind: ClassVar[str]
     """Its name in files."""

@@ -21,7 +21,8 @@ class Module(nn.Module):
     """A core model's embedding, layers and output as torch modules.
 
     The parameters are the model's own arrays: a step of an optimiser changes `model`, and what changes `model` is seen
-    here. To another device, or in another type, go copies; `copy_back` brings their values to the model.
+    here. To another device, or in another type, go copies; `copy_back` brings their values to the model. A deep copy
+    and a pickle have their own model. Any number of threads may call it at once, and one may train it.
     """
 
     def __init__(self, model: LanguageModel) -> None:
@@ -61,6 +62,22 @@ class Module(nn.Module):
 
     def _hidden(self, ids: Tensor, state: ModelState | None) -> tuple[Tensor, ModelState]:
         return self.layer(ids if self.embedding is None else self.embedding(ids), state)
+
+    def _shared(self) -> list[str]:
+        """The parameters that are still the model's own memory."""
+        arrays = self.model.named_parameters()
+        places = {name: p.data_ptr() for name, p in self.named_parameters() if p.device.type == "cpu"}
+        return [name for name, place in places.items() if place == arrays[name].ctypes.data]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_shared_names": self._shared()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        names, arrays = state.pop("_shared_names"), state["model"].named_parameters()
+        super().__setstate__(state)
+        for name in names:
+            self.get_parameter(name).data = torch.from_numpy(arrays[name])
 
     @torch.no_grad()
     def copy_back(self) -> None:

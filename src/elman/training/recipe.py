@@ -45,7 +45,10 @@ def setting(
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of a run. The defaults are the book's; `load_recipe("book")` is the same thing as a file."""
+    """The settings of a run. The defaults are the book's; `load_recipe("book")` is the same thing as a file.
+
+    Nothing changes one, so threads may share it.
+    """
 
     # The text
     normalisation: str = setting(

@@ -58,7 +58,7 @@ class Step:
 
 @dataclass
 class Run:
-    """What `fit` returns."""
+    """What `fit` returns. One thread trains it; others may read it when `fit` has returned."""
 
     model: LanguageModel
     recipe: Recipe
