@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 import pytest
@@ -12,7 +11,7 @@ import elman
 from elman.model import read_header
 from elman.text import visible
 from elman.training import load_recipe
-from elman.training.sizing import for_minutes, for_size
+from elman.training.sizing import for_size
 
 SMALL = ["--hidden-size", "8", "--epochs", "1"]
 
@@ -68,33 +67,6 @@ def test_epochs_and_batch_by_size(size, records, of_30, of_7, batch):
     assert for_size(recipe.replace(epochs=7), corpus(size, records), {}).epochs == of_7
     given = {"epochs": recipe.epochs, "batch_size": 32}
     assert for_size(recipe, corpus(size, records), given) == recipe
-
-
-@pytest.mark.parametrize("records", [False, True])
-def test_minutes_become_epochs_or_a_part_of_the_text(records):
-    text = corpus(20_000, records)
-    recipe = load_recipe("modern").replace(hidden_size=8, batch_size=4, seq_length=16)
-    one, whole = for_minutes(0.05, recipe, text)
-    more, _ = for_minutes(1.0, recipe, text)
-    assert whole == text
-    assert more.epochs > 4 * one.epochs >= 4
-    assert dataclasses.replace(more, epochs=1) == recipe.replace(epochs=1)
-    few, part = for_minutes(0.00001, recipe, text)
-    assert (few.epochs, few.max_chars) == (1, len(part))
-    assert 0 < len(part) < len(text)
-    assert str(text.text).startswith(str(part.text))
-    assert not records or str(part.text).endswith("\n")
-
-
-def test_minutes_on_the_command_line(tmp_path):
-    small = ["--hidden-size", "8", "--batch-size", "4", "--seq-length", "9"]
-    done = run("train", "traveller", "--minutes", "0.02", "--output", tmp_path / "run", *small)
-    assert done.returncode == 0, done.stderr
-    epochs = int(done.stdout.split("recipe book: ")[1].split(" epoch")[0])
-    again = run("train", "traveller", "--epochs", str(epochs), "--output", tmp_path / "again", *small)
-    assert again.stdout.split("digest ")[1] == done.stdout.split("digest ")[1]
-    refused(run("train", "--minutes", "1", "--epochs", "2"), "--minutes decides the epochs")
-    refused(run("train", "--minutes", "0", cwd=tmp_path), "--minutes must be above 0")
 
 
 def test_the_help_is_in_groups():

@@ -23,14 +23,15 @@ ROOMS = {
     ),
     "inspection": ("units", "matching", "memorisation", "nearest"),
     "training": (
-        "recipe", "build", "data", "run", "measure", "schedule", "checkpoint", "optimiser", "saver", "interrupt",
-        "lock", "events", "parallel", "shards", "svg", "curve", "live", "loop", "sizing", "coder", "records",
+        "recipe", "build", "data", "run", "measure", "schedule", "budget", "checkpoint", "further", "optimiser",
+        "saver", "interrupt", "lock", "events", "parallel", "shards", "svg", "curve", "live", "loop", "sizing", "coder",
+        "records",
     ),
     "pages": ("page", "surprisal", "inspection"),
     "cli": (
         "console", "signals", "options", "workers", "training_text", "generate", "steps", "session", "info", "inspect",
-        "quantise", "listing", "watch", "against", "score", "curve_file", "train", "runs", "samples", "filewise",
-        "archives", "compress",
+        "quantise", "listing", "watch", "against", "score", "curve_file", "progress", "train", "runs", "samples",
+        "filewise", "archives", "compress",
     ),
     "torch": ("reference", "fused", "operators", "kernels", "layers", "module", "device"),
 }  # fmt: skip

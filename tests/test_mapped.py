@@ -82,10 +82,12 @@ def test_minutes(monkeypatch):
     monkeypatch.setattr("elman.training.sizing._PROBE", 0.0)
     corpus = load_mapped("t.txt")
     recipe = elman.Recipe(hidden_size=4, batch_size=2, seq_length=5)
-    longer, whole = for_minutes(1e5, recipe, corpus)
+    long = for_minutes(1e5, recipe, corpus)
+    longer, whole = long.recipe, long.text
     assert longer.epochs > 1
     assert whole is corpus
-    short, part = for_minutes(1e-6, recipe, corpus)
+    left = for_minutes(1e-6, recipe, corpus)
+    short, part = left.recipe, left.text
     assert (short.epochs, short.max_chars) == (1, len(part))
     assert len(part) < len(corpus)
     assert len(part.ids(part.vocabulary())) == len(part)

@@ -153,6 +153,26 @@ def test_more_epochs_go_on_from_the_last(folder, command):
     assert [line["epoch"] for line in without_times("r")] == [1, 2, 3, 4]
 
 
+def test_a_finished_run_says_what_to_do(folder, command):
+    settings = [*SIZES.split(), "--optimizer", "adam", "--lr", "0.01", "--schedule", "linear"]
+    command("train", "t.txt", *settings, "--output", "r", "--epochs", 3)
+    before = Path("r/model.safetensors").read_bytes()
+    done = "all 3 epochs of this run are done"
+    assert f"nothing to do: {done}; --epochs 4 or more, or --minutes" in command("train", "--resume", "r")
+    assert Path("r/model.safetensors").read_bytes() == before
+    assert (
+        refused("--resume", "r", "--epochs", 2)
+        == "epochs is 2, and 3 are done already; give 4 or more to train further"
+    )
+    shown = command("train", "--resume", "r", "--epochs", 6)
+    assert "going on after 3 of 6 epochs" in shown
+    assert "the linear schedule is spread over the new length: the learning rate was " in shown
+    assert (
+        "begins again at about 0.005; where a run is to be trained further, start it with --schedule plateau" in shown
+    )
+    assert "nothing to do" not in shown
+
+
 def refused(*arguments):
     done = run("train", *arguments)
     assert done.returncode == 2
@@ -229,8 +249,14 @@ def test_best_and_patience(folder, command):
     best = elman.load("r")
     assert best.digest() == elman.load("r/best.safetensors").digest() != elman.load("r/model.safetensors").digest()
     assert elman.score(best, held_out).bits_per_char == pytest.approx(costs[lowest], rel=1e-12)
-    command("train", "--resume", "r")  # does nothing more
+    told = f"nothing to do: its patience of 2 ended this run after {len(costs)} epochs; --patience 3 or more, or 0"
+    assert told in command("train", "--resume", "r")
     assert len(without_times("r")) == len(costs)
+    assert "so it does not train further; --patience 3 or more" in refused("--resume", "r", "--epochs", 40)
+    assert "so it does not train further; --patience 3 or more" in refused("--resume", "r", "--minutes", 1)
+    command("train", "--resume", "r", "--epochs", len(costs) + 1, "--patience", 0)
+    assert len(without_times("r")) == len(costs) + 1
+    assert read_checkpoint("r").run.recipe.patience is None
     command("train", "t.txt", *SIZES.split(), "--epochs", 1, "--val-fraction", 0, "--overwrite", "--output", "r")
     assert not Path("r/best.safetensors").exists()
     with pytest.raises(elman.InputError, match="patience needs a text to measure on; set val_fraction"):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError, TrainingDiverged
-from ..text import visible
 from .console import Bytes, Encoding, EncodingErrors, Json, err, out, write_json
 from .options import changes, with_recipe_options
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..corpora import Corpus
     from ..model import LanguageModel
-    from ..training import Epoch, Recipe, Run, Step
+    from ..training import Epoch, Recipe, Run
 
 
 _MAPPED_BYTES = 100_000_000  # a corpus this large stays on disk
@@ -67,7 +66,8 @@ def train(
         float, typer.Option(metavar="SECONDS", help="Between saves: what a run that is killed loses at most.")
     ] = 30.0,
     minutes: Annotated[
-        float | None, typer.Option(help="In place of --epochs: as many as fit into these minutes here.")
+        float | None,
+        typer.Option(help="In place of --epochs: train as long as this, on the text's first part if it is too long."),
     ] = None,
     every: Annotated[int, typer.Option(help="Print a line every so many epochs; 0: ten lines.")] = 0,
     as_bytes: Bytes = False,
@@ -85,6 +85,7 @@ def train(
     """
     from ..corpora import NAMED
     from ..training import load_recipe
+    from ..training.budget import check_minutes
     from ..training.sizing import for_minutes, for_size
     from .workers import working_together
 
@@ -97,14 +98,16 @@ def train(
             raise InputError(f"--bytes is short for --tokens bytes; leave it out, or --tokens {settings['tokens']}")
         settings["tokens"] = "bytes"
     places, given = corpus or ["traveller"], changes(settings)
-    if minutes is not None and "epochs" in given:
-        raise InputError("--minutes decides the epochs; leave out --epochs")
-    with working_together(workers, "-" if "-" in places else None) as ranks:
+    if minutes is not None:
+        check_minutes(minutes)
+        if "epochs" in given:
+            raise InputError("--minutes decides the epochs; leave out --epochs")
+    with working_together(workers, "-" if "-" in places else None, minutes is not None) as ranks:
         how: dict[str, Any] = {"save_seconds": save_every, "ranks": ranks, "tensorboard": tensorboard}
         if resume is not None:
             others = {"--recipe": recipe, "--records": records, "--field": field, "--output": output, "--from": start}
-            others |= {"--overwrite": overwrite, "--minutes": minutes, "--encoding": encoding}
-            _resume(resume, corpus, given, others, every, json_, how)
+            others |= {"--overwrite": overwrite, "--encoding": encoding}
+            _resume(resume, corpus, given, minutes, others, every, json_, how)
             return
         records = records or field is not None
         name = recipe or ("records" if records else "book" if {*places} <= {"traveller", *NAMED} else "modern")
@@ -117,11 +120,13 @@ def train(
         text = _load(places, chosen, records, field, reading)
         if recipe is None and name != "book":
             chosen = for_size(chosen, text, given)
+        left_out = ""
         if minutes is not None:
-            chosen, text = for_minutes(minutes, chosen, text)
+            sized = for_minutes(minutes, chosen, text)
+            chosen, text, how["minutes"], left_out = sized.recipe, sized.text, sized.minutes, sized.left_out
         folder = _run_folder(output, text.name, overwrite) if ranks.rank == 0 else None
         try:
-            _train(text, name, chosen, model, every, json_, how | {"output": folder})
+            _train(text, name, chosen, model, every, json_, how | {"output": folder}, left_out)
         except BaseException:
             for empty in (folder, folder.parent) if folder and output is None else ():
                 with suppress(OSError):  # it has something in it
@@ -170,37 +175,53 @@ def _resume(
     folder: Path,
     corpus: list[str] | None,
     settings: dict[str, Any],
+    minutes: float | None,
     others: dict[str, Any],
     every: int,
     as_json: bool,
     how: dict[str, Any],
 ) -> None:
     from ..training import read_checkpoint, resume
+    from ..training.further import further, new_schedule, what_to_do
 
-    others |= {f"--{name.replace('_', '-')}": value for name, value in settings.items() if name != "epochs"}
-    for name, value in others.items():
-        if value:
-            raise InputError(f"a run that goes on keeps its settings; with --resume leave out {name}")
+    given = [name for name, value in others.items() if value]
+    given += [f"--{name.replace('_', '-')}" for name in settings if name not in ("epochs", "patience")]
+    if given:
+        raise InputError(f"a run that goes on keeps its settings; with --resume leave out {given[0]}")
     checkpoint = read_checkpoint(folder)
-    if epochs := settings.get("epochs"):
-        checkpoint.run.recipe = checkpoint.run.recipe.replace(epochs=epochs)
+    before = checkpoint.run.recipe.epochs, checkpoint.run.minutes
+    patience = settings["patience"] or 0 if "patience" in settings else None
+    further(checkpoint, settings.get("epochs"), patience, minutes)
+    finished = what_to_do(checkpoint) if checkpoint.finished else ""
     with _download_bar() as progress:
         text = checkpoint.corpus(corpus if corpus and len(corpus) > 1 else corpus[0] if corpus else None, progress)
     recipe = checkpoint.run.recipe
     where = f"after {len(checkpoint.run.log)} of {recipe.epochs} epochs"
     if checkpoint.means.steps:
         where += f" and {checkpoint.means.steps} steps"
-    run, more = checkpoint.run, f"\ngoing on {where}"
+    run, more = checkpoint.run, f"\n{finished or 'going on ' + where}"
+    if minutes is not None:
+        more += f", for {minutes:g} minutes"
+    if not finished and before != (recipe.epochs, run.minutes):
+        changed = new_schedule(checkpoint)
+        more += f"\n{changed}" if changed else ""
     path = run.path if how["ranks"].rank == 0 else None
 
     def train(**calls: Any) -> Run:
         return resume(checkpoint, text, **how, **calls)
 
-    _report(train, run.model, text, None, recipe, every, as_json, more, path, run.log)
+    _report(train, run.model, text, None, recipe, every, as_json, more, path, run.log, run.minutes)
 
 
 def _train(
-    text: Corpus, name: str, recipe: Recipe, start: LanguageModel | None, every: int, as_json: bool, how: dict[str, Any]
+    text: Corpus,
+    name: str,
+    recipe: Recipe,
+    start: LanguageModel | None,
+    every: int,
+    as_json: bool,
+    how: dict[str, Any],
+    left_out: str,
 ) -> None:
     from ..model import extend
     from ..training import build_model, fit
@@ -215,7 +236,8 @@ def _train(
     def train(**calls: Any) -> Run:
         return fit(model, text, recipe, **how, **calls)
 
-    _report(train, model, text, name, recipe, every, as_json, added, how["output"])
+    more = added + (f"\n{left_out}" if left_out else "")
+    _report(train, model, text, name, recipe, every, as_json, more, how["output"], (), how.get("minutes"))
 
 
 def _report(
@@ -229,51 +251,42 @@ def _report(
     more: str,
     folder: Path | None,
     log: Sequence[Epoch] = (),
+    minutes: float | None = None,
 ) -> None:
     """Train, and say what goes on meanwhile.
 
     recipe: its name; None: the settings are a stopped run's, and `log` its epochs. folder: None in another process
-    than the first.
+    than the first. minutes: of training in all, if the clock ends it and the settings' epochs are about as many.
     """
-    from ..generation import generate
     from ..kernels import serving
     from ..training.interrupt import held_back
     from ..training.schedule import best
     from .curve_file import CurveFile
+    from .progress import Lines, training_bar
 
-    every = every or max(1, settings.epochs // 10)
     (backend, why), named = serving(model.network.cell), f"recipe {recipe}: " if recipe else ""
     say = err if as_json else out
     unit = model.reading.vocabulary.unit
     say.print(
         f"{text.name}: {_size(text)}, {_vocabulary(model, text)}, normalisation {text.normalisation}\n"
-        f"{named}{settings.epochs:,} epoch{'' if settings.epochs == 1 else 's'}, batches of "
+        f"{named}{_length(settings.epochs, minutes)}, batches of "
         f"{settings.batch_size} x {settings.seq_length}, {settings.optimizer}, lr {settings.lr:g}\n"
         f"{settings.cell} {settings.num_layers} x {settings.hidden_size}, "
         f"{model.num_parameters:,} parameters; backend {backend} ({why}){more}"
     )
     picture = CurveFile(folder, f"{text.name}, {settings.cell} {settings.hidden_size}", log)
-    with _training_bar(unit) as (on_step, above):
+    with training_bar(unit) as (on_step, above):
+        lines = Lines(model, settings, every, above)
 
         def on_epoch(record: Epoch) -> None:
             picture.add(record)
-            if as_json:
-                return
-            if record.epoch % every == 0 or record.epoch in (1, settings.epochs):
-                held_out = "" if record.val_perplexity is None else f", held-out {record.val_perplexity:.3f}"
-                if unit == "token" and held_out:  # whose perplexity compares with no other vocabulary's
-                    held_out += f" ({record.val_bits_per_char:.3f} bits/char)"
-                above(
-                    f"epoch {record.epoch:>4}  perplexity {record.train_perplexity:.3f}{held_out}  "
-                    f"{record.seconds:.1f} s  {record.chars_per_second:,.0f} {unit}s/s"
-                )
-                if not settings.prompts and settings.sample_every:
-                    above(f"  - {visible(generate(model, '', settings.sample_length, seed=settings.seed))}")
-            for prompt, continuation in record.samples.items():
-                above(f"  - {prompt}{continuation}")
+            if not as_json:
+                lines.epoch(record)
 
         with held_back() as stopped:
-            run = train(on_step=on_step, on_epoch=on_epoch)
+            run = train(on_step=on_step or (None if as_json else lines.step), on_epoch=on_epoch)
+    if not as_json:
+        lines.end(run.log)
     if folder is None:
         return
     if run.log and math.isinf(run.perplexity):
@@ -288,12 +301,13 @@ def _report(
         _exit(stopped)
         return
     if run.interrupted:
+        about = "" if minutes is None else "about "
         out.print(
-            f"stopped after {len(run.log)} of {settings.epochs} epochs; the model is saved; "
+            f"stopped after {len(run.log)} of {about}{run.recipe.epochs} epochs; the model is saved; "
             f"elman train --resume {folder} goes on"
         )
-    elif len(run.log) < settings.epochs:
-        out.print(f"ended after {len(run.log)} of {settings.epochs} epochs: the held-out text gets no better")
+    elif len(run.log) < run.recipe.epochs:
+        out.print(f"ended after {len(run.log)} of {run.recipe.epochs} epochs: the held-out text gets no better")
     files = "model.safetensors  log.jsonl  curve.svg" if run.log else "model.safetensors"
     lowest = best(run.log)
     if lowest is not None:
@@ -310,6 +324,11 @@ def _exit(stopped: list[int]) -> None:
     """A training that a signal stopped is not done: what waits for it must not go on."""
     if stopped:
         raise typer.Exit(128 + stopped[-1])
+
+
+def _length(epochs: int, minutes: float | None) -> str:
+    count = f"{epochs:,} epoch{'' if epochs == 1 else 's'}"
+    return count if minutes is None else f"about {count} (the clock ends it, so no two runs are alike)"
 
 
 def _size(text: Corpus) -> str:
@@ -364,35 +383,3 @@ def _download_bar() -> Iterator[Callable[[int, int | None, str], None]]:
             bar.update(tasks[address], completed=done, total=total)
 
         yield progress
-
-
-@contextmanager
-def _training_bar(unit: str) -> Iterator[tuple[Callable[[Step], None] | None, Callable[[str], None]]]:
-    """(on_step, a print that stays above the bar). Without a terminal there is no bar."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    def above(line: str) -> None:
-        out.print(line)
-
-    if not out.is_terminal:
-        yield None, above
-        return
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(),
-        TextColumn("perplexity {task.fields[perplexity]:.3f}  {task.fields[rate]:,.0f} " + f"{unit}s/s"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=out, transient=True, refresh_per_second=8) as bar:
-        task = bar.add_task("", total=1.0, epoch="", perplexity=float("nan"), rate=0.0)
-
-        def on_step(step: Step) -> None:
-            bar.update(
-                task,
-                completed=step.fraction,
-                epoch=f"{step.epoch}/{step.epochs}",
-                perplexity=step.perplexity,
-                rate=step.chars_per_second,
-            )
-
-        yield on_step, above

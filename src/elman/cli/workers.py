@@ -14,11 +14,11 @@ from ..training.parallel import Ranks, listen, share_cores
 
 
 @contextmanager
-def working_together(workers: int, corpus: str | None) -> Iterator[Ranks]:
+def working_together(workers: int, corpus: str | None, by_the_clock: bool = False) -> Iterator[Ranks]:
     """The ranks that this process is one of; others are started, and waited for at the end.
 
     Args:
-        workers: processes of this machine, this one among them.
+        workers: processes of this machine, this one among them. by_the_clock: it is to end by `--minutes`.
     Raises:
         InputError: the corpus can be read by one process alone, or a launcher has set what it should not.
     """
@@ -29,6 +29,8 @@ def working_together(workers: int, corpus: str | None) -> Iterator[Ranks]:
         if workers > 1:
             raise InputError("a launcher has started the processes already; leave out --workers")
         share_cores(int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    if (ranks.size > 1 or workers > 1) and by_the_clock:
+        raise InputError("--minutes goes by the clock of one process; with several give --epochs")
     if (ranks.size > 1 or workers > 1) and corpus == "-":
         raise InputError("standard input can be read by one process alone; give a file")
     if ranks.rank:

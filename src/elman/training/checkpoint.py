@@ -20,9 +20,11 @@ from ..errors import InputError, ModelFileError
 from ..model import LanguageModel
 from ..model.file import CHECKPOINT, build, describe, read, write
 from ..typed import Fields
+from .budget import check_minutes
 from .measure import Means
 from .recipe import Recipe
 from .run import Run, as_json, from_json
+from .schedule import out_of_patience
 
 NAME, NEW_NAME = "checkpoint.safetensors", "checkpoint.new.safetensors"
 """The second one is of a run that has not yet replaced the one whose model is still in the folder."""
@@ -48,6 +50,11 @@ class Checkpoint:
     """What `load_corpus` was given; None: the corpus came from elsewhere."""
     tensors: dict[str, np.ndarray]
     """state.0 (and state.1): (L, B, H); and what `Optimiser.tensors` gives."""
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is left to train."""
+        return self.epoch > self.run.recipe.epochs or out_of_patience(self.run.recipe, self.run.log)
 
     @property
     def fresh(self) -> bool:
@@ -95,6 +102,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, weights: dict[str, np.n
         "loaded": checkpoint.loaded,
         "log": [as_json(epoch) for epoch in run.log],
         "means": asdict(checkpoint.means),
+        "minutes": run.minutes,
         **{name: getattr(checkpoint, name) for name in ("epoch", "steps", "masked", "seconds")},
     }
     write(path, header, weights | {_EXTRA + name: array for name, array in checkpoint.tensors.items()}, CHECKPOINT)
@@ -135,6 +143,9 @@ def _from_header(header: Fields, model: LanguageModel, folder: Path, tensors: di
     corpus.texts("source")
     corpus.whole("characters")
     run = Run(model, recipe, dict(corpus.value), [from_json(line) for line in log], path=folder)
+    if "minutes" in header:
+        run.minutes = header.number("minutes")
+        check_minutes(run.minutes)
     epoch = header.whole("epoch", at_least=1)
     if epoch != len(log) + 1:
         raise InputError(f"its epoch is {epoch} and its log has {len(log)} epochs; expected one less")

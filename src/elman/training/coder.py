@@ -251,7 +251,8 @@ def _train(
     corpus = Corpus("samples", text, "none", "samples", records=True)
     recipe = recipe_for(hidden, len(samples), len(text), seed)
     if epochs is None:
-        recipe, part = for_minutes(minutes, recipe, corpus)
+        sized = for_minutes(minutes, recipe, corpus)
+        recipe, part = sized.recipe, sized.text
         epochs = min(recipe.epochs, EPOCHS) if len(part) == len(corpus) else len(part) / len(corpus)
     if epochs < 1:
         cut = text.find(b"\n", math.ceil(epochs * len(text)) - 1) + 1

@@ -31,6 +31,8 @@ class Text:
         steps = batches.num_batches(cut, recipe.batch_size, recipe.seq_length)
         self.size = steps * recipe.batch_size * recipe.seq_length
         """Characters that every epoch trains on at least."""
+        self.held_out = len(self._val)
+        """Tokens to measure on."""
 
     def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
         """As `record_batches`."""
@@ -73,7 +75,7 @@ class Records:
         order = batches.shuffled(len(starts), recipe.seed)
         cut = len(order) - int(len(order) * recipe.val_fraction)
         self._train, self._val = ((starts[rows], lengths[rows]) for rows in (order[:cut], order[cut:]))
-        self.size = int(self._train[1].sum())
+        self.size, self.held_out = int(self._train[1].sum()), int(self._val[1].sum())
 
     def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
         r = self.recipe

@@ -6,10 +6,10 @@ and however often it was stopped on the way.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
-import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -23,9 +23,12 @@ from ..errors import InputError, ModelFileError, TrainingDiverged
 from ..kernels import Dropout, Stepper
 from ..model import LanguageModel, trainable
 from ..scoring import perplexity
+from . import budget
+from .budget import Budget
 from .checkpoint import Checkpoint, read_checkpoint
 from .data import Records, Text
 from .events import Events
+from .further import further
 from .interrupt import Interrupt, interrupts
 from .lock import locked
 from .measure import Means, measure
@@ -54,6 +57,7 @@ def fit(
     ranks: Ranks | None = None,
     tensorboard: bool = False,
     plot: bool = False,
+    minutes: float | None = None,
     **settings: Any,
 ) -> Run:
     """Train `model` on `corpus`, in place.
@@ -69,6 +73,8 @@ def fit(
         ranks: the processes that share the work, of which this is one; only the first writes. None: this one alone.
         tensorboard: write its event files too, in the folder's `tensorboard`.
         plot: draw the curve while training; in a notebook.
+        minutes: end after so long, measuring included, within an epoch or after many, in place of the recipe's epochs.
+            The learning rate's schedule follows the clock too, so the result differs from run to run.
         settings: changes to the recipe, for example epochs=100, lr=0.5.
     Returns:
         a Run: the model, the log, and whether a signal ended it early. Ctrl-C, SIGTERM and SIGHUP do, after this step;
@@ -97,6 +103,7 @@ def fit(
     if len(ids) != len(corpus):
         about["tokens"] = len(ids)
     run = Run(model, recipe, about | {"digest": corpus.digest()}, path=None if output is None else Path(output))
+    run.minutes = minutes
     training = _set_up(run, corpus, ids, corpus.loaded, device, ranks)
     training.run_all(on_step, on_epoch, save_seconds, tensorboard, resumed=False)
     if drawn:
@@ -115,13 +122,15 @@ def resume(
     ranks: Ranks | None = None,
     tensorboard: bool = False,
     epochs: int | None = None,
+    patience: int | None = None,
+    minutes: float | None = None,
 ) -> Run:
     """Go on with a run from its last checkpoint: it ends with the bits of one that was never stopped.
 
     Args:
         run: its folder, or what `read_checkpoint` gave of it.
         corpus: the text that it trains on; None: loaded from where it was.
-        epochs: more, or fewer, than the recipe says.
+        epochs, patience, minutes: as `further` takes them.
         on_step, on_epoch, device, save_seconds, ranks, tensorboard: as for `fit`.
     Raises:
         InputError: no checkpoint there, another corpus, or another training has the folder. TrainingDiverged: as `fit`.
@@ -133,8 +142,7 @@ def resume(
         checkpoint.check(corpus)
     going = checkpoint.run
     _check_reading(going.model, corpus)
-    if epochs is not None:
-        going.recipe = going.recipe.replace(epochs=epochs)
+    further(checkpoint, epochs, patience, minutes)
     corpus = corpus.first(going.recipe.max_chars)
     ids = corpus.ids(going.model.reading.vocabulary)
     training = _set_up(going, corpus, ids, checkpoint.loaded, device, ranks)
@@ -192,7 +200,11 @@ class _Training:
         self.number, self.means = 1, Means()  # the epoch under way
         self.masked = 0  # words of dropout's stream that are used
         self._within = False  # a step, which has changed some of all this
-        self.seconds, self._start = 0.0, time.perf_counter()  # before this process, and its beginning
+        self.seconds, self._start = 0.0, budget.now()  # before this process, and its beginning
+        if run.minutes is not None and ranks.size > 1:
+            raise InputError("minutes are of one process's clock; leave them out, or train with one process")
+        self.budget = None if run.minutes is None else Budget(run.minutes)
+        self._ending = False  # the budget's time is up
 
     def run_all(
         self, on_step: OnStep | None, on_epoch: OnEpoch | None, save_seconds: float, tensorboard: bool, resumed: bool
@@ -206,12 +218,11 @@ class _Training:
                 saver = Saver(run, self.optimiser, self.stepper, self.snapshot, save_seconds, resumed)
                 events = Events(run.path, run.log) if tensorboard else None
             with saved_whatever_happens(saver):
-                while self.number <= self.recipe.epochs and not out_of_patience(self.recipe, run.log):
+                while not self._done():
                     run.interrupted = interrupted.is_set() or not self.epoch(on_step, interrupted, saver)
                     if run.interrupted:
                         break
-                    with self.optimiser.averaged():
-                        line = measure(self.model, self.data, self.recipe, self.number, self.means, self.elapsed())
+                    line = self._measure()
                     run.log.append(line)
                     self.number, self.means = self.number + 1, Means()
                     if saver:
@@ -227,7 +238,7 @@ class _Training:
 
     def epoch(self, on_step: OnStep | None, interrupted: Interrupt, saver: Saver | None) -> bool:
         """What is left of the epoch under way; False if it was interrupted."""
-        recipe, means, start = self.recipe, self.means, time.perf_counter() - self.means.seconds
+        recipe, means, start = self.recipe, self.means, budget.now() - self.means.seconds
         for ids, targets, fresh in islice(self.data.batches(self.number), means.steps, None):
             if interrupted.is_set():
                 self.stepper.sync()
@@ -247,14 +258,48 @@ class _Training:
             self.optimiser.done()
             self.masked += words
             self._within = False
-            means.seconds = time.perf_counter() - start
+            means.seconds = budget.now() - start
+            if self.budget:
+                self._ending = self._time_is_up()
             if on_step:
                 so_far, rate = perplexity(means.nats / means.count / math.log(2)), means.count / means.seconds
                 on_step(Step(self.number, recipe.epochs, self.fraction(), so_far, result.norm, rate, means.lr))
             if saver:
                 saver.sometimes()
+            if self._ending:
+                break
         self.stepper.sync()
         return True
+
+    def _done(self) -> bool:
+        """Whether no epoch is left: by the budget if there is one, by the recipe's epochs, or by its patience."""
+        if self.budget and self.run.log and self._ending:
+            return True
+        return self.number > self.recipe.epochs or out_of_patience(self.recipe, self.run.log)
+
+    def _measure(self) -> Epoch:
+        """The line of the epoch that has just ended; with a budget, a new plan of how many there will be."""
+        before, due = self.elapsed(), self.number % self.recipe.eval_every == 0
+        if self.budget and not self._ending:  # what is left after measuring may be too little for another epoch
+            self._ending = self.budget.fraction(before + due * self.budget.evaluation) >= 1.0
+        ended = self._ending if self.budget else self.number == self.recipe.epochs
+        with self.optimiser.averaged():
+            line = measure(self.model, self.data, self.recipe, self.number, self.means, before, ended)
+        if self.budget is None:
+            return line
+        if line.val_perplexity is not None:
+            self.budget.evaluation = self.elapsed() - before
+        done = self.number if self._ending else self.budget.epochs(self.number, self.elapsed())
+        self.recipe = self.run.recipe = self.recipe.replace(epochs=done)
+        part = min(1.0, self.means.count / self.data.size)
+        return dataclasses.replace(line, part=round(part, 4), minutes=self.run.minutes)
+
+    def _time_is_up(self) -> bool:
+        """Whether the budget has no time for another step and for measuring the last epoch."""
+        assert self.budget
+        if not self.budget.evaluation:  # not measured yet: to read a character costs about as much as to train on it
+            self.budget.evaluation = self.data.held_out * self.means.seconds / self.means.count
+        return self.budget.fraction(self.elapsed()) >= 1.0
 
     def _digest(self) -> bytes:
         """Of what is trained and from where: what all processes must agree on."""
@@ -264,10 +309,12 @@ class _Training:
 
     def fraction(self) -> float:
         """Of all the work, how much is done, 0..1."""
+        if self.budget:
+            return self.budget.fraction(self.elapsed())
         return (self.number - 1 + min(self.means.count / self.data.size, 1.0)) / self.recipe.epochs
 
     def elapsed(self) -> float:
-        return self.seconds + time.perf_counter() - self._start
+        return self.seconds + budget.now() - self._start
 
     def snapshot(self) -> Checkpoint | None:
         """Where training stands; None: within a step that failed."""
@@ -280,7 +327,7 @@ class _Training:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Stand where `snapshot` stood."""
         self.number, self.means, self.masked = checkpoint.epoch, checkpoint.means, checkpoint.masked
-        self.seconds = checkpoint.seconds
+        self.seconds, self._start = checkpoint.seconds, budget.now()
         try:
             self.optimiser.restore(checkpoint.steps, checkpoint.tensors)
             self.stepper.state = self._state(checkpoint.tensors)

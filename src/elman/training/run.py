@@ -37,6 +37,10 @@ class Epoch:
     """Prompt -> its greedy continuation, on the epochs that have them."""
     lr: float = 0.0
     """The learning rate of the last step."""
+    part: float = 1.0
+    """Share of the epoch that was trained: below 1 where the time of `minutes` ended it."""
+    minutes: float | None = None
+    """Time that was asked for: the run followed the clock, so it is no function of text, recipe and seed alone."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class Run:
     corpus: dict[str, Any]
     log: list[Epoch] = field(default_factory=list)
     interrupted: bool = False
+    minutes: float | None = None
+    """Minutes of training, resumed ones included, after which it ends; None: after the recipe's epochs."""
     path: Path | None = None
 
     @property
@@ -85,6 +91,7 @@ class Run:
             "corpus": self.corpus,
             "recipe": recipe,
             "epochs_done": len(self.log),
+            **({} if self.minutes is None else {"minutes": self.minutes}),
             "train_bits_per_char": finite(last.train_bits_per_char) if last else None,
             "val_bits_per_char": finite(last.val_bits_per_char) if last else None,
         }
@@ -93,6 +100,9 @@ class Run:
 def as_json(epoch: Epoch) -> dict[str, Any]:
     """What JSON can hold of an epoch."""
     line = asdict(epoch)
+    for name, usual in (("part", 1.0), ("minutes", None)):
+        if line[name] == usual:
+            del line[name]
     return line | {name: finite(line[name]) for name in ("train_perplexity", "val_perplexity")}
 
 
@@ -112,6 +122,8 @@ def from_json(line: Fields) -> Epoch:
         line.number("chars_per_second"),
         {prompt: samples.text(prompt) for prompt in samples.value},
         line.number("lr", 0.0),
+        line.number("part", 1.0),
+        line.number("minutes", None),
     )
 
 

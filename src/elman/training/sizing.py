@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from . import budget
+from .budget import check_minutes
 
 if TYPE_CHECKING:
     from ..corpora import Corpus
@@ -15,7 +16,7 @@ _CHARACTERS = 20_000_000  # to train on, over all epochs: some minutes on two co
 _STEPS = 20  # in an epoch at least: fewer of them teach a small text's model little in any number of epochs
 _SMALLEST = 4  # rows of a batch
 _LEAST = 200  # steps in all, of which the best held-out model is kept
-_PROBE = 2.0  # seconds of training that measure the speed, about
+_PROBE = 2.0  # seconds of training that measure the speed, at most, about
 
 
 def for_size(recipe: Recipe, text: Corpus, given: dict[str, Any]) -> Recipe:
@@ -30,28 +31,61 @@ def for_size(recipe: Recipe, text: Corpus, given: dict[str, Any]) -> Recipe:
     return recipe
 
 
-def for_minutes(minutes: float, recipe: Recipe, text: Corpus) -> tuple[Recipe, Corpus]:
-    """The recipe with as many epochs as fit into the minutes here; and the text, its first part only if less than one
-    epoch of it fits. The speed is measured on the text's beginning.
+def for_minutes(minutes: float, recipe: Recipe, text: Corpus) -> Sized:
+    """How to train on a text for so many minutes here: for about how many epochs, and on its first part only if less
+    than one epoch of it would fit. The speed is measured on the text's beginning; `fit` follows the clock from there.
 
     Raises:
         InputError: minutes that are not above 0, or a text too short to train on.
     """
-    if not 0 < minutes < 1e6:
-        raise InputError(f"--minutes must be above 0, got {minutes:g}")
-    rate = _characters_per_second(recipe, text)
-    most = int(minutes * 60 * rate)
-    trained = len(text) * (1 - recipe.val_fraction)
-    if most >= trained:
-        return recipe.replace(epochs=int(most / trained)), text
-    cut = max(1, int(len(text) * most / trained))
-    if text.records:
-        cut = text.text.rfind("\n" if isinstance(text.text, str) else b"\n", 0, cut) + 1 or len(text)  # type: ignore[arg-type]
-    return recipe.replace(epochs=1, max_chars=cut), text.first(cut)
+    check_minutes(minutes)
+    begin = budget.now()
+    rate = _characters_per_second(recipe, text, min(_PROBE, 3.0 * minutes))
+    left = round(minutes - min(0.5 * minutes, (budget.now() - begin) / 60), 5)
+    most = int(left * 60 * rate)
+    if most >= len(text):
+        return Sized(recipe.replace(epochs=max(1, most // len(text))), text, left, "")
+    cut = max(most, _fewest(recipe))
+    if text.records and cut < len(text):
+        end = "\n" if isinstance(text.text, str) else b"\n"
+        cut = text.text.rfind(end, 0, cut) + 1 or text.text.find(end, cut) + 1 or len(text)  # type: ignore[arg-type]
+    if cut >= len(text):
+        return Sized(recipe.replace(epochs=1), text, left, "")
+    unit, all_of_it = "bytes" if text.is_bytes else "characters", len(text) / rate / 60
+    why = (
+        f"the first {cut:,} of {len(text):,} {unit} only: one epoch of all would take about {_minutes(all_of_it)} "
+        f"here, and --minutes is {minutes:g}"
+    )
+    return Sized(recipe.replace(epochs=1, max_chars=cut), text.first(cut), left, why)
 
 
-def _characters_per_second(recipe: Recipe, text: Corpus) -> float:
-    """Of training as the recipe says; grows what it trains on until that takes long enough to be measured."""
+@dataclass(frozen=True)
+class Sized:
+    """What `for_minutes` found."""
+
+    recipe: Recipe
+    text: Corpus
+    minutes: float
+    """Those that are left to train."""
+    left_out: str
+    """A line about what of the text is not trained on; "" if all is."""
+
+
+def _fewest(recipe: Recipe) -> int:
+    """Characters that make a batch, with what is held out of them."""
+    return int(4 * (recipe.batch_size + 1) * recipe.seq_length / (1 - recipe.val_fraction))
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes:.2g} minutes" if minutes < 10 else f"{minutes:,.0f} minutes"
+
+
+def _characters_per_second(recipe: Recipe, text: Corpus, probe: float) -> float:
+    """Of training as the recipe says; grows what it trains on until that takes long enough to be measured.
+
+    Args:
+        probe: seconds that it should take, about.
+    """
     from .build import build_model
     from .loop import fit
 
@@ -59,11 +93,13 @@ def _characters_per_second(recipe: Recipe, text: Corpus) -> float:
     size = 4 * (recipe.batch_size + 1) * recipe.seq_length
     while True:
         part = text.beginning(size)
-        quiet = recipe.replace(epochs=1, val_fraction=0.0, sample_every=0, max_chars=None)
-        start = time.perf_counter()
+        quiet = recipe.replace(epochs=1, val_fraction=0.0, patience=None, sample_every=0, max_chars=None)
+        if quiet.schedule == "plateau":
+            quiet = quiet.replace(schedule="constant")
+        start = budget.now()
         run = fit(model, part, quiet)
-        seconds = time.perf_counter() - start
-        if seconds > _PROBE / 2 or size >= len(text):
+        seconds = budget.now() - start
+        if seconds > probe / 2 or size >= len(text):
             tokens = len(part.ids(model.reading.vocabulary))
             return max(1.0, run.log[-1].chars_per_second * len(part) / tokens) if run.log else 1.0
-        size = int(size * min(8.0, max(1.5, _PROBE / max(seconds, 1e-3))))
+        size = int(size * min(8.0, max(1.5, probe / max(seconds, 1e-3))))
