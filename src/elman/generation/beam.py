@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,7 @@ def beam_search(model: Model, prompt: str = "", length: int = 50, width: int = 1
     return [
         Beam(
             vocabulary.decode(np.array(s, dtype=np.int64)).removesuffix("\n" if reading.records else ""),
-            float(c / np.log(2)),
+            float(c) / math.log(2),
         )
         for c, s in best
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -77,7 +78,7 @@ def _bits(model: Model, prompt: np.ndarray, row: np.ndarray) -> float:
     ids = np.concatenate((prompt, row))
     logits, _ = model(ids[:-1, None])
     nats = -model.log_softmax(logits[:, 0])[np.arange(len(ids) - 1), ids[1:]].astype(np.float64)
-    return float(nats[len(prompt) - 1 :].sum() / np.log(2))
+    return math.fsum(nats[len(prompt) - 1 :]) / math.log(2)
 
 
 def _likeliest(found: dict[str, float]) -> list[Beam]:

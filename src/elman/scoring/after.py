@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from .. import kernels
 from ..errors import InputError
 from ..model import Model
 
@@ -29,6 +28,6 @@ def after(model: Model, text: str | bytes = "", count: int = 5) -> list[tuple[st
     ids = model.reading.primed(model.reading.prompt(text))
     decoder = model.decoder(1)
     decoder.read(ids[:, None])
-    likely = model.log_softmax(decoder.logits)[0]
+    likely = model.log_softmax(decoder.logits)[0].astype(np.float32)
     order = np.argsort(-likely, kind="stable")[:count]  # ties: lowest id first
-    return [(vocabulary.name(int(t)), math.exp(likely[t])) for t in order]
+    return [(vocabulary.name(int(t)), p) for t, p in zip(order, kernels.exp(likely[order]).tolist(), strict=True)]

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.integer import log
+
 ORDER = 6
 """Characters of the longest n-grams."""
 
@@ -68,7 +70,7 @@ def ngram_bits(ids: np.ndarray, vocab_size: int, order: int = ORDER) -> np.ndarr
         p[begin:] = np.where(seen > 0, (n_gram[begin:] + distinct[begin:] * lower) / np.maximum(seen, 1), lower)
         by_context = by_gram[by_gram < size - 1] + 1
         n_context = np.concatenate((n_gram[:1] * 0, n_gram[:-1]))
-    return -np.log2(p)
+    return -log(p * 2.0**30) / math.log(2)  # it takes its argument in 2^-30
 
 
 def _since_first(values: np.ndarray, is_first: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import kernels
 from ..model import Model, ModelState, take_rows
 from ..text import record_spans
 
@@ -89,8 +90,9 @@ def sequence_entropies(model: Model, ids: np.ndarray, starts: np.ndarray, length
     """Where `sequence_nats` has a cost, the entropy of the distribution, in nats: what the cost was expected to be."""
     nats, offsets = np.empty(int(lengths.sum())), np.cumsum(lengths) - lengths
     for block in walk(model, ids, starts, lengths, _logits(model), _LOGITS // model.vocab_size):
-        likely = model.log_softmax(block.values[block.counted]).astype(np.float64)
-        nats[block.places(offsets)] = -(np.exp(likely) * likely).sum(-1)
+        likely = model.log_softmax(block.values[block.counted]).astype(np.float32)
+        terms = kernels.exp(likely).astype(np.float64) * likely
+        nats[block.places(offsets)] = -np.add.reduce(np.ascontiguousarray(terms.T), axis=0)  # token by token: one order
     return nats
 
 
