@@ -1,9 +1,14 @@
-"""`elman score - --above BITS`: standard input line by line, as it comes; what is odd is written at once."""
+"""`elman score - --above BITS`: standard input line by line, as it comes; odd lines are written at once.
+
+A watcher lives as long as its log. No byte stops it: what is not UTF-8 is read as U+FFFD, and of a line without end the
+beginning counts.
+"""
 
 from __future__ import annotations
 
 import codecs
 import os
+import select
 import sys
 from collections.abc import Iterator
 
@@ -14,20 +19,21 @@ from .console import write_csv, write_json
 from .listing import line_row, print_line
 
 _BLOCK = 1 << 16  # bytes read at once, at most: what is there is scored before more is waited for
-_LONGEST = 1 << 24  # bytes of a line
+_LONGEST = 1 << 20  # characters of a line, or bytes; the rest of a longer one is skipped
 
 
 def watch(model: Model, above: float, form: str, encoding: str | None, errors: str, field: str | None = None) -> bool:
     """Write each line whose burst costs at least `above` bits. Lines are records. Returns whether there was one."""
     from ..scoring import score
 
-    seen, odd = 0, False
     field = model.reading.field if field is None else field
-    rows = row_reader(field) if field else None
-    for text in _batches(model.reading.is_bytes and rows is None, encoding or "utf-8-sig", errors):
+    rows, seen, odd = row_reader(field) if field else None, 0, False
+    as_bytes = model.reading.is_bytes and rows is None
+    model.reading.line_end  # noqa: B018 (raises where it lacks one, before the first line is waited for)
+    for text in _batches(_decoder(as_bytes, encoding, errors)):
         if rows is not None:
-            text = "".join(rows(line) + "\n" for line in str(text).removesuffix("\n").split("\n"))
-        lines = score(model, text, records=True).lines()
+            text = "".join(rows(line) + "\n" for line in text.removesuffix("\n").split("\n"))
+        lines = score(model, text.encode("latin-1") if as_bytes else text, records=True).lines()
         for index in range(len(lines)):
             seen += 1
             if lines.bursts[index] < above or not lines.text(index):
@@ -39,34 +45,48 @@ def watch(model: Model, above: float, form: str, encoding: str | None, errors: s
                 write_csv([row], heading=not odd)
             else:
                 print_line(row)
+            sys.stdout.flush()
             odd = True
-        sys.stdout.flush()
     return odd
 
 
-def _batches(as_bytes: bool, encoding: str, errors: str) -> Iterator[str | bytes]:
+def _batches(decoder: codecs.IncrementalDecoder) -> Iterator[str]:
     """Whole lines, as many as have come."""
-    held, decoder, done = b"", codecs.getincrementaldecoder(encoding)(errors), False
-    text = ""
+    held, skipping, done = "", False, False
     while not done:
-        data = os.read(sys.stdin.fileno(), _BLOCK)
-        done = not data
-        if as_bytes:
-            held += data
-            cut = len(held) if done else held.rfind(b"\n") + 1
-            whole, held = held[:cut], held[cut:]
-            size = len(held)
-        else:
-            try:
-                text += decoder.decode(data, done)
-            except UnicodeDecodeError as error:
-                raise InputError(
-                    f"standard input: not {encoding} ({error.reason}); give --encoding, or --encoding-errors replace"
-                ) from None
-            cut = len(text) if done else text.rfind("\n") + 1
-            whole, text = text[:cut], text[cut:]
-            size = len(text)
-        if size > _LONGEST:
-            raise InputError(f"standard input: a line of more than {_LONGEST:,} characters; expected lines")
-        if whole:
+        data = _read()
+        new, done = decoder.decode(data, not data), not data
+        if skipping:  # what is left of a line that was cut
+            cut = new.find("\n") + 1
+            new, skipping = new[cut:] if cut else "", not cut
+        cut = len(new) if done else new.rfind("\n") + 1
+        if whole := (held + new[:cut] if done or cut else ""):
             yield whole
+        held = new[cut:] if cut else held + new
+        if len(held) > _LONGEST:
+            yield held[:_LONGEST] + "\n"
+            held, skipping = "", True
+
+
+def _read() -> bytes:
+    """What has come, at least a byte; none at the end."""
+    while True:
+        try:
+            return os.read(sys.stdin.fileno(), _BLOCK)
+        except BlockingIOError:  # another program has set this pipe so
+            select.select([sys.stdin], [], [])
+
+
+def _decoder(as_bytes: bool, encoding: str | None, errors: str) -> codecs.IncrementalDecoder:
+    """Bytes into text as they come, never into an error. For a model of bytes each becomes U+0000 .. U+00FF."""
+    if as_bytes:
+        return codecs.getincrementaldecoder("latin-1")()
+    errors = "replace" if errors == "strict" else errors
+    try:
+        b"\xff".decode("ascii", errors)  # an error here is one in the options, and not in the log
+        decoder = codecs.getincrementaldecoder(encoding or "utf-8-sig")(errors)
+        decoder.decode(b"\xff\xfe")
+        decoder.reset()
+    except Exception as error:  # whatever a codec raises
+        raise InputError(f"standard input cannot be read as {encoding or 'UTF-8'}, {errors}: {error}") from None
+    return decoder
