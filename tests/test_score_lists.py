@@ -7,11 +7,13 @@ import io
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 from test_cli import refused, run
 from test_cli_generate import save
 from test_pages import unpack
@@ -128,6 +130,57 @@ def test_the_status_says_whether_a_line_was_odd(files):
     )
 
 
+def watched(files, data: bytes, *more, name="records"):
+    """What a watcher says of these bytes of a log, line numbers and texts, and how it ended."""
+    command = [sys.executable, "-m", "elman.cli", "score", str(files / name), "-", "--above", "0", "--json", *more]
+    done = subprocess.run(command, input=data, capture_output=True, check=False)
+    return [(r["line"], r["text"]) for r in rows(done.stdout.decode())], done.returncode, done.stderr.decode()
+
+
+@pytest.mark.parametrize("errors", ["strict", "replace"])
+def test_no_byte_ends_a_watcher(files, errors):
+    data = b"ada\nb\xe9 x\n\xff\xfe\n\x00\x1b[2J\nbo \xc3"
+    expected = [(1, "ada"), (2, "b\ufffd x"), (3, "\ufffd\ufffd"), (4, "\x00\x1b[2J"), (5, "bo \ufffd")]
+    assert watched(files, data, "--encoding-errors", errors) == (expected, 1, "")
+    assert watched(files, data, "--records", name="bytes") == (expected, 1, "")
+    assert watched(files, b"\xe9t\xe9\n", "--encoding", "latin-1") == ([(1, "été")], 1, "")
+    assert watched(files, "ada\nżó".encode("utf-16"), "--encoding", "utf-16") == ([(1, "ada"), (2, "żó")], 1, "")
+
+
+def test_a_line_without_end_is_cut(files, monkeypatch):
+    from elman.cli import watch
+
+    monkeypatch.setattr(watch, "_LONGEST", 10)
+    blocks = iter([b"ada\nbo bo", b" bo bo", b" bo", b" grace\njean", b"\nada", b""])
+    monkeypatch.setattr(watch, "_read", lambda: next(blocks))
+    decoder = watch._decoder(False, None, "strict")
+    assert "".join(watch._batches(decoder)) == "ada\nbo bo bo b\njean\nada"
+
+
+def test_a_watcher_refuses_what_it_cannot_read_before_it_waits(files):
+    for option, value, message in (
+        ("--encoding", "nope", "standard input cannot be read as nope, replace: unknown encoding: nope"),
+        ("--encoding", "rot13", "standard input cannot be read as rot13"),
+        ("--encoding-errors", "nope", "unknown error handler name 'nope'"),
+    ):
+        refused(run("score", files / "records", "--above", "3", option, value, stdin=ODD), message)
+    save(files / "unending", "one line")
+    refused(run("score", files / "unending", "--above", "3", "--records", stdin=ODD), "has never seen a line end")
+
+
+def test_an_empty_log_has_no_odd_lines(files):
+    (files / "empty").write_text("")
+    for options in (["--above", "0"], ["--lines"], ["--top", "3"], ["--above", "0", "--mask"]):
+        done = run("score", files / "records", files / "empty", *options, "--json")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert run("score", files / "records", "--above", "0", stdin="").returncode == 0
+    listed = run(
+        "score", files / "records", files / "empty", files / "b", "--lines", "--json", "--against", files / "text"
+    )
+    assert [r["line"] for r in rows(listed.stdout)] == [1, 2, 3, 4, 5, 6]
+    refused(run("score", files / "records", files / "empty"), "empty is empty; expected a text")
+
+
 @pytest.mark.parametrize("name", ["records", "text", "bytes"])
 def test_words(files, name):
     model = elman.load(files / name)
@@ -188,7 +241,7 @@ def test_the_page_of_the_top_lines(files, command):
 
 
 def test_two_models_on_one_text(files, tmp_path, command):
-    one, two = elman.load(files / "records"), save(tmp_path / "other", "ada\nbo\nq 127\n" * 9, records=True)
+    one, two = elman.load(files / "records"), save(tmp_path / "other", "ada\nbo\ngrace\nq 127\n" * 9, records=True)
     first, second = elman.score(one, ODD), elman.score(two, ODD)
     found = compare(first, second)
     assert found.bits == pytest.approx(second.bits - first.bits)
@@ -258,3 +311,80 @@ def interval(values):
 )
 def test_refusals(files, options, expected):
     refused(run("score", files / "records", *options.split(), stdin=TEXT), expected)
+
+
+def test_unknown_characters_are_left_out_of_a_comparison(files, command, tmp_path):
+    one, two = (elman.load(files / name) for name in ("text", "bytes"))
+    text = "ada bo\n日本 ada\nżó\n"
+    scores = [elman.score(model, text) for model in (one, two)]
+    there, back = compare(*scores), compare(*reversed(scores))
+    unknown = [c not in one.reading.vocabulary.symbols for c in text]
+    assert there.unknown == back.unknown == sum(unknown) > 3
+    (_, a), (_, b) = (score.characters() for score in scores)
+    expected = np.where(unknown, 0, b - a)
+    np.testing.assert_array_equal(there.by_character, expected)
+    np.testing.assert_array_equal(there.by_character, -back.by_character)
+    np.testing.assert_allclose(there.by_line, [expected[:7].sum(), expected[7:14].sum(), expected[14:].sum()])
+    assert (there.bits, there.low, there.high) == (-back.bits, pytest.approx(-back.high), pytest.approx(-back.low))
+    assert there.bits_per_char == pytest.approx(there.bits / (len(text) - sum(unknown)))
+    of_none = elman.score(one, "日本"), elman.score(two, "日本")
+    assert (compare(*of_none).bits, compare(*of_none).bits_per_char) == (0, 0)
+    (tmp_path / "t").write_text(text)
+    for first, second in (("text", "bytes"), ("bytes", "text"), ("records", "text"), ("text", "records")):
+        (row,) = rows(command("score", files / first, tmp_path / "t", "--against", files / second, "--json"))
+        (other,) = rows(command("score", files / second, tmp_path / "t", "--against", files / first, "--json"))
+        assert (row["bits"], row["unknown"]) == (-other["bits"], other["unknown"])
+        shown = command("score", files / first, tmp_path / "t", "--against", files / second)
+        assert "left out of the ratio" in shown
+    assert (
+        "unknown" not in command("score", files / "text", files / "b", "--against", files / "bytes").split("ratio:")[0]
+    )
+
+
+def test_the_page_of_lines_says_by_what_it_is_ranked(files, command, tmp_path):
+    def table(path):
+        page = path.read_text()
+        heads = re.findall("<th>([^<]*)", page.split("</thead>")[0])
+        cells = [re.findall("<td>(?:<a[^>]*>)?([^<]*)", row) for row in re.findall("<tr><td><a.*", page)]
+        return heads, [dict(zip(heads, row, strict=True)) for row in cells], unpack(page)[0]["files"]
+
+    top = rows(command("score", files / "records", files / "b", "--top", 3, "--json"))
+    command("score", files / "records", files / "b", "--top", 3, "--html", tmp_path / "p")
+    heads, cells, packed = table(tmp_path / "p")
+    assert heads == ["file", "burst", "characters", "bits", "bits/char", "perplexity", "unknown"]
+    assert [(c["file"], c["burst"]) for c in cells] == [
+        (f"{files / 'b'}:{r['line']}", f"{r['burst']:.2f}") for r in top
+    ]
+    assert [file["line"] for file in packed] == [r["line"] for r in top]
+    against = ("--top", 3, "--against", files / "text")
+    ranked = rows(command("score", files / "records", files / "b", *against, "--json"))
+    command("score", files / "records", files / "b", *against, "--html", tmp_path / "q")
+    _, cells, _ = table(tmp_path / "q")
+    ratio = f"ratio to {files / 'text'}"
+    assert [c[ratio] for c in cells] == [f"{r['ratio'][str(files / 'text')]:.1f}" for r in ranked]
+
+
+def test_the_page_of_two_models_names_them(files, command, tmp_path):
+    command("score", files / "text", files / "b", "--against", files / "bytes", "--html", tmp_path / "p")
+    page = (tmp_path / "p").read_text()
+    one, two = (str(files / name) for name in ("text", "bytes"))
+    assert f"<title>{one} against {two}: {files / 'b'}</title>" in page
+    layer = unpack(page)[0]["layers"][1]
+    assert layer["note"] == f"red: likelier to {one}, blue: likelier to {two}; by so many bits"
+    unknown = compare(
+        elman.score(elman.load(files / "text"), ODD), elman.score(elman.load(files / "bytes"), ODD)
+    ).unknown
+    assert ("have no colour" in page) == (unknown > 0)
+    (files / "zh").write_text("ada\n日本\n")
+    command("score", files / "text", files / "zh", "--against", files / "bytes", "--html", tmp_path / "p")
+    assert f"have no colour; compared 2 to {two}" in (tmp_path / "p").read_text()
+
+
+def test_a_line_fits_into_a_terminal(files, tmp_path):
+    (tmp_path / "t").write_text("ada bo grace jean " * 20 + "\n" + "日本" * 80 + "\n" + "\x01" * 90 + "\n")
+    environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "100"}
+    done = run("score", files / "records", tmp_path / "t", "--lines", env=environment, fresh=True)
+    lines = [re.sub("\x1b\\[[0-9;]*m", "", line) for line in done.stdout.splitlines()]
+    assert len(lines) == 4
+    assert all(cell_len(line) <= 100 for line in lines)
+    assert max(map(cell_len, lines)) > 90

@@ -3,6 +3,7 @@
     ElmanError
     ├── InputError        (also a ValueError)    a setting, a shape, a text or a model that does not fit
     │   ├── CorpusError                          a text that cannot be had
+    │   │   └── EmptyTextError                   a file or an input without a character
     │   ├── ModelFileError                       no whole model that this version can read
     │   └── CompressedError                      no whole archive, store or message of this model
     └── TrainingDiverged  (also a RuntimeError)  the loss or the gradient is no longer finite
@@ -23,6 +24,10 @@ class InputError(ElmanError, ValueError):
 
 class CorpusError(InputError):
     """The text could not be had."""
+
+
+class EmptyTextError(CorpusError):
+    """The file, or what it was read from, is empty."""
 
 
 class ModelFileError(InputError):

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from ..text import visible
-from .console import load_model, out, read_text
+from .console import out, read_text
 from .listing import write_rows
 
 if TYPE_CHECKING:
+    from ..model import Model
     from ..scoring import Comparison, Score
 
 
 def compare_all(
-    others: Sequence[Path],
+    others: Mapping[str, Model],
     names: Sequence[str],
     scores: Sequence[Score],
     texts: Sequence[str | bytes],
@@ -28,12 +28,11 @@ def compare_all(
     from ..scoring import compare, score_many
 
     compared = {}
-    for path in others:
-        model = load_model(path)
+    for name, model in others.items() if scores else ():
         same = model.reading.is_bytes == isinstance(texts[0], bytes)
-        mine = texts if same else [_again(model, name, text, encoding) for name, text in zip(names, texts, strict=True)]
+        mine = texts if same else [_again(model, *one, encoding) for one in zip(names, texts, strict=True)]
         found = score_many(model, mine, records=scores[0].records, names=names)
-        compared[str(path)] = [compare(one, two) for one, two in zip(scores, found, strict=True)]
+        compared[name] = [compare(one, two) for one, two in zip(scores, found, strict=True)]
     return compared
 
 
@@ -41,7 +40,11 @@ def _again(model: Any, name: str, text: str | bytes, encoding: tuple[str | None,
     """A text that was read for a model of characters, for one of bytes, or the other way round."""
     if name != "-":
         return read_text(model, name, *encoding)
-    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text.decode("utf-8", "replace")
+    if isinstance(text, str):
+        return text.encode("utf-8", "surrogatepass")
+    from ..corpora.files import decoded
+
+    return "".join(decoded([text], "standard input", *encoding[:2]))
 
 
 def summarise(
@@ -58,6 +61,7 @@ def summarise(
             "low": of[k].low,
             "high": of[k].high,
             "lines": len(of[k].by_line),
+            "unknown": of[k].unknown,
         }
         for other, of in compared.items()
         for k, name in enumerate(names)
@@ -68,14 +72,18 @@ def summarise(
     table = Table(box=None, pad_edge=False)
     table.add_column("file", overflow="fold")
     table.add_column("against", overflow="fold")
-    for name in ("lines", "ratio, bits", "95 % from", "to", "bits/char"):
+    left_out = any(row["unknown"] for row in rows)
+    for name in ("lines", *(["unknown"] if left_out else []), "ratio, bits", "95 % from", "to", "bits/char"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         bounds = ["-" if row[key] is None else f"{row[key]:,.1f}" for key in ("low", "high")]
-        cells = (f"{row['lines']:,}", f"{row['bits']:,.1f}", *bounds, f"{row['bits_per_char']:+.4f}")
+        unknown = [f"{row['unknown']:,}"] if left_out else []
+        cells = (f"{row['lines']:,}", *unknown, f"{row['bits']:,.1f}", *bounds, f"{row['bits_per_char']:+.4f}")
         table.add_row(visible(row["file"]), visible(row["against"]), *cells)
     out.print(table)
     out.print(
         f"ratio: log2 of how much likelier the text is to {visible(first)} than to the other; below 0, to the other.\n"
         "95 %: what the sum would be for as many lines drawn from these."
     )
+    if left_out:
+        out.print("unknown: characters that one of the two models has never seen; they are left out of the ratio.")

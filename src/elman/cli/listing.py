@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..model import Model
     from ..scoring import Comparison, Lines, Score
 
-_WIDTH = 160  # characters of a line that a listing for readers shows
+_WIDTH = 160  # characters of a line that a listing for readers shows; on a terminal, what its width leaves
 _BURST = "bold red"
 
 
@@ -99,14 +99,17 @@ def print_line(row: dict[str, Any], against: Sequence[str] = ()) -> None:
     parts += [f"{row['ratio'][name]:>7.1f}" for name in against]
     shown = Text("  ".join([*parts, ""]))
     shown.append(f"{visible(str(row['file']))}:{row['line']}: ")
+    width = max(20, out.width - shown.cell_len) if out.is_terminal else _WIDTH
     begin = row["burst_at"] - 1
     text, end = row["text"], begin + row["burst_length"]
-    first = max(0, min(begin - _WIDTH // 2, len(text) - _WIDTH)) if end > _WIDTH - 1 else 0
-    last = min(len(text), first + _WIDTH - (first > 0)) - (first + _WIDTH < len(text))
+    first = max(0, min(begin - width // 2, len(text) - width)) if end > width - 1 else 0
+    last = min(len(text), first + width - (first > 0)) - (first + width < len(text))
     shown.append("…" if first else "")
     shown.append(visible(text[first:begin]))
     shown.append(visible(text[begin:end]), _BURST)
     shown.append(visible(text[end:last]) + ("…" if last < len(text) else ""))
+    if out.is_terminal:  # escapes, and characters of two columns, take more
+        shown.truncate(out.width, overflow="ellipsis")
     out.print(shown)
 
 

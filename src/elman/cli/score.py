@@ -12,7 +12,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from ..errors import InputError
+from ..errors import EmptyTextError, InputError
 from ..text import visible
 from .against import compare_all, summarise
 from .console import (
@@ -118,16 +118,21 @@ def score(
         raise typer.Exit(int(watch(loaded, above, form, encoding, encoding_errors, field)))
     from ..scoring import ADAPTIVE, score_many
 
-    texts = [read_text(loaded, name, encoding, encoding_errors, field) for name in names]
+    others = {str(path): load_model(path) for path in against or ()}
+    if records is None and others:  # one way for all, whichever comes first
+        records = any(each.reading.records for each in (loaded, *others.values()))
+    field = (loaded.reading.field or "") if others and field is None else field
+    read = [(name, _text(loaded, name, (encoding, encoding_errors, field), by_line)) for name in names]
+    names, texts = [name for name, text in read if text], [text for _, text in read if text]
     with err.status(f"reading {sum(map(len, texts)):,} characters") if err.is_terminal else nullcontext():
         scores = score_many(loaded, texts, records=records, names=names, adaptive=adaptive)
-        compared = compare_all(against or [], names, scores, texts, (encoding, encoding_errors, field))
+        compared = compare_all(others, names, scores, texts, (encoding, encoding_errors, field))
     by_file = [s.lines() for s in scores] if by_line else []
     ratios = next(iter(compared.values()), None)
     chosen = choose(by_file, top, above, mask, ratios) if by_line else []
     if html is not None:
         some = None if top is None and above is None else [(file, index) for file, index, _ in chosen]
-        _write_page(html, loaded, scores, names, some, compared)
+        _write_page(html, loaded, str(model), scores, names, some, compared)
     if by_line:
         list_lines(names, by_file, chosen, form, mask, compared)
         if above is not None:
@@ -144,9 +149,20 @@ def score(
         _summarise(loaded, names, scores, form)
 
 
+def _text(model: Model, name: str, how: tuple[str | None, str, str | None], by_line: bool) -> str | bytes:
+    """A text to score. An empty one has no lines, which is no error where lines are listed."""
+    try:
+        return read_text(model, name, *how)
+    except EmptyTextError:
+        if by_line:
+            return ""
+        raise
+
+
 def _write_page(
     html: Path,
     model: Model,
+    name: str,
     scores: Sequence[Score],
     names: Sequence[str],
     some: Sequence[tuple[int, int]] | None,
@@ -158,7 +174,7 @@ def _write_page(
 
     texts = f"{len(names):,} text{'s' if len(names) > 1 else ''}"
     if compared and some is None:
-        page, what = comparison_page(model, scores, names, compared), f"{texts}, compared"
+        page, what = comparison_page(model, scores, names, compared, name), f"{texts}, compared"
     elif some is None:
         page, what = surprisal_page(model, scores, names), texts
     elif not some:
@@ -166,7 +182,7 @@ def _write_page(
         return
     else:
         page, what = (
-            lines_page(model, scores, names, some),
+            lines_page(model, scores, names, some, compared),
             f"{len(some):,} line{'' if len(some) == 1 else 's'}, as listed",
         )
     write_atomically(html, page.encode("utf-8", "replace"))

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..errors import CorpusError, InputError
+from ..errors import CorpusError, EmptyTextError, InputError
 from ..text import NORMALISATIONS, Reading, field_lines, normalised_parts, record_parts
 from .cached import cached_files, release
 from .corpus import Corpus
@@ -109,7 +109,7 @@ def load_corpus(
         if not text:
             raise CorpusError(f"max_chars {max_chars} is less than the first record of {shown} has; raise it")
     if not text:
-        raise CorpusError(f"{shown} is empty; expected a text")
+        raise EmptyTextError(f"{shown} is empty; expected a text")
     return Corpus(name, text, normalisation, source, records, loaded, subwords(tokens, [text]))
 
 
@@ -138,7 +138,7 @@ def read_text(
     pieces = _pieces(parts, as_bytes, (encoding, encoding_errors), (field, or_lines), set())
     text: Any = (b"" if as_bytes else "").join(pieces)
     if not text:
-        raise CorpusError(f"{'standard input' if name == '-' else name} is empty; expected a text")
+        raise EmptyTextError(f"{'standard input' if name == '-' else name} is empty; expected a text")
     return text
 
 

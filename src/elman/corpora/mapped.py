@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..errors import CorpusError, InputError
+from ..errors import CorpusError, EmptyTextError, InputError
 from ..text import UNKNOWN, Characters, Subwords, Vocabulary, normalised_parts
 from .cached import contents, kept, mapped, place, read, unchanged, write
 from .corpus import Corpus
@@ -178,7 +178,7 @@ def _make(files: list[Path], file: BinaryIO, own: Subwords | None, **how: Any) -
         for ids in own.encode_parts(parts()) if own else map(vocabulary.encode, parts()):
             file.write(ids.tobytes())
     if not size:
-        raise CorpusError(f"{files[0] if len(files) == 1 else files[0].parent} is empty; expected a text")
+        raise EmptyTextError(f"{files[0] if len(files) == 1 else files[0].parent} is empty; expected a text")
     return {"vocabulary": vocabulary.to_dict(), "size": size, "digest": digest.hexdigest()}
 
 

@@ -17,6 +17,7 @@ from ..model import Model
 from ..scoring import Score, walk
 from ..text import record_spans
 
+_LEAST = 0.005  # of the variance: a unit of which a feature explains less is not shown for it, as 0.00
 MEASURED = 50_000
 """Characters, from the text's beginning, on which units are chosen."""
 
@@ -48,7 +49,7 @@ def units(
         score: of `model`, of the text to look at.
         layer: 0 .. num_layers - 1; None: the last.
         chosen: indices, 0 .. hidden_size - 1. None: for each feature the unit that it explains best, best first; no
-            unit twice.
+            unit twice, and none of which it explains less than 0.005.
     Returns:
         the units, and float32 (C, U): their activations when the model has read each of the text's C characters.
     Raises:
@@ -73,7 +74,7 @@ def units(
             free = explained[name].copy()
             free[[unit.index for unit in found]] = -1
             best = int(free.argmax())
-            if free[best] > 0:
+            if free[best] >= _LEAST:
                 found.append(Unit(best, name, float(free[best]), chance[name]))
         found.sort(key=lambda unit: -unit.explained)
     else:

@@ -81,7 +81,7 @@ function layOut() {
     const heading = make("h2", "", file.name);
     heading.id = "file" + (index + 1);
     page.append(heading);
-    let lines = [], number = 1, from = file.start, begin = from, fresh = true;
+    let lines = [], number = file.line, from = file.start, begin = from, fresh = true;
     const close = (to) => {
       if (to > from) lines.push([from, to, fresh ? number : 0]);
       if (lines.length) page.append(chunk(lines));

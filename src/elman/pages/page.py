@@ -12,7 +12,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -57,20 +57,25 @@ def page(
     layers: Sequence[Layer] = (),
     sections: str = "",
     expected: Sequence[Expected] | None = None,
+    columns: Mapping[str, Sequence[str]] | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> str:
     """`surprisal_page` with more layers to colour by, and HTML `sections` above the text.
 
     Args:
         expected: of each score, as `expectations` gives it; None: from the model.
+        columns: more of the table of scores: a heading, and a cell for each score.
+        numbers: of the first line of each score; None: 1.
     """
     vocabulary = model.reading.vocabulary
     if not scores or len(scores) != len(names):
         raise InputError(f"expected a name for each score; got {len(names)} names for {len(scores)} scores")
     arrays, files, start = [], [], 0
     expected = expectations(model, scores) if expected is None else expected
-    for score, name, columns in zip(scores, names, expected, strict=True):
-        arrays.append(_columns(score, *columns, model.vocab_size))
-        files.append({"name": _shown(name), "start": start, "end": start + len(arrays[-1]["codes"])})
+    for score, name, coming in zip(scores, names, expected, strict=True):
+        arrays.append(_columns(score, *coming, model.vocab_size))
+        number = numbers[len(files)] if numbers else 1
+        files.append({"name": _shown(name), "start": start, "end": start + len(arrays[-1]["codes"]), "line": number})
         start = files[-1]["end"]
     whole = {key: np.concatenate([a[key] for a in arrays]) for key in arrays[0]}
     kinds: list[dict[str, Any]] = [{"name": "surprisal", "kind": "bits", "array": "bits"}]
@@ -103,8 +108,10 @@ def page(
         "base-uri 'none'; form-action 'none'",
         title=html.escape(_shown(title)),
         about=html.escape(_about(model)),
+        heads="".join(f"<th>{html.escape(_shown(head))}" for head in columns or ()),
         files="\n".join(
-            _file_row(number, score, name) for number, (score, name) in enumerate(zip(scores, names, strict=True), 1)
+            _file_row(number, score, name, [cells[number - 1] for cells in (columns or {}).values()])
+            for number, (score, name) in enumerate(zip(scores, names, strict=True), 1)
         ),
         sections=sections,
         style=style,
@@ -181,8 +188,9 @@ def _about(model: Model) -> str:
     )
 
 
-def _file_row(number: int, score: Score, name: str) -> str:
+def _file_row(number: int, score: Score, name: str, more: Sequence[str]) -> str:
     cells = (
+        *more,
         f"{len(score.characters()[0]):,}",
         f"{score.bits:,.1f}",
         f"{score.bits_per_char:.4f}",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+import html
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ..errors import InputError
 from ..model import Model
-from ..scoring import ADAPTIVE, Comparison, Lines, Score
+from ..scoring import ADAPTIVE, BURST, Comparison, Lines, Score
 from .page import Layer, expectations, page
 
 _MOST = 8.0  # bits of difference that have the deepest colour: more is rare, and would leave the rest pale
@@ -33,16 +33,23 @@ def surprisal_page(model: Model, scores: Sequence[Score], names: Sequence[str]) 
     return page(model, scores, names, title=f"Surprisal, adaptive: {title}", sections=note)
 
 
-def lines_page(model: Model, scores: Sequence[Score], names: Sequence[str], chosen: Sequence[tuple[int, int]]) -> str:
+def lines_page(
+    model: Model,
+    scores: Sequence[Score],
+    names: Sequence[str],
+    chosen: Sequence[tuple[int, int]],
+    compared: Mapping[str, Sequence[Comparison]] | None = None,
+) -> str:
     """An HTML page of some lines alone, in the order given, each under its file's name and its number.
 
     Args:
         chosen: (score, line from 0) of each line; at least one.
+        compared: of each other model, by name, its comparison with each of the scores; its ratios are shown.
     """
     if not chosen:
         raise InputError("no line is chosen; expected at least one")
     lines = {file: scores[file].lines() for file, _ in chosen}
-    parts = [_part(model, scores[file], lines[file], index) for file, index in chosen]
+    parts = [_part(scores[file], lines[file], index) for file, index in chosen]
     expected = None
     if not scores[chosen[0][0]].records:  # what was expected depends on the lines before
         whole = dict(zip(lines, expectations(model, [scores[file] for file in lines]), strict=True))
@@ -56,32 +63,50 @@ def lines_page(model: Model, scores: Sequence[Score], names: Sequence[str], chos
             expected.append((ids[some], tokens[after], bits[after]))
     of = ", ".join(dict.fromkeys(names[file] for file, _ in chosen))
     title = f"{len(chosen):,} line{'' if len(chosen) == 1 else 's'} of {of}"
-    return page(model, parts, [f"{names[f]}:{i + 1}" for f, i in chosen], title=title, expected=expected)
+    columns = {"burst": [f"{lines[file].bursts[index]:.2f}" for file, index in chosen]}
+    for other, ratios in (compared or {}).items():
+        columns[f"ratio to {other}"] = [f"{ratios[file].by_line[index]:.1f}" for file, index in chosen]
+    return page(
+        model,
+        parts,
+        [f"{names[f]}:{i + 1}" for f, i in chosen],
+        title=title,
+        sections=f"<p>burst: the most bits that {BURST} neighbouring characters of the line cost.</p>",
+        expected=expected,
+        columns=columns,
+        numbers=[index + 1 for _, index in chosen],
+    )
 
 
-def _part(model: Model, score: Score, lines: Lines, index: int) -> Score:
+def _part(score: Score, lines: Lines, index: int) -> Score:
     """One line as a score of its own."""
     begin = int(lines.starts[index])
     end = begin + int(lines.lengths[index])
-    part, vocabulary = score.part(begin, end), model.reading.vocabulary
-    unknown = vocabulary.unknown(vocabulary.encode(part.data)) if score.unknown else 0
-    return dataclasses.replace(part, unknown=unknown)
+    return score.part(begin, end)
 
 
 def comparison_page(
-    model: Model, scores: Sequence[Score], names: Sequence[str], compared: dict[str, list[Comparison]]
+    model: Model,
+    scores: Sequence[Score],
+    names: Sequence[str],
+    compared: Mapping[str, Sequence[Comparison]],
+    first: str = "this model",
 ) -> str:
     """An HTML page of texts coloured by what their characters cost another model more, or less, than this one.
 
     Args:
         compared: of each other model, by name, its comparison with each of the scores, which come first in it.
+        first: the name of `model`.
     """
     layers = []
     for name, of in compared.items():
         values = np.concatenate([c.by_character for c in of]).astype(np.float32)
         scale = min(float(np.abs(values).max()), _MOST) or 1.0
-        layers.append(
-            Layer(f"against {name}", "bits that it costs the other more", values.clip(-scale, scale), True, scale)
-        )
+        note = f"red: likelier to {first}, blue: likelier to {name}; by so many bits"
+        layers.append(Layer(f"against {name}", note, values.clip(-scale, scale), True, scale))
     title = names[0] if len(names) == 1 else f"{len(names)} texts"
-    return page(model, scores, names, title=f"Compared: {title}", layers=layers)
+    title = f"{first} against {', '.join(compared)}: {title}"
+    unknown = [f"{sum(c.unknown for c in of):,} to {name}" for name, of in compared.items()]
+    note = f"Characters that one of the models has never seen have no colour; compared {', '.join(unknown)}."
+    sections = f"<p>{html.escape(note)}</p>" if any(c.unknown for of in compared.values() for c in of) else ""
+    return page(model, scores, names, title=title, layers=layers, sections=sections)

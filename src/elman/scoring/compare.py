@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import philox
 from ..errors import InputError
+from .lines import token_array
 from .score import Score
 
 _DRAWS = 1000
@@ -27,18 +28,23 @@ class Comparison:
     by_line: np.ndarray = field(repr=False)
     """float64 (N,): bits of each line."""
     by_character: np.ndarray = field(repr=False)
-    """float64 (C,): bits of each character."""
+    """float64 (C,): bits of each character; 0 where it is left out."""
+    unknown: int = 0
+    """Characters that are left out: one of the models lacks them, and could not be said to find them likely or not."""
 
     @property
     def bits_per_char(self) -> float:
-        return self.bits / len(self.by_character)
+        """Of the characters that are not left out; 0 if all are."""
+        counted = len(self.by_character) - self.unknown
+        return self.bits / counted if counted else 0.0
 
 
 def compare(first: Score, second: Score, seed: int = 0) -> Comparison:
     """The log-likelihood ratio of a text under two models.
 
     Args:
-        first, second: scores of the same text, each by its model; the models may have different vocabularies.
+        first, second: scores of the same text, each by its model. The models may have different vocabularies: a
+            character that either lacks is left out, since <unk> is all of them at once. So the order does not matter.
         seed: of the draws for the interval.
     Returns:
         a Comparison; its interval is that of a percentile bootstrap over lines, 1,000 draws: what the sum would be for
@@ -53,10 +59,15 @@ def compare(first: Score, second: Score, seed: int = 0) -> Comparison:
             "the models read the text differently, so their costs are those of two texts; compare models with one "
             "normalisation, and all with --records or all with --no-records"
         )
-    by_character = two - one
-    by_line = second.lines().bits - first.lines().bits
+    left_out = np.zeros(len(text), dtype=bool)
+    for each in (first, second):
+        if each.is_unknown is not None:  # its tokens are characters
+            left_out |= each.is_unknown
+    by_character = np.where(left_out, 0.0, two - one)
+    breaks = token_array(text) == ord("\n")
+    by_line = np.bincount(np.cumsum(breaks) - breaks, by_character)
     low, high = _interval(by_line, seed) if len(by_line) > 1 else (None, None)
-    return Comparison(math.fsum(by_character), low, high, by_line, by_character)
+    return Comparison(math.fsum(by_character), low, high, by_line, by_character, int(left_out.sum()))
 
 
 def _interval(values: np.ndarray, seed: int) -> tuple[float, float]:

@@ -40,6 +40,8 @@ class Score:
     """int64 (T,), bytes of each token; None: each is one entry of `data`."""
     adaptive: bool = False
     """The model learned from the text that it scored, as a compressor does: see `ADAPTIVE`."""
+    is_unknown: np.ndarray | None = None
+    """bool (T,), which tokens were scored as <unk>; None: none was."""
 
     @property
     def text(self) -> str:
@@ -101,12 +103,20 @@ class Score:
         return slice(int(first), int(last))
 
     def part(self, begin: int, end: int) -> Score:
-        """Of the tokens in data[begin:end], unknown ones not counted."""
+        """The score of the tokens in data[begin:end]."""
         some = self.tokens_between(begin, end)
         if self.widths is not None:
             begin, end = int(self.widths[: some.start].sum()), int(self.widths[: some.stop].sum())
         widths = None if self.widths is None else self.widths[some]
-        return replace(self, data=self.data[begin:end], surprisal=self.surprisal[some], unknown=0, widths=widths)
+        lacking = None if self.is_unknown is None else self.is_unknown[some]
+        return replace(
+            self,
+            data=self.data[begin:end],
+            surprisal=self.surprisal[some],
+            unknown=0 if lacking is None else int(lacking.sum()),
+            widths=widths,
+            is_unknown=lacking,
+        )
 
     def __repr__(self) -> str:
         what = f"{len(self.lines()):,} records, " if self.records else ""
@@ -213,7 +223,9 @@ def score_many(
         parts.append(reading.vocabulary.encode(datas[-1]))
     measure, vocabulary = record_bits if by_line else text_bits, reading.vocabulary
     one_by_one = (measure(model, [part], adaptive_nats)[0] for part in parts)
-    return [
-        Score(data, cost, vocabulary.unknown(ids), by_line, vocabulary.widths(ids), adaptive)
-        for data, cost, ids in zip(datas, one_by_one if adaptive else measure(model, parts), parts, strict=True)
-    ]
+    found = []
+    for data, cost, ids in zip(datas, one_by_one if adaptive else measure(model, parts), parts, strict=True):
+        unknown = vocabulary.unknown(ids)
+        lacking = vocabulary.is_unknown(ids) if unknown else None
+        found.append(Score(data, cost, unknown, by_line, vocabulary.widths(ids), adaptive, lacking))
+    return found

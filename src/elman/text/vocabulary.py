@@ -177,6 +177,10 @@ class Vocabulary(ABC):
         """How many of `ids` stand for a character that the vocabulary lacks."""
         return 0
 
+    def is_unknown(self, ids: np.ndarray) -> np.ndarray:
+        """bool (T,): which of `ids` represent a character that the vocabulary lacks."""
+        return np.zeros(len(ids), dtype=bool)
+
     def widths(self, ids: np.ndarray) -> np.ndarray | None:
         """int64 (T,): bytes of each token; None: every token is one byte, or one character."""
         return None
@@ -256,6 +260,9 @@ class Characters(Vocabulary):
 
     def unknown(self, ids: np.ndarray) -> int:
         return len(ids) - sum(int(np.count_nonzero(ids[i : i + _CHUNK])) for i in range(0, len(ids), _CHUNK))
+
+    def is_unknown(self, ids: np.ndarray) -> np.ndarray:
+        return np.asarray(ids) == 0
 
     def name(self, id: int) -> str:
         return self.symbols[id]
