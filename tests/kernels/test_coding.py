@@ -156,6 +156,52 @@ def test_integer_instruction_sets_and_threads_give_the_same_bytes():
     assert len(codes) == 1
 
 
+def both_ways(text: bytes, level: int, rows: int, model) -> None:
+    """Coded and decoded by the coder's vectors, and by its plain stages, which define them."""
+    codes = []
+    for isa in ("plain", "avx2"):
+        _cpu.set_coding_isa(isa)
+        codes.append(_cpu.encode_block(array(text), level=level, rows=rows, predictor=model))
+        back = np.zeros(len(text), np.uint8)
+        _cpu.decode_block(array(codes[0]), back, level=level, rows=rows, predictor=model)
+        assert back.tobytes() == text
+    assert codes[0] == codes[1]
+
+
+@pytest.fixture
+def vectors():
+    if _cpu.coding_isa() == "plain":
+        pytest.skip("this machine has no vectors for the coder")
+    yield
+    _cpu.set_coding_isa("")
+
+
+@pytest.mark.parametrize("level", range(1, 10))
+def test_vectors_give_the_bytes_of_the_plain_stages(vectors, level):
+    draw = random.Random(level)
+    text = english(3_000, level) + draw.randbytes(500) + bytes(500) + b"%d," * 200 % tuple(range(200))
+    both_ways(text, level, 1, None)
+    both_ways(text, level, 5, integers(H=8).native)
+
+
+def test_vectors_where_contexts_claim_the_same_buckets(vectors):
+    """A table of 256 buckets: several of a byte's contexts meet in one, and learn one after the other."""
+    for seed in range(150):
+        both_ways(random.Random(seed).randbytes(seed % 20), 9, 1, None)
+        both_ways(random.Random(seed).randbytes(seed % 20), 6, 1, None)
+
+
+@pytest.mark.parametrize("level", [1, 6, 9])
+def test_messages_by_vectors_and_plain_stages(vectors, level):
+    messages, codes = [english(30 + i, i) for i in range(20)], []
+    for isa in ("plain", "avx2"):
+        _cpu.set_coding_isa(isa)
+        coder = _cpu.Messages(array(english(110_000, 3)), level=level, end=10, predictor=None)
+        codes.append(coder.encode(messages))
+        assert coder.decode(codes[0], 1000)[0] == messages
+    assert codes[0] == codes[1]
+
+
 def test_an_integer_predictor_is_the_definition():
     """A code of a network that the contexts trust wholly costs what the definition says, and a few bits of rounding."""
     model = quantise("gru", *float_weights("gru", 24, 1, 256))

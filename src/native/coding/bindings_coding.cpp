@@ -5,6 +5,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "../buffers.h"
 #include "../pool.h"
 #include "block.h"
+#include "fastest.h"
 #include "float_predictor.h"
 #include "integer_predictor.h"
 #include "messages.h"
@@ -160,6 +162,19 @@ void frequency_tree(Floats logits, Words tree) {
   fill_tree(from, 256, nullptr, to);
 }
 
+// The stages that serve: avx2 or plain.
+std::string coding_isa() {
+#if defined(ELMAN_CODING_AVX2)
+  if (has_avx2() && !only_plain) return "avx2";
+#endif
+  return "plain";
+}
+void set_coding_isa(const std::string& name) {
+  expect(name.empty() || name == "plain" || name == "avx2", "the coder's stages are avx2 or plain; or empty, for the best");
+  only_plain = name == "plain";
+  if (name == "avx2" && coding_isa() != name) throw std::runtime_error("this machine cannot run the coder's avx2");
+}
+
 // --- messages ---
 
 class PyMessages {
@@ -227,6 +242,8 @@ void bind_coding(nb::module_& m) {
   m.def("decode_block", &py_decode_block, "code"_a, "bytes"_a, nb::kw_only(), "level"_a, "rows"_a, "predictor"_a.none());
   m.def("range_encode", &range_encode, "bits"_a, "p"_a);
   m.def("range_decode", &range_decode, "code"_a, "p"_a, "bits"_a);
+  m.def("coding_isa", &coding_isa);
+  m.def("set_coding_isa", &set_coding_isa, "name"_a);
   m.def("frequency_tree", &frequency_tree, "logits"_a, "tree"_a);
   nb::class_<PyMessages>(m, "Messages")
       .def(nb::init<Bytes, int, int, const PyPredictor*>(), "past"_a, nb::kw_only(), "level"_a, "end"_a, "predictor"_a.none())

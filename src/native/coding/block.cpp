@@ -19,26 +19,26 @@ constexpr Level kAll[kLevels] = {
 };
 
 // The loop for both ways: `from` is what an encoder reads, `bytes` the text so far, the same when encoding.
-template <class Coder>
+template <class Stages, class Coder>
 inline void run(Coder& coder, const Block& block, Predictor* network, const Alphabet& alphabet, uint8_t* bytes) {
   int64_t size = block.size, rows = block.rows < size ? block.rows : size;
   if (!size) return;
   int64_t stride = (size + rows - 1) / rows;
   Memory memory(level_of(block.level), network != nullptr, size);
-  BitModel<true> model(memory);
+  BitModel<true, Stages> model(memory);
   std::vector<Row> row(static_cast<size_t>(rows));
   std::vector<int64_t> ids(static_cast<size_t>(rows), alphabet.first);
   std::vector<uint32_t> tree(512);
-  for (Row& r : row) hash_contexts(r, memory.level.kinds, memory.level.contexts);
+  for (Row& r : row) memory.look_ahead(r);
   if (network) network->begin(rows);
   for (int64_t t = 0; t < stride; ++t) {
     const float* logits = network ? network->read(ids.data()) : nullptr;
     for (int64_t r = 0; r < rows; ++r) {
       int64_t at = r * stride + t;
       if (at >= size) break;               // the last row may be shorter, and some that would follow it empty
-      if (r + 1 < rows) model.prefetch(row[size_t(r + 1)]);
+      if (r + 1 < rows) memory.prefetch(row[size_t(r + 1)]);
       if (logits) fill_tree(logits + r * network->ids(), network->ids(), alphabet.plain ? nullptr : alphabet.of_byte, tree.data());
-      model.begin_byte(row[size_t(r)], logits ? tree.data() : nullptr, bytes);
+      model.begin_byte(row[size_t(r)], logits ? tree.data() : nullptr, bytes, Coder::kDecodes ? -1 : bytes[at]);
       for (int i = 7; i >= 0; --i) {
         uint32_t p = model.predict();
         model.update(coder.code(Coder::kDecodes ? 0 : bytes[at] >> i & 1, p));
@@ -59,14 +59,14 @@ const Level& level_of(int number) { return kAll[number - 1]; }
 
 std::vector<uint8_t> encode_block(const Block& block, Predictor* network, const Alphabet& alphabet, const uint8_t* bytes) {
   RangeEncoder coder;
-  fastest([&] { run(coder, block, network, alphabet, const_cast<uint8_t*>(bytes)); });
+  fastest(level_of(block.level), [&](auto stages) { run<decltype(stages)>(coder, block, network, alphabet, const_cast<uint8_t*>(bytes)); });
   return coder.finish();
 }
 
 void decode_block(const Block& block, Predictor* network, const Alphabet& alphabet, const uint8_t* code, int64_t code_size,
                   uint8_t* bytes) {
   RangeDecoder coder(code, code_size);
-  fastest([&] { run(coder, block, network, alphabet, bytes); });
+  fastest(level_of(block.level), [&](auto stages) { run<decltype(stages)>(coder, block, network, alphabet, bytes); });
 }
 
 }  // namespace elman::coding

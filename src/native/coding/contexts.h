@@ -9,17 +9,19 @@
 #include <memory>
 #include <vector>
 
+#include "huge.h"
 #include "tables.h"
 
 namespace elman::coding {
 
-constexpr int kMostContexts = 10;
+constexpr int kMostContexts = 10, kMostLanes = 16;
 
 struct alignas(32) Bucket {
   uint16_t check;
   uint16_t slots[15];                      // slots[node - 1]; node 1 is the root
 };
 static_assert(sizeof(Bucket) == 32);
+inline constexpr Bucket kNeverSeen{};
 
 constexpr uint16_t kFlip = 0x8000;
 inline uint32_t slot_count(uint16_t slot) { return slot & 15; }
@@ -65,22 +67,23 @@ class Buckets {
  public:
   explicit Buckets(int bits) : mask_((uint32_t(1) << bits) - 1), all_(static_cast<size_t>(mask_) + 1) {}
 
-  const Bucket* peek(uint32_t hash) const {  // null: never seen
+  const Bucket* peek(uint32_t hash) const {  // or kNeverSeen
     uint32_t at = place(hash);
     uint16_t check = check_of(hash);
-    if (all_[at].check == check) return &all_[at];
-    if (all_[at ^ 1].check == check) return &all_[at ^ 1];
-    return nullptr;
+    const Bucket *one = &all_[at], *other = &all_[at ^ 1];
+    const Bucket* found = other->check == check ? other : &kNeverSeen;
+    return one->check == check ? one : found;
   }
   Bucket* claim(uint32_t hash) {
     uint32_t at = place(hash);
     uint16_t check = check_of(hash);
     Bucket *one = &all_[at], *other = &all_[at ^ 1];
-    if (one->check == check) return one;
-    if (other->check == check) return other;
+    bool first = one->check == check;
+    if (first | (other->check == check)) return first ? one : other;  // which of the two no branch can foresee
     Bucket* poorer = slot_count(one->slots[0]) <= slot_count(other->slots[0]) ? one : other;
-    std::memset(poorer, 0, sizeof(Bucket));
-    poorer->check = check;
+    Bucket fresh{};
+    fresh.check = check;
+    *poorer = fresh;
     return poorer;
   }
   void prefetch(uint32_t hash) const { __builtin_prefetch(&all_[place(hash)]); }
@@ -90,16 +93,21 @@ class Buckets {
   static uint16_t check_of(uint32_t hash) { return uint16_t(hash >> 16 | 1); }
 
   uint32_t mask_;
-  std::vector<Bucket> all_;
+  std::vector<Bucket, Huge<Bucket>> all_;
 };
 
-// A row of text that is being coded: what came before its next byte.
-struct Row {
+// What came before a byte, and where it is looked up.
+struct Recent {
   uint64_t last = 0;                       // eight bytes, the newest lowest
   uint32_t word = 0, word_before = 0;      // hashes of letters
+  uint32_t hashes[kMostContexts] = {};
+  uint32_t match_place = 0;                // in the match table
+};
+
+// A row of text that is being coded.
+struct Row : Recent {
   int64_t match = -1;                      // where the byte lies that followed the same bytes before; -1: none
   uint32_t match_length = 0;
-  uint32_t hashes[kMostContexts] = {};
 };
 
 inline uint32_t mix_hash(uint64_t x, uint32_t salt) {
@@ -111,24 +119,22 @@ inline uint32_t mix_hash(uint64_t x, uint32_t salt) {
 // The contexts, in the order in which a level takes them.
 enum Context : int { ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS, SPARSE, ORDER8 };
 
-inline void hash_contexts(Row& row, const Context* kinds, int count) {
+constexpr uint64_t first_bytes(int count) { return count < 8 ? (uint64_t(1) << (8 * count)) - 1 : ~uint64_t(0); }
+// The bytes that a context takes of the last eight; WORD and WORDS take none.
+constexpr uint64_t kTaken[] = {first_bytes(1), first_bytes(2), first_bytes(3), first_bytes(4), first_bytes(5),
+                               first_bytes(6), 0, 0, 0xFFFF00, first_bytes(8)};
+
+inline void hash_contexts(Recent& recent, const Context* kinds, int count) {
   for (int i = 0; i < count; ++i) {
-    int kind = kinds[i];
-    uint64_t x = 0;
-    switch (kind) {
-      case ORDER1: case ORDER2: case ORDER3: case ORDER4: case ORDER5: case ORDER6:
-        x = row.last & ((uint64_t(1) << (8 * (kind - ORDER1 + 1))) - 1);
-        break;
-      case WORD: x = uint64_t(row.word) << 8 | (row.last & 255); break;
-      case WORDS: x = uint64_t(row.word) << 32 | row.word_before; break;
-      case SPARSE: x = row.last & 0xFFFF00; break;
-      case ORDER8: x = row.last; break;
-    }
-    row.hashes[i] = mix_hash(x, uint32_t(kind) << 24);
+    Context kind = kinds[i];
+    uint64_t x = recent.last & kTaken[kind];
+    if (kind == WORD) x = uint64_t(recent.word) << 8 | (recent.last & 255);
+    if (kind == WORDS) x = uint64_t(recent.word) << 32 | recent.word_before;
+    recent.hashes[i] = mix_hash(x, uint32_t(kind) << 24);
   }
 }
 
-inline void append(Row& row, uint32_t byte) {
+inline void append(Recent& row, uint32_t byte) {
   row.last = row.last << 8 | byte;
   uint32_t lower = byte | 32;
   if ((lower >= 'a' && lower <= 'z') || byte >= 128 || (byte >= '0' && byte <= '9')) {

@@ -1,26 +1,37 @@
-// Runs a function compiled for the processor at hand. Integers have one result, whatever instructions compute it.
+// Runs a function with the stages, and compiled for the instructions, that suit the processor at hand. Integers have one
+// result, whatever computes it.
 #pragma once
+#include <atomic>
+
+#include "stages.h"
+#include "stages_avx2.h"
 
 namespace elman::coding {
 
-#if defined(__x86_64__) && defined(__GNUC__)
+inline std::atomic<bool> only_plain{false};  // tests compare
+
+#if defined(ELMAN_CODING_AVX2)
+inline bool has_avx2() {
+  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+  return has;
+}
 // `flatten` draws all that f calls into this function, and so into its instruction set; nothing else is compiled for it, so
 // that the linker cannot share code for newer processors.
-template <class F>
+template <class Stages, class F>
 __attribute__((flatten, target("avx2,bmi,bmi2"))) void run_avx2(F& f) {
-  f();
-}
-template <class F>
-void fastest(F&& f) {
-  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-  if (has) return run_avx2(f);
-  f();
-}
-#else
-template <class F>
-void fastest(F&& f) {
-  f();
+  f(Stages());
 }
 #endif
+
+template <class F>
+void fastest([[maybe_unused]] const Level& level, F&& f) {
+#if defined(ELMAN_CODING_AVX2)
+  if (has_avx2() && !only_plain) {
+    if (lanes_of(level) == 8) return run_avx2<Avx2<8>>(f);
+    return run_avx2<Avx2<16>>(f);
+  }
+#endif
+  f(Plain());
+}
 
 }  // namespace elman::coding

@@ -20,7 +20,7 @@ constexpr int64_t kTogether = 96 << 10;    // bytes of the past from which the m
 Row fresh_row(const Memory& memory, uint8_t end) {
   Row row;
   row.last = end;
-  hash_contexts(row, memory.level.kinds, memory.level.contexts);
+  memory.look_ahead(row);
   return row;
 }
 
@@ -37,13 +37,13 @@ struct Lane {
 // This thread's share of `count` messages through its lanes: a lane that is done takes the next message, number `next` of
 // those that no thread has begun. `take(lane)` begins number lane.message; `step(lane, model)` codes a byte and returns it,
 // or -1 after the end.
-template <class Coder, class Take, class Step>
+template <class Stages, class Coder, class Take, class Step>
 inline void run_lanes(const Memory& memory, Predictor* network, const Alphabet& alphabet, uint8_t end, int64_t count,
                       std::atomic<int64_t>& next, std::vector<Lane<Coder>>& lanes, Take&& take, Step&& step) {
   auto rows = int64_t(lanes.size());
   std::vector<int64_t> ids(lanes.size(), alphabet.first);
   std::vector<uint32_t> tree(512);
-  BitModel<false> model(memory);
+  BitModel<false, Stages> model(memory);
   int64_t active = 0;
   auto begin = [&](int64_t r) {
     Lane<Coder>& lane = lanes[size_t(r)];
@@ -89,7 +89,7 @@ inline void run_threads(const Memory& memory, const Source* source, const Alphab
     try {
       auto network = source ? source->open() : nullptr;
       std::vector<Lane<Coder>> lanes(size_t(std::min(kRows, (count + team.n - 1) / team.n)));
-      fastest([&] { run_lanes(memory, network.get(), alphabet, end, count, next, lanes, take, step); });
+      fastest(memory.level, [&](auto stages) { run_lanes<decltype(stages)>(memory, network.get(), alphabet, end, count, next, lanes, take, step); });
     } catch (...) {
       failed[size_t(team.id)] = std::current_exception();
     }
@@ -112,16 +112,15 @@ bool is_raw(const Piece& code) { return code.size > 0 && code.bytes[0] == kNever
 Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, const uint8_t* past, int64_t size)
     : memory_(level_of(level), network != nullptr, std::max<int64_t>(size, 1)), alphabet_(alphabet), end_(end), past_(past, past + size) {
   if (network && !size) memory_.trust_network();
-  BitModel<true> model(memory_);
   std::vector<int64_t> starts;             // of messages
   for (int64_t at = 0, begin = 0; at < size; ++at)
     if (past_[size_t(at)] == end || at + 1 == size) starts.push_back(begin), begin = at + 1;
   starts.push_back(size);
-  auto learn_one = [&](int64_t from, int64_t to, const uint32_t* trees, bool watch) {
+  auto learn_one = [&](auto& model, int64_t from, int64_t to, const uint32_t* trees, bool watch) {
     Row row = fresh_row(memory_, end);
     for (int64_t at = from; at < to; ++at) {
-      model.begin_byte(row, trees ? trees + (at - from) * 512 : nullptr, past_.data());
       int byte = past_[size_t(at)];
+      model.begin_byte(row, trees ? trees + (at - from) * 512 : nullptr, past_.data(), byte);
       for (int i = 7; i >= 0; --i) {
         if (watch) {
           model.watch(byte >> i & 1);
@@ -135,7 +134,10 @@ Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint
     }
   };
   auto learn = [&](int64_t from, int64_t to, const uint32_t* trees, bool watch) {
-    fastest([&] { learn_one(from, to, trees, watch); });
+    fastest(memory_.level, [&](auto stages) {
+      BitModel<true, decltype(stages)> model(memory_);
+      learn_one(model, from, to, trees, watch);
+    });
   };
   // From most of it contexts alone learn, which is fast; from the end the mixers do too, beside the network.
   size_t first = 0, messages = starts.size() - 1;
@@ -169,11 +171,11 @@ std::vector<Text> Messages::encode(const Source* source, const std::vector<Piece
   auto count = int64_t(messages.size());
   std::vector<Text> codes(messages.size());
   auto take = [](Lane<RangeEncoder>& lane) { lane.coder = RangeEncoder(); };
-  auto step = [&](Lane<RangeEncoder>& lane, BitModel<false>& model, const uint32_t* tree) {
+  auto step = [&](Lane<RangeEncoder>& lane, auto& model, const uint32_t* tree) {
     const Piece& message = messages[size_t(lane.message)];
     bool ends = lane.done == message.size;
     int byte = ends ? end_ : message.bytes[lane.done];
-    model.begin_byte(lane.row, tree, past_.data());
+    model.begin_byte(lane.row, tree, past_.data(), byte);
     code_byte(lane.coder, model, byte);
     if (byte == end_) lane.coder.code(!ends, kLiteral);
     if (ends) {
@@ -211,8 +213,8 @@ std::vector<Text> Messages::decode(const Source* source, const std::vector<Piece
     const Piece& code = codes[size_t(coded[size_t(lane.message)])];
     lane.coder = RangeDecoder(code.bytes, code.size);
   };
-  auto step = [&](Lane<RangeDecoder>& lane, BitModel<false>& model, const uint32_t* tree) {
-    model.begin_byte(lane.row, tree, past_.data());
+  auto step = [&](Lane<RangeDecoder>& lane, auto& model, const uint32_t* tree) {
+    model.begin_byte(lane.row, tree, past_.data(), -1);
     int byte = code_byte(lane.coder, model, 0);
     bool ends = byte == end_ && !lane.coder.code(0, kLiteral);
     if (!ends && int64_t(lane.text.size()) == most) {

@@ -9,7 +9,7 @@
 
 namespace elman::coding {
 
-constexpr int kMostInputs = 32;
+constexpr int kMostInputs = 2 * kMostLanes + 8;
 
 // Weight sets of `inputs` weights (a multiple of 8), in 1/65536.
 class Mixer {
@@ -22,7 +22,7 @@ class Mixer {
 
  private:
   int inputs_;
-  std::vector<int32_t> weights_;
+  std::vector<int32_t, Huge<int32_t>> weights_;  // each set from the beginning of a vector
 };
 
 // |w| < 2^19 and |x| < 2^11, so no product overflows; each is cut to a 256th, so neither does their sum.
@@ -60,14 +60,14 @@ class Correction {
   }
   struct Place {
     size_t at;
-    int32_t weight;                        // of the point above, in 1/128
+    uint32_t weight;                       // of the point above, in 1/128
   };
   Place find(int context, int32_t st) const {
-    int32_t x = clamp(st, -kStretchLimit, kStretchLimit) + kPoints / 2 * kStep;
-    return {size_t(context) * kPoints + size_t(x / kStep), x % kStep};
+    auto x = uint32_t(clamp(st, -kStretchLimit, kStretchLimit) + kPoints / 2 * kStep);
+    return {size_t(context) * kPoints + x / kStep, x % kStep};
   }
   uint32_t p16(const Place& place) const {
-    return (points_[place.at] * uint32_t(kStep - place.weight) + points_[place.at + 1] * uint32_t(place.weight)) / kStep;
+    return (points_[place.at] * (kStep - place.weight) + points_[place.at + 1] * place.weight) / kStep;
   }
   void see(const Place& place, int bit, int shift) {
     uint16_t& nearer = points_[place.at + (place.weight >= kStep / 2)];
@@ -76,7 +76,7 @@ class Correction {
   }
 
  private:
-  std::vector<uint16_t> points_;
+  std::vector<uint16_t, Huge<uint16_t>> points_;
 };
 
 }  // namespace elman::coding

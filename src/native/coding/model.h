@@ -5,100 +5,54 @@
 #pragma once
 #include <cstdint>
 #include <type_traits>
-#include <vector>
 
 #include "contexts.h"
 #include "frequencies.h"
+#include "memory.h"
 #include "mixer.h"
+#include "stages.h"
 #include "tables.h"
 
 namespace elman::coding {
 
-// What a level takes part in.
-struct Level {
-  int contexts;                            // of `kinds`, from the first
-  Context kinds[kMostContexts];
-  int match_least;                         // bytes of a match; 0: none
-  int bits;                                // log2 of the buckets, at most
-};
-
-constexpr int kMatchLengths = 24, kMatchClasses = 4;
-
-inline int match_length_class(uint32_t length) {
-  return length < 16 ? int(length) : length < 32 ? 16 + int(length - 16) / 4 : length < 64 ? 20 : length < 128 ? 21 : length < 512 ? 22 : 23;
-}
-
-inline int log2_up(int64_t x) {
-  int bits = 0;
-  while ((int64_t(1) << bits) < x) ++bits;
-  return bits;
-}
-
-// Everything that is learned while coding.
-struct Memory {
-  static constexpr int kOrders = kMostContexts + 1, kStrengths = 16;
-
-  Level level;
-  bool network;                            // there is one
-  int inputs;                              // of the mixers: two a context, the network and the match, a constant; padded
-  Buckets buckets;
-  std::vector<Adaptive> maps;              // (contexts, 1024)
-  std::vector<Adaptive> match_maps;        // (kMatchLengths)
-  std::vector<int32_t> match_table;        // hash of the last bytes -> where the byte after them lies, or 0
-  Mixer by_partial, by_order, by_strength, last;
-  Correction by_byte;
-  int two_bits;                            // of the hash of two bytes
-  Correction by_two;
-  uint32_t seen = 0;                       // bytes
-
-  // `size`: bytes that will come, which bounds the tables.
-  Memory(const Level& given, bool has_network, int64_t size)
-      : level(given), network(has_network), inputs((2 * given.contexts + 5 + 7) / 8 * 8),
-        buckets(clamp(log2_up(size * 2 * given.contexts), 8, given.bits)), maps(size_t(given.contexts) * 1024),
-        match_maps(kMatchLengths), match_table(given.match_least ? size_t(1) << clamp(log2_up(size), 8, 22) : 1),
-        by_partial(inputs, 256, 0), by_order(inputs, kOrders * kMatchClasses * 2, 0),
-        by_strength(inputs, kStrengths * 8 * 2, 0), last(8, 256, 21845), by_byte(256 * kMatchClasses),
-        two_bits(clamp(log2_up(size), 8, 16)), by_two(1 << two_bits) {
-    for (size_t i = 0; i < maps.size(); ++i) maps[i] = Adaptive::at(uint32_t(i % 1024 >> 4) * 1024 + 512);
-    for (uint32_t i = 0; i < kMatchLengths; ++i) match_maps[i] = Adaptive::at(65536 - 65536 / (i + 3));
-    for (Mixer* mixer : {&by_partial, &by_order, &by_strength})
-      for (int s = 0; s < mixer->sets(); ++s) start(mixer->set(s));
-  }
-  // For a frozen memory that has learned nothing: the network's word is taken as it is.
-  void trust_network() {
-    for (Mixer* mixer : {&by_partial, &by_order, &by_strength})
-      for (int s = 0; s < mixer->sets(); ++s)
-        for (int i = 0; i < inputs; ++i) mixer->set(s)[i] = i == 2 * level.contexts ? 65536 : 0;
-  }
-
- private:
-  void start(int32_t* w) const {
-    for (int i = 0; i < level.contexts; ++i) w[2 * i] = network ? 6554 : 13107;
-    w[2 * level.contexts] = network ? 45875 : 0;
-    w[2 * level.contexts + 2] = 19661;
-  }
-};
-
-// One bit's inputs and how its probability came about, kept until the bit is known.
-template <bool kLearns>
+// One bit's inputs and how its probability came about, kept until the bit is known. Stages: Plain or Avx2.
+template <bool kLearns, class Stages>
 class BitModel {
   template <class T> using Kept = std::conditional_t<kLearns, T, const T>;
+  static constexpr bool kVectors = Stages::kLanes > 0;
 
  public:
-  explicit BitModel(Kept<Memory>& memory) : m_(memory), t_(tables()) {}
+  explicit BitModel(Kept<Memory>& memory) : m_(memory), t_(tables()) {
+    for (int i = 0; i < kMostLanes; ++i) buckets_[i] = &spare_[i];
+  }
 
-  // Before a byte: tree as in frequencies.h, or null. `past`: what row.match points into.
-  void begin_byte(Row& row, const uint32_t* tree, const uint8_t* past) {
+  // Before a byte: tree as in frequencies.h, or null. `past`: what row.match points into. byte: what will come, if known, so
+  // that tables can be fetched early; -1: unknown.
+  void begin_byte(Row& row, const uint32_t* tree, const uint8_t* past, int byte) {
     row_ = &row;
     tree_ = tree;
     node_ = 1;
+    two_place_ = m_.two_place(row, 1);
     expected_ = row.match >= 0 ? past[row.match] | 256 : 0;
+    known_ = byte >= 0;
+    ahead_byte_ = -1;
+    if constexpr (kLearns) rate_ = 20 + int32_t(100 * 8192 / (8192 + (m_.seen < (1u << 20) ? m_.seen : 1u << 20)));
+    if (known_) {
+      prefetch_half(16 | byte >> 4);
+      foresee(byte);
+    }
     half_byte();
   }
 
   uint32_t predict() {
     gather();
-    return mix();
+    uint32_t p = mix();
+    if (!known_) {
+      const int likely = 2 * node_ + (p >= 32768);
+      if (node_ >= 128) foresee(likely & 255);
+      else if (node_ >= 8 && node_ < 16) prefetch_half(likely);
+    }
+    return p;
   }
 
   // The bit came.
@@ -123,42 +77,46 @@ class BitModel {
   // After a byte: its row, and what comes next in it. `own` points behind the byte, to `before` bytes of the row; `past`
   // has pieces of `stride` bytes, of which only the same piece may be compared, and `end` bytes in all.
   void end_byte(const uint8_t* own, int64_t before, const uint8_t* past, int64_t stride, int64_t end) {
-    Row& row = *row_;
-    append(row, uint32_t(byte()));
-    if (m_.level.match_least) find_match(row, own, before, past, stride, end);
-    hash_contexts(row, m_.level.kinds, m_.level.contexts);
+    if (ahead_byte_ != byte()) foresee(byte());
+    static_cast<Recent&>(*row_) = ahead_;
+    if (m_.level.match_least) find_match(*row_, own, before, past, stride, end);
   }
 
   // What followed these bytes lies at `next` in the past, of which 0 is none.
   void remember(const Row& row, int64_t next) {
-    if (m_.level.match_least) m_.match_table[match_place(row)] = int32_t(next);
+    if (m_.level.match_least) m_.match_table[row.match_place] = int32_t(next);
     ++m_.seen;
   }
 
-  void prefetch(const Row& row) const {
-    for (int i = 0; i < m_.level.contexts; ++i) m_.buckets.prefetch(row.hashes[i]);
+ private:
+  // The row after this byte; what it will look up is fetched.
+  void foresee(int byte) {
+    ahead_ = *row_;
+    ahead_byte_ = byte;
+    append(ahead_, uint32_t(byte));
+    m_.look_ahead(ahead_);
+    m_.prefetch(ahead_);
+  }
+  static uint32_t salt_of(int node) { return node == 1 ? 0 : uint32_t(node) * 0x3D4D51CBu; }
+  void prefetch_half(int node) const {
+    for (int i = 0; i < m_.level.contexts; ++i) m_.buckets.prefetch(row_->hashes[i] + salt_of(node));
   }
 
- private:
   // The inputs.
   void gather() {
-    const int contexts = m_.level.contexts, depth = top_bit(uint32_t(node_));
-    for (int i = 0; i < contexts; ++i) {
-      uint16_t slot = buckets_[i] ? buckets_[i]->slots[nibble_ - 1] : 0;
-      map_[i] = &m_.maps[size_t(i) * 1024 + slot_state(slot)];
-      uint32_t p = map_[i]->p16();
-      bool known = slot_count(slot) != 0;
-      x_[2 * i] = known ? stretch(t_, p) : 0;
-      x_[2 * i + 1] = known ? (int32_t(p) - 32768) / 32 : 0;
+    if constexpr (kVectors) {
+      if (in_vectors_) Stages::look(m_, t_, half_, nibble_, found_, x_);
+      else plain::look(m_, t_, buckets_, nibble_, place_, x_);
+    } else {
+      plain::look(m_, t_, buckets_, nibble_, place_, x_);
     }
-    int32_t* x = x_ + 2 * contexts;
-    x[0] = x[1] = x[2] = x[3] = 0;
-    x[4] = 256;
+    const int depth = top_bit(uint32_t(node_));
+    int32_t network = 0, network_linear = 0, match = 0, match_linear = 0;
     strength_ = 0;
     if (tree_) {
-      x[0] = clamp(log256(t_, tree_[2 * node_ + 1]) - log256(t_, tree_[2 * node_]), -kStretchLimit, kStretchLimit);
-      x[1] = (int32_t(squash(t_, x[0])) - 32768) / 32;
-      strength_ = (x[0] < 0 ? -x[0] : x[0]) >> 7;
+      network = clamp(log256(t_, tree_[2 * node_ + 1]) - log256(t_, tree_[2 * node_]), -kStretchLimit, kStretchLimit);
+      network_linear = (int32_t(squash(t_, network)) - 32768) / 32;
+      strength_ = (network < 0 ? -network : network) >> 7;
     }
     match_map_ = nullptr;
     match_class_ = 0;
@@ -168,29 +126,27 @@ class BitModel {
       match_map_ = &m_.match_maps[size_t(match_length_class(length))];
       match_class_ = length < 16 ? 1 : length < 32 ? 2 : 3;
       auto p = int32_t(match_map_->p16());
-      x[2] = match_bit_ ? stretch(t_, uint32_t(p)) : -stretch(t_, uint32_t(p));
-      x[3] = (match_bit_ ? p - 32768 : 32768 - p) / 32;
+      match = match_bit_ ? stretch(t_, uint32_t(p)) : -stretch(t_, uint32_t(p));
+      match_linear = (match_bit_ ? p - 32768 : 32768 - p) / 32;
     }
+    if constexpr (kVectors) Stages::others(x_, network, network_linear, match, match_linear);
+    else plain::others(x_ + 2 * m_.lanes, network, network_linear, match, match_linear);
   }
 
   uint32_t mix() {
     const int depth = top_bit(uint32_t(node_));
-    auto c1 = int(row_->last & 255);
-    const auto by_two = int(uint32_t(c1 << 8 | node_) * 0x9E3779B1u >> (32 - m_.two_bits));
-    m_.by_two.prefetch(by_two);
     w_[0] = m_.by_partial.set(node_);
     w_[1] = m_.by_order.set((order_ * kMatchClasses + match_class_) * 2 + (depth >= 4));
-    w_[2] = m_.by_strength.set(tree_ ? (strength_ * 8 + depth) * 2 + (match_class_ > 0) : c1);
-    for (int s = 0; s < 3; ++s) {
-      st_[s] = clamp(dot(w_[s], x_, m_.inputs), -kStretchLimit, kStretchLimit);
-      p_[s] = int32_t(squash(t_, st_[s]));
-    }
+    w_[2] = m_.by_strength.set(tree_ ? (strength_ * 8 + depth) * 2 + (match_class_ > 0) : int(row_->last & 255));
+    if constexpr (kVectors) Stages::dots(w_, x_, st_);
+    else plain::dots(w_, x_, m_.inputs, st_);
+    for (int s = 0; s < 3; ++s) p_[s] = t_.squash[st_[s] + kSquashLimit];  // within its limits
     last_ = m_.last.set(node_);
     int64_t sum = int64_t(last_[0]) * st_[0] + int64_t(last_[1]) * st_[1] + int64_t(last_[2]) * st_[2];
     int32_t st = clamp(int32_t(sum >> 16), -kSquashLimit, kSquashLimit);
     p_last_ = int32_t(squash(t_, st));
     one_ = m_.by_byte.find(node_ * kMatchClasses + match_class_, st);
-    two_ = m_.by_two.find(by_two, st);
+    two_ = m_.by_two.find(two_place_, st);
     uint32_t p = (uint32_t(p_last_) + m_.by_byte.p16(one_) + 2 * m_.by_two.p16(two_) + 2) >> 2;
     return uint32_t(clamp(int32_t(p), 1, 65535));
   }
@@ -198,45 +154,49 @@ class BitModel {
   void advance(int bit) {
     node_ = 2 * node_ + bit;
     nibble_ = 2 * nibble_ + bit;
+    two_place_ = m_.two_place(*row_, node_ & 255);
+    m_.by_two.prefetch(two_place_);
+    if constexpr (kVectors && kLearns)
+      if (nibble_ >= 16 && in_vectors_) Stages::give(buckets_, m_.level.contexts, half_);
     if (node_ >= 16 && node_ < 32) half_byte();
   }
 
   void half_byte() {
     order_ = 0;
     nibble_ = 1;
-    const uint32_t half = node_ == 1 ? 0 : uint32_t(node_) * 0x3D4D51CBu;
-    if (half)                              // those of the first half were fetched while the row before was coded
-      for (int i = 0; i < m_.level.contexts; ++i) m_.buckets.prefetch(row_->hashes[i] + half);
     for (int i = 0; i < m_.level.contexts; ++i) {
-      uint32_t hash = row_->hashes[i] + half;
+      uint32_t hash = row_->hashes[i] + salt_of(node_);
       if constexpr (kLearns) buckets_[i] = m_.buckets.claim(hash);
       else buckets_[i] = m_.buckets.peek(hash);
-      order_ += buckets_[i] && slot_count(buckets_[i]->slots[0]) != 0;
+      order_ += slot_count(buckets_[i]->slots[0]) != 0;
+    }
+    if constexpr (kVectors) {
+      in_vectors_ = !kLearns || Stages::distinct(buckets_);
+      if (in_vectors_) Stages::take(buckets_, half_);
     }
   }
 
   void learn_contexts(int bit) {
-    for (int i = 0; i < m_.level.contexts; ++i) {
-      uint16_t& slot = buckets_[i]->slots[nibble_ - 1];
-      if (slot_count(slot)) map_[i]->see(bit);
-      slot = slot_after(slot, bit);
+    if constexpr (kVectors) {
+      if (in_vectors_) Stages::learn(m_, half_, nibble_, found_, bit);
+      else plain::learn(m_, buckets_, nibble_, place_, bit);
+    } else {
+      plain::learn(m_, buckets_, nibble_, place_, bit);
     }
     if (match_map_) match_map_->see(bit == match_bit_);
   }
 
   void learn_mixing(int bit) {
-    uint32_t age = m_.seen < (1u << 20) ? m_.seen : 1u << 20;
-    int32_t rate = 20 + int32_t(100 * 8192 / (8192 + age));
-    for (int s = 0; s < 3; ++s) train(w_[s], x_, m_.inputs, (((bit << 16) - p_[s]) * rate) >> 4);
+    for (int s = 0; s < 3; ++s) {
+      int32_t error = (((bit << 16) - p_[s]) * rate_) >> 4;
+      if constexpr (kVectors) Stages::train(w_[s], x_, error);
+      else train(w_[s], x_, m_.inputs, error);
+    }
     int32_t error = ((bit << 16) - p_last_) >> 2;
-    for (int s = 0; s < 3; ++s) last_[s] = clamp(last_[s] + ((st_[s] * error + (1 << 17)) >> 18), -kWeightLimit, kWeightLimit);
+    if constexpr (kVectors) Stages::train_last(last_, st_, error);
+    else train(last_, st_, 3, error);
     m_.by_byte.see(one_, bit, 6);
     m_.by_two.see(two_, bit, 5);
-  }
-
-  size_t match_place(const Row& row) const {
-    uint64_t recent = row.last & ((uint64_t(1) << (8 * m_.level.match_least)) - 1);
-    return mix_hash(recent, 0x77u << 24) & (m_.match_table.size() - 1);
   }
 
   void find_match(Row& row, const uint8_t* own, int64_t before, const uint8_t* past, int64_t stride, int64_t end) {
@@ -247,7 +207,7 @@ class BitModel {
     }
     row.match = -1;
     row.match_length = 0;
-    int64_t found = m_.match_table[match_place(row)], most = found % stride < before ? found % stride : before, length = 0;
+    int64_t found = m_.match_table[row.match_place], most = found % stride < before ? found % stride : before, length = 0;
     if (!found) return;
     if (most > 32) most = 32;
     while (length < most && past[found - 1 - length] == own[-1 - length]) ++length;
@@ -261,13 +221,22 @@ class BitModel {
   Row* row_ = nullptr;
   const uint32_t* tree_ = nullptr;
   int node_ = 1, nibble_ = 1, expected_ = 0, order_ = 0;  // node_: a 1, then the bits so far; nibble_: those of this half
-  Kept<Bucket>* buckets_[kMostContexts] = {};
-  Kept<Adaptive>* map_[kMostContexts] = {};
+  bool known_ = false, in_vectors_ = false;
+  int ahead_byte_ = -1;                    // of which ahead_ is made
+  Recent ahead_;
+  Kept<Bucket>* buckets_[kMostLanes] = {};
+  Bucket spare_[kMostLanes] = {};          // of the lanes beyond the contexts
+  typename Stages::Half half_;
+  typename Stages::Found found_;
+  alignas(32) uint32_t place_[kMostLanes] = {};
   Kept<Adaptive>* match_map_ = nullptr;
   int match_bit_ = 0, match_class_ = 0, strength_ = 0;
+  int32_t rate_ = 0;                       // of the mixers' weights
   alignas(32) int32_t x_[kMostInputs] = {};
   Kept<int32_t>*w_[3] = {}, *last_ = nullptr;
-  int32_t st_[3] = {}, p_[3] = {}, p_last_ = 0;
+  alignas(16) int32_t st_[4] = {};
+  int32_t p_[3] = {}, p_last_ = 0;
+  int two_place_ = 0;
   Correction::Place one_{}, two_{};
 };
 

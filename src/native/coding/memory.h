@@ -1,0 +1,98 @@
+// Everything that is learned while coding: tables of contexts and matches, weights, corrections.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "contexts.h"
+#include "huge.h"
+#include "mixer.h"
+#include "tables.h"
+
+namespace elman::coding {
+
+// What a level takes part in.
+struct Level {
+  int contexts;                            // of `kinds`, from the first
+  Context kinds[kMostContexts];
+  int match_least;                         // bytes of a match; 0: none
+  int bits;                                // log2 of the buckets, at most
+};
+
+constexpr int kMatchLengths = 24, kMatchClasses = 4;
+
+inline int match_length_class(uint32_t length) {
+  return length < 16 ? int(length) : length < 32 ? 16 + int(length - 16) / 4 : length < 64 ? 20 : length < 128 ? 21 : length < 512 ? 22 : 23;
+}
+
+inline int log2_up(int64_t x) {
+  int bits = 0;
+  while ((int64_t(1) << bits) < x) ++bits;
+  return bits;
+}
+
+// A mixer's inputs: of each context, in `lanes` of a vector, stretch(p); of each p - 1/2; then the network's two, the match's
+// two, a constant, and three zeros.
+inline int lanes_of(const Level& level) { return level.contexts <= 8 ? 8 : kMostLanes; }
+enum Input : int { NETWORK, NETWORK_LINEAR, MATCH, MATCH_LINEAR, CONSTANT };
+
+struct Memory {
+  static constexpr int kOrders = kMostContexts + 1, kStrengths = 16;
+
+  Level level;
+  bool network;                            // there is one
+  int lanes, inputs;
+  Buckets buckets;
+  std::vector<Adaptive> maps;              // (lanes, 1024)
+  std::vector<Adaptive> match_maps;        // (kMatchLengths)
+  std::vector<int32_t, Huge<int32_t>> match_table;  // hash of the last bytes -> where the byte after them lies, or 0
+  Mixer by_partial, by_order, by_strength, last;
+  Correction by_byte;
+  int two_bits;                            // of the hash of two bytes
+  Correction by_two;
+  uint32_t seen = 0;                       // bytes
+
+  // `size`: bytes that will come, which bounds the tables.
+  Memory(const Level& given, bool has_network, int64_t size)
+      : level(given), network(has_network), lanes(lanes_of(given)), inputs(2 * lanes + 8),
+        buckets(clamp(log2_up(size * 2 * given.contexts), 8, given.bits)), maps(size_t(lanes) * 1024),
+        match_maps(kMatchLengths), match_table(given.match_least ? size_t(1) << clamp(log2_up(size), 8, 22) : 1),
+        by_partial(inputs, 256, 0), by_order(inputs, kOrders * kMatchClasses * 2, 0),
+        by_strength(inputs, kStrengths * 8 * 2, 0), last(8, 256, 21845), by_byte(256 * kMatchClasses),
+        two_bits(clamp(log2_up(size), 8, 16)), by_two(1 << two_bits) {
+    for (size_t i = 0; i < maps.size(); ++i) maps[i] = Adaptive::at(uint32_t(i % 1024 >> 4) * 1024 + 512);
+    for (uint32_t i = 0; i < kMatchLengths; ++i) match_maps[i] = Adaptive::at(65536 - 65536 / (i + 3));
+    for (Mixer* mixer : {&by_partial, &by_order, &by_strength})
+      for (int s = 0; s < mixer->sets(); ++s) start(mixer->set(s));
+  }
+  // For a frozen memory that has learned nothing: the network's word is taken as it is.
+  void trust_network() {
+    for (Mixer* mixer : {&by_partial, &by_order, &by_strength})
+      for (int s = 0; s < mixer->sets(); ++s)
+        for (int i = 0; i < inputs; ++i) mixer->set(s)[i] = i == 2 * lanes + NETWORK ? 65536 : 0;
+  }
+
+  // The hashes of what came before a byte, and its place in the match table.
+  void look_ahead(Recent& recent) const {
+    hash_contexts(recent, level.kinds, level.contexts);
+    if (level.match_least)
+      recent.match_place = mix_hash(recent.last & first_bytes(level.match_least), 0x77u << 24) & uint32_t(match_table.size() - 1);
+  }
+  void prefetch(const Recent& recent) const {
+    for (int i = 0; i < level.contexts; ++i) buckets.prefetch(recent.hashes[i]);
+    __builtin_prefetch(&match_table[recent.match_place]);
+    by_two.prefetch(two_place(recent, 1));
+  }
+  // The correction by the last byte and the bits so far.
+  int two_place(const Recent& recent, int node) const {
+    return int(uint32_t(int(recent.last & 255) << 8 | node) * 0x9E3779B1u >> (32 - two_bits));
+  }
+
+ private:
+  void start(int32_t* w) const {
+    for (int i = 0; i < level.contexts; ++i) w[i] = network ? 6554 : 13107;
+    w[2 * lanes + NETWORK] = network ? 45875 : 0;
+    w[2 * lanes + MATCH] = 19661;
+  }
+};
+
+}  // namespace elman::coding
