@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import PATIENCE
 
 import elman
 from elman import kernels
@@ -20,6 +21,8 @@ from elman.kernels import Dropout
 from elman.training.optimiser import Optimiser
 from elman.training.parallel import Ranks, WorkerLost
 from elman.training.shards import ShardedStepper, bounds, mask_words
+
+pytestmark = pytest.mark.usefixtures("default_signals")
 
 LINES = "".join(f"{i} {'abc' * (i % 7)} the traveller, {i * i}\n" for i in range(150))
 SETTINGS = [
@@ -122,7 +125,7 @@ def test_rows_and_masks_of_shards():
 def test_processes_share_the_work_and_change_no_bit(folder, command, workers):
     command("train", "t.txt", *SETTINGS, "--output", "one")
     started = [sys.executable, "-m", "elman", "train", "t.txt", *SETTINGS, "--output", "many"]
-    done = subprocess.run([*started, "--workers", str(workers)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*started, "--workers", str(workers)], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert Path("one/model.safetensors").read_bytes() == Path("many/model.safetensors").read_bytes()
 
@@ -137,16 +140,18 @@ def test_a_killed_process_stops_the_run_with_one_line_and_it_goes_on(folder, com
     settings = [*SETTINGS, "--epochs", "40"]
     started = [sys.executable, "-m", "elman", "train", "t.txt", *settings, "--output", "r", "--save-every", "0.1"]
     with subprocess.Popen([*started, "--workers", "2"], stderr=subprocess.PIPE, text=True) as run:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not Path("r/model.safetensors").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         (child,) = children(run.pid)
         os.kill(child, signal.SIGKILL)
-        _, shown = run.communicate(timeout=60)
+        _, shown = run.communicate(timeout=PATIENCE)
     assert run.returncode == 2
     assert shown == "elman: process 1 of 2 is gone; the last checkpoint is whole: go on with --resume\n"
     done = subprocess.run(
-        [sys.executable, "-m", "elman", "train", "--resume", "r", "--workers", "3"], capture_output=True, timeout=120
+        [sys.executable, "-m", "elman", "train", "--resume", "r", "--workers", "3"],
+        capture_output=True,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     command("train", "t.txt", *settings, "--output", "whole")
@@ -157,13 +162,13 @@ def test_a_killed_process_stops_the_run_with_one_line_and_it_goes_on(folder, com
 def test_the_first_process_killed_ends_the_others(folder):
     started = [sys.executable, "-m", "elman", "train", "t.txt", *SETTINGS, "--epochs", "10000", "--output", "r"]
     with subprocess.Popen([*started, "--workers", "2", "--save-every", "0.1"]) as run:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not Path("r/model.safetensors").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         others = children(run.pid)
         run.kill()
         run.wait()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in others):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -217,3 +222,46 @@ def test_a_launchers_environment(monkeypatch):
     monkeypatch.setenv("RANK", "x")
     with pytest.raises(elman.InputError, match="RANK is 'x'; expected a whole number, as torchrun sets it"):
         Ranks.from_environment()
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\n\r\n" + bytes(64)])
+def test_a_stranger_does_not_end_a_start(monkeypatch, said):
+    """One that connects and says nothing, as a port scan does, or something else; then process 1 comes."""
+    monkeypatch.setattr("elman.training.parallel._HELLO_SECONDS", 0.05)
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    met = []
+
+    def other():
+        with Ranks(1, 2, address).joined(bytes(32)):
+            met.append(1)
+
+    with socket.create_connection(listener.getsockname()) as stranger:
+        stranger.sendall(said)
+        thread = threading.Thread(target=other)
+        thread.start()
+        with Ranks(0, 2, address, listener).joined(bytes(32)):
+            met.append(0)
+        thread.join()
+    assert sorted(met) == [0, 1]
+
+
+def test_what_cannot_be_reached_is_said_at_once(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with (
+            pytest.raises(elman.InputError, match=f"cannot listen at {address}: Address already in use; set"),
+            Ranks(0, 2, address).joined(bytes(32)),
+        ):
+            pass
+    monkeypatch.setattr(socket, "gethostbyname", {"debian": "127.0.1.1", "node": "10.0.0.7"}.__getitem__)
+    named = {"WORLD_SIZE": "4", "RANK": "0", "MASTER_PORT": "2000", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "debian"}
+    for name, value in named.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(elman.InputError, match=r"MASTER_ADDR debian is 127\.0\.1\.1 here, which other machines cannot"):
+        Ranks.from_environment()
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")  # all are here
+    assert Ranks.from_environment().size == 4
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setenv("MASTER_ADDR", "node")
+    assert Ranks.from_environment()._address == "node:2001"

@@ -13,7 +13,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ..errors import ElmanError, InputError
 from ..kernels import _cpu, has_native
@@ -22,6 +22,7 @@ _HELLO = struct.Struct("<8sI32s")  # what it is, the rank, a digest of what is t
 _LENGTH = struct.Struct("<Q")
 _MAGIC = b"ELMAN-1\n"
 _PATIENCE = 120.0  # seconds to wait for the others at the beginning; later the system's notice of a lost one decides
+_HELLO_SECONDS = 5.0  # one of our processes says who it is at once
 _MOST = 1 << 40
 
 
@@ -59,8 +60,11 @@ class Ranks:
         for name, value in zip(names, values, strict=True):
             if not value.isdecimal():
                 raise InputError(f"{name} is {value!r}; expected a whole number, as torchrun sets it")
+        host, local = os.environ.get("MASTER_ADDR", "127.0.0.1"), os.environ.get("LOCAL_WORLD_SIZE", size)
+        if local != size:
+            _check_reachable(host)
         port = os.environ.get("ELMAN_PORT") or str(int(values[2]) + 1)  # torchrun itself listens at its own
-        return cls(int(values[0]), int(values[1]), f"{os.environ.get('MASTER_ADDR', '127.0.0.1')}:{port}")
+        return cls(int(values[0]), int(values[1]), f"{host}:{port}")
 
     @contextmanager
     def joined(self, digest: bytes) -> Iterator[None]:
@@ -82,20 +86,25 @@ class Ranks:
 
     def _accept(self, digest: bytes) -> None:
         host, port = self._place()
-        listener = self._listener or socket.create_server((host, port))
-        self._listener = listener
+        try:
+            listener = self._listener = self._listener or socket.create_server((host, port))
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
+            raise InputError(f"cannot listen at {host}:{port}: {reason}; set ELMAN_PORT") from None
         deadline = time.monotonic() + _PATIENCE
         while len(self._peers) < self.size - 1:
             listener.settimeout(max(0.01, deadline - time.monotonic()))
             try:
                 peer, _ = listener.accept()
-                peer.settimeout(10.0)
-                magic, rank, theirs = _HELLO.unpack(_read(peer, _HELLO.size))
             except TimeoutError:
                 missing = sorted(set(range(1, self.size)) - set(self._peers))
                 raise WorkerLost(f"process {missing[0]} of {self.size} did not come in {_PATIENCE:.0f} s") from None
-            except (OSError, struct.error):
-                continue  # something else that knocked here
+            try:
+                peer.settimeout(min(_HELLO_SECONDS, max(0.01, deadline - time.monotonic())))
+                magic, rank, theirs = _HELLO.unpack(_read(peer, _HELLO.size))
+            except OSError:  # not one of our processes: closed, or silent
+                peer.close()
+                continue
             if magic != _MAGIC or rank in self._peers or not 0 < rank < self.size:
                 peer.close()
                 continue
@@ -159,6 +168,18 @@ class Ranks:
             raise WorkerLost(
                 f"process {rank} of {self.size} is gone; the last checkpoint is whole: go on with --resume"
             ) from None
+
+
+def _check_reachable(host: str) -> None:
+    """Raises InputError if the name of the first machine is, here, the machine's own loopback: as in Debian's
+    /etc/hosts, where a machine's name is 127.0.1.1. Others would wait for a process 0 that they cannot reach."""
+    with suppress(OSError):  # a name that cannot be resolved here: connecting says so
+        address = socket.gethostbyname(host)
+        if address.startswith("127."):
+            raise InputError(
+                f"MASTER_ADDR {host} is {address} here, which other machines cannot reach; give its address in the "
+                "network, or mend /etc/hosts"
+            )
 
 
 def _send(peer: socket.socket, data: bytes) -> None:
