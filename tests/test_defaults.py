@@ -10,7 +10,8 @@ from test_cli import refused, run
 import elman
 from elman.model import read_header
 from elman.text import visible
-from elman.training import load_recipe
+from elman.training import load_recipe, recipe_names
+from elman.training.recipe import to_toml
 from elman.training.sizing import for_size
 
 SMALL = ["--hidden-size", "8", "--epochs", "1"]
@@ -92,3 +93,29 @@ def test_bytes_are_tokens_of_the_recipe(tmp_path):
 def test_the_recipe_english_is_modern_on_bytes():
     changed = {"tokens": "bytes", "epochs": 1, "val_fraction": 0.01, "output_dropout": 0.0, "weight_decay": 0.0}
     assert load_recipe("english") == load_recipe("modern").replace(**changed)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_what_recipes_prints_is_a_recipe(name, tmp_path, command):
+    (tmp_path / "my.toml").write_text(command("recipes", name))
+    assert load_recipe(tmp_path / "my.toml") == load_recipe(name)
+    (line,) = (line for line in command("recipes").splitlines() if line.split()[0] == name)
+    assert len(line.split()) > 5
+    assert line.rstrip().endswith(".")
+
+
+def test_a_recipe_of_odd_values_is_toml(tmp_path):
+    recipe = elman.Recipe(prompts=('a "b"\n\x07', "é"), lr=1e-30, clip=None, seed=2**63 - 1)
+    (tmp_path / "r.toml").write_text(to_toml(recipe))
+    assert load_recipe(tmp_path / "r.toml") == recipe
+
+
+def test_info_is_a_table(tmp_path, command):
+    (tmp_path / "t.txt").write_text("one two three\n" * 2000)
+    command("train", tmp_path / "t.txt", *SMALL, "--output", tmp_path / "r")
+    rows = [line.split(maxsplit=1) for line in command("info", tmp_path / "r").splitlines()]
+    shown = {row[0]: row[1].rstrip() for row in rows if len(row) > 1}
+    assert shown["characters"] == "28,000"
+    assert shown["optimizer"] == "muon"
+    assert shown["max_chars"] == "none"
+    assert "{" not in str(rows)

@@ -59,3 +59,16 @@ def test_runs_that_are_not_whole(folder, command, capsys):
     Path("runs/a/log.jsonl").write_text("{}\n")
     with pytest.raises(elman.InputError, match="not a log of Elman's"):
         read_run(Path("runs/a"))
+
+
+def test_runs_of_different_texts_are_apart_and_the_best_is_marked(folder, command):
+    assert "*" not in command("runs")  # one run alone measured what is held out
+    command("train", *SMALL, "--val-fraction", "0.2", "--lr", "0.01", "--output", "runs/c")
+    Path("t.txt").write_text("another text altogether\n" * 60)
+    command("train", "t.txt", *SMALL, "--val-fraction", "0.2", "--output", "runs/d")
+    lines = command("runs").splitlines()
+    headings = [line.strip() for line in lines if line.strip().endswith("characters")]
+    assert headings == ["traveller, 900 characters", "t.txt, 900 characters"]
+    assert lines[-1].strip() == "Perplexities compare within one text and its tokens only."
+    costs = {name: (read_run(Path("runs", name)).best or {})["val_bits_per_char"] for name in "ac"}
+    assert [line.split()[0] for line in lines if " * " in line] == [min(costs, key=lambda name: costs[name])]

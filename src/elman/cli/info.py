@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -31,8 +30,33 @@ def info(model: ModelPath, json_: Json = False) -> None:
     if json_:
         write_json(facts | {"symbols": vocabulary["symbols"], "run": header["run"]})
         return
-    for name, value in [*facts.items(), *((f"run.{k}", v) for k, v in header["run"].items())]:
-        out.print(f"{name:<22} {value}")
+    run = dict(header["run"])
+    objects = {name: run.pop(name) for name, value in header["run"].items() if isinstance(value, dict)}
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for heading, part in {"the model": facts, "its training": run, **objects}.items():
+        if part:
+            table.add_row(f"\n{_HEADINGS.get(heading, heading)}" if table.rows else heading, "")
+        for name, value in part.items():
+            if value != []:
+                table.add_row(f"  {name}", _readable(value))
+    if not out.is_terminal:
+        out.width = 10_000  # a line for each fact, for a program to read
+    out.print(table)
+
+
+_HEADINGS = {"corpus": "its training text", "recipe": "its recipe"}
+
+
+def _readable(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    if isinstance(value, int) and abs(value) >= 10_000:
+        return f"{value:,}"
+    if isinstance(value, list):
+        return ", ".join(map(_readable, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def corpora(json_: Json = False) -> None:
@@ -52,16 +76,22 @@ def corpora(json_: Json = False) -> None:
 
 
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="Show the settings of this one.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Print this one as TOML, which --recipe takes.")
+    ] = None,
 ) -> None:
-    """The packaged recipes, or the settings of one.
+    """The packaged recipes and what they are for, or all settings of one.
 
-    Example: elman recipes records
+    Examples: elman recipes;  elman recipes records > mine.toml
     """
-    from ..training import load_recipe, recipe_names
+    from ..training.recipe import load_recipe, purpose, recipe_names, to_toml
 
-    if name is None:
-        out.print("\n".join(recipe_names()))
+    if name is not None:
+        print(to_toml(load_recipe(name)), end="")
         return
-    for key, value in dataclasses.asdict(load_recipe(name)).items():
-        out.print(f"{key} = {value!r}")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for known in recipe_names():
+        table.add_row(known, purpose(known))
+    if not out.is_terminal:
+        out.width = 10_000  # a line for each
+    out.print(table)

@@ -12,6 +12,8 @@ from ..errors import ElmanError, InputError
 from .console import Json, err, out, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..training.records import Record
 
 _SHOWN = ("cell", "num_layers", "hidden_size", "optimizer", "lr", "epochs")
@@ -25,6 +27,8 @@ def runs(
     json_: Json = False,
 ) -> None:
     """A table of the runs in a folder: in what their recipes differ, how far they are, and what they reached.
+
+    A star marks the lowest held-out perplexity of each text.
 
     Example: elman runs
     """
@@ -41,18 +45,42 @@ def runs(
             raise typer.Exit(1)
         raise InputError(f"{folder}: no runs here; `elman train` makes one")
     names = [name for name in differences(found) if name not in _SHOWN]
-    table = Table(
-        "run", "corpus", "model", *names, "epochs", "train", "held out", "best", "time", box=None, pad_edge=False
-    )
+    texts: dict[tuple[str, str], list[Record]] = {}
     for run in found:
-        table.add_row(*_row(run, folder, names))
+        texts.setdefault((run.corpus.get("digest", ""), run.recipe["tokens"]), []).append(run)
     if not out.is_terminal:
         out.width = 10_000  # a line for each run, for a program to read
-    out.print(table)
+    for of_one in texts.values():
+        if len(texts) > 1:
+            out.print(_heading(of_one[0]))
+        table = Table(
+            "run", "corpus", "model", *names, "epochs", "train", "held out", "best", "time", box=None, pad_edge=False
+        )
+        for run in of_one:
+            table.add_row(*_row(run, folder, names, _is_best(run, of_one)))
+        out.print(table)
+    if len(texts) > 1:
+        out.print("\nPerplexities compare within one text and its tokens only.")
     raise typer.Exit(bool(broken))
 
 
-def _row(run: Record, folder: Path, names: list[str]) -> list[str]:
+def _heading(run: Record) -> str:
+    """Over the runs of a text, where there are several texts."""
+    size = run.corpus.get("characters")
+    shown = f", {size:,} characters" if isinstance(size, int) else ""
+    tokens = "" if run.recipe["tokens"] == "chars" else f", tokens {run.recipe['tokens']}"
+    return f"\n{run.corpus.get('name', '')}{shown}{tokens}"
+
+
+def _is_best(run: Record, others: Sequence[Record]) -> bool:
+    """Whether none of the runs that hold the same out of a text reached less, and there is another."""
+    same = [r.best for r in others if r.best and r.recipe["val_fraction"] == run.recipe["val_fraction"]]
+    if not run.best or len(same) < 2:
+        return False
+    return run.best["val_bits_per_char"] <= min(line["val_bits_per_char"] for line in same)
+
+
+def _row(run: Record, folder: Path, names: list[str], is_best: bool) -> list[str]:
     r, last, best = run.recipe, run.last, run.best
     model = f"{r['cell']} {r['num_layers']} x {r['hidden_size']}, {r['optimizer']} {r['lr']:g}"
     return [
@@ -63,7 +91,7 @@ def _row(run: Record, folder: Path, names: list[str]) -> list[str]:
         f"{last['epoch'] if last else 0}/{r['epochs']}",
         _perplexity(last, "train_perplexity"),
         _perplexity(last, "val_perplexity"),
-        f"{_perplexity(best, 'val_perplexity')} at {best['epoch']}" if best else "",
+        f"{_perplexity(best, 'val_perplexity')} at {best['epoch']}{' *' if is_best else ''}" if best else "",
         _duration(last["seconds"]) if last else "",
     ]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
+import json
 import math
 import tomllib
 from dataclasses import dataclass
@@ -211,6 +213,26 @@ def recipe_names() -> list[str]:
     return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
 
 
+def to_toml(recipe: Recipe) -> str:
+    """Every setting, as a file that `load_recipe` reads."""
+    lines = []
+    for field in dataclasses.fields(recipe):
+        value = getattr(recipe, field.name)
+        value = False if value is None else list(value) if isinstance(value, tuple) else value
+        lines.append(f"{field.name} = {json.dumps(value, ensure_ascii=False)}\n")
+    return "".join(lines)
+
+
+def purpose(name: str) -> str:
+    """What a packaged recipe is for: the first sentence of its file."""
+    comment = itertools.takewhile(lambda line: line.startswith("#"), _packaged(name).splitlines())
+    return " ".join(line.removeprefix("#").strip() for line in comment).partition(". ")[0].rstrip(".") + "."
+
+
+def _packaged(name: str) -> str:
+    return (resources.files("elman.training") / "recipes" / f"{name}.toml").read_text("utf-8")
+
+
 def load_recipe(name_or_path: str | Path) -> Recipe:
     """A packaged recipe by name ("book"), or one from a TOML file; what the file leaves out is the book's.
 
@@ -219,7 +241,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     """
     name = str(name_or_path)
     if name in recipe_names():
-        source = (resources.files("elman.training") / "recipes" / f"{name}.toml").read_text("utf-8")
+        source = _packaged(name)
     else:
         try:
             source = Path(name).read_text("utf-8")
