@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+PATIENCE = 600.0
+"""Seconds after which a test that waits for something gives up: far more than the slowest machine takes."""
+
 
 def run(
     *arguments: object,
@@ -25,7 +28,7 @@ def run(
     command = ["elman", *map(str, arguments)]
     if fresh or not hasattr(os, "fork"):
         command = [sys.executable, "-m", "elman.cli", *command[1:]]
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, cwd=cwd, env=env)
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=PATIENCE, cwd=cwd, env=env)
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write(stdin.encode())
         given.seek(0)

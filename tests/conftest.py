@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import pytest
 
 from elman.cli import main
+
+
+@pytest.fixture
+def default_signals():
+    """Signals do what they do at a terminal, also where the shell that started the tests ignores some: those of a job
+    in the background ignore SIGINT, those of nohup SIGHUP, and children would inherit that."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    ignored = [number for number in usual if signal.getsignal(number) == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, usual[number])
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture

@@ -10,9 +10,11 @@ import sys
 import time
 
 import pytest
-from commands import run
+from commands import PATIENCE, run
 
 import elman
+
+pytestmark = pytest.mark.usefixtures("default_signals")
 
 SMALL = ["--hidden-size", "12", "--batch-size", "4", "--seq-length", "9", "--epochs", "3", "--max-chars", "1500"]
 
@@ -77,11 +79,11 @@ def test_ctrl_c_leaves_the_model(tmp_path):
     command = [sys.executable, "-m", "elman.cli", "train", "--output", str(folder), "--epochs", "100000"]
     restore = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # the shell may ignore it
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=restore)
-    log, end = folder / "log.jsonl", time.monotonic() + 60
+    log, end = folder / "log.jsonl", time.monotonic() + PATIENCE
     while not (log.exists() and log.read_text().count("\n") >= 2) and time.monotonic() < end:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=60)
+    printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "stopped after" in printed
     elman.load(folder / "model.safetensors")
@@ -135,7 +137,7 @@ def test_a_page_that_cannot_be_written_is_named(page, trained, tmp_path):
 def test_a_stream_that_the_shell_has_closed(trained):
     def in_shell(command):
         line = f"{sys.executable} -m elman.cli {command}"
-        return subprocess.run(line, shell=True, capture_output=True, text=True, timeout=120)
+        return subprocess.run(line, shell=True, capture_output=True, text=True, timeout=PATIENCE)
 
     refused(in_shell(f"score {trained[0]} <&-"), "standard input is empty")
     done = in_shell(f"generate {trained[0]} --length 5 >&-")

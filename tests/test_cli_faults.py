@@ -8,17 +8,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import PATIENCE
 
 import elman
 from elman.cli import main
 from elman.corpora import files
 from elman.training import loop
+
+pytestmark = pytest.mark.usefixtures("default_signals")
 
 SMALL = ["--epochs", "1", "--hidden-size", "8", "--batch-size", "4", "--seq-length", "16", "--sample-every", "0"]
 
@@ -214,7 +216,7 @@ def test_fit_saves_and_gives_the_signal_to_the_program(folder, number, handler):
     script = STOPPED.replace("10**6", "4") if handler == "ignored" else STOPPED
     done = subprocess.run(
         [sys.executable, "-c", script, str(int(number)), handler, text],
-        capture_output=True, text=True, timeout=120, preexec_fn=set_signals,
+        capture_output=True, text=True, timeout=PATIENCE, preexec_fn=set_signals,
     )  # fmt: skip
     if handler == "own":
         assert (done.returncode, done.stdout) == (0, "handled\ninterrupted True\n" + rest), done.stderr
@@ -238,14 +240,12 @@ def test_trainings_claim_their_folders(folder, command):
 def test_a_full_standard_output_ends_with_one_line(folder, command):
     command("train", "traveller", *SMALL, "--output", "r")
     for arguments in (["generate", "r", "a"], ["info", "r"], ["score", "r", "r/log.jsonl", "--lines"]):
-        start = time.perf_counter()
         with open("/dev/full", "w") as full:
             done = subprocess.run(
-                [sys.executable, "-m", "elman.cli", *arguments], stdout=full, stderr=subprocess.PIPE, timeout=60
+                [sys.executable, "-m", "elman.cli", *arguments], stdout=full, stderr=subprocess.PIPE, timeout=PATIENCE
             )
         assert done.returncode == 2, arguments
         assert done.stderr == b"elman: standard output: No space left on device\n"
-        assert time.perf_counter() - start < 30
 
 
 @pytest.mark.parametrize("lr", ["1e38", "1e45"])

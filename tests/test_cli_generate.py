@@ -9,12 +9,14 @@ import subprocess
 import sys
 
 import pytest
-from commands import run
+from commands import PATIENCE, run
 from test_cli import refused
 
 import elman
 from elman.cli import console
 from elman.generation import beam_search
+
+pytestmark = pytest.mark.usefixtures("default_signals")
 
 TEXT = "the traveller came down to the sea.\nand went home again.\n"
 FOREVER = ["--length", "1000000000"]
@@ -47,7 +49,7 @@ def test_a_reader_gets_text_while_it_is_made_and_may_leave(path):
     assert process.stderr is not None
     assert process.stdout.read(500).decode() == "the" + elman.generate(elman.load(path), "the", 497)
     process.stdout.close()
-    assert process.wait(60) == 1
+    assert process.wait(PATIENCE) == 1
     assert process.stderr.read() == b""
     process.stderr.close()
 
@@ -57,7 +59,7 @@ def test_ctrl_c_is_clean(path):
     assert process.stdout is not None
     process.stdout.read(100)
     process.send_signal(signal.SIGINT)
-    _, printed = process.communicate(timeout=60)
+    _, printed = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert printed.strip() == b""
 

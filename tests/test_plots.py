@@ -183,6 +183,7 @@ def test_a_run_is_drawn_while_it_trains(command, monkeypatch, tmp_path):
     drawn = []
     monkeypatch.setattr("elman.training.svg.save_svg", lambda logs, path, _: drawn.append((len(logs[""]), path.name)))
     small = "--hidden-size 8 --batch-size 4 --seq-length 16 --max-chars 900 --sample-every 0".split()  # noqa: SIM905
+    monkeypatch.setattr("elman.cli.curve_file._SECONDS", float("inf"))
     command("train", *small, "--epochs", 3, "--output", tmp_path / "short")
     assert drawn == [(3, "curve.svg")]  # at its end alone
     monkeypatch.setattr("elman.cli.curve_file._SECONDS", 0.0)

@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+from commands import PATIENCE
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
@@ -19,6 +20,8 @@ import elman
 from elman import generation
 from elman.cli.session import Session
 from elman.cli.steps import Steps, colour, coloured
+
+pytestmark = pytest.mark.usefixtures("default_signals")
 
 TEXT = "the traveller came down to the sea.\n"
 
@@ -141,7 +144,7 @@ def test_on_a_real_terminal(model, tmp_path):
 
     def expect(text):
         nonlocal shown
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while text not in shown:
             ready, _, _ = select.select([ours], [], [], max(0.0, end - time.monotonic()))
             assert ready, shown[-500:]
@@ -161,7 +164,7 @@ def test_on_a_real_terminal(model, tmp_path):
     expect("alpha 1.0")
     expect(">")
     os.write(ours, b"\x04")
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
     os.close(ours)
 
 
