@@ -23,9 +23,9 @@ ROOMS = {
     ),
     "inspection": ("units", "matching", "memorisation", "nearest"),
     "training": (
-        "recipe", "build", "data", "run", "measure", "schedule", "budget", "checkpoint", "further", "optimiser",
-        "saver", "interrupt", "lock", "events", "parallel", "shards", "svg", "curve", "live", "loop", "sizing", "coder",
-        "records",
+        "recipe", "build", "data", "run", "measure", "schedule", "budget", "origin", "checkpoint", "further",
+        "optimiser", "saver", "interrupt", "lock", "events", "parallel", "shards", "svg", "curve", "live", "loop",
+        "sizing", "coder", "records",
     ),
     "pages": ("page", "surprisal", "inspection"),
     "cli": (

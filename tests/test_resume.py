@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import run
+from commands import PATIENCE, run
 
 import elman
+from elman.model import file
 from elman.training import read_checkpoint, saver
 from elman.training.lock import locked
 
@@ -34,6 +35,8 @@ DRIVER = """
 import os, signal, sys
 from elman.cli import main
 from elman.training import loop
+
+pytestmark = pytest.mark.usefixtures("default_signals")
 left = int(sys.argv.pop(1))
 def dies(call):
     def counted(*arguments, **named):
@@ -79,7 +82,7 @@ def same_run(a, b):
 
 def driven(count, *arguments):
     command = [sys.executable, "-c", DRIVER, str(count), "train", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode
 
@@ -106,7 +109,7 @@ def test_killed_by_the_clock_and_resumed(folder, command):
         child = subprocess.Popen(
             [sys.executable, "-m", "elman.cli", "train", *arguments, "--save-every", "0.02"], stdout=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not Path("r/log.jsonl").exists() and child.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(draw.uniform(0, 0.5))
@@ -294,8 +297,38 @@ def test_the_saver_waits_for_its_time(folder, monkeypatch):
     monkeypatch.setattr(saver, "save", lambda *_: saves.append(1))
     corpus = elman.Corpus("t", LINES, "none", "here")
     recipe = elman.Recipe(hidden_size=8, batch_size=4, seq_length=11, epochs=3, prompts=())
-    elman.fit(elman.build_model(corpus, recipe), corpus, recipe, output="r")
+    elman.fit(elman.build_model(corpus, recipe), corpus, recipe, output="r", save_seconds=1e9)
     assert len(saves) == 1  # at the end
     with pytest.raises(elman.InputError, match="was not loaded from a file; give it"):
         elman.resume("r")
     elman.resume("r", corpus)
+
+
+def test_a_strangers_checkpoint_names_no_text_that_is_read(folder, command, monkeypatch):
+    """As one that was unpacked from an archive: it was signed with another key, or with none."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    key = folder / "state" / "elman" / "key"
+    command("train", "t.txt", *SIZES.split(), "--epochs", 1, "--output", "r")
+    assert key.stat().st_mode & 0o777 == 0o600
+    command("train", "--resume", "r", "--epochs", 2)  # one's own is not asked about
+    key.unlink()
+    foreign = f"r was not made by you here, and says that it trains on {folder / 't.txt'}; name it: elman train TEXT"
+    assert refused("--resume", "r", "--epochs", 3).startswith(foreign)
+    command("train", "t.txt", "--resume", "r", "--epochs", 3)
+    command("train", "--resume", "r", "--epochs", 4)  # it has been taken over
+    assert read_checkpoint("r").ours
+    header, tensors = file.read("r/checkpoint.safetensors", file.CHECKPOINT)
+    header["loaded"]["name_or_path"] = "/etc/hostname"
+    Path("r/checkpoint.safetensors").write_bytes(file.to_bytes(header, tensors, file.CHECKPOINT))
+    assert "says that it trains on /etc/hostname" in refused("--resume", "r", "--epochs", 5)
+    header["loaded"]["name_or_path"] = "traveller"
+    Path("r/checkpoint.safetensors").write_bytes(file.to_bytes(header, tensors, file.CHECKPOINT))
+    assert "not the text that this run trains on" in refused("--resume", "r", "--epochs", 5)  # it was read
+
+
+def test_where_no_key_can_be_kept_the_text_is_named(folder, command, monkeypatch):
+    Path("state").write_text("a file")
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    command("train", "t.txt", *SIZES.split(), "--epochs", 1, "--output", "r")
+    assert "was not made by you here" in refused("--resume", "r", "--epochs", 2)
+    command("train", "t.txt", "--resume", "r", "--epochs", 2)

@@ -183,12 +183,15 @@ def _resume(
 ) -> None:
     from ..training import read_checkpoint, resume
     from ..training.further import further, new_schedule, what_to_do
+    from .training_text import ask_to_resume
 
     given = [name for name, value in others.items() if value]
     given += [f"--{name.replace('_', '-')}" for name in settings if name not in ("epochs", "patience")]
     if given:
         raise InputError(f"a run that goes on keeps its settings; with --resume leave out {given[0]}")
     checkpoint = read_checkpoint(folder)
+    if not corpus and not checkpoint.ours:
+        ask_to_resume(folder, checkpoint)
     before = checkpoint.run.recipe.epochs, checkpoint.run.minutes
     patience = settings["patience"] or 0 if "patience" in settings else None
     further(checkpoint, settings.get("epochs"), patience, minutes)

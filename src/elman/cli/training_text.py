@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..model import Model
+    from ..training import Checkpoint
 
 TrainingText = Annotated[
     str | None,
@@ -58,3 +59,22 @@ def _ask(path: Path, places: list[str]) -> None:
         raise InputError(f"{path} says that it was trained on {named}; to read that, give it as --corpus")
     if not typer.confirm(f"The model's file says that it was trained on {named}. Read it?", default=True, err=True):
         raise InputError("give the training text as --corpus")
+
+
+def ask_to_resume(folder: Path, checkpoint: Checkpoint) -> None:
+    """A checkpoint that this user did not write may name any text, which is about to be opened.
+
+    Raises:
+        InputError: nobody can be asked, or the answer is no; says how to name the text.
+    """
+    from ..corpora import NAMED
+
+    place = (checkpoint.loaded or {}).get("name_or_path", [])
+    places = [place] if isinstance(place, str) else place
+    if {*places} <= {"traveller", *NAMED}:
+        return
+    named, instead = visible(", ".join(places)), f"elman train TEXT --resume {folder}"
+    if not (sys.stdin.isatty() and err.is_terminal):
+        raise InputError(f"{folder} was not made by you here, and says that it trains on {named}; name it: {instead}")
+    if not typer.confirm(f"{folder} says that it trains on {named}. Read it?", default=True, err=True):
+        raise InputError(f"name the text that it trains on: {instead}")

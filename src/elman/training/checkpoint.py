@@ -9,7 +9,7 @@ bits of one that never stopped.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..model.file import CHECKPOINT, build, describe, read, write
 from ..typed import Fields
 from .budget import check_minutes
 from .measure import Means
+from .origin import is_ours, signature
 from .recipe import Recipe
 from .run import Run, as_json, from_json
 from .schedule import out_of_patience
@@ -46,6 +47,8 @@ class Checkpoint:
     """Words of dropout's stream that are used."""
     seconds: float
     """Of training so far."""
+    ours: bool = field(kw_only=True, default=True)
+    """This user wrote it: what it names may be read without a question."""
     loaded: dict[str, Any] | None
     """What `load_corpus` was given; None: the corpus came from elsewhere."""
     tensors: dict[str, np.ndarray]
@@ -103,6 +106,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, weights: dict[str, np.n
         "log": [as_json(epoch) for epoch in run.log],
         "means": asdict(checkpoint.means),
         "minutes": run.minutes,
+        "signed": signature(checkpoint.loaded),
         **{name: getattr(checkpoint, name) for name in ("epoch", "steps", "masked", "seconds")},
     }
     write(path, header, weights | {_EXTRA + name: array for name, array in checkpoint.tensors.items()}, CHECKPOINT)
@@ -151,9 +155,9 @@ def _from_header(header: Fields, model: LanguageModel, folder: Path, tensors: di
         raise InputError(f"its epoch is {epoch} and its log has {len(log)} epochs; expected one less")
     loaded = _checked(header.inner("loaded")) if "loaded" in header else None
     means = _means(header.inner("means"))
-    return Checkpoint(
-        run, epoch, means, header.whole("steps"), header.whole("masked"), header.number("seconds"), loaded, tensors
-    )
+    position = (epoch, means, header.whole("steps"), header.whole("masked"), header.number("seconds"))
+    ours = is_ours(loaded, header.text("signed", None))
+    return Checkpoint(run, *position, loaded, tensors, ours=ours)
 
 
 def _means(fields: Fields) -> Means:

@@ -140,6 +140,7 @@ def resume(
         corpus = checkpoint.corpus()
     else:
         checkpoint.check(corpus)
+        checkpoint.loaded = corpus.loaded or (checkpoint.loaded if checkpoint.ours else None)
     going = checkpoint.run
     _check_reading(going.model, corpus)
     further(checkpoint, epochs, patience, minutes)
