@@ -11,8 +11,8 @@ import elman
 from elman.model import read_header
 from elman.text import visible
 from elman.training import load_recipe, recipe_names
+from elman.training.choice import for_size
 from elman.training.recipe import to_toml
-from elman.training.sizing import for_size
 
 SMALL = ["--hidden-size", "8", "--epochs", "1"]
 

@@ -23,7 +23,7 @@ ROOMS = {
     ),
     "inspection": ("units", "matching", "memorisation", "nearest"),
     "training": (
-        "recipe", "build", "data", "run", "measure", "schedule", "budget", "origin", "checkpoint", "further",
+        "recipe", "choice", "build", "data", "run", "measure", "schedule", "budget", "origin", "checkpoint", "further",
         "optimiser", "saver", "interrupt", "lock", "events", "parallel", "shards", "svg", "curve", "live", "loop",
         "sizing", "coder", "records",
     ),

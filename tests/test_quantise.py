@@ -295,3 +295,12 @@ def test_every_command_takes_it(folder, command, records):
     assert (facts["bits"], facts["contract"], facts["digest"]) == (8, 1, model.digest())
     if kernels.has_native():
         assert "integers by " in facts["backend"]
+
+
+def test_a_cell_without_an_integer_form_is_one_line(monkeypatch):
+    from elman.kernels import CELLS
+    from elman.model.quantise import quantise as to_integers
+
+    monkeypatch.setitem(CELLS, "mgu", CELLS["gru"])
+    with pytest.raises(elman.InputError, match="the cell mgu has no integer form, so its models cannot be quantised"):
+        to_integers("mgu", [], (np.zeros((2, 3), np.float32), None))

@@ -70,7 +70,7 @@ def test_the_average_is_the_model():
     """Of one step: between the first weights and the new ones. It is what is measured and given back."""
     corpus = elman.Corpus("t", TEXT, "none", "here")
     settings = {"hidden_size": 4, "batch_size": 4, "seq_length": 117, "epochs": 1, "prompts": (), "val_fraction": 0.3}
-    models, first = [], elman.build_model(corpus, hidden_size=4).parameters()
+    models, first = [], elman.build_model(corpus, "book", hidden_size=4).parameters()
     for average in (0.0, 0.999):
         recipe = elman.Recipe(**settings, average=average)
         models.append(elman.build_model(corpus, recipe))

@@ -40,9 +40,9 @@ def test_same_seed_same_model_and_file(tmp_path):
 
 def test_divergence_stops_and_keeps_the_model(tmp_path):
     corpus = elman.Corpus("t", TEXT, "none", "here")
-    model = elman.build_model(corpus, hidden_size=16)
+    model = elman.build_model(corpus, "book", hidden_size=16)
     with pytest.raises(elman.TrainingDiverged, match="use a lower learning rate"):
-        elman.fit(model, corpus, lr=1e30, clip=None, batch_size=4, seq_length=9, epochs=50, output=tmp_path)
+        elman.fit(model, corpus, "book", lr=1e30, clip=None, batch_size=4, seq_length=9, epochs=50, output=tmp_path)
     elman.load(tmp_path / "model.safetensors")
 
 

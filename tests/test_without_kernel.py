@@ -29,6 +29,7 @@ COMMANDS = {
     "plot": "plot run --output curve.svg",
     "info": "info run",
     "corpora": "corpora",
+    "cache": "cache",
     "recipes": "recipes book",
 }
 CALLS = {

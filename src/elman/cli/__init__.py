@@ -34,6 +34,7 @@ for command in (
     runs.plot,
     info.info,
     info.corpora,
+    info.cache,
     info.recipes,
 ):
     app.command()(command)

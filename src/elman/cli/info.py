@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from ..text import visible
 from .console import Json, ModelPath, load_model, out, write_json
 
 
@@ -73,6 +74,34 @@ def corpora(json_: Json = False) -> None:
     for row in known():
         table.add_row(row["name"], row["what"], row["where"] or "to be downloaded")
     out.print(table)
+
+
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Delete these files, and no others.")] = False,
+    json_: Json = False,
+) -> None:
+    """Where the cache is and how large: downloaded corpora, and ids of large texts.
+
+    Example: elman cache --clear
+    """
+    from ..corpora import cache as folder
+    from ..corpora import cached_files
+
+    files, size = cached_files(), 0
+    for file in files:
+        try:
+            taken = file.stat().st_size
+            if clear:
+                file.unlink()
+            size += taken
+        except FileNotFoundError:  # another process was faster
+            continue
+    facts = {"folder": str(folder()), "files": len(files), "bytes": size, "cleared": clear}
+    if json_:
+        write_json(facts)
+        return
+    count = f"{len(files):,} file{'' if len(files) == 1 else 's'}, {size:,} bytes"
+    out.print(f"{visible(facts['folder'])}: {count}{', deleted' if clear else ''}")
 
 
 def recipes(

@@ -83,10 +83,11 @@ def train(
 
     Examples: elman train access.log --records --output runs/log;  elman train --resume runs/log
     """
-    from ..corpora import NAMED
+    from ..corpora import is_named
     from ..training import load_recipe
     from ..training.budget import check_minutes
-    from ..training.sizing import for_minutes, for_size
+    from ..training.choice import for_size, recipe_name
+    from ..training.sizing import for_minutes
     from .workers import working_together
 
     if every < 0:
@@ -109,15 +110,17 @@ def train(
             others |= {"--overwrite": overwrite, "--encoding": encoding}
             _resume(resume, corpus, given, minutes, others, every, json_, how)
             return
-        records = records or field is not None
-        name = recipe or ("records" if records else "book" if {*places} <= {"traveller", *NAMED} else "modern")
+        records = records or bool(field)
+        name = recipe or recipe_name(all(map(is_named, places)), records)
         chosen = load_recipe(name).replace(**given)
         model, tokens = None, chosen.tokens
         if start is not None:
             model, chosen = _started(start, chosen, settings, records)
             records, tokens = model.reading.records, model.reading.vocabulary
-        reading = {"tokens": tokens, "encoding": encoding, "encoding_errors": encoding_errors}
-        text = _load(places, chosen, records, field, reading)
+        of_model = model.reading.field if model and field is None else None
+        reading = {"field": of_model or field or None, "or_lines": bool(of_model), "tokens": tokens}
+        reading |= {"encoding": encoding, "encoding_errors": encoding_errors}
+        text = _load(places, chosen, records, reading)
         if recipe is None and name != "book":
             chosen = for_size(chosen, text, given)
         left_out = ""
@@ -134,11 +137,13 @@ def train(
             raise
 
 
-def _load(places: list[str], recipe: Recipe, records: bool, field: str | None, how: dict[str, Any]) -> Corpus:
+def _load(places: list[str], recipe: Recipe, records: bool, how: dict[str, Any]) -> Corpus:
     """The corpus; with its ids on disk, if it is a large file or folder."""
     from ..corpora import load_corpus, load_mapped, size_on_disk
 
-    if len(places) == 1 and not records and size_on_disk(places[0]) >= _MAPPED_BYTES:
+    most = math.inf if recipe.max_chars is None else recipe.max_chars
+    if len(places) == 1 and not records and min(most, size_on_disk(places[0])) >= _MAPPED_BYTES:
+        how = {name: how[name] for name in ("tokens", "encoding", "encoding_errors")}
         return load_mapped(places[0], recipe.max_chars, normalisation=recipe.normalisation, **how)
     with _download_bar() as progress:
         return load_corpus(
@@ -146,7 +151,6 @@ def _load(places: list[str], recipe: Recipe, records: bool, field: str | None, h
             recipe.max_chars,
             normalisation=recipe.normalisation,
             records=records,
-            field=field,
             progress=progress,
             **how,
         )

@@ -24,6 +24,8 @@ import numpy as np
 from .backend import CELLS
 
 CONTRACT = 1
+DEFINED = ("rnn_relu", "rnn_tanh", "gru", "lstm")
+"""The cells that have an integer form."""
 CARRIES = {"gru", "lstm"}
 """The cells that have a c."""
 POINT = 11

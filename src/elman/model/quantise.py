@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..kernels import CELLS, integer
-from ..kernels.integer import LIMIT, POINT, Layer, Matrix, Network
+from ..kernels.integer import DEFINED, LIMIT, POINT, Layer, Matrix, Network
 from .integer import BITS, IntegerNetwork
 
 FloatLayer = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]
@@ -48,6 +48,10 @@ def quantise(
     """
     if cell not in CELLS:
         raise InputError(f"cell is {cell!r}; expected one of {', '.join(CELLS)}")
+    if cell not in DEFINED:
+        raise InputError(
+            f"the cell {cell} has no integer form, so its models cannot be quantised; {', '.join(DEFINED)} have"
+        )
     if bits not in BITS:
         raise InputError(f"bits is {bits}; expected one of {', '.join(map(str, BITS))}")
     for array in (*(w for layer in layers for w in layer), *output, embedding):

@@ -188,7 +188,7 @@ def _columns(parts: Iterable[str], field: str, source: str) -> _Rows:
             fault = fault or error
     delimiter = next((d for d, cells in headers.items() if field in cells), None)
     if delimiter is None:
-        if fault and len(headers) < 2:
+        if fault and not headers:
             raise fault
         raise InputError(
             f"{source}: there is no column {field!r}; its first line has "

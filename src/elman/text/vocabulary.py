@@ -50,18 +50,21 @@ def normalised_parts(texts: Iterable[str], how: str) -> Iterator[str]:
 
 def _chunks(texts: Iterable[str]) -> Iterator[str]:
     """The same text in parts of about `_CHUNK` characters, which cut no word."""
-    rest = ""
+    held: list[str] = []  # parts of a word that may go on in the next one, put together once it has ended
+    size = 0
     for text in texts:
-        text, start = rest + text if rest else text, 0
-        while len(text) - start > _CHUNK:
-            end = word_border(text, start + _CHUNK)
+        start = 0
+        while size + len(text) - start > _CHUNK:
+            end = word_border(text, start + max(0, _CHUNK - size))
             if end == len(text):
-                break  # the word may go on in the next part
-            yield text[start:end]
-            start = end
-        rest = text[start:]
-    if rest:
-        yield rest
+                break
+            held.append(text[start:end])
+            yield "".join(held)
+            held, size, start = [], 0, end
+        held.append(text[start:])
+        size += len(text) - start
+    if size:
+        yield "".join(held)
 
 
 def word_border(text: str, place: int) -> int:

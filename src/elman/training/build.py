@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ..corpora import Corpus
 from ..model import Embedding, LanguageModel, make_layer
+from .choice import choose
 from .recipe import Recipe
 
 
-def build_model(corpus: Corpus, recipe: Recipe | None = None, **settings: Any) -> LanguageModel:
+def build_model(corpus: Corpus, recipe: Recipe | str | Path | None = None, **settings: Any) -> LanguageModel:
     """The model that a recipe describes, for the corpus's vocabulary, with the initial weights of the recipe's seed.
 
     Args:
+        recipe: one, or the name or file of one. None: as for `fit`.
         settings: changes to the recipe, for example hidden_size=512, cell="lstm".
     """
-    recipe = (recipe or Recipe()).replace(**settings)
+    recipe = choose(corpus, recipe, settings)
     reading = corpus.reading()
     size = recipe.embedding_size
     embedding = None if size is None else Embedding(len(reading), size)

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from ..scoring import perplexity
 from . import budget
 from .budget import Budget
 from .checkpoint import Checkpoint, read_checkpoint
+from .choice import choose
 from .data import Records, Text
 from .events import Events
 from .further import further
@@ -47,7 +49,7 @@ OnEpoch = Callable[[Epoch], None]
 def fit(
     model: LanguageModel,
     corpus: Corpus | str,
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | Path | None = None,
     *,
     output: str | Path | None = None,
     on_step: OnStep | None = None,
@@ -65,7 +67,9 @@ def fit(
     Args:
         model: its parameters are where training starts from; see LanguageModel.initialise and build_model.
         corpus: from load_corpus; or a str, which is read as the model reads any text.
-        recipe: the settings; the book's if None. Those that describe a model (cell, sizes) are not used here.
+        recipe: the settings, or the name or file of a recipe, such as "modern". None: "book" for a named corpus, else
+            "records" or "modern", with epochs and batch by the size of the text. Settings that describe a model (cell,
+            sizes) are not used here.
         output: a folder for what `Saver` writes; made if missing. None: nothing is written.
         on_step: called after each step. on_epoch: called after each epoch.
         device: "cpu"; or another one of torch's, such as "cuda", for which `elman[torch]` must be installed.
@@ -91,11 +95,14 @@ def fit(
         from .live import LiveCurve
 
         on_epoch = drawn = LiveCurve(on_epoch)
-    model, recipe = trainable(model), (recipe or Recipe()).replace(**settings)
+    model = trainable(model)
     if isinstance(corpus, str):
         text = model.reading.prepare(corpus)
         corpus = Corpus("text", text, model.reading.normalisation, "a string", model.reading.records)
     _check_reading(model, corpus)
+    recipe = choose(corpus, recipe, settings)
+    if corpus.field:
+        model.reading = replace(model.reading, field=corpus.field)
     corpus = corpus.first(recipe.max_chars)
     ids = corpus.ids(model.reading.vocabulary)
     unknown = corpus.unknown(model.reading.vocabulary, ids)

@@ -1,9 +1,9 @@
-"""How much to train when nobody says: epochs and batch by the size of the text, or epochs by a budget of minutes."""
+"""How much to train within a budget of minutes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import budget
 from .budget import check_minutes
@@ -12,23 +12,7 @@ if TYPE_CHECKING:
     from ..corpora import Corpus
     from .recipe import Recipe
 
-_CHARACTERS = 20_000_000  # to train on, over all epochs: some minutes on two cores
-_STEPS = 20  # in an epoch at least: fewer of them teach a small text's model little in any number of epochs
-_SMALLEST = 4  # rows of a batch
-_LEAST = 200  # steps in all, of which the best held-out model is kept
 _PROBE = 2.0  # seconds of training that measure the speed, at most, about
-
-
-def for_size(recipe: Recipe, text: Corpus, given: dict[str, Any]) -> Recipe:
-    """The recipe, with fewer epochs of a large text, more of a small one and a smaller batch; not what is `given`."""
-    size = len(text)
-    rows = text.num_records if text.records else size // recipe.seq_length
-    if "batch_size" not in given:
-        recipe = recipe.replace(batch_size=max(_SMALLEST, min(recipe.batch_size, rows // _STEPS)))
-    if "epochs" not in given:
-        steps = max(_STEPS, rows // recipe.batch_size)  # in an epoch, about
-        recipe = recipe.replace(epochs=max(1, min(max(recipe.epochs, _LEAST // steps), round(_CHARACTERS / size))))
-    return recipe
 
 
 def for_minutes(minutes: float, recipe: Recipe, text: Corpus) -> Sized:

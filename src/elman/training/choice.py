@@ -1,0 +1,42 @@
+"""What to train with when nobody says: a recipe by the kind of text, and epochs and batch by its size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..corpora import Corpus
+from .recipe import Recipe, load_recipe
+
+_CHARACTERS = 20_000_000  # to train on, over all epochs: some minutes on two cores
+_STEPS = 20  # in an epoch at least: fewer of them teach a small text's model little in any number of epochs
+_SMALLEST = 4  # rows of a batch
+_LEAST = 200  # steps in all, of which the best held-out model is kept
+
+
+def recipe_name(of_the_book: bool, records: bool) -> str:
+    """The recipe for records, for one of the named corpora, and for any other text."""
+    return "records" if records else "book" if of_the_book else "modern"
+
+
+def choose(corpus: Corpus, recipe: Recipe | str | Path | None, settings: Mapping[str, Any]) -> Recipe:
+    """The recipe, or the one of this name or file, with these settings. None: the one for the corpus, by its size, as
+    `elman train` chooses."""
+    if isinstance(recipe, Recipe):
+        return recipe.replace(**settings)
+    name = recipe or recipe_name(corpus.is_the_books, corpus.records)
+    chosen = load_recipe(name).replace(**settings)
+    return chosen if recipe or name == "book" else for_size(chosen, corpus, settings)
+
+
+def for_size(recipe: Recipe, text: Corpus, given: Mapping[str, Any]) -> Recipe:
+    """The recipe, with fewer epochs of a large text, more of a small one and a smaller batch; not what is `given`."""
+    size = max(1, len(text))
+    rows = text.num_records if text.records else size // recipe.seq_length
+    if "batch_size" not in given:
+        recipe = recipe.replace(batch_size=max(_SMALLEST, min(recipe.batch_size, rows // _STEPS)))
+    if "epochs" not in given:
+        steps = max(_STEPS, rows // recipe.batch_size)  # in an epoch, about
+        recipe = recipe.replace(epochs=max(1, min(max(recipe.epochs, _LEAST // steps), round(_CHARACTERS / size))))
+    return recipe
