@@ -39,10 +39,11 @@ class Fields:
         value = self._get(name, default)
         return self._checked(name, value, "true or false", isinstance(value, bool) or value is default)
 
-    def whole(self, name: str, default: Any = _REQUIRED, at_least: int = 0) -> int:
+    def whole(self, name: str, default: Any = _REQUIRED, at_least: int = 0, most: int = _LARGEST - 1) -> int:
         value = self._get(name, default)
-        fits = isinstance(value, int) and not isinstance(value, bool) and at_least <= value < _LARGEST
-        return self._checked(name, value, f"a whole number of at least {at_least}", fits or value is default)
+        fits = isinstance(value, int) and not isinstance(value, bool) and at_least <= value <= most
+        expected = f"a whole number of at least {at_least}" + (f" and at most {most}" if most < _LARGEST - 1 else "")
+        return self._checked(name, value, expected, fits or value is default)
 
     def number(self, name: str, default: Any = _REQUIRED) -> float:
         """A finite number of at least 0."""

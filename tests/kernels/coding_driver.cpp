@@ -96,7 +96,7 @@ int main() {
     for (int64_t rows : {1, 7})
       for (Predictor* predictor : {static_cast<Predictor*>(nullptr), static_cast<Predictor*>(&network)}) {
         Block block{level, rows, int64_t(text.size())};
-        Text code = encode_block(block, predictor, alphabet, text.data()), back(text.size());
+        Text code = *encode_block(block, predictor, alphabet, text.data()), back(text.size());
         decode_block(block, predictor, alphabet, code.data(), int64_t(code.size()), back.data());
         std::printf("block %d %d %d: %zu %016llx %s\n", level, int(rows), predictor != nullptr, code.size(),
                     static_cast<unsigned long long>(hash(code)), back == text ? "same" : "LOST");
@@ -114,7 +114,7 @@ int main() {
   auto gru = integers().open();
   for (int64_t rows : {1, 7, 12, 30}) {
     Block block{6, rows, 2000};
-    Text code = encode_block(block, gru.get(), alphabet, text.data()), back(2000);
+    Text code = *encode_block(block, gru.get(), alphabet, text.data()), back(2000);
     decode_block(block, gru.get(), alphabet, code.data(), int64_t(code.size()), back.data());
     text.resize(2000);
     std::printf("integer %d: %zu %016llx %s\n", int(rows), code.size(), static_cast<unsigned long long>(hash(code)),

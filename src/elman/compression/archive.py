@@ -71,7 +71,8 @@ def is_worthwhile(raw: bytes, model: Predictor) -> bool:
     starts = (i * (len(raw) - PIECE) // (PIECES - 1) for i in range(PIECES))
     sample = as_array(b"".join(raw[start : start + PIECE] for start in starts))
     alone = _cpu.encode_block(sample, level=1, rows=1, predictor=None)
-    return 4 * len(_cpu.encode_block(sample, level=1, rows=PIECES, predictor=model.native)) <= 3 * len(alone)
+    beside = _cpu.encode_block(sample, level=1, rows=PIECES, predictor=model.native)
+    return alone is not None and beside is not None and 4 * len(beside) <= 3 * len(alone)
 
 
 def compress(
@@ -106,7 +107,7 @@ def compress(
         code = _cpu.encode_block(
             as_array(raw), level=level, rows=rows, predictor=native_of(model if kind == CODED else None)
         )
-        if len(code) >= len(raw):
+        if code is None or len(code) >= len(raw):
             kind, rows, code = STORED, 0, raw
         head = BLOCK.pack(kind, rows, len(raw), len(code), zlib.crc32(raw), 0)[:-4]
         return head + CRC.pack(zlib.crc32(head)), code

@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..errors import CompressedError
+from ..errors import CompressedError, InputError
 from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
 from .codec import as_array
 from .handle import Place
@@ -27,6 +27,8 @@ STORED, CODED, ALONE = 1, 2, 3
 MAX_BLOCK = 1 << 24
 """Raw bytes of a block, at most: what a reader allocates, beside the tables (at most 150 MiB) and the code."""
 
+PAST_LEVEL = 6
+
 
 def rows_for(size: int) -> int:
     """Pieces of a block that are coded side by side with a network: more are faster and cost 1 to 25 % in size.
@@ -35,6 +37,23 @@ def rows_for(size: int) -> int:
     of a store or a coder's model is coded in as many, network or none: its format does not carry the number.
     """
     return 12 if size >= 1 << 17 else 6 if size >= 3 << 15 else max(1, size >> 14)
+
+
+def code_of_past(past: bytes, predictor: Predictor | None) -> bytes:
+    """Its code as one block, of which only the past's size has to be known beside."""
+    code = _cpu.encode_block(as_array(past), level=PAST_LEVEL, rows=rows_for(len(past)), predictor=native_of(predictor))
+    if code is None:
+        raise InputError("the past was made to have no sound code; leave out a line of it")
+    return code
+
+
+def decode_past(code: Any, size: int, crc: int, predictor: Predictor | None) -> bytes | None:
+    """The past of `size` bytes; None if it is damaged."""
+    past = np.empty(size, np.uint8)
+    sound = _cpu.decode_block(
+        as_array(code), past, level=PAST_LEVEL, rows=rows_for(size), predictor=native_of(predictor)
+    )
+    return past.tobytes() if sound and zlib.crc32(past.data) == crc else None
 
 
 class Models(dict[bytes, "Predictor | None"]):
@@ -56,9 +75,9 @@ def decoder(level: int, model: Predictor | None) -> Callable[[tuple[int, int, in
             raw = code
         else:
             out = np.empty(raw_size, np.uint8)
-            _cpu.decode_block(
-                as_array(code), out, level=level, rows=rows, predictor=native_of(model if kind == CODED else None)
-            )
+            network = native_of(model if kind == CODED else None)
+            if not _cpu.decode_block(as_array(code), out, level=level, rows=rows, predictor=network):
+                raise CompressedError("the archive is damaged: a block has no sound code")
             raw = out.tobytes()
         if zlib.crc32(raw) != crc:
             raise CompressedError("the archive is damaged: a block's checksum differs")

@@ -22,12 +22,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
-
 from ..errors import CompressedError, InputError
 from ..files import staged
 from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
-from .blocks import rows_for
+from .blocks import code_of_past, decode_past
 from .codec import as_array, as_bytes, whole
 from .handle import Handle, held, mark_of
 from .layout import CHUNK, GROUP, HEADER, MAX_PAST, Directory, Header, choose_past, write_records
@@ -36,7 +34,6 @@ from .predictor import Predictor, digest_of, matching, native_of, predictor_of
 if TYPE_CHECKING:
     from ..model import LanguageModel
 
-PAST_LEVEL = 6
 END = 10
 
 
@@ -76,7 +73,7 @@ def write_store(
     past = as_bytes(past, "the past")
     if len(past) > MAX_PAST:
         raise InputError(f"the past is {len(past)} bytes; expected at most {MAX_PAST}")
-    code = _cpu.encode_block(as_array(past), level=PAST_LEVEL, rows=rows_for(len(past)), predictor=native_of(predictor))
+    code = code_of_past(past, predictor)
     header = Header(level, END, digest_of(predictor)[:8], len(past), len(code), zlib.crc32(past))
     with ExitStack() as until_it_is_whole, staged(path, replace=replace, like=like) as file:
         file.write(header.pack() + code)
@@ -158,13 +155,10 @@ class Store(Sequence[bytes]):
         if before is not None and before.header.teaches == header.teaches:
             return _View(handle, header, directory, before.messages)
         self._model = model = matching("the store", header.digest, self._given)
-        code, past = handle.read(header.past_code, HEADER.size), np.empty(header.past, np.uint8)
-        _cpu.decode_block(
-            as_array(code), past, level=PAST_LEVEL, rows=rows_for(header.past), predictor=native_of(model)
-        )
-        if zlib.crc32(past.data) != header.past_crc:
+        past = decode_past(handle.read(header.past_code, HEADER.size), header.past, header.past_crc, model)
+        if past is None:
             raise CompressedError("the store is damaged: the checksum of its past differs")
-        learned = as_array(_past_of(model) + past.tobytes())
+        learned = as_array(_past_of(model) + past)
         messages = _cpu.Messages(learned, level=header.level, end=header.end, predictor=native_of(model))
         return _View(handle, header, directory, messages)
 

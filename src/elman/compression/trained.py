@@ -12,22 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import CompressedError, ModelFileError
-from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
-from .blocks import rows_for
-from .codec import as_array
+from ..errors import InputError, ModelFileError
+from ..typed import Fields
+from .blocks import code_of_past, decode_past
 from .predictor import NO_MODEL, Predictor, swapped
 
 if TYPE_CHECKING:
     from ..model import QuantisedModel
 
-LEVEL = 6
 MAX_PAST = 1 << 20
 """Bytes of a trained past: reading more would cost seconds whenever a codec is made."""
-
-
-def code_of_past(past: bytes) -> bytes:
-    return _cpu.encode_block(as_array(past), level=LEVEL, rows=rows_for(len(past)), predictor=None)
 
 
 def predictor_for(model: QuantisedModel | None, past: bytes, end: int) -> Predictor:
@@ -52,7 +46,7 @@ def to_file(model: QuantisedModel | None, past: bytes, end: int, about: dict[str
     header |= {"run": about, "coder": {"end": end, "past": len(past), "crc": zlib.crc32(past)}}
     arrays = {} if model is None else model.named_parameters()
     if past:
-        arrays[PAST] = np.frombuffer(code_of_past(past), np.uint8)
+        arrays[PAST] = np.frombuffer(code_of_past(past, None), np.uint8)
     return to_bytes(header, arrays)
 
 
@@ -68,20 +62,21 @@ def load_predictor(path: str | Path) -> Predictor:
     header, arrays = read(path)
     if "coder" not in header:
         return Predictor.of(model_of(path, header, arrays))
-    code, coder, model = arrays.get(PAST), header["coder"], None
     try:
-        if "cell" in header:
-            model = model_of(path, header, arrays)
-            if not isinstance(model, QuantisedModel):
-                raise ValueError
-        end, size, crc = coder["end"], coder["past"], coder["crc"]
-        if not 0 <= end <= 255 or not 0 <= size <= MAX_PAST or (size > 0) != (code is not None):
-            raise ValueError
-        past = np.empty(size, np.uint8)
-        if code is not None:
-            _cpu.decode_block(code, past, level=LEVEL, rows=rows_for(size), predictor=None)
-        if zlib.crc32(past.data) != crc:
-            raise ValueError
-    except (KeyError, TypeError, ValueError, CompressedError):
-        raise ModelFileError(f"{path}: damaged: what it says of its network or its past is not so") from None
-    return predictor_for(model, past.tobytes(), end)
+        coder = Fields(header["coder"], f"{path}: coder")
+        end, size, crc = coder.whole("end", most=255), coder.whole("past", most=MAX_PAST), coder.whole("crc")
+    except InputError as error:
+        raise ModelFileError(str(error)) from None
+    code, model = arrays.get(PAST), None
+    if "cell" in header:
+        model = model_of(path, header, arrays)
+        if not isinstance(model, QuantisedModel):
+            raise ModelFileError(f"{path}: a past beside a network that is not quantised; this reads none")
+    past = b""
+    if (code is not None) != (size > 0) or (code is not None and (code.dtype != np.uint8 or code.ndim != 1)):
+        raise ModelFileError(f"{path}: damaged: it says that its past has {size} bytes, and its tensors differ")
+    if code is not None:
+        past = decode_past(code, size, crc, None)
+    if past is None or zlib.crc32(past) != crc:
+        raise ModelFileError(f"{path}: damaged: the checksum of its past differs")
+    return predictor_for(model, past, end)

@@ -16,9 +16,10 @@ from typing import Any
 
 from .. import batches
 from ..compression import Codec, Predictor
+from ..compression.blocks import code_of_past
 from ..compression.predictor import swapped
 from ..compression.rivals import Result, rivals
-from ..compression.trained import MAX_PAST, code_of_past, predictor_for, to_file
+from ..compression.trained import MAX_PAST, predictor_for, to_file
 from ..corpora import Corpus
 from ..errors import InputError, TrainingDiverged
 from ..files import write_atomically
@@ -293,7 +294,7 @@ def _past(parts: Parts, end: int, room: int) -> bytes:
                 chosen += sample + bytes([end])
                 left -= len(sample) + 1
         past = bytes(chosen) + tail
-        code = len(code_of_past(past))
+        code = len(code_of_past(past, None))
         if code <= room:
             return past
         size = int(len(past) * room / code * 0.97) - len(tail)

@@ -1,10 +1,12 @@
 // The coder in Python: `_cpu.Predictor`, `_cpu.encode_block`, `_cpu.decode_block`, `_cpu.Messages`.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -101,20 +103,23 @@ Block checked(int level, int64_t rows, int64_t size) {
   return {level, rows, size};
 }
 
-nb::bytes py_encode_block(Bytes bytes, int level, int64_t rows, const PyPredictor* predictor) {
+// None: bytes made to have no sound code.
+std::optional<nb::bytes> py_encode_block(Bytes bytes, int level, int64_t rows, const PyPredictor* predictor) {
   Arrays a;
   const uint8_t* from = a.in(bytes, "bytes", {-1});
   Block block = checked(level, rows, a.size(0));
-  Text code;
+  std::optional<Text> code;
   {
     Native native;
     auto network = predictor ? predictor->open() : nullptr;
     code = encode_block(block, network.get(), predictor ? predictor->alphabet : Alphabet(), from);
   }
-  return to_python(code);
+  if (!code) return std::nullopt;
+  return to_python(*code);
 }
 
-void py_decode_block(Bytes code, Bytes bytes, int level, int64_t rows, const PyPredictor* predictor) {
+// Whether an encoder can have made the code.
+bool py_decode_block(Bytes code, Bytes bytes, int level, int64_t rows, const PyPredictor* predictor) {
   Arrays a;
   const uint8_t* from = a.in(code, "code", {-1});
   int64_t size = a.size(0);
@@ -122,7 +127,7 @@ void py_decode_block(Bytes code, Bytes bytes, int level, int64_t rows, const PyP
   Block block = checked(level, rows, a.size(0));
   Native native;
   auto network = predictor ? predictor->open() : nullptr;
-  decode_block(block, network.get(), predictor ? predictor->alphabet : Alphabet(), from, size, to);
+  return decode_block(block, network.get(), predictor ? predictor->alphabet : Alphabet(), from, size, to);
 }
 
 // --- its parts, for the tests ---

@@ -1,5 +1,8 @@
 #include "block.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "fastest.h"
 #include "range.h"
 
@@ -18,11 +21,12 @@ constexpr Level kAll[kLevels] = {
     {10, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS, SPARSE, ORDER8}, 6, 22},
 };
 
-// The loop for both ways: `from` is what an encoder reads, `bytes` the text so far, the same when encoding.
+// The loop for both ways: `from` is what an encoder reads, `bytes` the text so far, the same when encoding. False: no sound
+// code.
 template <class Stages, class Coder>
-inline void run(Coder& coder, const Block& block, Predictor* network, const Alphabet& alphabet, uint8_t* bytes) {
+inline bool run(Coder& coder, const Block& block, Predictor* network, const Alphabet& alphabet, uint8_t* bytes) {
   int64_t size = block.size, rows = block.rows < size ? block.rows : size;
-  if (!size) return;
+  if (!size) return true;
   int64_t stride = (size + rows - 1) / rows;
   Memory memory(level_of(block.level), network != nullptr, size);
   BitModel<true, Stages> model(memory);
@@ -44,29 +48,45 @@ inline void run(Coder& coder, const Block& block, Predictor* network, const Alph
         model.update(coder.code(Coder::kDecodes ? 0 : bytes[at] >> i & 1, p));
       }
       int byte = model.byte();
-      if (Coder::kDecodes) bytes[at] = uint8_t(byte);
+      if constexpr (Coder::kDecodes) {
+        bytes[at] = uint8_t(byte);
+        if (coder.lost()) return false;
+        if (coder.ones_follow()) {
+          for (int64_t q = 0; q < rows; ++q) {
+            int64_t from = q * stride + t + (q <= r), to = std::min((q + 1) * stride, size);
+            if (from < to) std::memset(bytes + from, 0xFF, size_t(to - from));
+          }
+          return true;
+        }
+      }
       int64_t id = alphabet.plain ? byte : alphabet.of_byte[byte];
       ids[size_t(r)] = id < 0 ? alphabet.unknown : id;
       model.end_byte(bytes + at + 1, t + 1, bytes, stride, size);
       model.remember(row[size_t(r)], at + 1 < size ? at + 1 : 0);
     }
   }
+  return true;
 }
 
 }  // namespace
 
 const Level& level_of(int number) { return kAll[number - 1]; }
 
-std::vector<uint8_t> encode_block(const Block& block, Predictor* network, const Alphabet& alphabet, const uint8_t* bytes) {
+std::optional<std::vector<uint8_t>> encode_block(const Block& block, Predictor* network, const Alphabet& alphabet,
+                                                 const uint8_t* bytes) {
   RangeEncoder coder;
   fastest(level_of(block.level), [&](auto stages) { run<decltype(stages)>(coder, block, network, alphabet, const_cast<uint8_t*>(bytes)); });
-  return coder.finish();
+  std::vector<uint8_t> code = coder.finish();
+  if (!coder.sound()) return std::nullopt;
+  return code;
 }
 
-void decode_block(const Block& block, Predictor* network, const Alphabet& alphabet, const uint8_t* code, int64_t code_size,
+bool decode_block(const Block& block, Predictor* network, const Alphabet& alphabet, const uint8_t* code, int64_t code_size,
                   uint8_t* bytes) {
   RangeDecoder coder(code, code_size);
-  fastest(level_of(block.level), [&](auto stages) { run<decltype(stages)>(coder, block, network, alphabet, bytes); });
+  bool sound = false;
+  fastest(level_of(block.level), [&](auto stages) { sound = run<decltype(stages)>(coder, block, network, alphabet, bytes); });
+  return sound;
 }
 
 }  // namespace elman::coding

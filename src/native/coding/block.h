@@ -2,6 +2,7 @@
 // each learns at once from what the others held.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "model.h"
@@ -26,8 +27,11 @@ struct Block {
 };
 
 // network: or null. The two throw std::bad_alloc alone.
-std::vector<uint8_t> encode_block(const Block& block, Predictor* network, const Alphabet& alphabet, const uint8_t* bytes);
-void decode_block(const Block& block, Predictor* network, const Alphabet& alphabet, const uint8_t* code, int64_t code_size,
+// Nothing: decode_block would refuse the code, as only bytes that were made for it can bring about.
+std::optional<std::vector<uint8_t>> encode_block(const Block& block, Predictor* network, const Alphabet& alphabet,
+                                                 const uint8_t* bytes);
+// False: no encoder made this code; what is in `bytes` is of no use.
+bool decode_block(const Block& block, Predictor* network, const Alphabet& alphabet, const uint8_t* code, int64_t code_size,
                   uint8_t* bytes);
 
 }  // namespace elman::coding

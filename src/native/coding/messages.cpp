@@ -180,7 +180,7 @@ std::vector<Text> Messages::encode(const Source* source, const std::vector<Piece
     if (byte == end_) lane.coder.code(!ends, kLiteral);
     if (ends) {
       Text code = lane.coder.finish();
-      if (int64_t(code.size()) > message.size + 1) {
+      if (int64_t(code.size()) > message.size + 1 || !lane.coder.sound()) {
         code.assign(1, kNeverFirst);
         code.insert(code.end(), message.bytes, message.bytes + message.size);
       }
@@ -217,7 +217,7 @@ std::vector<Text> Messages::decode(const Source* source, const std::vector<Piece
     model.begin_byte(lane.row, tree, past_.data(), -1);
     int byte = code_byte(lane.coder, model, 0);
     bool ends = byte == end_ && !lane.coder.code(0, kLiteral);
-    if (!ends && int64_t(lane.text.size()) == most) {
+    if (!ends && (int64_t(lane.text.size()) == most || lane.coder.ones_follow() || lane.coder.lost())) {  // no end comes
       refuse(coded[size_t(lane.message)]);
       lane.text.clear();
       return -1;

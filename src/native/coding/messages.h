@@ -24,7 +24,8 @@ class Messages {
 
   // source: of the network, or null. Both use as many threads as get_threads() says.
   std::vector<Text> encode(const Source* source, const std::vector<Piece>& messages) const;
-  // A message of more than `most` bytes is not decoded: the least number of such is put in `too_long` (-1: none).
+  // A message of more than `most` bytes, or without an end, is not decoded: the lowest number of one is put in `too_long`
+  // (-1: none).
   std::vector<Text> decode(const Source* source, const std::vector<Piece>& codes, int64_t most, int64_t& too_long) const;
 
  private:
