@@ -31,7 +31,7 @@ ROOMS = {
     "cli": (
         "console", "signals", "options", "workers", "training_text", "generate", "steps", "session", "info", "inspect",
         "quantise", "listing", "watch", "against", "score", "curve_file", "progress", "train", "runs", "samples",
-        "filewise", "archives", "compress",
+        "filewise", "archives", "compress", "get",
     ),
     "torch": ("reference", "fused", "operators", "kernels", "layers", "module", "device"),
 }  # fmt: skip

@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..errors import ElmanError, InputError
-from . import compress, generate, info, inspect, quantise, runs, score, train
+from . import compress, generate, get, info, inspect, quantise, runs, score, train
 from .console import complain, is_console, name_streams, out
 from .signals import ending_by_signal
 
@@ -29,7 +29,7 @@ for command in (
     quantise.quantise,
     compress.compress,
     compress.decompress,
-    compress.get,
+    get.get,
     runs.runs,
     runs.plot,
     info.info,
@@ -37,7 +37,7 @@ for command in (
     info.cache,
     info.recipes,
 ):
-    app.command()(command)
+    app.command(cls=get.GetCommand if command is get.get else None)(command)
 
 
 def main() -> None:

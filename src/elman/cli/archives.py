@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from ..errors import CompressedError, InputError
 from ..text import visible
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from ..compression import Predictor
 
 SUFFIX, STORE_SUFFIX = ".elz", ".elr"
+Model = Annotated[
+    Path | None,
+    typer.Option("-m", "--model", help="The model that both ends have: a file, or english; none: contexts alone."),
+]
 
 
 def make_archive(job: Filewise, name: str, predictor: Predictor | None, level: int, threads: int, say: bool) -> None:
@@ -96,6 +102,14 @@ def make_store(
     if say:
         raw, size = sum(map(len, lines)) + len(lines), os.path.getsize(target)
         err.print(f"{visible(name)}: {len(lines)} lines, {raw} -> {size} bytes, {_bits(size, raw)}")
+
+
+def predictor_of(model: Path | None) -> Predictor | None:
+    if model is None:
+        return None
+    from ..compression import load_predictor
+
+    return load_predictor(model)
 
 
 @contextmanager

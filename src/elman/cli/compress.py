@@ -1,28 +1,21 @@
-"""`elman compress`, `decompress` and `get`: files and lines, smaller, with the habits of gzip and zstd."""
+"""`elman compress` and `decompress`: files and lines, smaller, with the habits of gzip and zstd."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import InputError
-from ..sources import refuse_same
-from .archives import expand, list_archives, make_archive, make_store, of_file
-from .console import out
+from .archives import Model, expand, list_archives, make_archive, make_store, predictor_of
 from .filewise import Filewise
-from .samples import records_of, train_on_samples
+from .samples import train_on_samples
 
 if TYPE_CHECKING:
-    from ..compression import Predictor
+    pass
 
 Files = Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Files; - or none: standard input.")]
-Model = Annotated[
-    Path | None,
-    typer.Option("-m", "--model", help="The model that both ends have: a file, or english; none: contexts alone."),
-]
 Decompress = Annotated[bool, typer.Option("-d", "--decompress", help="Decompress.")]
 ToStdout = Annotated[bool, typer.Option("-c", "--stdout", help="Write to standard output.")]
 Keep = Annotated[bool, typer.Option("-k", "--keep", help="Keep the files that were read; the default.")]
@@ -112,7 +105,7 @@ def compress(
         raise InputError("--field goes with --records")
     if field is not None and remove:
         raise InputError("a store of one field cannot give back the file; leave out --rm")
-    predictor, say = _predictor(model), verbose and not quiet
+    predictor, say = predictor_of(model), verbose and not quiet
     if records:
         job.each(lambda name: make_store(job, name, predictor, level, field, past, say))
     else:
@@ -150,7 +143,7 @@ def _expand(job: Filewise, model: Path | None, test: bool, list_: bool, json_: b
     if list_:
         list_archives(job, json_)
     else:
-        expand(job, _predictor(model), test, threads, say)
+        expand(job, predictor_of(model), test, threads, say)
 
 
 def _check(keep: bool, remove: bool, list_: bool, json_: bool) -> None:
@@ -158,61 +151,3 @@ def _check(keep: bool, remove: bool, list_: bool, json_: bool) -> None:
         raise InputError("--keep and --rm exclude each other")
     if json_ and not list_:
         raise InputError("--json goes with --list")
-
-
-def get(
-    store: Annotated[Path, typer.Argument(metavar="STORE", help="A .elr file.")],
-    numbers: Annotated[
-        list[str] | None, typer.Argument(metavar="[N]...", help="Lines, from 1: N, N-M, N- or -M; none: all.")
-    ] = None,
-    model: Model = None,
-    count: Annotated[bool, typer.Option("--count", help="Only say how many lines there are.")] = False,
-    append: Annotated[
-        Path | None, typer.Option("--append", help="Add the lines of this file; - for standard input.")
-    ] = None,
-) -> None:
-    """Read lines of a store by their numbers.
-
-    Example: elman get access.elr 17 200-210
-    """
-    from ..compression import Store
-
-    with of_file(str(store)), Store(store, _predictor(model)) as lines:
-        if append is not None:
-            refuse_same(store, append)
-            lines.append(records_of(str(append), None))
-        elif count:
-            out.print(len(lines))
-        else:
-            ranges = [_range(text, len(lines)) for text in numbers or ["-"]]
-            for chosen in ranges:
-                for start in range(0, len(chosen), 4096):
-                    for line in lines.get(chosen[start : start + 4096]):
-                        _stdout().write(line + b"\n")
-            _stdout().flush()
-
-
-def _range(text: str, count: int) -> range:
-    first, dash, last = text.partition("-")
-    try:
-        start, end = int(first or 1), int(last or count) if dash else int(first)
-    except ValueError:
-        raise InputError(f"{text!r} is not a line's number, nor a range such as 5-9") from None
-    if (first or last) and not 1 <= start <= end <= count:
-        raise InputError(f"the store has lines 1 to {count}; there is no {text}")
-    return range(start - 1, end)
-
-
-# --- files ---
-
-
-def _predictor(model: Path | None) -> Predictor | None:
-    if model is None:
-        return None
-    from ..compression import load_predictor
-
-    return load_predictor(model)
-
-
-def _stdout() -> BinaryIO:
-    return sys.stdout.buffer
