@@ -34,17 +34,31 @@ class Predictor:
         native: what `_cpu` codes with, immutable, so that threads may share it; None: a past alone.
         past: messages, each with its `end`; what codes files has no use for them.
         end: the byte after a message.
+
+    It never changes, so any number of threads may use one. A pickled one carries its weights.
     """
 
-    def __init__(self, native: Any, digest: bytes, past: bytes = b"", end: int = 10) -> None:
+    def __init__(
+        self, native: Any, digest: bytes, past: bytes = b"", end: int = 10, source: _Source | None = None
+    ) -> None:
         self.native, self.digest, self.past, self.end = native, digest, past, end
+        self._source = source
         self.vocab_size = 256 if native is None else int(native.ids)
 
     def with_past(self, past: bytes, end: int = 10) -> Predictor:
         """The same network with this past."""
         hashed = hashlib.sha256(struct.pack("<8sIBI", b"past", CONTRACT, end, len(past)))
         hashed.update(self.digest + past)
-        return Predictor(self.native, hashed.digest()[:16], past, end)
+        return Predictor(self.native, hashed.digest()[:16], past, end, self._source)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        source = self._source
+        if source is not None and source.digest_now() != source.digest:
+            raise InputError(
+                "the weights were changed since this predictor was made of them; make another one to pickle"
+            )
+        made = None if source is None else (source.make, source.arguments, source.options)
+        return _again, (made, self.digest, self.past, self.end)
 
     @classmethod
     def from_arrays(
@@ -95,7 +109,10 @@ class Predictor:
             raise InputError(f"the weights do not fit each other: {error}") from None
         start = struct.pack("<8sIIIII", b"float32", CONTRACT, CELLS[cell].code, len(arrays), unknown, first)
         hashed = [*(w for layer in arrays for w in layer), w_out, output, ids]
-        return cls(native, _digest(start, hashed if embedding is None else [*hashed, embedding]))
+        hashed += [] if embedding is None else [embedding]
+        options = {"embedding": embedding, "ids_of_bytes": ids, "unknown": unknown, "first": first}
+        source = _Source("from_arrays", (cell, arrays, w_out, output), options, start, hashed)
+        return cls(native, source.digest, source=source)
 
     @classmethod
     def from_integers(
@@ -117,7 +134,10 @@ class Predictor:
         arrays: list[Any] = [None, None] if network.embedding is None else [*network.embedding]
         for layer in network.layers:
             arrays += [*layer.w_ih, *layer.w_hh, layer.bias, layer.bias_hn]
-        return cls(native, _digest(start, (*arrays, *network.output, network.output_bias, ids)))
+        hashed = [*arrays, *network.output, network.output_bias, ids]
+        options = {"ids_of_bytes": ids, "unknown": unknown, "first": first}
+        source = _Source("from_integers", (model,), options, start, hashed)
+        return cls(native, source.digest, source=source)
 
     @classmethod
     def of(cls, model: LanguageModel | QuantisedModel) -> Predictor:
@@ -140,17 +160,31 @@ class Predictor:
         return cls.from_arrays(network.cell.name, *weights, embedding=embedding, ids_of_bytes=ids)
 
 
-def swapped(end: int) -> bytes:
-    """For bytes.translate, its own inverse: the byte `end` and the line end in each other's place. The ids of a network
-    that learned messages with another `end`: to it as to every other, a line end ends a record."""
-    table = bytearray(range(256))
-    table[end], table[10] = 10, end
-    return bytes(table)
+class _Source:
+    """What a predictor was made of, by which a pickle makes it again. The arrays are the caller's, not copies."""
+
+    def __init__(self, make: str, arguments: tuple, options: dict[str, Any], start: bytes, hashed: list) -> None:
+        self.make, self.arguments, self.options = make, arguments, options
+        self.digest_now = lambda: _digest(start, hashed)
+        self.digest = self.digest_now()
+
+
+def _again(made: tuple[str, tuple[Any, ...], dict[str, Any]] | None, digest: bytes, past: bytes, end: int) -> Predictor:
+    """What was pickled."""
+    if made is None:
+        return Predictor(None, digest, past, end)
+    make, arguments, options = made
+    network: Predictor = getattr(Predictor, make)(*arguments, **options)
+    return Predictor(network.native, digest, past, end, network._source)
 
 
 def predictor_of(model: LanguageModel | Predictor | None) -> Predictor | None:
     """What codes with `model`."""
-    return model if model is None or isinstance(model, Predictor) else Predictor.of(model)
+    if model is None or isinstance(model, Predictor):
+        return model
+    if not hasattr(model, "network"):
+        raise InputError(f"the model is of type {type(model).__name__}; expected one that load or load_predictor read")
+    return Predictor.of(model)
 
 
 def native_of(predictor: Predictor | None) -> Any:

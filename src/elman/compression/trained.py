@@ -15,13 +15,21 @@ import numpy as np
 from ..errors import InputError, ModelFileError
 from ..typed import Fields
 from .blocks import code_of_past, decode_past
-from .predictor import NO_MODEL, Predictor, swapped
+from .predictor import NO_MODEL, Predictor
 
 if TYPE_CHECKING:
     from ..model import QuantisedModel
 
 MAX_PAST = 1 << 20
 """Bytes of a trained past: reading more would cost seconds whenever a codec is made."""
+
+
+def swapped(end: int) -> bytes:
+    """For bytes.translate, its own inverse: the byte `end` and the line end in each other's place. The ids of a network
+    that learned messages with another `end`: to it as to every other, a line end ends a record."""
+    table = bytearray(range(256))
+    table[end], table[10] = 10, end
+    return bytes(table)
 
 
 def predictor_for(model: QuantisedModel | None, past: bytes, end: int) -> Predictor:

@@ -17,9 +17,8 @@ from typing import Any
 from .. import batches
 from ..compression import Codec, Predictor
 from ..compression.blocks import code_of_past
-from ..compression.predictor import swapped
 from ..compression.rivals import Result, rivals
-from ..compression.trained import MAX_PAST, predictor_for, to_file
+from ..compression.trained import MAX_PAST, predictor_for, swapped, to_file
 from ..corpora import Corpus
 from ..errors import InputError, TrainingDiverged
 from ..files import write_atomically
