@@ -10,9 +10,8 @@ from compression_cases import english
 
 import elman
 from elman.compression import Codec, Predictor, Store, compress, load_predictor, write_store
-from elman.compression.predictor import swapped
 from elman.compression.rivals import rivals
-from elman.compression.trained import predictor_for, to_file
+from elman.compression.trained import predictor_for, swapped, to_file
 from elman.errors import InputError, ModelFileError, TrainingDiverged
 from elman.model import read_header
 from elman.model.file import read, to_bytes
