@@ -61,7 +61,7 @@ struct Sizes {
   int64_t L, H, V, T, B;
 };
 
-uint64_t network(const integer::Table& table, int cell, Sizes s, int reach, float scale) {
+uint64_t network(const integer::Table& table, int cell, int bits, Sizes s, int reach, float scale) {
   random_state = uint64_t(cell * 1000 + s.H + reach);
   int64_t N = gates_of(cell) * s.H;
   struct Arrays {
@@ -82,7 +82,7 @@ uint64_t network(const integer::Table& table, int cell, Sizes s, int reach, floa
   auto inputs = integers<int32_t>(s.V * N, 9000);
   auto w_out = integers<int8_t>(s.V * s.H, reach);
   auto scale_out = scales(s.V, 0.001f), b_out = scales(s.V, 1.0f);
-  integer::Packed packed(table, cell, s.H, s.V, layers, inputs.data(), w_out.data(), scale_out.data(), b_out.data());
+  integer::Packed packed(table, cell, bits, s.H, s.V, layers, inputs.data(), w_out.data(), scale_out.data(), b_out.data());
 
   auto h = integers<int8_t>(s.L * s.B * s.H, 127);
   auto c = integers<int16_t>(cell >= GRU ? s.L * s.B * s.H : 0, 32767);
@@ -146,8 +146,11 @@ int main(int count, char** arguments) {
   for (int cell = RNN_RELU; cell <= LSTM; ++cell)
     for (Sizes s : {Sizes{1, 1, 1, 3, 1}, {1, 37, 44, 9, 1}, {2, 64, 33, 7, 2}, {3, 33, 5, 5, 9}, {1, 100, 70, 5, 31}, {2, 416, 33, 4, 1}})
       for (int reach : {127, 7})
-        for (float scale : {0.05f, 30.0f})
+        for (float scale : {0.05f, 30.0f}) {
+          uint64_t digest = network(*table, cell, 8, s, reach, scale);
           print("cell " + std::to_string(cell) + ", " + std::to_string(s.L) + " x " + std::to_string(s.H) + ", B " +
-                    std::to_string(s.B) + ", weights " + std::to_string(reach) + ", scale " + std::to_string(scale),
-                network(*table, cell, s, reach, scale));
+                    std::to_string(s.B) + ", weights " + std::to_string(reach) + ", scale " + std::to_string(scale), digest);
+          if (reach < 8 && network(*table, cell, 4, s, reach, scale) != digest)
+            return std::fprintf(stderr, "weights kept in 4 bits have another digest\n"), 1;
+        }
 }

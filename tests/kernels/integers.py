@@ -47,14 +47,13 @@ def floats(cell: str, L: int, H: int, V: int, seed: int = 1, embedding: int = 0)
     return layers, (uniform((V, H), seed + 80) * np.float32(3 * H**-0.5), uniform((V,), seed + 81)), E
 
 
-def extreme(
-    cell: str, L: int, H: int, V: int, *, reach: int = 127, scale: float = 0.05, seed: int = 1
-) -> IntegerNetwork:
-    """Any integers that the contract allows, most units saturated where `scale` is large."""
+def extreme(cell: str, L: int, H: int, V: int, *, bits: int = 8, scale: float = 0.05, seed: int = 1) -> IntegerNetwork:
+    """Any integers that the contract allows in weights of `bits`, most units saturated where `scale` is large."""
     N = kernels.CELLS[cell].gates * H
 
     def matrix(rows: int, columns: int, largest: float, s: int) -> Matrix:
-        q = whole((rows, columns), reach, s, np.int8)
+        q = whole((rows, columns), 2 ** (bits - 1) - (bits == 8), s, np.int64)
+        q = np.minimum(q, 2 ** (bits - 1) - 1).astype(np.int8)  # of 4 bits: -8 .. 7
         return Matrix(q, np.abs(uniform((rows,), s + 1)) * np.float32(largest))
 
     layers = [
@@ -66,7 +65,7 @@ def extreme(
         )
         for l in range(L)
     ]
-    return IntegerNetwork(Network(cell, tuple(layers), matrix(V, H, 1e-3, seed + 70), uniform((V,), seed + 72)), 8)
+    return IntegerNetwork(Network(cell, tuple(layers), matrix(V, H, 1e-3, seed + 70), uniform((V,), seed + 72)), bits)
 
 
 def any_state(model: IntegerNetwork, B: int, seed: int = 5) -> integer.State:

@@ -26,20 +26,25 @@ def test_functions(integer_isa):
 
 
 @pytest.mark.parametrize("V", [1, 15, 16, 77, 4097])
-def test_nats(integer_isa, V):
+def test_nats_and_log_softmax(integer_isa, V):
     logits, targets, nats = uniform((9, V), 1) * np.float32(35), text(9, 1, V)[:, 0].copy(), np.empty(9)
     logits[3] = 5.0
     _cpu.integer_nats(logits=logits, targets=targets, nats=nats)
     same([nats], [integer.nats(logits, targets)])
+    likely = np.empty(logits.shape)
+    _cpu.integer_log_softmax(logits=logits, y=likely)
+    same([likely], [integer.log_softmax(logits)])
+    same([-likely[np.arange(9), targets]], [nats])
 
 
-@pytest.mark.parametrize("scale", [0.05, 30.0])
+@pytest.mark.parametrize(("bits", "scale"), [(8, 0.05), (8, 30.0), (4, 0.7)])
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 @pytest.mark.parametrize("cell", CELLS)
-def test_reading_is_the_definitions(integer_isa, cell, sizes, scale):
+def test_reading_is_the_definitions(integer_isa, cell, sizes, bits, scale):
     L, H, V, B = sizes
-    model = extreme(cell, L, H, V, scale=scale)
-    ids, targets, state = text(5, B, V), text(5, B, V, 10), any_state(model, B)
+    model = extreme(cell, L, H, V, bits=bits, scale=scale)
+    T = 27 if B == 1 else 5  # more than are taken together
+    ids, targets, state = text(T, B, V), text(T, B, V, 10), any_state(model, B)
     expected, last = integer.run(model.network, ids, state)
     for threads in (1, 2, 3, 5):
         _cpu.set_threads(threads)
@@ -63,6 +68,11 @@ def test_a_team_of_threads_on_one_stream(integer_isa, cell, bits):
         same((logits, *after), (expected, *last))
 
 
+def test_four_bits_are_half_the_bytes():
+    eight, four = (extreme("gru", 2, 64, 44, bits=bits).native.bytes for bits in (8, 4))
+    assert four < 0.51 * eight
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_embedding(integer_isa, cell):
     layers, output, E = floats(cell, 2, 40, 300, embedding=24)
@@ -71,9 +81,10 @@ def test_embedding(integer_isa, cell):
     same([model.run(ids)[0]], [integer.run(model.network, ids, model.begin_state(3))[0]])
 
 
+@pytest.mark.parametrize("bits", [8, 4])
 @pytest.mark.parametrize("cell", CELLS)
-def test_rows_and_cuts_change_nothing(cell):
-    model, ids = extreme(cell, 2, 45, 19), text(11, 26, 19)
+def test_rows_and_cuts_change_nothing(cell, bits):
+    model, ids = extreme(cell, 2, 45, 19, bits=bits), text(51, 26, 19)
     _cpu.set_threads(3)
     expected, last = model.run(ids)
     state, parts = model.begin_state(26), []
@@ -95,12 +106,12 @@ def weights_of(logits: np.ndarray, exponent: float) -> np.ndarray:
     return e.astype(np.float64)
 
 
-@pytest.mark.parametrize("exponent", [-1.0, 1.0, 0.7])
+@pytest.mark.parametrize(("exponent", "bits"), [(-1.0, 8), (1.0, 8), (0.7, 4)])
 @pytest.mark.parametrize("cell", CELLS)
-def test_generation(integer_isa, cell, exponent):
+def test_generation(integer_isa, cell, exponent, bits):
     """Greedy and sampled: the ids of the plain loop, and the logits and states after them, over threads and cuts."""
     B, steps, V = 9, 14, 44
-    model = extreme(cell, 2, 37, V, scale=0.05)
+    model = extreme(cell, 2, 37, V, bits=bits, scale=0.05)
     draws = np.abs(uniform((steps, B), 4).astype(np.float64)) * 0.999
     decoder: Any = model.decoder(model.begin_state(B))
     decoder.read(text(3, B, V))

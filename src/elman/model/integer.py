@@ -65,6 +65,15 @@ class IntegerNetwork:
         self._native.run(ids=ids, h=state.h, c=state.c, targets=targets, nats=nats)
         return nats, state
 
+    def log_softmax(self, logits: np.ndarray) -> np.ndarray:
+        """float64 (..., V): ln p of every id under logits float32 (..., V), V above 0."""
+        if self._native is None:
+            return integer.log_softmax(logits)
+        rows = np.ascontiguousarray(logits, np.float32).reshape(-1, logits.shape[-1])
+        likely = np.empty(rows.shape, np.float64)
+        _cpu.integer_log_softmax(logits=rows, y=likely)
+        return likely.reshape(logits.shape)
+
     def activations(self, ids: np.ndarray, layer: int, state: State | None = None) -> tuple[np.ndarray, State]:
         """What the units of a layer, 0 .. L-1, show after each id: for looking, not for computing on.
 
@@ -116,6 +125,7 @@ class IntegerNetwork:
             w_out=n.output.q,
             scale_out=n.output.scale,
             b_out=n.output_bias,
+            bits=4 if self.bits == 4 else 8,
         )
 
     def __getstate__(self) -> dict[str, Any]:

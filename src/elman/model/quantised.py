@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import kernels
 from ..errors import InputError
-from ..kernels import Array, _cpu, integer
+from ..kernels import Array, _cpu
 from ..kernels.integer import State
 from ..text import Reading, record_spans
 from .integer import IntegerNetwork
@@ -116,7 +116,7 @@ class QuantisedModel:
 
     def log_softmax(self, logits: Array) -> Array:
         """float64 (..., V): ln p of every token; what `loss` gives for a target is its negative, to the bit."""
-        return integer.log_softmax(logits)
+        return self.network.log_softmax(logits)
 
     def activations(self, ids: Array, layer: int, state: ModelState | None = None) -> tuple[Array, ModelState]:
         """What the units of a layer show after each of the ids (T, B): tanh(c) of an LSTM, else h.

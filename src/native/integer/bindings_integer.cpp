@@ -38,15 +38,16 @@ using LayerArguments = std::tuple<MaybeInt8s, MaybeFloats, Int8s, Floats, MaybeI
 class IntegerNetwork : public integer::Shared {
  public:
   IntegerNetwork(int cell, const std::vector<LayerArguments>& layers, Int32s inputs, Int8s w_out, Floats scale_out,
-                 Floats b_out) {
+                 Floats b_out, int bits) {
     check_cell(cell);
+    expect(bits == 8 || bits == 4, "weights are kept in 8 or 4 bits");
     expect(!layers.empty(), "a model has at least one layer");
     Arrays a;
     const int8_t* output = a.in(w_out, "w_out", {-1, -1});
     int64_t V = a.size(0), H = a.size(1), N = gates_of(cell) * H;
     expect(V > 0 && H > 0 && H <= kMost, "V and H must be at least 1, and H at most 65536");
     const float *out_scale = a.in(scale_out, "scale_out", {V}), *out_bias = a.in(b_out, "b_out", {V});
-    check_weights(output, out_scale, V, H, false);
+    check_weights(output, out_scale, V, H, false, bits);
     for (int64_t i = 0; i < V; ++i) expect(std::isfinite(out_bias[i]), "a bias of the output is not a number");
     const int32_t* table = a.in(inputs, "inputs", {V, N});
     check_biases(table, V * N);
@@ -57,12 +58,12 @@ class IntegerNetwork : public integer::Shared {
       expect(arrays.empty() ? !l.w_ih && !l.scale_ih && !l.bias : l.w_ih && l.scale_ih && l.bias,
              "w_ih, scale_ih and bias go with layers above 0");
       expect((cell == GRU) == (l.bias_hn != nullptr), "bias_hn goes with a GRU and with no other cell");
-      if (l.w_ih) check_weights(l.w_ih, l.scale_ih, N, H, true);
-      check_weights(l.w_hh, l.scale_hh, N, H, true);
+      if (l.w_ih) check_weights(l.w_ih, l.scale_ih, N, H, true, bits);
+      check_weights(l.w_hh, l.scale_hh, N, H, true, bits);
       check_biases(l.bias, l.bias ? N : 0), check_biases(l.bias_hn, l.bias_hn ? H : 0);
       arrays.push_back(l);
     }
-    packed = std::make_shared<const integer::Packed>(integer::integer_kernels(), cell, H, V, arrays, table, output,
+    packed = std::make_shared<const integer::Packed>(integer::integer_kernels(), cell, bits, H, V, arrays, table, output,
                                                       out_scale, out_bias);
   }
 
@@ -104,11 +105,12 @@ class IntegerNetwork : public integer::Shared {
     for (int64_t i = 0; i < size; ++i) expect(x[i] > -kLimit && x[i] < kLimit, "a bias is too large");
   }
   // whole: a sum times its scale is to be a whole number, so must fit one.
-  static void check_weights(const int8_t* q, const float* scale, int64_t N, int64_t K, bool whole) {
+  static void check_weights(const int8_t* q, const float* scale, int64_t N, int64_t K, bool whole, int bits) {
     for (int64_t n = 0; n < N; ++n) {
       int64_t total = 0;
       for (int64_t k = 0; k < K; ++k) {
         expect(q[n * K + k] != -128, "a weight is -128; expected -127..127");
+        expect(bits == 8 || (q[n * K + k] >= -8 && q[n * K + k] < 8), "a weight does not fit 4 bits; expected -8..7");
         total += std::abs(int(q[n * K + k]));
       }
       bool sound = whole ? double(total) * 127.0 * double(scale[n]) < double(kLimit) : std::isfinite(scale[n]);
@@ -197,6 +199,16 @@ void nats(Floats logits, Ids targets, Doubles to) {
   integer::integer_kernels().nats(x, wanted, out, rows, V);
 }
 
+void log_softmax(Floats logits, Doubles to) {
+  Arrays a;
+  const float* x = a.in(logits, "logits", {-1, -1});
+  int64_t rows = a.size(0), V = a.size(1);
+  double* out = a.out(to, "y", {rows, V});
+  if (!V) return;
+  Native native;
+  integer::integer_kernels().log_softmax(x, out, rows, V);
+}
+
 }  // namespace
 
 void bind_integer(nb::module_& m) {
@@ -209,10 +221,11 @@ void bind_integer(nb::module_& m) {
   m.def("integer_sigmoid", &function<0>, nb::kw_only(), "x"_a, "y"_a);
   m.def("integer_tanh", &function<1>, nb::kw_only(), "x"_a, "y"_a);
   m.def("integer_nats", &nats, nb::kw_only(), "logits"_a, "targets"_a, "nats"_a);
+  m.def("integer_log_softmax", &log_softmax, nb::kw_only(), "logits"_a, "y"_a);
   nb::class_<integer::Shared>(m, "SharedIntegers");
   nb::class_<IntegerNetwork, integer::Shared>(m, "IntegerNetwork")
-      .def(nb::init<int, const std::vector<LayerArguments>&, Int32s, Int8s, Floats, Floats>(), nb::kw_only(), "cell"_a,
-           "layers"_a, "inputs"_a, "w_out"_a, "scale_out"_a, "b_out"_a)
+      .def(nb::init<int, const std::vector<LayerArguments>&, Int32s, Int8s, Floats, Floats, int>(), nb::kw_only(), "cell"_a,
+           "layers"_a, "inputs"_a, "w_out"_a, "scale_out"_a, "b_out"_a, "bits"_a = 8)
       .def("run", &IntegerNetwork::run, nb::kw_only(), "ids"_a, "h"_a, "c"_a.none(), "logits"_a.none() = nb::none(),
            "targets"_a.none() = nb::none(), "nats"_a.none() = nb::none())
       .def_prop_ro("isa", &IntegerNetwork::isa)

@@ -18,9 +18,9 @@ constexpr int64_t blocks_of(int64_t size) { return (size + kUnits - 1) / kUnits;
 constexpr int64_t padded(int64_t size) { return blocks_of(size) * kUnits; }
 
 // A matrix (N, K) of int8 in panels of 32 columns, each with all its K, which is padded too. An instruction set has its
-// own order inside a panel: `pack` makes it.
+// own order inside a panel: `pack` makes it. Weights of 4 bits stay two in a byte, for one stream waits for memory.
 struct Weights {
-  const int8_t* packed;            // (N / 32 panels, 32 K)
+  const int8_t* packed;            // (N / 32 panels, 32 K); of 4 bits: (N / 32 panels, 16 K)
   const int32_t* start;            // (N) what a sum starts from: makes up for unsigned operands; or null
   const float* scale;              // (N)
 };
@@ -33,7 +33,7 @@ struct Layer {
 
 // Everything belongs to the network of bindings_integer.cpp and is only read.
 struct Network {
-  int cell;
+  int cell, bits;                  // of a weight, as it is kept: 8 or 4
   int64_t L, H, V;
   const Layer* layers;             // (L)
   const int32_t* inputs;           // (V, P, G, 32): layer 0's pre-activations from each id, bias included
@@ -57,8 +57,8 @@ struct Table {
   bool starts;                     // `pack` writes what sums start from
   int64_t (*memory_of)(const Network&, int64_t B, int threads);
   // q (N, K) in panels: by blocks of units, N = G H, where H > 0; else in the order of its rows, G = N. packed:
-  // (blocks * gates * 32, padded K) bytes; start: one of each column, or null where the table has no `starts`.
-  void (*pack)(const int8_t* q, int64_t G, int64_t H, int64_t K, int8_t* packed, int32_t* start);
+  // (blocks * gates * 32, padded K) of 8 or 4 `bits`; start: one of each column, or null where the table has no `starts`.
+  void (*pack)(int bits, const int8_t* q, int64_t G, int64_t H, int64_t K, int8_t* packed, int32_t* start);
   // Read ids (T, B). logits: (T, B, V) after each step if `all`, else (B, V) after the last; or null.
   // nats (T, B): what targets (T, B) cost after each step; or null.
   void (*read)(const Rows&, int64_t T, const int64_t* ids, float* logits, bool all, const int64_t* targets, double* nats);
@@ -67,6 +67,7 @@ struct Table {
   // f: 0 sigmoid, 1 tanh, int16 to int16.
   void (*function)(int f, const int16_t* x, int16_t* y, int64_t n);
   void (*nats)(const float* logits, const int64_t* targets, double* nats, int64_t rows, int64_t V);
+  void (*log_softmax)(const float* logits, double* to, int64_t rows, int64_t V);  // both (rows, V), V > 0
   int64_t (*peak)(int64_t rounds);  // multiplications of int8 done by all threads
 };
 

@@ -16,17 +16,31 @@ namespace elman::integer {
 namespace ELMAN_ISA_NAME {
 namespace {
 
+// mask, all ones or zero, chooses between floats: without a branch, so that loops of it become vectors.
+inline float choose_by(int32_t mask, float yes, float no) {
+  int32_t y, n;
+  memcpy(&y, &yes, 4), memcpy(&n, &no, 4);
+  n = (y & mask) | (n & ~mask);
+  memcpy(&no, &n, 4);
+  return no;
+}
+
 // To nearest, ties to even, for |x| < 2^30; without a library's rint.
 inline int32_t nearest(float x) {
-  constexpr float whole = 8388608.0f;  // 2^23: floats from here on are whole
-  float point = x < 0.0f ? -whole : whole, rounded = (x + point) - point;
-  return int32_t(x < whole && x > -whole ? rounded : x);
+  int32_t bits, of_point;
+  memcpy(&bits, &x, 4);
+  of_point = (bits & int32_t(0x80000000)) | 0x4b000000;  // 2^23 with the sign of x: floats from here on are whole
+  float point;
+  memcpy(&point, &of_point, 4);
+  return int32_t(choose_by(-int32_t((bits & 0x7fffffff) < 0x4b000000), (x + point) - point, x));
 }
 
 #include "lanes.h"
+#include "nibbles.h"
 #include "products.h"
 #include "pointwise.h"
 #include "nats.h"
+#include "lane.h"
 #include "reading.h"
 
 }  // namespace
@@ -35,7 +49,7 @@ inline int32_t nearest(float x) {
 #define ELMAN_STRING(x) ELMAN_STRING_(x)
 extern const Table table;
 const Table table = {
-    ELMAN_STRING(ELMAN_ISA_NAME), kOffset != 0, memory_of, pack, read, generate, function, nats, peak,
+    ELMAN_STRING(ELMAN_ISA_NAME), kOffset != 0, memory_of, pack, read, generate, function, nats, log_softmax, peak,
 };
 
 }  // namespace ELMAN_ISA_NAME

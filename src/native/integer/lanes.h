@@ -21,7 +21,10 @@ inline Sum zero() { return _mm512_setzero_si512(); }
 inline Sum load_sum(const int32_t* p) { return _mm512_loadu_si512(p); }
 inline void store_sum(int32_t* p, Sum a) { _mm512_storeu_si512(p, a); }
 inline Sum add_sums(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
+inline Sum subtract(Sum a, int32_t b) { return _mm512_sub_epi32(a, _mm512_set1_epi32(b)); }
+inline Sum sixteenth(Sum a, Sum b) { return _mm512_srai_epi32(_mm512_sub_epi32(a, b), 4); }  // (a - b) / 16, exact
 inline Weight load_weights(const int8_t* p) { return _mm512_loadu_si512(p); }
+inline Weight low_halves(Weight w) { return _mm512_and_si512(w, _mm512_set1_epi8(15)); }
 inline Input broadcast(const Operand* x) {
   int32_t four;
   memcpy(&four, x, 4);
@@ -84,6 +87,7 @@ inline Sum zero() { return _mm256_setzero_si256(); }
 inline Sum load_sum(const int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
 inline void store_sum(int32_t* p, Sum a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a); }
 inline Sum add_sums(Sum a, Sum b) { return _mm256_add_epi32(a, b); }
+inline Sum subtract(Sum a, int32_t b) { return _mm256_sub_epi32(a, _mm256_set1_epi32(b)); }
 inline Input broadcast(const void* x) {
   int32_t four;
   memcpy(&four, x, 4);
@@ -94,6 +98,8 @@ constexpr int kGroup = 4;
 using Operand = uint8_t;           // as for AVX-512
 constexpr int kOffset = 128;
 inline Weight load_weights(const int8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+inline Weight low_halves(Weight w) { return _mm256_and_si256(w, _mm256_set1_epi8(15)); }
+inline Sum sixteenth(Sum a, Sum b) { return _mm256_srai_epi32(_mm256_sub_epi32(a, b), 4); }
 inline Sum dot(Sum sum, Weight w, Input x) { return _mm256_dpbusd_avx_epi32(sum, x, w); }
 #else
 constexpr int kGroup = 2;
@@ -150,10 +156,11 @@ inline Wide scaled(Wide a, const float* scale) {
 inline Words saturate(Wide a) {  // vpackssdw packs each half of 128 bits by itself
   return _mm256_permute4x64_epi64(_mm256_packs_epi32(a.r[0], a.r[1]), 0xd8);
 }
+inline __m128i to_bytes(Words h) { return _mm_packs_epi16(_mm256_castsi256_si128(h), _mm256_extracti128_si256(h, 1)); }
 inline void store_operands(int16_t* p, Words h) { store_words(p, h); }
+inline void store_operands(int8_t* p, Words h) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), to_bytes(h)); }
 inline void store_operands(uint8_t* p, Words h) {
-  __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(h), _mm256_extracti128_si256(h, 1));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_xor_si128(bytes, _mm_set1_epi8(int8_t(0x80))));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_xor_si128(to_bytes(h), _mm_set1_epi8(int8_t(0x80))));
 }
 inline void store_logits(float* p, Sum sum, const float* scale, const float* bias) {
   _mm256_storeu_ps(p, _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(scale)), _mm256_loadu_ps(bias)));
@@ -172,7 +179,10 @@ inline Sum zero() { return vdupq_n_s32(0); }
 inline Sum load_sum(const int32_t* p) { return vld1q_s32(p); }
 inline void store_sum(int32_t* p, Sum a) { vst1q_s32(p, a); }
 inline Sum add_sums(Sum a, Sum b) { return vaddq_s32(a, b); }
+inline Sum subtract(Sum a, int32_t b) { return vsubq_s32(a, vdupq_n_s32(b)); }
+inline Sum sixteenth(Sum a, Sum b) { return vshrq_n_s32(vsubq_s32(a, b), 4); }
 inline Weight load_weights(const int8_t* p) { return vld1q_s8(p); }
+inline Weight low_halves(Weight w) { return vandq_s8(w, vdupq_n_s8(15)); }
 inline Input broadcast(const Operand* x) {
   int32_t four;
   memcpy(&four, x, 4);
@@ -193,7 +203,12 @@ inline Sum zero() { return {{vdupq_n_s32(0), vdupq_n_s32(0)}}; }
 inline Sum load_sum(const int32_t* p) { return {{vld1q_s32(p), vld1q_s32(p + 4)}}; }
 inline void store_sum(int32_t* p, Sum a) { vst1q_s32(p, a.r[0]), vst1q_s32(p + 4, a.r[1]); }
 inline Sum add_sums(Sum a, Sum b) { return {{vaddq_s32(a.r[0], b.r[0]), vaddq_s32(a.r[1], b.r[1])}}; }
+inline Sum subtract(Sum a, int32_t b) { return {{vsubq_s32(a.r[0], vdupq_n_s32(b)), vsubq_s32(a.r[1], vdupq_n_s32(b))}}; }
+inline Sum sixteenth(Sum a, Sum b) {
+  return {{vshrq_n_s32(vsubq_s32(a.r[0], b.r[0]), 4), vshrq_n_s32(vsubq_s32(a.r[1], b.r[1]), 4)}};
+}
 inline Weight load_weights(const int8_t* p) { return {vld1q_s8(p), vld1q_s8(p + 16)}; }
+inline Weight low_halves(Weight w) { return {vandq_s8(w.first, vdupq_n_s8(15)), vandq_s8(w.second, vdupq_n_s8(15))}; }
 inline Input broadcast(const Operand* x) {
   int16_t pair[2];
   memcpy(pair, x, 4);
@@ -268,7 +283,10 @@ inline void store_sum(int32_t* p, Sum a) {
   for (int i = 0; i < kColumns; ++i) p[i] = a.r[i];
 }
 inline Sum add_sums(Sum a, Sum b) { ELMAN_EACH(Sum, kColumns, a.r[i] + b.r[i]); }
+inline Sum subtract(Sum a, int32_t b) { ELMAN_EACH(Sum, kColumns, a.r[i] - b); }
+inline Sum sixteenth(Sum a, Sum b) { ELMAN_EACH(Sum, kColumns, int32_t(uint32_t(a.r[i]) - uint32_t(b.r[i])) >> 4); }
 inline Weight load_weights(const int8_t* p) { ELMAN_EACH(Weight, 2 * kColumns, p[i]); }
+inline Weight low_halves(Weight w) { ELMAN_EACH(Weight, 2 * kColumns, int16_t(w.r[i] & 15)); }
 inline Input broadcast(const Operand* x) { return {{x[0], x[1]}}; }
 inline Sum dot(Sum sum, Weight w, Input x) {
   ELMAN_EACH(Sum, kColumns, sum.r[i] + w.r[2 * i] * x.r[0] + w.r[2 * i + 1] * x.r[1]);
@@ -311,13 +329,13 @@ inline void store_logits(float* p, Sum sum, const float* scale, const float* bia
 
 #endif
 
-// Where term s of column j lies in a group's 32 kGroup bytes.
-inline int64_t place(int64_t j, int64_t s) {
-  int64_t vector = j / kColumns * kColumns * kGroup, column = j % kColumns;
+// Where term s of column j lies in the 32 `group` bytes of a group of terms.
+inline int64_t place(int64_t group, int64_t j, int64_t s) {
+  int64_t vector = j / kColumns * kColumns * group, column = j % kColumns;
 #if defined(ELMAN_NEON)
   return vector + s / 2 * 16 + column * 2 + s % 2;
 #else
-  return vector + column * kGroup + s;
+  return vector + column * group + s;
 #endif
 }
 

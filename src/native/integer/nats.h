@@ -6,7 +6,7 @@
 inline int32_t weight(float x, float top) {
   constexpr float point = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
   float d = x - top;
-  d = d < -30.0f ? -30.0f : d;
+  d = choose_by(-int32_t(d < -30.0f), -30.0f, d);
   float n = (d * 1.44269504088896341f + point) - point;
   float r = (d - n * 0.693359375f) - n * -2.12194440e-4f;
   float p = 1.9875691500e-4f;
@@ -35,7 +35,8 @@ inline double log_of(int64_t total) {
   return double(e) * 0.6931471805599453 + (s + s) * p;
 }
 
-inline double nats_of(const float* x, int64_t V, int64_t target) {
+// The largest of x (V), V > 0.
+inline float top_of(const float* x, int64_t V) {
   float largest[16], top = x[0];
   for (float& each : largest) each = x[0];
   int64_t j = 0;
@@ -43,11 +44,27 @@ inline double nats_of(const float* x, int64_t V, int64_t target) {
     for (int i = 0; i < 16; ++i) largest[i] = largest[i] < x[j + i] ? x[j + i] : largest[i];
   for (; j < V; ++j) top = top < x[j] ? x[j] : top;
   for (float each : largest) top = top < each ? each : top;
+  return top;
+}
+
+inline double log_of_sum(const float* x, int64_t V, float top) {
   int64_t total = 0;
-  for (j = 0; j < V; ++j) total += weight(x[j], top);
-  return log_of(total) + (double(top) - double(x[target]));
+  for (int64_t j = 0; j < V; ++j) total += weight(x[j], top);
+  return log_of(total);
+}
+
+inline double nats_of(const float* x, int64_t V, int64_t target) {
+  float top = top_of(x, V);
+  return log_of_sum(x, V, top) + (double(top) - double(x[target]));
 }
 
 void nats(const float* logits, const int64_t* targets, double* to, int64_t rows, int64_t V) {
   for (int64_t r = 0; r < rows; ++r) to[r] = nats_of(logits + r * V, V, targets[r]);
+}
+
+void log_softmax(const float* logits, double* to, int64_t rows, int64_t V) {
+  for (int64_t r = 0; r < rows; ++r, logits += V, to += V) {
+    double top = double(top_of(logits, V)), log_sum = log_of_sum(logits, V, float(top));
+    for (int64_t j = 0; j < V; ++j) to[j] = -(log_sum + (top - double(logits[j])));
+  }
 }

@@ -4,9 +4,9 @@
 
 namespace elman::integer {
 
-Packed::Packed(const Table& table, int cell, int64_t H, int64_t V, const std::vector<LayerArrays>& layers,
+Packed::Packed(const Table& table, int cell, int bits, int64_t H, int64_t V, const std::vector<LayerArrays>& layers,
                const int32_t* inputs, const int8_t* w_out, const float* scale_out, const float* b_out)
-    : table_(table) {
+    : table_(table), bits_(bits) {
   int64_t G = gates_of(cell);
   for (const LayerArrays& from : layers) {
     Layer layer{};
@@ -15,7 +15,7 @@ Packed::Packed(const Table& table, int cell, int64_t H, int64_t V, const std::ve
     if (from.bias_hn) layer.bias_hn = by_blocks(from.bias_hn, 1, 1, H);
     layers_.push_back(layer);
   }
-  network_ = {cell, int64_t(layers_.size()), H, V, layers_.data(), by_blocks(inputs, V, G, H),
+  network_ = {cell, bits, int64_t(layers_.size()), H, V, layers_.data(), by_blocks(inputs, V, G, H),
               weights(w_out, scale_out, V, 0, H), padded_copy(b_out, V)};
 }
 
@@ -27,10 +27,10 @@ int64_t Packed::bytes() const {
 
 Weights Packed::weights(const int8_t* q, const float* scale, int64_t G, int64_t H, int64_t K) {
   int64_t N = H ? G * padded(H) : padded(G);
-  auto& packed = bytes_.emplace_back(size_t(N * padded(K)) + 64);
+  auto& packed = bytes_.emplace_back(size_t(N * padded(K) * bits_ / 8) + 64);
   int8_t* data = packed.data() + (64 - reinterpret_cast<uintptr_t>(packed.data()) % 64) % 64;
   int32_t* start = table_.starts ? ints_.emplace_back(size_t(N)).data() : nullptr;
-  table_.pack(q, G, H, K, data, start);
+  table_.pack(bits_, q, G, H, K, data, start);
   return {data, start, H ? by_blocks(scale, 1, G, H) : padded_copy(scale, G)};
 }
 

@@ -21,9 +21,9 @@ struct LayerArrays {
 
 class Packed {
  public:
-  // inputs (V, GH), w_out (V, H), scale_out (V), b_out (V).
-  Packed(const Table& table, int cell, int64_t H, int64_t V, const std::vector<LayerArrays>& layers, const int32_t* inputs,
-         const int8_t* w_out, const float* scale_out, const float* b_out);
+  // bits: 8; or 4, where every weight is in -8 .. 7. inputs (V, GH), w_out (V, H), scale_out (V), b_out (V).
+  Packed(const Table& table, int cell, int bits, int64_t H, int64_t V, const std::vector<LayerArrays>& layers,
+         const int32_t* inputs, const int8_t* w_out, const float* scale_out, const float* b_out);
   Packed(const Packed&) = delete;
   const Network& network() const { return network_; }
   const Table& table() const { return table_; }
@@ -39,6 +39,7 @@ class Packed {
   const X* by_blocks(const X* from, int64_t count, int64_t G, int64_t H);  // (count, G, H) to (count, P, G, 32)
 
   const Table& table_;
+  int bits_;
   std::vector<std::vector<int8_t>> bytes_;
   std::vector<std::vector<int32_t>> ints_;
   std::vector<std::vector<float>> floats_;

@@ -29,7 +29,8 @@ inline Words tanh(const Cubic& cubic, Words p) {
 
 inline Words narrow(Words h) { return rounded(h, words(127)); }
 
-// One row's part of a block of 32 units. All arrays are (G, 32) of this block.
+// One row's part of a block of 32 units. All arrays are (G, 32) of this block. O: the kind of the operands.
+template <class O>
 struct Block {
   int cell;
   const int32_t* x;                // the input's share of the pre-activations, or null: it comes from the sums in `ih`
@@ -37,16 +38,20 @@ struct Block {
   const float *ih_scale, *hh_scale;
   const int32_t *bias, *bias_hn;   // bias: null with x. bias_hn (32)
   int16_t* c;                      // (32), updated; null for an RNN
-  Operand* h;                      // (32), written
+  O* h;                            // (32), written
 };
 
-inline Wide from_input(const Block& b, int64_t at) {
+template <class B>
+inline Wide from_input(const B& b, int64_t at) {
   return b.x ? load_wide(b.x + at) : add(scaled(load_wide(b.ih + at), b.ih_scale + at), load_wide(b.bias + at));
 }
-inline Wide from_h(const Block& b, int64_t at) { return scaled(load_wide(b.hh + at), b.hh_scale + at); }
-inline Words before(const Block& b, int64_t at) { return saturate(add(from_input(b, at), from_h(b, at))); }
+template <class B>
+inline Wide from_h(const B& b, int64_t at) { return scaled(load_wide(b.hh + at), b.hh_scale + at); }
+template <class B>
+inline Words before(const B& b, int64_t at) { return saturate(add(from_input(b, at), from_h(b, at))); }
 
-inline void pointwise(const Block& b, const Cubic& cubic) {
+template <class B>
+inline void pointwise(const B& b, const Cubic& cubic) {
   for (int64_t i = 0; i < kUnits; i += W) {
     Words h;
     switch (b.cell) {

@@ -2,20 +2,27 @@
 // order, where a float kernel may not.
 #pragma once
 
-// Rows and vectors of a tile, and how many sums a lone row keeps of each column, so that their latency is hidden.
+// How weights of 8 bits are multiplied. rows, vectors: of a tile; split: how many sums a lone row keeps of each column, so
+// that their latency is hidden. Four (nibbles.h) is its counterpart.
+struct Eight {
+  using Operand = ELMAN_ISA_NAME::Operand;
+  static constexpr int bits = 8, group = kGroup, offset = kOffset, high = 0;
 #if defined(ELMAN_AVX512VNNI)
-constexpr int kRows = 12, kVectors = 2, kSplit = 4;
+  static constexpr int rows = 12, vectors = 2, split = 4;
 #elif defined(ELMAN_AVXVNNI)
-constexpr int kRows = 6, kVectors = 2, kSplit = 2;
+  static constexpr int rows = 6, vectors = 2, split = 2;
 #elif defined(ELMAN_AVX2)
-constexpr int kRows = 6, kVectors = 2, kSplit = 1;  // an addition's latency is one
+  static constexpr int rows = 6, vectors = 2, split = 1;  // an addition's latency is one
 #elif defined(ELMAN_NEONDOT)
-constexpr int kRows = 4, kVectors = 4, kSplit = 2;
+  static constexpr int rows = 4, vectors = 4, split = 2;
 #elif defined(ELMAN_NEON)
-constexpr int kRows = 4, kVectors = 2, kSplit = 1;
+  static constexpr int rows = 4, vectors = 2, split = 1;
 #else
-constexpr int kRows = 2, kVectors = 1, kSplit = 1;
+  static constexpr int rows = 2, vectors = 1, split = 1;
 #endif
+};
+constexpr int kRows = Eight::rows;
+constexpr int64_t kHalf = kUnits / 2;
 constexpr int64_t kStride = kUnits * kGroup;  // bytes of a group of terms in a panel
 constexpr int kPanelVectors = int(kUnits) / kColumns;
 
@@ -68,42 +75,135 @@ __attribute__((noinline)) void tile(int64_t K, const Operand* x, int64_t ldx, co
     }
 }
 
-template <int R>
-inline void tile_rows(int rows, int64_t K, const Operand* x, int64_t ldx, const int8_t* w, const int32_t* start, int32_t* c,
-                      int64_t ldc) {
+template <bool second, class A, class B>
+inline auto& choose_sums(A& a, B& b) {
+  if constexpr (second) return b;
+  else return a;
+}
+
+// The same of weights of 4 bits: R rows by V vectors of bytes, and as many columns sixteen further on. The sums of x (q + 8)
+// are `less` (R) too large.
+template <int R, int V, int S>
+__attribute__((noinline)) void tile4(int64_t K, const Four::Operand* x, int64_t ldx, const int8_t* w, const int32_t* start,
+                                     const int32_t* less, int32_t* c, int64_t ldc) {
+  constexpr int group = Four::group, stride = kHalf * group;
+  Sum sum[R][2 * V][S];
+#pragma GCC unroll 12
+  for (int i = 0; i < R; ++i)
+#pragma GCC unroll 8
+    for (int v = 0; v < 2 * V; ++v)
+#pragma GCC unroll 4
+      for (int s = 0; s < S; ++s) sum[i][v][s] = zero();
+  for (int64_t k = 0; k < K; k += kUnits) {
+    Four::Partial part[Four::widens ? R : 1][2 * V][S];
+#pragma GCC unroll 12
+    for (int i = 0; i < R && Four::widens; ++i)
+#pragma GCC unroll 8
+      for (int v = 0; v < 2 * V; ++v)
+#pragma GCC unroll 4
+        for (int s = 0; s < S; ++s) part[i][v][s] = Four::none();
+    auto& to = choose_sums<Four::widens>(sum, part);
+#pragma GCC unroll 16
+    for (int g = 0; g < kUnits / group; ++g, w += stride) {
+      Weight low[V], high[V];
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) {
+        Four::load(w + v * kColumns * group, low[v], high[v]);
+      }
+#pragma GCC unroll 12
+      for (int i = 0; i < R; ++i) {
+        Input input = broadcast(x + i * ldx + k + g * group);
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) {
+          to[i][v][g % S] = Four::dot(to[i][v][g % S], low[v], input);
+          to[i][V + v][g % S] = Four::dot(to[i][V + v][g % S], high[v], input);
+        }
+      }
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < R && Four::widens; ++i)
+#pragma GCC unroll 8
+      for (int v = 0; v < 2 * V; ++v)
+#pragma GCC unroll 4
+        for (int s = 0; s < S; ++s) sum[i][v][s] = Four::widen(sum[i][v][s], part[i][v][s]);
+  }
+#pragma GCC unroll 12
+  for (int i = 0; i < R; ++i)
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) {
+      Sum low = sum[i][v][0], high = sum[i][V + v][0];
+#pragma GCC unroll 4
+      for (int s = 1; s < S; ++s) low = add_sums(low, sum[i][v][s]), high = add_sums(high, sum[i][V + v][s]);
+      Four::end(low, high, less[i]);
+      int64_t first = v * kColumns, second = first + kHalf;
+      if (start) low = add_sums(low, load_sum(start + first)), high = add_sums(high, load_sum(start + second));
+      store_sum(c + i * ldc + first, low), store_sum(c + i * ldc + second, high);
+    }
+}
+
+// What one of `tile` or `tile4` is given, but for its size; operands x and weights w of the format F.
+template <class F>
+struct Tile {
+  int64_t K;
+  const typename F::Operand* x;
+  int64_t ldx;
+  const int8_t* w;
+  const int32_t *start, *less;     // less: null but for weights of 4 bits
+  int32_t* c;
+  int64_t ldc;
+  template <int R, int V, int S>
+  void run() const {
+    if constexpr (F::bits == 4) tile4<R, V, S>(K, x, ldx, w, start, less, c, ldc);
+    else tile<R, V, S>(K, x, ldx, w, start, c, ldc);
+  }
+};
+
+template <int R, class F>
+inline void tile_rows(int rows, const Tile<F>& t) {
   if constexpr (R > 0) {
-    if (rows == R) return tile<R, kVectors, 1>(K, x, ldx, w, start, c, ldc);
-    tile_rows<R - 1>(rows, K, x, ldx, w, start, c, ldc);
+    if (rows == R) return t.template run<R, F::vectors, 1>();
+    tile_rows<R - 1>(rows, t);
   }
 }
 
 // c (rows, 32 at ldc) = x (rows, K) times a panel, of which `columns` are wanted.
-inline void panel(int64_t rows, int64_t K, const Operand* x, int64_t ldx, const int8_t* w, const int32_t* start, int32_t* c,
-                  int64_t ldc, int64_t columns = kUnits) {
-  if (rows == 1) return tile<1, kPanelVectors, kSplit>(K, x, ldx, w, start, c, ldc);
-  for (int64_t i = 0; i < rows; i += kRows)
-    for (int v = 0; v * kColumns < columns; v += kVectors)
-      tile_rows<kRows>(int(least(kRows, rows - i)), K, x + i * ldx, ldx, w + v * kColumns * kGroup,
-                       start ? start + v * kColumns : nullptr, c + i * ldc + v * kColumns, ldc);
+template <class F>
+inline void panel(int64_t rows, const Tile<F>& t, int64_t columns = kUnits) {
+  constexpr int vectors = kPanelVectors * F::bits / 8;
+  if (rows == 1) return t.template run<1, vectors, F::split>();
+  for (int64_t i = 0; i < rows; i += F::rows)
+    for (int v = 0; v < vectors && v * kColumns < columns; v += F::vectors)
+      tile_rows<F::rows>(int(least(F::rows, rows - i)),
+                         Tile<F>{t.K, t.x + i * t.ldx, t.ldx, t.w + v * kColumns * F::group,
+                                 t.start ? t.start + v * kColumns : nullptr, t.less ? t.less + i : nullptr,
+                                 t.c + i * t.ldc + v * kColumns, t.ldc});
 }
 
-// q (N, K) in panels: by blocks of units, N = G H, where H > 0; else as the rows come (G = N). Bytes beyond are zero.
-void pack(const int8_t* q, int64_t G, int64_t H, int64_t K, int8_t* packed, int32_t* start) {
+// q (N, K) in panels: by blocks of units, N = G H, where H > 0; else as the rows come (G = N). Weights beyond are zero.
+template <class F>
+inline void pack_panels(const int8_t* q, int64_t G, int64_t H, int64_t K, int8_t* packed, int32_t* start) {
+  constexpr int64_t group = F::group, wide = kUnits * F::bits / 8;
   int64_t gates = H ? G : 1, units = H ? H : G, depth = padded(K);
   for (int64_t u = 0; u < blocks_of(units); ++u)
-    for (int64_t g = 0; g < gates; ++g, packed += kUnits * depth, start += start ? kUnits : 0) {
-      memset(packed, 0, size_t(kUnits * depth));
+    for (int64_t g = 0; g < gates; ++g, packed += wide * depth, start += start ? kUnits : 0) {
       if (start) memset(start, 0, sizeof(int32_t) * kUnits);
-      for (int64_t j = 0; j < least(kUnits, units - u * kUnits); ++j) {
-        const int8_t* row = q + (g * units + u * kUnits + j) * K;
+      for (int64_t j = 0; j < kUnits; ++j) {
+        const int8_t* row = u * kUnits + j < units ? q + (g * units + u * kUnits + j) * K : nullptr;
         int32_t total = 0;
-        for (int64_t k = 0; k < K; ++k) {
-          packed[k / kGroup * kStride + place(j, k % kGroup)] = row[k];
-          total += row[k];
+        for (int64_t k = 0; k < depth; ++k) {
+          int weight = row && k < K ? row[k] : 0;
+          int8_t& at = packed[k / group * wide * group + place(group, j % wide, k % group)];
+          if (F::bits == 8) at = int8_t(weight);
+          else if (j < wide) at = int8_t(weight + 8);
+          else at = int8_t(at + 16 * (weight + F::high));
+          total += weight;
         }
-        if (start) start[j] = -kOffset * total;
+        if (start) start[j] = -F::offset * total;
       }
     }
+}
+void pack(int bits, const int8_t* q, int64_t G, int64_t H, int64_t K, int8_t* packed, int32_t* start) {
+  return bits == 4 ? pack_panels<Four>(q, G, H, K, packed, start) : pack_panels<Eight>(q, G, H, K, packed, start);
 }
 
 // Products of int8 in registers, to compare with: `rounds` of eight.
