@@ -6,6 +6,8 @@ import importlib.util
 import json
 from pathlib import Path
 
+from elman import kernels
+
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
@@ -18,9 +20,9 @@ def test_nothing_moved():
     assert module.golden() == json.loads((GOLDEN / "integer.json").read_text())
 
 
-def test_without_the_native_kernels(monkeypatch):
-    monkeypatch.setattr("elman.model.integer._cpu", None)
-    test_nothing_moved()
+def test_without_the_native_kernels():
+    with kernels.use("reference"):
+        test_nothing_moved()
 
 
 def test_on_every_instruction_set(integer_isa):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from integers import CELLS, extreme, floats, same, text, whole
 
+from elman import kernels
 from elman.errors import InputError
 from elman.kernels import integer
 from elman.model.integer import BITS, IntegerNetwork, pack, unpack
@@ -140,15 +141,14 @@ def test_damaged_files_are_refused(message):
         IntegerNetwork.from_arrays(header, arrays)
 
 
-@pytest.mark.parametrize("native", [True, False])
-def test_activations_are_the_states(native, monkeypatch):
-    if not native:
-        monkeypatch.setattr("elman.model.integer._cpu", None)
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_activations_are_the_states(backend):
     for cell in CELLS:
         model, ids = made(cell), text(6, 3, 13)
         for layer in range(2):
-            values, state = model.activations(ids, layer)
-            _, expected = model.run(ids)
+            with kernels.use(backend):
+                values, state = model.activations(ids, layer)
+                _, expected = model.run(ids)
             same(state, expected)
             if expected.c is None:
                 last = expected.h[layer] / 127
