@@ -13,6 +13,9 @@ The command turns each into one line and exit status 2.
 
 from __future__ import annotations
 
+import operator
+from typing import Any
+
 
 class ElmanError(Exception):
     """The root of the tree."""
@@ -40,3 +43,14 @@ class CompressedError(InputError):
 
 class TrainingDiverged(ElmanError, RuntimeError):
     """The loss or the gradient is no longer finite. The parameters are those before the step that failed."""
+
+
+def whole_number(name: str, value: Any, least: int = 0) -> int:
+    """`value`, if it is a whole number of at least `least`; raises InputError otherwise."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InputError(f"{name} must be a whole number, got {value!r}") from None
+    if number < least:
+        raise InputError(f"{name} must be at least {least}, got {value}")
+    return number

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import whole_number
 from ..model import Model, ModelState, take_rows
 from .sampling import Sampling
 
@@ -36,10 +36,7 @@ def beam_search(model: Model, prompt: str = "", length: int = 50, width: int = 1
     Raises:
         ValueError: a width or length out of range.
     """
-    if width < 1:
-        raise InputError(f"width must be at least 1, got {width}")
-    if length < 0:
-        raise InputError(f"length must be at least 0, got {length}")
+    width, length = whole_number("width", width, 1), whole_number("length", length)
     reading, vocabulary = model.reading, model.reading.vocabulary
     ids = reading.primed(reading.prompt(prompt))
     end = reading.line_end if reading.records else -1

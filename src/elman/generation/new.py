@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, whole_number
 from ..model import Model
 from .beam import Beam
 from .loop import Streams
@@ -44,10 +44,7 @@ def new_records(
     reading, vocabulary = model.reading, model.reading.vocabulary
     if not reading.records:
         raise InputError("only a model of records writes new ones; train with --records")
-    if count < 1:
-        raise InputError(f"the number of new records must be at least 1, got {count}")
-    if length < 0:
-        raise InputError(f"length must be at least 0, got {length}")
+    count, length = whole_number("the number of new records", count, 1), whole_number("length", length)
     sampling, ids, found = Sampling(**settings), reading.prompt(prompt), dict[str, float]()
     begun = vocabulary.decode(ids)
     known = known if isinstance(known, (set, frozenset)) else frozenset(known)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
+from types import NoneType
 
 import numpy as np
 
@@ -40,6 +42,7 @@ class Sampling:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        self._check_types()
         if not (self.temperature >= 0 and math.isfinite(self.temperature)):
             raise InputError(f"temperature must be 0 (greedy) or above, got {self.temperature}")
         if not (self.alpha > 0 and math.isfinite(self.alpha)):
@@ -61,6 +64,21 @@ class Sampling:
         for character, value in (self.logit_bias or {}).items():
             if len(character) != 1 or math.isnan(value) or value == math.inf:
                 raise InputError(f"logit_bias maps single characters to numbers below inf; got {character!r}: {value}")
+
+    def _check_types(self) -> None:
+        for name in ("temperature", "alpha", "top_p", "min_p", "repetition_penalty"):
+            value = getattr(self, name)
+            if not isinstance(value, (Real, NoneType if name in ("top_p", "min_p") else Real)):
+                raise InputError(f"{name} must be a number, got {value!r}")
+        for name in ("top_k", "seed"):
+            if not isinstance(getattr(self, name), (Integral, NoneType if name == "top_k" else Integral)):
+                raise InputError(f"{name} must be a whole number, got {getattr(self, name)!r}")
+        if not isinstance(self.allowed, (str, NoneType)):
+            raise InputError(f"allowed must be a str of characters, got {self.allowed!r}")
+        if not isinstance(self.logit_bias, (Mapping, NoneType)) or not all(
+            isinstance(key, str) and isinstance(value, Real) for key, value in (self.logit_bias or {}).items()
+        ):
+            raise InputError(f"logit_bias maps single characters to numbers below inf; got {self.logit_bias!r}")
 
     @property
     def exponent(self) -> float:

@@ -6,12 +6,12 @@ Beam search, which keeps several strings and needs no draws, is in `beam`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, whole_number
 from ..model import Model
 from .loop import Streams
 from .sampling import Sampling
@@ -60,12 +60,12 @@ def generate(
     Raises:
         ValueError: a setting out of range.
     """
-    if not isinstance(prompt, str):
+    if isinstance(prompt, (list, tuple)):
         return [
             generate(model, each, length, num_samples=num_samples, stop=stop, **settings)  # type: ignore[call-overload]
             for each in prompt
         ]
-    texts = [""] * (1 if num_samples is None else num_samples)
+    texts = [""] * (1 if num_samples is None else whole_number("num_samples", num_samples, 1))
     for index, piece in _stream(model, prompt, length, len(texts), stop, settings):
         texts[index] += piece
     return texts[0] if num_samples is None else texts
@@ -110,11 +110,10 @@ def _stream(
     model: Model, prompt: str, length: int, count: int, stop: str | Sequence[str], settings: dict[str, Any]
 ) -> Iterator[tuple[int, str]]:
     sampling, ids = Sampling(**settings), model.reading.prompt(prompt)
-    if length < 0:
-        raise InputError(f"length must be at least 0, got {length}")
-    if count < 1:
-        raise InputError(f"num_samples must be at least 1, got {count}")
-    stops = (stop,) if isinstance(stop, str) else tuple(stop)
+    length, count = whole_number("length", length), whole_number("num_samples", count, 1)
+    stops = (stop,) if isinstance(stop, str) or not isinstance(stop, Collection) else tuple(stop)
+    if not all(isinstance(each, str) for each in stops):
+        raise InputError(f"stop must be a str or several, got {stop!r}")
     if "" in stops:
         raise InputError("a stop string is empty; leave it out")
     if model.reading.records:

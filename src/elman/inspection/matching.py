@@ -26,7 +26,7 @@ class Overlap:
     length: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Matches:
     """For each position of a text, the longest string that begins there and stands in the corpus."""
 

@@ -16,7 +16,7 @@ import numpy as np
 from .. import philox
 from ..batches import shuffled
 from ..corpora import Corpus, corpora, load_corpus
-from ..errors import CorpusError, InputError
+from ..errors import CorpusError, InputError, whole_number
 from ..generation import Sampling, Streams, generate_ids
 from ..model import Model
 from ..text import Vocabulary, record_spans
@@ -29,7 +29,7 @@ _BURST = 64  # characters between two looks at whether they have ended
 _LONGEST = 1024  # characters of a written record at most
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Report:
     """The longest matches of a generated text in a corpus, beside those of texts that show what chance gives."""
 
@@ -121,8 +121,7 @@ def memorisation(
 
 def write(model: Model, length: int, temperature: float = 1.0, seed: int = 0) -> np.ndarray:
     """ids (length,) that the model writes without a prompt: a text, or records until there are enough."""
-    if length < 1:
-        raise InputError(f"length must be at least 1, got {length}")
+    length = whole_number("length", length, 1)
     sampling = Sampling(temperature=temperature, seed=seed)
     if not model.reading.records:
         return generate_ids(model, np.zeros(0, dtype=np.int64), length, sampling)[:, 0]

@@ -35,7 +35,7 @@ Expected = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Of a score, its ids (T,), and the likeliest tokens (T + 1, k) and their bits before each and after the last."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layer:
     """Something else than surprisal that a page can colour its text by: a hidden unit's activation."""
 

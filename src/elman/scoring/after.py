@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import kernels
-from ..errors import InputError
+from ..errors import whole_number
 from ..model import Model
 
 
@@ -22,9 +22,7 @@ def after(model: Model, text: str | bytes = "", count: int = 5) -> list[tuple[st
     Raises:
         InputError: a count below 1.
     """
-    if count < 1:
-        raise InputError(f"count must be at least 1, got {count}")
-    vocabulary, count = model.reading.vocabulary, min(count, model.vocab_size)
+    vocabulary, count = model.reading.vocabulary, min(whole_number("count", count, 1), model.vocab_size)
     ids = model.reading.primed(model.reading.prompt(text))
     decoder = model.decoder(1)
     decoder.read(ids[:, None])

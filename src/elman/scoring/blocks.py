@@ -128,7 +128,7 @@ def _logits(model: Model) -> Read:
     return lambda ids, _, state: model(ids, state)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
     """What one call of the model read: `steps` steps of the sequences `rows`, from step `first` on."""
 

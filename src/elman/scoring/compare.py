@@ -16,7 +16,7 @@ _DRAWS = 1000
 _GROUPS = 4096  # of neighbouring lines, at most, that are drawn together
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """How much likelier a text is to one model than to another. Positive: to the first."""
 

@@ -12,7 +12,7 @@ BURST = 4
 _DIGITS = re.compile(r"\d+")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lines:
     """The lines of a text and what each costs."""
 

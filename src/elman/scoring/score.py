@@ -24,7 +24,7 @@ from .lines import BURST, Lines, token_array
 _ESCAPED = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of a byte that is not UTF-8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Score:
     """The cost of a text under a model. Nothing changes it, so threads may share it."""
 
@@ -65,16 +65,18 @@ class Score:
 
     @property
     def bits_per_char(self) -> float:
-        return self.bits / self.num_characters
+        """0 for no text."""
+        return self.bits / self.num_characters if self.data else 0.0
 
     @property
     def bits_per_byte(self) -> float:
-        return self.bits / self.num_bytes
+        """0 for no text."""
+        return self.bits / self.num_bytes if self.data else 0.0
 
     @property
     def perplexity(self) -> float:
         """2 to the bits per token, which is exp of the mean nats. It compares models whose tokens are the same."""
-        return perplexity(self.bits / len(self.surprisal))
+        return perplexity(self.bits / max(1, len(self.surprisal)))
 
     @cached_property
     def costs(self) -> np.ndarray:
@@ -136,7 +138,7 @@ class Score:
         newline = "\n" if isinstance(self.data, str) else b"\n"
         tokens = token_array(self.data)
         ends = np.flatnonzero(tokens == ord(newline)) + 1
-        if not len(ends) or ends[-1] != len(tokens):
+        if len(tokens) and (not len(ends) or ends[-1] != len(tokens)):
             ends = np.append(ends, len(tokens))
         lengths = np.diff(ends, prepend=0)
         return Lines(self.data, ends - lengths, lengths, self._add(lengths), *self._bursts(lengths))
@@ -149,6 +151,8 @@ class Score:
         for back in range(1, BURST):
             sums[back:] += np.where(place[back:] >= back, self.costs[:-back], 0.0)
         starts = np.cumsum(lengths) - lengths
+        if not len(starts):
+            return np.zeros(0), starts
         most = np.maximum.reduceat(sums, starts)
         reached = np.flatnonzero(sums == np.repeat(most, lengths))
         return most, reached[np.searchsorted(reached, starts)] - starts
@@ -198,7 +202,7 @@ def score(
         ValueError: an empty text, or records of a model that knows no line end.
     Source: Shannon (1948); the length that a coder would emit.
     """
-    if isinstance(text, (str, bytes)):
+    if not isinstance(text, (list, tuple)):  # what is no text is refused where it is read
         return score_many(model, [text], records=records, adaptive=adaptive)[0]
     return score_many(model, text, records=records, adaptive=adaptive)
 
@@ -216,6 +220,7 @@ def score_many(
     by_line = reading.records if records is None else records
     datas, parts = [], []
     for index, text in enumerate(texts):
+        reading.check(text)
         if not len(text):
             where = f"{names[index]}: " if names else f"text {index}: " if len(texts) > 1 else ""
             raise InputError(f"{where}nothing to score: the text is empty")

@@ -58,6 +58,7 @@ class Reading:
         Args:
             records: as lines of records, each with its line end; None: if the model is one of records.
         """
+        self.check(text)
         if self.records if records is None else records:
             text = record_lines(text, self.normalisation)
         elif isinstance(text, str):
@@ -66,9 +67,17 @@ class Reading:
 
     def prompt(self, text: str | bytes) -> np.ndarray:
         """int64 (T,): ids of a text to continue, without the `start` that is read before it."""
+        self.check(text)
         if isinstance(text, str):
             text = normalise(text, self.normalisation)
         return self.vocabulary.encode(text).astype(np.int64)
+
+    def check(self, text: object) -> None:
+        """Raises InputError unless `text` is one that the model can read."""
+        if isinstance(text, str) or (isinstance(text, bytes) and self.vocabulary.reads_bytes):
+            return
+        expected = "str or bytes" if self.vocabulary.reads_bytes else "str"
+        raise InputError(f"a text must be {expected} for this model, got {type(text).__name__}")
 
     def unknown_characters(self, text: str) -> str:
         """The distinct characters of `text`, after normalisation, that the vocabulary lacks, in order."""
