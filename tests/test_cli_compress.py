@@ -11,10 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 import typer
+from commands import run as commands_run
 from compression_cases import english, inputs, predictor
 
 from elman.cli import compress as commands
 from elman.cli import get as get_command
+from elman.compression import Store
 from elman.errors import CompressedError, InputError
 
 app = typer.Typer()
@@ -225,3 +227,18 @@ def test_four_commands_that_append_at_once_lose_nothing(run, tmp_path):
     there = run("get", "a.elr").splitlines()
     assert there[:50] == lines
     assert sorted(there[50:]) == [b"of %d" % who for who in range(4)]
+
+
+def test_other_commands_say_what_an_archive_and_a_store_are(tmp_path):
+    (tmp_path / "a").write_text("a line\n" * 30)
+    assert commands_run("compress", "a", cwd=tmp_path).returncode == 0
+    assert commands_run("compress", "--records", "a", cwd=tmp_path).returncode == 0
+    for name, reader in (("a.elz", "archive; `elman decompress`"), ("a.elr", "store of lines; `elman get`")):
+        for command in (("score", "english", name), ("info", name), ("train", name), ("train", "--bytes", name)):
+            done = commands_run(*command, cwd=tmp_path)
+            assert done.returncode == 2, done
+            assert f"elman: {name}: not a " in done.stderr, done
+            assert reader in done.stderr, done
+    assert not (tmp_path / "runs").exists()
+    with pytest.raises(CompressedError, match=r"an archive.*`elman decompress`"):
+        Store(tmp_path / "a.elz")

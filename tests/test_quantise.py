@@ -255,7 +255,7 @@ def test_the_command_measures_and_writes(folder, command, capsys, monkeypatch):
     assert "is there already; give another --output, or --overwrite" in refused(capsys, monkeypatch, *again)
     command(*again, "--overwrite")
     itself = (*again, "-o", "m.safetensors", "--overwrite")
-    assert "is the model that is to be quantised" in refused(capsys, monkeypatch, *itself)
+    assert "m.safetensors is also read; give the output another name" in refused(capsys, monkeypatch, *itself)
     assert "quantised already, to 8 bits" in refused(capsys, monkeypatch, "quantise", "m.int8.safetensors")
     assert "cannot be trained" in refused(capsys, monkeypatch, "train", "t.txt", "--from", "m.int8.safetensors")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import InputError
@@ -18,12 +19,24 @@ def refuse_same(output: str | Path | int, *inputs: str | Path | int, shown: str 
 
 
 def mask_of(*inputs: str | Path | int) -> int:
-    """Permissions for a new file that is made from these: none for a group or others who may not read one of them."""
+    """Permissions for a new file that is made from these, files or folders: none for who may not read one of them."""
     mask = 0o666
-    for status in filter(None, map(regular, inputs)):
-        denied = ~status.st_mode & 0o044
-        mask &= ~(denied | denied >> 1)
+    for given in inputs:
+        with suppress(OSError, ValueError):
+            status = os.stat(given)
+            if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+                denied = ~status.st_mode & 0o044
+                mask &= ~(denied | denied >> 1)
     return mask
+
+
+def compressed(start: bytes) -> str:
+    """What a file of ours is that begins so, and what reads it; empty for any other."""
+    if start.startswith(b"\x89ELZ"):
+        return "this is an archive; `elman decompress` gives back what is in it"
+    if start.startswith(b"\x89ELR"):
+        return "this is a store of lines; `elman get` reads it"
+    return ""
 
 
 def regular(place: str | Path | int) -> os.stat_result | None:

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from ..errors import InputError
+from ..sources import mask_of, refuse_same
 from ..text import visible
 from .console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model, out, read_text, write_json
 from .training_text import TrainingText, training_parts
@@ -53,6 +54,8 @@ def inspect(
     """
     if html is not None and not html.parent.is_dir():
         raise InputError(f"{html}: there is no folder {html.parent}; make it first")
+    if html is not None:
+        refuse_same(html, model, file, *([corpus] if corpus else []))
     chosen = None if units is None else _indices(units)
     import numpy as np
 
@@ -82,7 +85,8 @@ def inspect(
         from ..files import write_atomically
         from ..pages import inspection_page
 
-        write_atomically(html, inspection_page(loaded, cost, file, layer, found, values, report, of_records).encode())
+        page = inspection_page(loaded, cost, file, layer, found, values, report, of_records)
+        write_atomically(html, page.encode(), mask=mask_of(file))
     facts: dict[str, Any] = {
         "file": file,
         "characters": cost.num_characters,

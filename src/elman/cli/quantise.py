@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ..errors import InputError
+from ..sources import mask_of, refuse_same
 from ..text import visible
 from .console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model, out, read_text, write_json
 from .training_text import training_parts
@@ -60,11 +62,9 @@ def quantise(
 
     source, loaded = model_path(model), load_model(model)
     target = output or source.with_name(f"{source.name.removesuffix('.safetensors')}.int{bits}.safetensors")
-    if target.exists():
-        if target.samefile(source):
-            raise InputError(f"{target} is the model that is to be quantised; give another --output")
-        if not overwrite:
-            raise InputError(f"{target} is there already; give another --output, or --overwrite")
+    refuse_same(target, source, *(text or ()))
+    if os.path.lexists(target) and not overwrite:
+        raise InputError(f"{target} is there already; give another --output, or --overwrite")
     halve = takes_text(loaded, bits)
     if text:
         texts = [loaded.reading.prepare(read_text(loaded, name, encoding, encoding_errors, field)) for name in text]
@@ -73,7 +73,11 @@ def quantise(
     else:
         given = _recorded(loaded, source, halve, field)
     small = to_integers(loaded, bits, given.first)
-    save(small, target, {**read_header(source)["run"], "quantised_from": loaded.digest()})
+    summary = {**read_header(source)["run"], "quantised_from": loaded.digest()}
+    try:
+        save(small, target, summary, replace=overwrite, mask=mask_of(source))
+    except FileExistsError:
+        raise InputError(f"{target} is there already; give another --output, or --overwrite") from None
     sizes = [path.stat().st_size for path in (source, target)]
     facts: dict[str, Any] = {"output": str(target), **small.header(), "digest": small.digest()}
     facts |= {"bytes_before": sizes[0], "bytes_after": sizes[1], "ratio": sizes[1] / sizes[0]}

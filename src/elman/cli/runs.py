@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from ..errors import ElmanError, InputError
+from ..sources import refuse_same
 from .console import Json, err, out, write_json
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ def plot(
 
     if output.suffix not in (".svg", ".png", ".pdf"):
         raise InputError(f"{output}: a picture is .svg, .png or .pdf")
+    refuse_same(output, *(path / "log.jsonl" for path in runs))
     logs, broken = {}, 0
     for path in runs:
         try:

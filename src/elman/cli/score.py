@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from ..errors import EmptyTextError, InputError
+from ..sources import mask_of, refuse_same
 from ..text import visible
 from .against import compare_all, summarise
 from .console import (
@@ -108,6 +109,8 @@ def score(
         raise InputError(f"--top must be at least 1, got {top}")
     if html is not None and not html.parent.is_dir():
         raise InputError(f"{html}: there is no folder {html.parent}; make it first")
+    if html is not None:
+        refuse_same(html, model, *(against or ()), *(files or ()))
     loaded, names, form = load_model(model), files or ["-"], "json" if json_ else "csv" if csv else "table"
     records = True if records is None and field else records  # what is in a row is a text
     if above is not None and names == ["-"] and top is None and not mask and html is None:
@@ -185,7 +188,7 @@ def _write_page(
             lines_page(model, scores, names, some, compared),
             f"{len(some):,} line{'' if len(some) == 1 else 's'}, as listed",
         )
-    write_atomically(html, page.encode("utf-8", "replace"))
+    write_atomically(html, page.encode("utf-8", "replace"), mask=mask_of(*names))
     err.print(f"{html}: {what}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -166,10 +167,10 @@ class Session:
 
 def _history() -> History:
     """Kept in the user's state folder; where that cannot be written, for the session only."""
-    path = Path(platformdirs.user_state_dir("elman")) / "history"
     try:
+        path = Path(platformdirs.user_state_dir("elman")) / "history"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("ab").close()
-    except OSError:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
         return InMemoryHistory()
     return FileHistory(path)

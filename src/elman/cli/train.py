@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError, TrainingDiverged
+from ..sources import mask_of, refuse_same
 from .console import Bytes, Encoding, EncodingErrors, Json, err, out, write_json
 from .options import changes, with_recipe_options
 
@@ -127,6 +129,16 @@ def train(
         if minutes is not None:
             sized = for_minutes(minutes, chosen, text)
             chosen, text, how["minutes"], left_out = sized.recipe, sized.text, sized.minutes, sized.left_out
+        if output is not None:
+            for written in (
+                "model.safetensors",
+                "best.safetensors",
+                "checkpoint.safetensors",
+                "log.jsonl",
+                "curve.svg",
+            ):
+                refuse_same(output / written, *places)
+        _be_as_private_as(places)
         folder = _run_folder(output, text.name, overwrite) if ranks.rank == 0 else None
         try:
             _train(text, name, chosen, model, every, json_, how | {"output": folder}, left_out)
@@ -135,6 +147,12 @@ def train(
                 with suppress(OSError):  # it has something in it
                     empty.rmdir()
             raise
+
+
+def _be_as_private_as(places: list[str]) -> None:
+    """What this process makes from now on is for nobody who may not read these: a model remembers its text."""
+    mask = mask_of(*places)
+    os.umask(os.umask(0o077) | (0 if mask & 0o040 else 0o070) | (0 if mask & 0o004 else 0o007))
 
 
 def _load(places: list[str], recipe: Recipe, records: bool, how: dict[str, Any]) -> Corpus:

@@ -67,7 +67,7 @@ def _states(files: Sequence[Path]) -> _States:
 def place(suffix: str, *key: Any) -> Path:
     """Where what is made from this key belongs."""
     folder = cache() / "ids"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is in it was made from files that may be private
     return folder / (hashlib.sha256(json.dumps([FORMAT, *key]).encode()).hexdigest()[:32] + suffix)
 
 

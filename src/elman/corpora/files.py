@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CorpusError
+from ..sources import compressed
 
 Progress = Callable[[int, int | None, str], None]
 """Called with bytes so far, bytes in all if known, and the address that is downloaded."""
@@ -69,7 +70,10 @@ def _blocks(path: Path) -> Iterator[bytes]:
             raise CorpusError(f"{path} is a device; expected a file, a folder, or - for standard input")
         if hasattr(os, "set_blocking"):
             os.set_blocking(file.fileno(), True)
-        yield from unpacked(file, str(path), file.peek(6))
+        start = file.peek(6)
+        if ours := compressed(start):
+            raise CorpusError(f"{path}: not a text: {ours}")
+        yield from unpacked(file, str(path), start)
 
 
 def bounded(

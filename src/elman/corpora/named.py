@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,18 +88,37 @@ def corpora() -> list[dict[str, Any]]:
 
 
 def cache() -> Path:
-    return Path(platformdirs.user_cache_dir("elman"))
+    """The folder for what is downloaded or computed once.
+
+    Raises:
+        CorpusError: the user has no home folder, as in a container with a user number of its own.
+    """
+    try:
+        folder = Path(platformdirs.user_cache_dir("elman"))
+    except (RuntimeError, KeyError):
+        folder = Path()
+    if not folder.is_absolute():
+        raise CorpusError("no home folder to keep files in; set HOME, or XDG_CACHE_HOME to a folder") from None
+    return folder
 
 
 def _places(entry: Named) -> list[Path]:
     """Where a named corpus may already be: $ELMAN_DATA, then the cache."""
     data = os.environ.get("ELMAN_DATA")
-    return [*([Path(data) / entry.file] if data else []), cache() / entry.file]
+    with suppress(CorpusError):  # no home: nothing is kept
+        return [*([Path(data) / entry.file] if data else []), cache() / entry.file]
+    return [Path(data) / entry.file] if data else []
+
+
+def _put(entry: Named) -> str:
+    try:
+        return f"put the file at {cache() / entry.file}, or "
+    except CorpusError:
+        return ""
 
 
 def read_named(name: str, entry: Named, progress: Progress | None) -> tuple[str, bytes]:
     """(where it was found, raw bytes), with the right digest."""
-    cached = cache() / entry.file
     for path in _places(entry):
         try:
             data = read_file(path)
@@ -106,7 +126,7 @@ def read_named(name: str, entry: Named, progress: Progress | None) -> tuple[str,
             continue
         if not (wrong := wrong_digest(data, entry)):
             return str(path), data
-        if path != cached:
+        if path.parent == Path(os.environ.get("ELMAN_DATA", "")):
             raise CorpusError(f"{path}: {wrong}; replace the file, or unset ELMAN_DATA to download it")
     try:
         from .download import download  # its imports cost more than most commands do
@@ -114,13 +134,14 @@ def read_named(name: str, entry: Named, progress: Progress | None) -> tuple[str,
         data = download(entry.sources, progress, lambda data: wrong_digest(data, entry))
     except CorpusError as error:
         raise CorpusError(
-            f"could not get {name!r}: {error}; without network, put the file at {cached}, or set ELMAN_DATA to the "
-            f"folder that holds {entry.file}"
+            f"could not get {name!r}: {error}; without network, {_put(entry)}set ELMAN_DATA to the folder that holds "
+            f"{entry.file}"
         ) from None
     try:
+        cached = cache() / entry.file
         cached.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(cached, data)
-    except OSError:
+    except (OSError, CorpusError):
         return entry.sources[0], data  # a cache that cannot be written costs the next run a download, no more
     return str(cached), data
 

@@ -17,8 +17,9 @@ from safetensors.numpy import load as from_safetensors
 from safetensors.numpy import save as to_safetensors
 
 from ..errors import InputError, ModelFileError
-from ..files import write_atomically
+from ..files import staged, write_atomically
 from ..kernels.integer import CONTRACT
+from ..sources import compressed
 from ..text import Reading
 from ..typed import shown
 from .language import Embedding, LanguageModel
@@ -43,12 +44,16 @@ def save(
     path: str | Path,
     run: dict[str, Any] | None = None,
     weights: Mapping[str, np.ndarray] | None = None,
+    *,
+    replace: bool = True,
+    mask: int = 0o666,
 ) -> None:
     """Write `model` beside `path` and rename it there, so that no reader ever sees half of it.
 
     Args:
         run: a summary of the training, for `elman info`; any JSON.
         weights: others for the same model, under its parameters' names; None: its own.
+        replace, mask: as for `files.staged`.
     Raises:
         InputError: weights that are not finite, which `load` would refuse.
     """
@@ -56,7 +61,8 @@ def save(
     for name, array in tensors.items():
         if not np.isfinite(array).all():
             raise InputError(f"{name} is not all finite numbers: the training diverged; a file of it could not be used")
-    write(path, describe(model) | {"run": run or {}}, tensors)
+    with staged(path, replace=replace, mask=mask) as file:
+        file.write(to_bytes(describe(model) | {"run": run or {}}, tensors))
 
 
 def describe(model: LanguageModel | QuantisedModel) -> dict[str, Any]:
@@ -215,6 +221,8 @@ def read(path: str | Path, kind: str = MODEL) -> tuple[dict[str, Any], dict[str,
         raise ModelFileError(f"{path}: no such file; `elman train` makes one{known}") from None
     except (OSError, ValueError) as error:
         raise ModelFileError(f"{path}: not a .safetensors file ({getattr(error, 'strerror', None) or error})") from None
+    if ours := compressed(data):
+        raise ModelFileError(f"{path}: not a model: {ours}")
     try:
         tensors = from_safetensors(data)
         size = int.from_bytes(data[:8], "little")

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ..errors import ElmanError, InputError
+from ..files import named
 from ..kernels import _cpu, has_native
 
 _HELLO = struct.Struct("<8sI32s")  # what it is, the rank, a digest of what is trained
@@ -207,7 +208,8 @@ def _read(peer: socket.socket, count: int) -> bytes:
 
 def listen() -> tuple[socket.socket, int]:
     """A listener for processes of this machine alone, and its port."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    with named("a port of 127.0.0.1"):
+        listener = socket.create_server(("127.0.0.1", 0))
     return listener, listener.getsockname()[1]
 
 
