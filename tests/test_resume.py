@@ -21,6 +21,8 @@ from elman.model import file
 from elman.training import read_checkpoint, saver
 from elman.training.lock import locked
 
+pytestmark = pytest.mark.usefixtures("default_signals")
+
 LINES = "".join(f"{i} {'abc' * (i % 7)} the traveller, {i * i}\n" for i in range(150))
 SIZES = "--epochs 4 --hidden-size 12 --batch-size 4 --seq-length 11 --sample-every 2 --length 5 --init-std 0"
 KINDS = {
@@ -36,7 +38,6 @@ import os, signal, sys
 from elman.cli import main
 from elman.training import loop
 
-pytestmark = pytest.mark.usefixtures("default_signals")
 left = int(sys.argv.pop(1))
 def dies(call):
     def counted(*arguments, **named):
