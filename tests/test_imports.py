@@ -37,7 +37,7 @@ ROOMS = {
 }  # fmt: skip
 """In the order in which the package is read; what is in a room, likewise."""
 ORDER = list(ROOMS)
-SHARED = ("errors", "files", "philox", "sources", "typed")
+SHARED = ("errors", "files", "philox", "sources", "typed", "given")
 """What every room may use, and which imports none of them."""
 
 

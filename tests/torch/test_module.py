@@ -164,12 +164,13 @@ def test_a_device_that_is_not_there():
 
 def test_a_copy_has_a_model_of_its_own_in_the_same_memory():
     corpus = elman.Corpus("t", "abc abd\n" * 9, "none", "here", False)
-    first = elman.torch.Module(elman.build_model(corpus, cell="gru", hidden_size=4))
+    first: Any = elman.torch.Module(elman.build_model(corpus, cell="gru", hidden_size=4))
     ids = torch.zeros((3, 1), dtype=torch.int64)
     for use in (False, True):
         if use:
             first(ids)[0].sum().backward()
-        for second in (copy.deepcopy(first), pickle.loads(pickle.dumps(first))):
+        copies: list[Any] = [copy.deepcopy(first), pickle.loads(pickle.dumps(first))]
+        for second in copies:
             assert torch.equal(second(ids)[0], first(ids)[0])
             with torch.no_grad():
                 second.layer.weight_hh_l0.zero_()
@@ -182,7 +183,7 @@ def test_a_copy_has_a_model_of_its_own_in_the_same_memory():
 def test_a_copy_in_another_type_stays_one():
     corpus = elman.Corpus("t", "abc abd\n" * 9, "none", "here", False)
     first = elman.torch.Module(elman.build_model(corpus, cell="gru", hidden_size=4)).double()
-    second = copy.deepcopy(first)
+    second: Any = copy.deepcopy(first)
     with torch.no_grad():
         second.layer.weight_hh_l0.zero_()
     assert second.layer.weight_hh_l0.dtype == torch.float64

@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from .. import given
 from ..errors import CorpusError, EmptyTextError, InputError
-from ..text import NORMALISATIONS, Reading, field_lines, normalised_parts, record_parts
+from ..text import NORMALISATIONS, Reading, Vocabulary, field_lines, normalised_parts, record_parts
 from .cached import cached_files, release
 from .corpus import Corpus
 from .files import Part, Progress, blocks, decoded, folder_files, read_file
@@ -76,10 +77,20 @@ def load_corpus(
     Raises:
         CorpusError: missing, unreadable, empty, not UTF-8, or not to be downloaded; one line.
     """
-    if normalisation not in (None, *NORMALISATIONS):
-        raise CorpusError(f"normalisation must be one of {', '.join(NORMALISATIONS)}; got {normalisation!r}")
-    if max_chars is not None and max_chars < 1:
-        raise CorpusError(f"max_chars must be at least 1, got {max_chars}")
+    if normalisation is not None and (not isinstance(normalisation, str) or normalisation not in NORMALISATIONS):
+        got = given.shown(normalisation)
+        raise CorpusError(f"normalisation must be one of {', '.join(NORMALISATIONS)}; got {got}")
+    if max_chars is not None:
+        max_chars = given.whole("max_chars", max_chars, 1)
+    given.instance("tokens", tokens, (str, Vocabulary), "chars, bytes, bpe:N, a tokenizer.json or a Vocabulary")
+    given.instance("encoding", encoding, (str, type(None)), "a str or None")
+    given.instance("encoding_errors", encoding_errors, str, "strict or replace")
+    given.instance("records", records, bool, "True or False")
+    given.instance("field", field, (str, type(None)), "a str or None")
+    if not isinstance(name_or_path, (str, Path)):
+        given.instance("name_or_path", name_or_path, Sequence, "a name or a path, or several")
+        for place in name_or_path:
+            given.instance("name_or_path", place, (str, Path), "a name or a path, or several")
     one, as_bytes = isinstance(name_or_path, (str, Path)), reads_bytes(tokens)
     places = [str(name_or_path)] if isinstance(name_or_path, (str, Path)) else list(map(str, name_or_path))
     if not places:

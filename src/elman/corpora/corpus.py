@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import given
 from ..text import Reading, Vocabulary
 from .named import is_named
 
@@ -29,6 +30,11 @@ class Corpus:
     """What `load_corpus` was given, so that it can be loaded again; None: it came from elsewhere."""
     own: Vocabulary | None = None
     """What it is cut into; None: the characters that it has, or bytes."""
+
+    def __post_init__(self) -> None:
+        given.instance("text", self.text, (str, bytes), "a str or bytes")
+        given.instance("name", self.name, str, "a str")
+        given.instance("records", self.records, bool, "True or False")
 
     def vocabulary(self) -> Vocabulary:
         """What it is cut into."""
@@ -75,6 +81,8 @@ class Corpus:
 
     def first(self, max_chars: int | None) -> Corpus:
         """Its first characters; None: all."""
+        if max_chars is not None:
+            max_chars = given.whole("max_chars", max_chars, 0)
         return dataclasses.replace(self, text=self.text[:max_chars])
 
     def beginning(self, size: int) -> Corpus:
@@ -87,6 +95,7 @@ class Corpus:
 
     def ids(self, vocabulary: Vocabulary) -> np.ndarray:
         """(N,) of the smallest unsigned type; 0 for what the vocabulary lacks."""
+        given.instance("vocabulary", vocabulary, Vocabulary, "a Vocabulary")
         return vocabulary.encode(self.text)
 
     def unknown(self, vocabulary: Vocabulary, ids: np.ndarray) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, cast
 
+from .. import given
 from ..errors import InputError
 from . import reference
 from .backend import (
@@ -64,6 +65,7 @@ _forced = Forced(lambda name: _named(name))
 
 def use(backend: str) -> AbstractContextManager[None]:
     """Serve every call inside the `with` from `backend`: "cpu" or "reference"."""
+    given.instance("backend", backend, str, "cpu or reference")
     return _forced.use(backend)
 
 

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as from_safetensors
 from safetensors.numpy import save as to_safetensors
 
+from .. import given
 from ..errors import InputError, ModelFileError
 from ..files import staged, write_atomically
 from ..kernels.integer import CONTRACT
@@ -57,7 +58,13 @@ def save(
     Raises:
         InputError: weights that are not finite, which `load` would refuse.
     """
+    given.instance("model", model, (LanguageModel, QuantisedModel), "a LanguageModel or a QuantisedModel")
+    given.path("path", path)
+    given.instance("run", run, (dict, type(None)), "a summary as JSON can hold it, or None")
+    if weights is not None:
+        given.instance("weights", weights, Mapping, "names and arrays, or None")
     tensors = model.named_parameters() if weights is None else dict(weights)
+    tensors = {name: given.array(name, array, "fiu", "real numbers") for name, array in tensors.items()}
     for name, array in tensors.items():
         if not np.isfinite(array).all():
             raise InputError(f"{name} is not all finite numbers: the training diverged; a file of it could not be used")
@@ -213,6 +220,7 @@ def read(path: str | Path, kind: str = MODEL) -> tuple[dict[str, Any], dict[str,
 
     It is read into memory before any of it is checked: it may be written over meanwhile.
     """
+    given.path("path", path)
     try:
         path = model_path(path)
         data = path.read_bytes()

@@ -6,7 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from .. import kernels
+import numpy as np
+
+from .. import given, kernels
 from ..errors import InputError
 from ..kernels import CELLS, Array, Dropout, Network
 from ..text import Reading
@@ -63,8 +65,8 @@ class LanguageModel(Parameters):
         output: the memory of the dense layer, "weight" (V, H) and "bias" (V); None: new.
         embedding: what the layer reads in a token's place; None: nothing, tokens are one-hot.
     Raises:
-        TypeError: the layer is none of the core's, but torch's, say.
-        InputError: sizes of the layer, the vocabulary and the embedding that do not fit.
+        InputError: a layer that is none of the core's, but torch's, say; or sizes of the layer, the vocabulary and the
+            embedding that do not fit.
     """
 
     def __init__(
@@ -76,10 +78,19 @@ class LanguageModel(Parameters):
     ) -> None:
         if not isinstance(layer, Recurrent):
             kind = type(layer)
-            raise TypeError(
+            raise InputError(
                 f"the layer is {kind.__module__}.{kind.__name__}; expected elman.RNN, GRU or LSTM "
                 "(elman.torch.from_torch copies torch's)"
             )
+        given.instance("reading", reading, Reading, "a Reading, such as corpus.reading()")
+        if embedding is not None:
+            given.instance("embedding", embedding, Embedding, "an Embedding or None")
+        if output is not None:
+            given.instance("output", output, Mapping, "weight and bias, or None")
+            shapes = {name: np.shape(output.get(name, 0.0)) for name in ("weight", "bias")}
+            expected = {"weight": (len(reading), layer.hidden_size), "bias": (len(reading),)}
+            if set(output) != set(expected) or shapes != expected:
+                raise InputError(f"the output has {shapes}; expected {expected}")
         if embedding is None and layer.input_size != len(reading):
             raise InputError(
                 f"the layer's input_size is {layer.input_size} but the vocabulary has {len(reading)} entries; "
@@ -167,6 +178,9 @@ class LanguageModel(Parameters):
 
     def log_softmax(self, logits: Array) -> Array:
         """float32 (..., V): ln p of every token."""
+        logits = given.array("logits", logits, "f", "real numbers (..., V)")
+        if not logits.ndim or logits.shape[-1] != self.vocab_size:
+            raise InputError(f"logits are {logits.shape}; expected (..., {self.vocab_size})")
         return kernels.log_softmax(logits)
 
     def activations(self, ids: Array, layer: int, state: ModelState | None = None) -> tuple[Array, ModelState]:
@@ -176,6 +190,7 @@ class LanguageModel(Parameters):
         Returns:
             values: float32 (T, B, H). state: of the layers up to this one, for another such call.
         """
+        layer = given.whole("layer", layer, 0, self.num_layers)
         first, ids = self._first_layers(layer + 1), self._ids(ids, "token ids")
         parts = first.layer.begin_state(ids.shape[1]) if state is None else state
         parts = unpack_state(parts, first.layer, ids.shape[1])
@@ -197,6 +212,7 @@ class LanguageModel(Parameters):
 
     def decoder(self, batch_size: int) -> kernels.Decoder:
         """What reads and writes texts token by token, from zero states."""
+        batch_size = given.whole("batch_size", batch_size, 0)
         return kernels.decoder(self.network, batch_size)
 
     def loss_and_grads(
@@ -214,6 +230,8 @@ class LanguageModel(Parameters):
         """
         ids = self._ids(ids, "token ids")
         targets = self._ids(targets, "targets", ids)
+        if dropout is not None:
+            given.instance("dropout", dropout, Dropout, "a kernels.Dropout or None")
         parts = unpack_state(self.begin_state(ids.shape[1]) if state is None else state, self.layer, ids.shape[1])
         mean, last, grads = kernels.loss_and_grads(self.network, ids, targets, parts, dropout)
         return mean, pack_state(last), grads
@@ -230,6 +248,9 @@ class LanguageModel(Parameters):
         Returns:
             self
         """
+        seed = given.whole("seed", seed, 0, 2**64)
+        if std is not None:
+            given.instance("std", std, (int, float, np.number), "a number or None")
         for stream, (name, array) in enumerate(self.named_parameters().items()):
             if std is None:
                 array[...] = uniform(stream, array.shape, self.layer.hidden_size, seed)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels
+from .. import given, kernels
 from ..errors import InputError
 from ..kernels import CELLS, Array, State, Weights
 from . import initial
@@ -73,6 +73,7 @@ class Parameters:
             InputError: a name too many or missing, or a shape that does not fit; nothing is changed then.
         """
         own = self.named_parameters()
+        given.instance("state_dict", state_dict, Mapping, "names and their arrays, as state_dict() gives them")
         if set(own) != set(state_dict):
             more, less = sorted(set(state_dict) - set(own)), sorted(set(own) - set(state_dict))
             parts = [f"{word} {', '.join(names)}" for word, names in (("unknown", more), ("missing", less)) if names]
@@ -89,7 +90,7 @@ def to_array(value: Any) -> Array:
     """An array of an array or of a torch tensor on any device."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().float().numpy()
-    return np.asarray(value)
+    return given.array("the value of a parameter", value, "fiu", "real numbers")
 
 
 def write(array: Array, value: Any, name: str) -> None:
@@ -125,9 +126,10 @@ class Recurrent(Parameters):
         """
         for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
-        if not 0.0 <= dropout < 1.0:
-            raise InputError(f"dropout must be in [0, 1), got {dropout!r}")
+                raise InputError(f"{name} must be a whole number of at least 1, got {given.shown(value)}")
+            given.whole(name, value, 1, 2**16 if name == "num_layers" else 2**31)
+        given.share("dropout", dropout)
+        given.instance("bias", bias, (bool, np.bool_), "True or False")
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.dropout = bias, dropout
         if arrays is None:
@@ -144,6 +146,7 @@ class Recurrent(Parameters):
 
     def begin_state(self, batch_size: int) -> ModelState:
         """Zeros for the start of a text: h (L, B, H), or (h, c) for the LSTM."""
+        batch_size = given.whole("batch_size", batch_size, 0)
         shape = (self.num_layers, batch_size, self.hidden_size)
         return pack_state(tuple(np.zeros(shape, dtype=np.float32) for _ in range(CELLS[self.cell].states)))
 
@@ -159,7 +162,7 @@ class Recurrent(Parameters):
         Raises:
             InputError: a shape that does not fit, or an id out of range; says which was expected.
         """
-        x = np.asarray(input)
+        x = given.array("input", input, "iuf", f"(T, B, {self.input_size}) real numbers, or (T, B) token ids")
         if x.dtype.kind not in "iuf" or x.ndim != (2 if x.dtype.kind in "iu" else 3):
             raise InputError(
                 f"input is {x.dtype} {x.shape}; expected (T, B, {self.input_size}) real numbers, or (T, B) token ids"
@@ -193,7 +196,7 @@ def check_ids(ids: Array, size: int, what: str, lowest: int = 0) -> None:
 def token_ids(ids: Any, vocab_size: int, what: str, like: Any = None) -> Array:
     """int64 (T, B). Raises InputError for anything else, or an id outside the vocabulary; with `like`, also for another
     shape than its own, and -1 is then allowed."""
-    ids = np.asarray(ids)
+    ids = given.array(what, ids, "iu", "integers (T, B)")
     if ids.dtype.kind not in "iu" or ids.ndim != 2:
         raise InputError(f"{what} are {ids.dtype} {ids.shape}; expected integers (T, B)")
     if like is not None and ids.shape != np.shape(like):
@@ -218,7 +221,7 @@ def unpack_state(state: ModelState, layer: Recurrent, batch_size: int) -> State:
     is_pair = isinstance(state, (tuple, list))
     if is_pair != (layer.cell == "lstm") or (is_pair and len(state) != 2):
         raise InputError(f"the state of {type(layer).__name__} is {'(h, c)' if layer.cell == 'lstm' else 'one array'}")
-    parts = tuple(np.asarray(part) for part in state) if is_pair else (np.asarray(state),)
+    parts = tuple(given.array("state", part, "f", "real numbers") for part in (state if is_pair else [state]))
     expected = (layer.num_layers, batch_size, layer.hidden_size)
     for part in parts:
         if part.shape != expected:
@@ -246,8 +249,8 @@ class RNN(Recurrent):
         *,
         arrays: Mapping[str, Array] | None = None,
     ) -> None:
-        if nonlinearity not in ("tanh", "relu"):
-            raise InputError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+        if not isinstance(nonlinearity, str) or nonlinearity not in ("tanh", "relu"):
+            raise InputError(f"nonlinearity must be 'tanh' or 'relu', got {given.shown(nonlinearity)}")
         self.nonlinearity, self.cell = nonlinearity, f"rnn_{nonlinearity}"
         super().__init__(input_size, hidden_size, num_layers, bias, dropout, arrays=arrays)
 

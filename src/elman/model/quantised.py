@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels
+from .. import given, kernels
 from ..errors import InputError
 from ..kernels import Array, _cpu
 from ..kernels.integer import State
@@ -44,6 +44,8 @@ class QuantisedModel:
     """
 
     def __init__(self, network: IntegerNetwork, reading: Reading) -> None:
+        given.instance("network", network, IntegerNetwork, "an IntegerNetwork; elman.quantise makes a model")
+        given.instance("reading", reading, Reading, "a Reading")
         if network.vocab_size != len(reading):
             raise InputError(f"the network has {network.vocab_size} ids but the vocabulary {len(reading)} entries")
         self.network, self.reading = network, reading
@@ -87,7 +89,7 @@ class QuantisedModel:
 
     def begin_state(self, batch_size: int) -> ModelState:
         """Zeros for the start of a text: h int8 (L, B, H), or (h, c) with c int16 for the GRU and the LSTM."""
-        return _pack(self.network.begin_state(batch_size))
+        return _pack(self.network.begin_state(given.whole("batch_size", batch_size, 0)))
 
     def __call__(self, ids: Array, state: ModelState | None = None) -> tuple[Array, ModelState]:
         """
@@ -116,6 +118,9 @@ class QuantisedModel:
 
     def log_softmax(self, logits: Array) -> Array:
         """float64 (..., V): ln p of every token; what `loss` gives for a target is its negative, to the bit."""
+        logits = given.array("logits", logits, "f", "real numbers (..., V)")
+        if not logits.ndim or logits.shape[-1] != self.vocab_size:
+            raise InputError(f"logits are {logits.shape}; expected (..., {self.vocab_size})")
         return self.network.log_softmax(logits)
 
     def activations(self, ids: Array, layer: int, state: ModelState | None = None) -> tuple[Array, ModelState]:
@@ -124,13 +129,13 @@ class QuantisedModel:
         Returns:
             values: float32 (T, B, H); of a ReLU RNN in shares of each unit's range. state: after ids[-1].
         """
-        ids = token_ids(ids, self.vocab_size, "token ids")
+        ids, layer = token_ids(ids, self.vocab_size, "token ids"), given.whole("layer", layer, 0, self.num_layers)
         values, last = self.network.activations(ids, layer, self._unpack(state, ids.shape[1]))
         return values, _pack(last)
 
     def decoder(self, batch_size: int) -> kernels.Decoder:
         """What reads and writes texts token by token, from zero states."""
-        return self.network.decoder(self.network.begin_state(batch_size))
+        return self.network.decoder(self.network.begin_state(given.whole("batch_size", batch_size, 0)))
 
     def digest(self) -> str:
         """SHA-256 over names, types, shapes and bits of all arrays of its file: equal digests, equal weights."""
@@ -178,7 +183,8 @@ class QuantisedModel:
             return None
         parts = tuple(state) if isinstance(state, tuple) else (state,)
         expected = [part for part in self.network.begin_state(batch) if part is not None]
-        if [(p.dtype, p.shape) for p in map(np.asarray, parts)] != [(p.dtype, p.shape) for p in expected]:
+        parts = tuple(given.array("state", part, "iuf", "what begin_state gives") for part in parts)
+        if [(p.dtype, p.shape) for p in parts] != [(p.dtype, p.shape) for p in expected]:
             shapes = " and ".join(f"{p.dtype} {p.shape}" for p in expected)
             raise InputError(f"the state of this input is {shapes}; call begin_state({batch}) or pass None")
         return State(parts[0], parts[1] if len(parts) > 1 else None)
@@ -208,7 +214,9 @@ def quantise(model: Model, bits: int = 8, text: str | bytes | None = None) -> Qu
             f"the model is quantised already, to {model.bits} bits; quantise the one that it was made from"
         )
     if not isinstance(model, LanguageModel):
-        raise TypeError(f"the model is a {type(model).__name__}; expected a LanguageModel")
+        raise InputError(f"the model is {given.shown(model)}; expected a LanguageModel")
+    if isinstance(bits, bool) or not isinstance(bits, int):
+        raise InputError(f"bits is {given.shown(bits)}; expected 8, 6, 5 or 4")
     ids = None if text is None else model.reading.vocabulary.encode(model.reading.prepare(text))
     n, measured = model.network, sample(model.reading, ids) if ids is not None and len(ids) else None
     network = quantise_arrays(n.cell.name, n.layers, (n.weight, n.bias), bits=bits, embedding=n.embedding, ids=measured)
@@ -219,6 +227,7 @@ def trainable(model: Model) -> LanguageModel:
     """`model`, if it can learn. Raises InputError for one of integers."""
     if isinstance(model, LanguageModel):
         return model
+    given.instance("model", model, QuantisedModel, "a LanguageModel")
     raise InputError("a quantised model cannot be trained; train the one that it was made from, and quantise that")
 
 

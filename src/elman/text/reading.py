@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import given
 from ..errors import InputError
 from .records import line_end, record_lines
 from .vocabulary import NORMALISATIONS, Vocabulary, normalise
@@ -26,6 +27,9 @@ class Reading:
     """The field of JSON lines, or column of CSV, that held the records that the model was trained on."""
 
     def __post_init__(self) -> None:
+        given.instance("vocabulary", self.vocabulary, Vocabulary, "a Vocabulary")
+        given.instance("records", self.records, (bool, np.bool_), "True or False")
+        given.instance("normalisation", self.normalisation, str, "a str")
         if self.normalisation not in NORMALISATIONS:
             raise InputError(f"normalisation must be one of {', '.join(NORMALISATIONS)}; got {self.normalisation!r}")
 
@@ -81,6 +85,7 @@ class Reading:
 
     def unknown_characters(self, text: str) -> str:
         """The distinct characters of `text`, after normalisation, that the vocabulary lacks, in order."""
+        given.instance("text", text, str, "a str")
         if self.vocabulary.reads_bytes:
             return ""
         known = set(self.vocabulary.symbols)
@@ -101,7 +106,8 @@ class Reading:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Reading:
-        """Raises ValueError or KeyError if `data` does not hold what `to_dict` gives."""
+        """Raises InputError or KeyError if `data` does not hold what `to_dict` gives."""
+        given.instance("a reading", data, dict, "an object, as to_dict gives it")
         field = data.get("field")
         if not isinstance(field, str | None):
             raise InputError(f"the field of a model's texts is a string; got {field!r}")

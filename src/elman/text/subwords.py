@@ -16,10 +16,12 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, pairwise
+from operator import index
 from typing import Any
 
 import numpy as np
 
+from .. import given
 from ..errors import InputError
 from .vocabulary import Vocabulary, chunks
 
@@ -56,7 +58,10 @@ class Subwords(Vocabulary):
     kind, unit, reads_bytes, needs = "bpe", "token", True, ("bpe",)
 
     def __init__(self, merges: Iterable[tuple[int, int]]) -> None:
-        self.merges = tuple((int(a), int(b)) for a, b in merges)
+        try:
+            self.merges = tuple((index(a), index(b)) for a, b in merges)
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(f"merges are {given.shown(merges)}; expected pairs of ids") from None
         self._tokens = [bytes([byte]) for byte in range(256)]
         ids = {token: id for id, token in enumerate(self._tokens)}
         self._made: dict[tuple[int, int], tuple[int, int]] = {}  # pair -> (rank, id)
@@ -95,6 +100,7 @@ class Subwords(Vocabulary):
         return self.merges
 
     def encode(self, text: str | bytes) -> np.ndarray:
+        given.instance("text", text, (str, bytes), "a str or bytes")
         parts = list(self.encode_parts(chunks(text) if isinstance(text, str) else [text]))
         return np.concatenate(parts) if parts else np.zeros(0, dtype=self.dtype)
 
@@ -110,7 +116,7 @@ class Subwords(Vocabulary):
         return self.decode_bytes(ids).decode("utf-8", "replace")
 
     def decode_bytes(self, ids: np.ndarray) -> bytes:
-        return b"".join(map(self._tokens.__getitem__, np.asarray(ids).tolist()))
+        return b"".join(map(self._tokens.__getitem__, self._ids_of(ids).tolist()))
 
     def widths(self, ids: np.ndarray) -> np.ndarray:
         return self._lengths[ids]
@@ -120,7 +126,7 @@ class Subwords(Vocabulary):
         return sum(int(self._heads[ids[i : i + _AT_ONCE]].sum()) for i in range(0, len(ids), _AT_ONCE))
 
     def name(self, id: int) -> str:
-        token = self._tokens[id]
+        token = self._tokens[given.whole("id", id, 0, len(self))]
         try:
             return token.decode()
         except UnicodeDecodeError:
@@ -131,6 +137,7 @@ class Subwords(Vocabulary):
         return [id for id, token in enumerate(self._tokens) if set(token.decode("utf-8", "replace")) <= allowed]
 
     def joined(self, other: Vocabulary) -> Vocabulary:
+        given.instance("other", other, Vocabulary, "a Vocabulary")
         if other != self:
             raise InputError(
                 f"the model has subwords of its own, {len(self):,}, and the text was cut into others; use the model's"

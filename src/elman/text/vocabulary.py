@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import given
 from ..errors import InputError
 
 NORMALISATIONS = ("book", "none")
@@ -25,12 +26,13 @@ def normalise(text: str, how: str) -> str:
     Args:
         how: "book" lower-cases and turns every run of white space into one space; "none" changes nothing.
     Raises:
-        ValueError: another `how`.
+        InputError: another `how`, or a text that is no str.
     """
-    if how == "none":
+    given.instance("text", text, str, "a str")
+    if isinstance(how, str) and how == "none":
         return text
-    if how != "book":
-        raise InputError(f"normalisation must be one of {', '.join(NORMALISATIONS)}; got {how!r}")
+    if not isinstance(how, str) or how != "book":
+        raise InputError(f"normalisation must be one of {', '.join(NORMALISATIONS)}; got {given.shown(how)}")
     return "".join(normalised_parts([text], how))
 
 
@@ -120,6 +122,7 @@ class Vocabulary(ABC):
     @classmethod
     def from_text(cls, text: str) -> Characters:
         """<unk>, then the characters of `text` by falling frequency, ties in character order."""
+        given.instance("text", text, str, "a str")
         counts = np.zeros(_CODE_POINTS, dtype=np.int64)
         for points in _code_points(text):
             found = np.bincount(points)
@@ -165,7 +168,7 @@ class Vocabulary(ABC):
         """ids (T,) in the smallest unsigned type. A str is taken as UTF-8 where tokens are bytes.
 
         Raises:
-            TypeError: bytes for a vocabulary of characters.
+            InputError: bytes for a vocabulary of characters, or what is no text.
         """
 
     @abstractmethod
@@ -174,7 +177,17 @@ class Vocabulary(ABC):
 
     def decode_bytes(self, ids: np.ndarray) -> bytes:
         """The bytes of ids (T,), where tokens are bytes."""
-        raise TypeError("a vocabulary of characters has no bytes")
+        raise InputError("a vocabulary of characters has no bytes")
+
+    def _ids_of(self, ids: Any) -> np.ndarray:
+        """`ids` as an array. Raises InputError for one outside the vocabulary, or what are no ids (T,)."""
+        found = given.array("ids", ids, "iuf", "whole numbers (T,)")
+        if found.ndim != 1 or (found.size and found.dtype.kind == "f"):
+            raise InputError(f"ids are {found.dtype} {found.shape}; expected whole numbers (T,)")
+        if found.size and not 0 <= found.min() <= found.max() < len(self):
+            wrong = int(np.flatnonzero((found < 0) | (found >= len(self)))[0])
+            raise InputError(f"ids must be in 0..{len(self) - 1}, got {found[wrong]} at {wrong}")
+        return found.astype(np.int64) if found.dtype.kind == "f" else found
 
     def unknown(self, ids: np.ndarray) -> int:
         """How many of `ids` stand for a character that the vocabulary lacks."""
@@ -232,6 +245,7 @@ class Characters(Vocabulary):
     kind, unit, reads_bytes, never_written = "chars", "character", False, (0,)
 
     def __init__(self, symbols: tuple[str, ...]) -> None:
+        given.instance("symbols", symbols, (tuple, list), "a tuple of characters")
         if not symbols or symbols[0] != UNKNOWN:
             raise InputError(f"the first symbol of a vocabulary of characters is {UNKNOWN!r}")
         if any(not isinstance(s, str) or len(s) != 1 for s in symbols[1:]):
@@ -248,7 +262,8 @@ class Characters(Vocabulary):
 
     def encode(self, text: str | bytes) -> np.ndarray:
         if not isinstance(text, str):
-            raise TypeError("a vocabulary of characters encodes str, got bytes; decode it, or train with bytes")
+            got = "bytes" if isinstance(text, bytes) else given.shown(text)
+            raise InputError(f"a vocabulary of characters encodes str, got {got}; decode it, or train with bytes")
         ids = np.empty(len(text), dtype=self.dtype)
         start = 0
         for points in _code_points(text):
@@ -259,7 +274,7 @@ class Characters(Vocabulary):
         return ids
 
     def decode(self, ids: np.ndarray) -> str:
-        return self._points[np.asarray(ids)].tobytes().decode("utf-32-le", "surrogatepass")
+        return self._points[self._ids_of(ids)].tobytes().decode("utf-32-le", "surrogatepass")
 
     def unknown(self, ids: np.ndarray) -> int:
         return len(ids) - sum(int(np.count_nonzero(ids[i : i + _CHUNK])) for i in range(0, len(ids), _CHUNK))
@@ -268,9 +283,10 @@ class Characters(Vocabulary):
         return np.asarray(ids) == 0
 
     def name(self, id: int) -> str:
-        return self.symbols[id]
+        return self.symbols[given.whole("id", id, 0, len(self))]
 
     def joined(self, other: Vocabulary) -> Characters:
+        given.instance("other", other, Vocabulary, "a Vocabulary")
         if not isinstance(other, Characters):
             raise InputError(f"the model reads {self.kind}, and the text is {other.kind}; they cannot be joined")
         known = set(self.symbols)
@@ -290,6 +306,7 @@ class Bytes(Vocabulary):
         return 256
 
     def encode(self, text: str | bytes) -> np.ndarray:
+        given.instance("text", text, (str, bytes, bytearray, memoryview), "a str or bytes")
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         return np.frombuffer(data, dtype=np.uint8)
 
@@ -297,12 +314,14 @@ class Bytes(Vocabulary):
         return self.decode_bytes(ids).decode("utf-8", "replace")
 
     def decode_bytes(self, ids: np.ndarray) -> bytes:
-        return np.asarray(ids).astype(np.uint8).tobytes()
+        return self._ids_of(ids).astype(np.uint8).tobytes()
 
     def name(self, id: int) -> str:
+        id = given.whole("id", id, 0, len(self))
         return chr(id) if id < 128 else str(bytes([id]))
 
     def joined(self, other: Vocabulary) -> Bytes:
+        given.instance("other", other, Vocabulary, "a Vocabulary")
         if other != self:
             raise InputError(f"the model reads {self.kind}, and the text is {other.kind}; they cannot be joined")
         return self

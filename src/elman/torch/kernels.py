@@ -15,6 +15,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from .. import given
 from .. import kernels as core
 from ..errors import InputError
 from ..kernels.forced import Forced
@@ -31,6 +32,7 @@ _forced = Forced(lambda name: _backend(name))
 
 def use(backend: str) -> AbstractContextManager[None]:
     """Serve every call inside the `with` from `backend`: "cpu", "torch" or "reference"."""
+    given.instance("backend", backend, str, "cpu, torch or reference")
     return _forced.use(backend)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .. import given
 from ..errors import InputError
 from ..model import Embedding, LanguageModel, make_layer
 from ..text import Reading
@@ -118,6 +119,8 @@ def from_torch(layer: Any, output: nn.Linear, reading: Reading, embedding: nn.Em
     """
     mode = getattr(layer, "mode", type(layer).__name__)
     cell = {"GRU": "gru", "LSTM": "lstm", "RNN_TANH": "rnn_tanh", "RNN_RELU": "rnn_relu"}.get(mode)
+    given.instance("output", output, nn.Linear, "a torch.nn.Linear")
+    given.instance("reading", reading, Reading, "a Reading")
     if cell is None:
         raise InputError(f"the layer is {type(layer).__name__}; expected RNN, GRU or LSTM")
     if layer.bidirectional:

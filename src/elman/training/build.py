@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from .. import given
 from ..corpora import Corpus
 from ..model import Embedding, LanguageModel, make_layer
 from .choice import choose
@@ -17,7 +18,11 @@ def build_model(corpus: Corpus, recipe: Recipe | str | Path | None = None, **set
     Args:
         recipe: one, or the name or file of one. None: as for `fit`.
         settings: changes to the recipe, for example hidden_size=512, cell="lstm".
+    Raises:
+        InputError: no corpus or no recipe, an unknown setting, or one out of range.
     """
+    given.instance("corpus", corpus, Corpus, "a Corpus, as load_corpus gives it")
+    given.instance("recipe", recipe, (Recipe, str, Path, type(None)), "a Recipe, the name or file of one, or None")
     recipe = choose(corpus, recipe, settings)
     reading = corpus.reading()
     size = recipe.embedding_size

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import given
 from ..corpora import Corpus, Progress, load_corpus, load_mapped
 from ..errors import InputError, ModelFileError
 from ..model import LanguageModel
@@ -123,7 +124,7 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
     Raises:
         ModelFileError: there is none, it is damaged, or of a version that this one cannot go on from; one line.
     """
-    folder = Path(folder)
+    folder = Path(given.path("a run's folder", folder))
     path = checkpoint_path(folder)
     if path is None:
         raise ModelFileError(f"{folder}: no checkpoint here, so nothing to go on from; `elman train` writes one")

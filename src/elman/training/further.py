@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import given
 from ..errors import InputError
 from .budget import check_minutes
 from .checkpoint import Checkpoint
@@ -22,7 +23,7 @@ def further(
     run, done = checkpoint.run, checkpoint.epoch - 1
     if epochs is not None and minutes is not None:
         raise InputError("minutes decide the epochs; give one of the two")
-    if epochs is not None and epochs < done:
+    if epochs is not None and given.whole("epochs", epochs, 0) < done:
         raise InputError(f"epochs is {epochs}, and {done} are done already; give {done + 1} or more to train further")
     if patience is not None:
         run.recipe = run.recipe.replace(patience=patience or None)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels, philox
+from .. import given, kernels, philox
 from ..corpora import Corpus
 from ..errors import InputError, ModelFileError, TrainingDiverged
 from ..kernels import Dropout, Stepper
@@ -95,7 +95,10 @@ def fit(
         from .live import LiveCurve
 
         on_epoch = drawn = LiveCurve(on_epoch)
+    given.instance("recipe", recipe, (Recipe, str, Path, type(None)), "a Recipe, the name or file of one, or None")
+    given.instance("corpus", corpus, (Corpus, str), "a Corpus, as load_corpus gives it, or a text")
     model = trainable(model)
+    _check_how(output, on_step, on_epoch, device, save_seconds, ranks)
     if isinstance(corpus, str):
         text = model.reading.prepare(corpus)
         corpus = Corpus("text", text, model.reading.normalisation, "a string", model.reading.records)
@@ -142,6 +145,8 @@ def resume(
     Raises:
         InputError: no checkpoint there, another corpus, or another training has the folder. TrainingDiverged: as `fit`.
     """
+    _check_how(None, on_step, on_epoch, device, save_seconds, ranks)
+    given.instance("corpus", corpus, (Corpus, type(None)), "a Corpus, as load_corpus gives it, or None")
     checkpoint = run if isinstance(run, Checkpoint) else read_checkpoint(run)
     if corpus is None:
         corpus = checkpoint.corpus()
@@ -167,6 +172,17 @@ def _set_up(
         run.path = None
     data = Records(ids, recipe, model.reading) if corpus.records else Text(ids, recipe)
     return _Training(run, data, _stepper(model, recipe, device, ranks), loaded, ranks)
+
+
+def _check_how(output: Any, on_step: Any, on_epoch: Any, device: Any, save_seconds: Any, ranks: Any) -> None:
+    """Raises InputError for arguments of `fit` and `resume` that are of another type."""
+    if output is not None:
+        given.path("output", output)
+    given.call("on_step", on_step), given.call("on_epoch", on_epoch)
+    given.instance("device", device, str, "a device's name")
+    given.instance("ranks", ranks, (Ranks, type(None)), "Ranks or None")
+    if isinstance(save_seconds, bool) or not isinstance(save_seconds, int | float) or not save_seconds >= 0:
+        raise InputError(f"save_seconds is {given.shown(save_seconds)}; expected a number of at least 0")
 
 
 def _check_reading(model: LanguageModel, corpus: Corpus) -> None:

@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from .. import given
 from ..errors import InputError
 from ..text import check_tokens
 from ..typed import shown
@@ -164,7 +165,7 @@ class Recipe:
         """A copy with some settings changed.
 
         Raises:
-            ValueError: an unknown name (says which is nearest) or a value out of range.
+            InputError: an unknown name (says which is nearest) or a value out of range.
         """
         known = [field.name for field in dataclasses.fields(self)]
         for name in changes:
@@ -179,7 +180,7 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
     """Raises InputError if a setting cannot have this value."""
     name, m, whole = field.name, field.metadata, str(field.type).startswith("int")
     if m["choices"]:
-        if value not in m["choices"]:
+        if not isinstance(value, str) or value not in m["choices"]:
             raise InputError(f"{name} must be one of {', '.join(m['choices'])}; got {shown(value)}")
         return
     if name == "tokens":
@@ -237,9 +238,9 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     """A packaged recipe by name ("book"), or one from a TOML file; what the file leaves out is the book's.
 
     Raises:
-        ValueError: no such recipe or file, not TOML, an unknown setting, or a value of the wrong type or range.
+        InputError: no such recipe or file, not TOML, an unknown setting, or a value of the wrong type or range.
     """
-    name = str(name_or_path)
+    name = str(given.path("recipe", name_or_path))
     if name in recipe_names():
         source = _packaged(name)
     else:
