@@ -4,6 +4,9 @@
 // Polynomial coefficients of exp and log: Moshier, Cephes, expf.c and logf.c (1989).
 #pragma once
 
+// Inlined wherever it is called: a v16 of several registers is handed to a function, and back, by way of memory.
+#define ELMAN_INLINE __attribute__((always_inline))
+
 constexpr float kLog2e = 1.44269504088896341f;
 constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;  // the high part has 10 bits: n times it is exact
 constexpr float kRound = 12582912.0f;                                // 1.5 * 2^23: adding it rounds to a whole number
@@ -12,7 +15,7 @@ constexpr float kRound = 12582912.0f;                                // 1.5 * 2^
 inline v16 whole(v16 x) { return sub(add(x, set1(kRound)), set1(kRound)); }
 
 // exp(x) - 1 = r + r^2 P(r) for the reduced argument: x = n ln 2 + r, |r| <= ln 2 / 2.
-inline v16 exp_reduced(v16 x, v16& n) {
+ELMAN_INLINE inline v16 exp_reduced(v16 x, v16& n) {
   n = whole(mul(x, set1(kLog2e)));
   v16 r = fnma(n, set1(kLn2High), x);
   r = fnma(n, set1(kLn2Low), r);
@@ -26,7 +29,7 @@ inline v16 exp_reduced(v16 x, v16& n) {
 }
 
 // 2^n may be a denormal or overflow, so it is applied in two halves. Comparisons are false for NaN, which passes through.
-inline v16 exp(v16 x) {
+ELMAN_INLINE inline v16 exp(v16 x) {
   x = select(lt(set1(89.0f), x), set1(89.0f), x);
   x = select(lt(x, set1(-104.0f)), set1(-104.0f), x);
   v16 n, e = add(exp_reduced(x, n), set1(1.0f));
@@ -35,7 +38,7 @@ inline v16 exp(v16 x) {
 }
 
 // With e = expm1(-2|x|) in (-1, 0]: tanh|x| = -e / (2 + e), accurate near 0 as well.
-inline v16 tanh(v16 x) {
+ELMAN_INLINE inline v16 tanh(v16 x) {
   v16 y = mul(abs(x), set1(-2.0f));
   y = select(lt(y, set1(-40.0f)), set1(-40.0f), y);
   v16 n, p = exp_reduced(y, n), scale = pow2(n);
@@ -44,7 +47,7 @@ inline v16 tanh(v16 x) {
 }
 
 // With e = exp(-|x|): 1 / (1 + e), or e / (1 + e) below 0, where it stays accurate down to the denormals.
-inline v16 sigmoid(v16 x) {
+ELMAN_INLINE inline v16 sigmoid(v16 x) {
   v16 e = exp(sub(set1(0.0f), abs(x)));
   return div(select(lt(x, set1(0.0f)), e, set1(1.0f)), add(set1(1.0f), e));
 }
