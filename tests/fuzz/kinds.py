@@ -21,6 +21,7 @@ import mutations
 import elman
 from elman.compression import Archive, Codec, Predictor, compress, decompress, load_predictor, write_store
 from elman.compression.trained import to_file
+from elman.corpora.mapped import load_mapped
 from elman.errors import ElmanError
 from elman.model.file import CHECKPOINT
 from elman.text.subwords import read_tokenizer
@@ -318,6 +319,34 @@ def read_log(folder: Path, data: bytes) -> None:
     read_run(run)
 
 
+# --- ids in the cache ---
+
+_cached: dict[str, Any] = {}
+
+
+def cached(folder: Path) -> list[bytes]:
+    """Which changes are made to the cache's files: it is a folder, so an input is the seed of them."""
+    (folder / "t.txt").write_text(TEXT)
+    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+    corpus = load_mapped(folder / "t.txt", normalisation="none")
+    _cached.update(folder=folder, digest=corpus.digest())
+    return [b""]
+
+
+def read_cached(folder: Path, data: bytes) -> None:
+    """Damaged ids are not taken: what is loaded is the text's ids, or an error of one line."""
+    for path in sorted((_cached["folder"] / "cache").rglob("*.*")):
+        draw = random.Random(data + path.suffix.encode())
+        if data and path.is_file() and draw.random() < 0.7:
+            old = path.read_bytes()
+            path.unlink()  # it may be mapped
+            path.write_bytes(mutations.of_bytes(draw, old))
+    corpus = load_mapped(_cached["folder"] / "t.txt", normalisation="none")
+    assert corpus.digest() == _cached["digest"], "another digest"
+    ids = corpus.ids(corpus.vocabulary())
+    assert corpus.vocabulary().decode(ids) == TEXT, "ids of another text were taken"
+
+
 # --- tokenizers ---
 
 
@@ -346,6 +375,7 @@ def one_line(error: BaseException) -> None:
 
 
 KINDS = {
+    "cached": Kind(cached, lambda draw, data: draw.randbytes(4), read_cached),
     "archive": Kind(archives, mutations.archive, read_archive),
     "store": Kind(stores, mutations.store, read_store),
     "message": Kind(messages, mutations.of_bytes, read_message),
