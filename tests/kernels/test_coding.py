@@ -91,7 +91,14 @@ def frequency(x: np.float32) -> int:
     return (m << 7 >> (u >> 16)) + 1
 
 
-def test_frequencies_are_their_definition_and_a_softmax():
+@pytest.fixture(params=["plain", ""])
+def stages(request):
+    _cpu.set_coding_isa(request.param)
+    yield
+    _cpu.set_coding_isa("")
+
+
+def test_frequencies_are_their_definition_and_a_softmax(stages):
     draw = np.random.default_rng(2)
     for scale in (0.1, 3, 30, 1e4, 1e38):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -106,7 +113,7 @@ def test_frequencies_are_their_definition_and_a_softmax():
             assert np.allclose(tree[256:], exact * 2**23 + 1, rtol=2e-4, atol=1)
 
 
-def test_logits_that_are_no_numbers_give_frequencies_all_the_same():
+def test_logits_that_are_no_numbers_give_frequencies_all_the_same(stages):
     for odd in (np.nan, np.inf, -np.inf):
         for logits in (np.full(256, odd, np.float32), np.where(np.arange(256) % 2, odd, 1).astype(np.float32)):
             tree = np.zeros(512, np.uint32)

@@ -164,7 +164,7 @@ void frequency_tree(Floats logits, Words tree) {
   const float* from = a.in(logits, "logits", {256});
   uint32_t* to = a.out(tree, "tree", {512});
   Native native;
-  fill_tree(from, 256, nullptr, to);
+  fastest(level_of(1), [&](auto stages) { tree_of<decltype(stages)>(from, 256, nullptr, to); });
 }
 
 // The stages that serve: avx2 or plain.

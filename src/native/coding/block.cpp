@@ -41,7 +41,7 @@ inline bool run(Coder& coder, const Block& block, Predictor* network, const Alph
       int64_t at = r * stride + t;
       if (at >= size) break;               // the last row may be shorter, and some that would follow it empty
       if (r + 1 < rows) memory.prefetch(row[size_t(r + 1)]);
-      if (logits) fill_tree(logits + r * network->ids(), network->ids(), alphabet.plain ? nullptr : alphabet.of_byte, tree.data());
+      if (logits) tree_of<Stages>(logits + r * network->ids(), network->ids(), alphabet.plain ? nullptr : alphabet.of_byte, tree.data());
       model.begin_byte(row[size_t(r)], logits ? tree.data() : nullptr, bytes, Coder::kDecodes ? -1 : bytes[at]);
       for (int i = 7; i >= 0; --i) {
         uint32_t p = model.predict();

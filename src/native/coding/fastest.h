@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 
+#include "frequencies.h"
 #include "stages.h"
 #include "stages_avx2.h"
 
@@ -32,6 +33,16 @@ void fastest([[maybe_unused]] const Level& level, F&& f) {
   }
 #endif
   f(Plain());
+}
+
+// `fill_tree` by these stages.
+template <class Stages>
+inline void tree_of(const float* logits, int64_t ids, const int16_t* of_byte, uint32_t* tree) {
+#if defined(ELMAN_CODING_AVX2)
+  if constexpr (Stages::kLanes > 0)
+    if (!of_byte && ids % 8 == 0) return fill_tree_avx2(logits, ids, tree);
+#endif
+  fill_tree(logits, ids, of_byte, tree);
 }
 
 }  // namespace elman::coding

@@ -65,7 +65,7 @@ inline void run_lanes(const Memory& memory, Predictor* network, const Alphabet& 
     for (int64_t r = 0; r < rows; ++r) {
       Lane<Coder>& lane = lanes[size_t(r)];
       if (lane.message < 0) continue;
-      if (logits) fill_tree(logits + r * network->ids(), network->ids(), alphabet.plain ? nullptr : alphabet.of_byte, tree.data());
+      if (logits) tree_of<Stages>(logits + r * network->ids(), network->ids(), alphabet.plain ? nullptr : alphabet.of_byte, tree.data());
       int byte = step(lane, model, logits ? tree.data() : nullptr);
       if (byte < 0) {
         --active;

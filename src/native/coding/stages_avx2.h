@@ -17,6 +17,33 @@
 
 namespace elman::coding {
 
+// `fill_tree` of a vocabulary whose first ids are the bytes, in eights.
+ELMAN_IN_AVX2 inline void fill_tree_avx2(const float* logits, int64_t ids, uint32_t* tree) {
+  __m256 tops = _mm256_set1_ps(-__builtin_inff());
+  for (int64_t j = 0; j < ids; j += 8) tops = _mm256_max_ps(_mm256_loadu_ps(logits + j), tops);  // a NaN never is the larger
+  tops = _mm256_max_ps(tops, _mm256_permute2f128_ps(tops, tops, 1));
+  tops = _mm256_max_ps(tops, _mm256_permute_ps(tops, 0x4E));
+  tops = _mm256_max_ps(tops, _mm256_permute_ps(tops, 0xB1));
+  for (int b = 0; b < 256; b += 8) {
+    __m256 octaves = _mm256_mul_ps(_mm256_sub_ps(_mm256_loadu_ps(logits + b), tops), _mm256_set1_ps(94548.4622f));
+    octaves = _mm256_min_ps(_mm256_max_ps(octaves, _mm256_set1_ps(-1507328.0f)), _mm256_setzero_ps());
+    __m256i u = _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_cvttps_epi32(octaves)), f = _mm256_and_si256(u, _mm256_set1_epi32(65535));
+    __m256i slope = _mm256_sub_epi32(_mm256_set1_epi32(12545), _mm256_srli_epi32(_mm256_mullo_epi32(_mm256_set1_epi32(2565), f), 16));
+    __m256i bend = _mm256_srli_epi32(_mm256_mullo_epi32(f, _mm256_sub_epi32(_mm256_set1_epi32(65536), f)), 16);
+    __m256i m = _mm256_sub_epi32(_mm256_set1_epi32(65536), _mm256_srli_epi32(f, 1));
+    m = _mm256_sub_epi32(m, _mm256_srli_epi32(_mm256_mullo_epi32(bend, slope), 16));
+    m = _mm256_add_epi32(_mm256_srlv_epi32(_mm256_slli_epi32(m, 7), _mm256_srli_epi32(u, 16)), _mm256_set1_epi32(1));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(tree + 256 + b), m);
+  }
+  for (int node = 128; node >= 8; node /= 2)
+    for (int k = 0; k < node; k += 8) {
+      const __m256i* from = reinterpret_cast<const __m256i*>(tree + 2 * (node + k));
+      __m256i sums = _mm256_hadd_epi32(_mm256_loadu_si256(from), _mm256_loadu_si256(from + 1));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(tree + node + k), _mm256_permute4x64_epi64(sums, 0xD8));
+    }
+  for (int node = 7; node > 0; --node) tree[node] = tree[2 * node] + tree[2 * node + 1];
+}
+
 // kSlotRate in two halves, which shuffles look up.
 struct SlotRateBytes {
   alignas(16) uint8_t low[16] = {}, high[16] = {};
