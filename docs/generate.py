@@ -45,7 +45,7 @@ ENVIRONMENT = {
     "ELMAN_THREADS": "How many threads the kernel uses; one for each core of this process if unset.",
     "ELMAN_ISA": "The instruction set of the float kernel: portable, avx2, avx512 or neon; the best one if unset.",
     "ELMAN_INTEGER_ISA": "The same of the integer kernel: portable, avx2, avxvnni, avx512vnni, neon or neondot.",
-    "ELMAN_BACKEND": "cpu for the native kernel, reference for its definition in NumPy; cpu where it is built, if unset.",
+    "ELMAN_BACKEND": "cpu, the native kernel, or reference, its definition in NumPy; cpu where it is built, if unset.",
 }
 """What the package reads from the environment."""
 
