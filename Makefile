@@ -16,7 +16,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench exercises notebook docs tools sanitize wheel test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench bench-parts exercises notebook docs tools sanitize wheel test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -45,6 +45,10 @@ bench: $(TORCH)
 	$(BIN)/python benchmarks/book_job.py
 	$(BIN)/python benchmarks/generate.py
 	$(BIN)/python benchmarks/table.py
+
+# Each part of a step against the processor's rate of multiply-adds: fails where one is slower than it may be.
+bench-parts: $(CORE)
+	$(BIN)/python benchmarks/parts.py
 
 # The notebooks of the exercises, in full, and the numbers in their prose and in docs/exercises.md: about half an hour.
 exercises: $(TORCH)
