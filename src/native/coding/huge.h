@@ -18,9 +18,7 @@ class KeptTables {
  public:
   KeptTables() = default;
   KeptTables(const KeptTables&) = delete;
-  ~KeptTables() {
-    for (Block& block : blocks_) std::free(block.data);
-  }
+  ~KeptTables() { clear(); }
 
   // bytes: a multiple of kHugePage. The memory holds anything.
   void* take(size_t bytes) {
@@ -30,6 +28,7 @@ class KeptTables {
         block = {};
         return data;
       }
+    clear();                               // so that a thread never holds more than the tables of one block
     void* data = std::aligned_alloc(kHugePage, bytes);
     if (!data) throw std::bad_alloc();
 #if defined(MADV_HUGEPAGE)
@@ -49,6 +48,13 @@ class KeptTables {
     void* data = nullptr;
     size_t bytes = 0;
   };
+  void clear() {
+    for (Block& block : blocks_) {
+      std::free(block.data);
+      block = {};
+    }
+  }
+
   Block blocks_[kBlocks];
   unsigned next_ = 0;
 };
