@@ -38,13 +38,14 @@ check: $(TORCH)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-# Every benchmark, then the README's table: some minutes, on a machine that does nothing else.
+# Every benchmark, then docs/reference/speed.md, README and its picture: some minutes, on a machine that does nothing else.
 bench: $(TORCH)
 	$(call extra,bench)
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/book_job.py
 	$(BIN)/python benchmarks/generate.py
 	$(BIN)/python benchmarks/table.py
+	$(BIN)/python benchmarks/bars.py
 
 # Each part of a step against the processor's rate of multiply-adds: fails where one is slower than it may be.
 bench-parts: $(CORE)

@@ -1,6 +1,9 @@
-"""results/*.csv -> the tables between the marks in README.md. Nothing is measured here, and nothing is written by hand.
+"""results/*.csv -> docs/reference/speed.md, and the highlights between the marks in README.md.
 
-python benchmarks/table.py [--print]
+python benchmarks/table.py [--check]
+
+Nothing is measured here, and no number on that page or between those marks is written by hand. With --check nothing is
+written either; exit status 1 says that a page differs from the results.
 """
 
 from __future__ import annotations
@@ -9,9 +12,11 @@ import csv
 import statistics
 import sys
 from pathlib import Path
+from textwrap import fill
 
 ROOT = Path(__file__).parents[1]
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+README, PAGE = ROOT / "README.md", ROOT / "docs" / "reference" / "speed.md"
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 _NAMES = {"rnn_relu": "RNN", "rnn_tanh": "RNN (tanh)", "gru": "GRU", "lstm": "LSTM"}
 Row = dict[str, str]
 
@@ -45,6 +50,12 @@ def beside(row: Row | None, ours: Row) -> str:
     return f"{ms(row)} ({float(row['median_ms']) / float(ours['median_ms']):.1f} x)"
 
 
+def best_jax(found: dict[str, Row]) -> Row | None:
+    """The fastest of JAX's variants."""
+    times = [row for label, row in found.items() if label.startswith("jax")]
+    return min(times, key=lambda row: float(row["median_ms"]), default=None)
+
+
 def train_step() -> list[str]:
     rows = read("train_step")
     if not rows:
@@ -62,11 +73,6 @@ def train_step() -> list[str]:
         for cell in dict.fromkeys(r["cell"] for r in part):
             found = {r["contestant"]: r for r in part if r["cell"] == cell}
             ours = found["elman fit"]
-            jax = min(
-                (r for label, r in found.items() if label.startswith("jax")),
-                key=lambda r: float(r["median_ms"]),
-                default=None,
-            )
             note = {"one-thread": ", one core", "neighbour": ", other programs on all cores"}.get(section, "")
             if section == "book":
                 note = " (the book's)"
@@ -79,29 +85,27 @@ def train_step() -> list[str]:
                     ms(ours),
                     beside(found["elman, torch loop"], ours),
                     beside(found.get("torch.nn"), ours),
-                    beside(jax, ours),
+                    beside(best_jax(found), ours),
                     floor,
                 ]
             )
     header = ["Model", "B x T", "Elman's `fit`", "Elman, torch loop", "torch.nn", "JAX scan, jitted", "floor"]
     lines += table(header, body)
-    scaling = []
-    for section, column, name in (("hidden", "hidden", "H"), ("batch", "batch", "B"), ("steps", "steps", "T")):
-        part = [r for r in rows if r["section"] == section]
-        theirs = {r[column]: r for r in part if r["contestant"] == "torch.nn"}
-        ratios = [
-            f"{r[column]}: {float(theirs[r[column]]['median_ms']) / float(r['median_ms']):.1f}"
-            for r in part
-            if r["contestant"] == "elman fit"
-        ]
-        if ratios:
-            scaling.append(f"{name} {', '.join(ratios)}")
-    if scaling:
-        lines += [
-            "How many times faster than torch.nn as one size of the book's step changes: " + "; ".join(scaling) + "."
-        ]
-        lines += [""]
-    return lines
+    return [*lines, *scaling(rows)]
+
+
+def scaling(rows: list[Row]) -> list[str]:
+    """How many times `fit` is faster than torch.nn as one size of the book's step changes."""
+    body = []
+    for column, name in (("hidden", "units H"), ("batch", "rows B"), ("steps", "steps T")):
+        part = [r for r in rows if r["section"] == column]
+        theirs = {r[column]: float(r["median_ms"]) for r in part if r["contestant"] == "torch.nn"}
+        ours = {r[column]: float(r["median_ms"]) for r in part if r["contestant"] == "elman fit"}
+        body += [[name, size, f"{ours[size]:.3g} ms", f"{theirs[size] / ours[size]:.1f} x"] for size in ours]
+    if not body:
+        return []
+    about = ["How many times faster than torch.nn the book's step is, as one of its sizes changes:", ""]
+    return about + table(["what changes", "to", "Elman's `fit`", "torch.nn takes"], body)
 
 
 def book_job() -> list[str]:
@@ -165,27 +169,112 @@ def generate() -> list[str]:
     return lines
 
 
-def main() -> None:
+def integer() -> list[str]:
+    """Models in integers, beside floats and ONNX Runtime."""
+    rows = read("integer")
+    if not rows:
+        return []
+    names = ("float", "integer", "onnxruntime int8")
+    found: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in rows:
+        found.setdefault((model(row), row["streams"]), {})[row["contestant"]] = row
+    body = [
+        [name, streams, *(f"{int(part[n]['median_chars_per_s']):,}" if n in part else "-" for n in names)]
+        for (name, streams), part in found.items()
+    ]
+    about = [
+        "Greedy generation by a model in 8-bit integers, characters a second on one thread "
+        f"({rows[0]['processor']}, {rows[0]['isa']}). `python benchmarks/integer.py`",
+        "",
+    ]
+    return about + table(["Model", "texts at once", "Elman, floats", "Elman, integers", "ONNX Runtime, int8"], body)
+
+
+def compression() -> list[str]:
+    rows = read("compress")
+    if not rows:
+        return []
+    files = dict.fromkeys(r["file"] for r in rows)
+    found = {(r["coder"], r["file"]): r for r in rows}
+    header = ["", *(f"{file}, bytes" for file in files), "encode, MB/s", "decode, MB/s"]
+    body = []
+    for coder in dict.fromkeys(r["coder"] for r in rows):
+        parts = [found.get((coder, file)) for file in files]
+        first = next(part for part in parts if part)
+        speeds = [f"{float(first[way]):.3g}" if first.get(way) else "-" for way in ("encode_MB_s", "decode_MB_s")]
+        body.append([coder, *(f"{int(part['coded']):,}" if part else "-" for part in parts), *speeds])
+    about = ["Files compressed (`-m`: with the packaged model of English). `python benchmarks/compress.py FILE...`", ""]
+    return about + table(header, body)
+
+
+def speed_page() -> str:
+    """All of docs/reference/speed.md."""
     rows = [*read("train_step"), *read("book_job"), *read("generate"), *read("score_lines")]
     if not rows:
         sys.exit("results/ is empty; run `make bench`")
     whole = next((r for r in rows if r.get("section") not in ("one-thread",)), rows[0])
+    machine = f"{whole['cores']} cores of an {whole['processor'].replace('(R)', '')}, {whole['isa']}"
     lines = [
-        f"`make bench` on {whole['cores']} cores of an {whole['processor'].replace('(R)', '')}, {whole['isa']};",
-        f"{whole['versions'].removeprefix('elman ').split(', ', 1)[1]}.",
+        "# Speed",
+        "",
+        "`benchmarks/table.py` makes this page of `results/*.csv`, where each number has its processor and its spread.",
+        f"Unless a table says otherwise: {machine}; {whole['versions'].removeprefix('elman ').split(', ', 1)[1]}.",
+        "`make bench` measures anew.",
+        "",
+        "## Training",
         "",
         *train_step(),
         *book_job(),
+        "## Generation and scoring",
+        "",
         *generate(),
+        *integer(),
+        "## Compression",
+        "",
+        *compression(),
     ]
-    block = "\n".join(lines).strip() + "\n"
-    if "--print" in sys.argv[1:]:
-        print(block, end="")
-        return
-    path = ROOT / "README.md"
-    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n{block}{END}{rest.split(END)[1]}", encoding="utf-8")
-    print(f"wrote {path.name}")
+    return "\n".join(lines).strip() + "\n"
+
+
+def highlights() -> str:
+    """What the README says in numbers: a point for each promise, with the command that gives it."""
+    step = {r["contestant"]: float(r["median_ms"]) for r in read("train_step") if r["section"] == "book"}
+    job = statistics.median(float(r["seconds"]) for r in read("book_job") if r["contestant"] == "elman fit")
+    modern = next(r for r in read("quality") if r["what"].startswith("Elman, modern:"))
+    gpt = next(r for r in read("quality") if r["what"].startswith("nanoGPT baby"))
+    coded = {r["coder"]: f"{int(r['coded']):,}" for r in read("compress") if r["file"] == "timemachine.txt"}
+    message = {r["coder"]: float(r["bytes_per_message"]) for r in read("messages") if r["set"] == "text"}
+    dictionary = next(value for name, value in message.items() if name.startswith("zstd"))
+    gru = [r for r in read("integer") if (r["cell"], r["hidden"], r["streams"]) == ("gru", "256", "1")]
+    speed = {r["contestant"]: f"{int(r['median_chars_per_s']):,}" for r in gru}
+    points = [
+        f"- **Fast.** A step of the book's training takes {step['elman fit']:.2f} ms where torch.nn takes "
+        f"{step['torch.nn']:.2f}, and all of its 500 epochs {job:.1f} s on two cores. "
+        "`python benchmarks/train_step.py`",
+        f"- **Strong for its size.** `--recipe modern` reaches {float(modern['nats']):.3f} nats a character on tiny "
+        f"Shakespeare after {int(modern['seconds'])} s on one core. nanoGPT's baby GPT, with an A100, reaches "
+        f"{float(gpt['nats']):.3f}. `python benchmarks/quality.py`",
+        f"- **A compressor.** *The Time Machine*, which the packaged model has not read, in "
+        f"{coded['elman -m -6']} bytes. "
+        f"xz needs {coded['xz -9e']}, PPMd {coded['PPMd o6']}. `elman compress -m english FILE`",
+        f"- **Short messages.** A text of {message['as they are']:.0f} bytes takes {message['elman']:.1f}, "
+        f"alone and in any order. zstd with a trained dictionary needs {dictionary:.1f}. "
+        "`python benchmarks/messages.py`",
+        f"- **Small.** `elman quantise` makes a model a quarter as large. A GRU of 256 units then writes "
+        f"{speed['integer']} characters a second on one thread instead of {speed['float']}. "
+        "`python benchmarks/integer.py`",
+    ]
+    return "\n".join(fill(point, 120, subsequent_indent="  ", break_on_hyphens=False) for point in points) + "\n"
+
+
+def main() -> None:
+    before, rest = README.read_text(encoding="utf-8").split(BEGIN)
+    pages = {PAGE: speed_page(), README: f"{before}{BEGIN}\n{highlights()}{END}{rest.split(END)[1]}"}
+    if "--check" in sys.argv[1:]:
+        sys.exit(int(any(path.read_text(encoding="utf-8") != text for path, text in pages.items())))
+    for path, text in pages.items():
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -34,10 +34,12 @@ def test_the_ten_lines(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_the_commands(tmp_path):
-    commands = re.findall(r"^    ((?:elman|python3 -c) .*?)(?:\s+#.*)?$", README.read_text(encoding="utf-8"), re.M)
+def test_the_commands_and_what_they_print(tmp_path):
+    text = README.read_text(encoding="utf-8")
+    commands = re.findall(r"^    ((?:elman|python3 -c) .*?)(?:\s+#.*)?$", text, re.M)
     assert len(commands) >= 15
     (tmp_path / "README.md").write_bytes(README.read_bytes())
+    printed = []
     for command in commands:
         if command.startswith("elman train"):
             command += " --epochs 1 --max-chars 4000"
@@ -45,7 +47,21 @@ def test_the_commands(tmp_path):
         line = re.sub(r"^elman", f"{python} -m elman.cli", command).replace("python3", python, 1)
         done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
-        assert done.stdout or ">" in command
+        assert done.stdout or ">" in command or "compress" in command
+        printed += (done.stdout + done.stderr).splitlines()
+    (shown,) = re.findall(r"print\n\n((?:    .*\n)+)\non every machine", text)
+    for line in shown.splitlines():
+        assert line.strip() == "..." or line[4:] in printed
+
+
+def test_the_numbers_are_those_of_the_results():
+    for script in ("table.py", "bars.py"):
+        done = subprocess.run([sys.executable, README.parent / "benchmarks" / script, "--check"], timeout=60)
+        assert done.returncode == 0, f"run python benchmarks/{script}"
+
+
+def test_the_front_page_is_short():
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 120
 
 
 def test_the_options_of_the_jobs_exist(command, monkeypatch):
