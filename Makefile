@@ -16,7 +16,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench bench-parts exercises notebook docs tools sanitize wheel test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs tools sanitize wheel test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -50,6 +50,10 @@ bench: $(TORCH)
 # Each part of a step against the processor's rate of multiply-adds: fails where one is slower than it may be.
 bench-parts: $(CORE)
 	$(BIN)/python benchmarks/parts.py
+
+# Instructions of small jobs against results/instructions.csv: fails where one takes 3 % more or less. Needs valgrind.
+bench-count: $(CORE)
+	$(BIN)/python benchmarks/count.py
 
 # The notebooks of the exercises, in full, and the numbers in their prose and in docs/exercises.md: about half an hour.
 exercises: $(TORCH)
