@@ -30,8 +30,8 @@ from typing import Any
 
 from harness import machine, write
 
+from elman.coders.rivals import optional
 from elman.compression import Predictor, compress, decompress
-from elman.compression.rivals import optional
 
 Coder = tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]
 

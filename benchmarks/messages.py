@@ -23,9 +23,9 @@ from typing import Any
 
 from harness import machine, write
 
+from elman.coders import train_coder
+from elman.coders.rivals import Result, optional, rivals
 from elman.compression import Codec
-from elman.compression.rivals import Result, optional, rivals
-from elman.training import train_coder
 
 RECORDS = ("urls2", "wiki", "l_comment", "hamlet")
 LINES, LEARN = 600, 2_000_000

@@ -31,10 +31,10 @@ from harness import Contestant, machine, race, write
 
 import elman
 from elman import kernels
-from elman.training import load_recipe
+from elman.parallel.ranks import Ranks
+from elman.parallel.shards import ShardedStepper
+from elman.recipes import load_recipe
 from elman.training.optimiser import Optimiser
-from elman.training.parallel import Ranks
-from elman.training.shards import ShardedStepper
 
 MACHINES, GIGABITS = (2, 4, 16), (1, 10, 25)
 

@@ -29,10 +29,10 @@ import numpy as np
 
 import elman
 from elman.kernels import serving
+from elman.recipes import load_recipe
+from elman.runs.checkpoint import read_checkpoint
 from elman.scoring import ADAPTIVE, text_bits
 from elman.text import Vocabulary
-from elman.training import load_recipe
-from elman.training.checkpoint import read_checkpoint
 
 RESULTS = Path(__file__).parents[1] / "results" / "quality.csv"
 CONTEXT = 256

@@ -30,8 +30,8 @@ import elman.torch
 from elman import kernels
 from elman.kernels import _cpu
 from elman.model import make_layer
+from elman.recipes import Recipe
 from elman.torch import fused
-from elman.training import Recipe
 from elman.training.optimiser import Optimiser
 
 LR, CLIP = 1.0, 1.0

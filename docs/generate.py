@@ -160,7 +160,7 @@ def _cell(text: str) -> str:
 
 def recipes() -> str:
     """A column for each packaged recipe, a row for each setting in which some differ; then what each setting means."""
-    from elman.training import Recipe, load_recipe, recipe_names
+    from elman.recipes import Recipe, load_recipe, recipe_names
 
     names = recipe_names()
     loaded = {name: load_recipe(name) for name in names}

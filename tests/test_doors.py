@@ -11,7 +11,7 @@ import pytest
 
 import elman
 from elman import kernels, text
-from elman.training import read_checkpoint
+from elman.runs import read_checkpoint
 
 ODD: dict[str, Any] = {
     "None": None, "True": True, "-1": -1, "1.5": 1.5, "nan": math.nan, "inf": math.inf, "huge": 10**30, "a str": "x",

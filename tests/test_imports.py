@@ -1,84 +1,105 @@
-"""Imports point one way: a room imports only rooms before it, and a file in it only files before it there."""
+"""Imports point one way: a room imports only rooms before it, and a file only files before it in its room."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import elman
 
 PACKAGE = Path(elman.__file__).parent
 ROOMS = {
-    "text": ("visible", "vocabulary", "subwords", "records", "fields", "reading"),
-    "corpora": ("files", "download", "named", "cached", "places", "tokens", "corpus", "mapped"),
-    "batches": ("windows", "records"),
-    "kernels": ("backend", "forced", "reference", "native", "integer"),
+    "text": ("fields", "visible", "vocabulary", "records", "reading", "subwords",),
+    "corpora": ("files", "download", "named", "cached", "corpus", "places", "tokens", "mapped",),
+    "batches": ("windows", "records",),
+    "kernels": ("backend", "forced", "integer", "native", "reference",),
     "model": (
-        "initial", "layers", "interface", "language", "extend", "integer", "quantise", "quantised", "named", "file",
+        "initial", "integer", "layers", "interface", "language", "extend", "named", "quantise", "quantised",
+        "file",
     ),
-    "generation": ("sampling", "choose", "loop", "writer", "text", "beam", "new"),
-    "scoring": ("lines", "blocks", "ngrams", "adaptive", "score", "after", "words", "compare", "baselines"),
-    "compression": (
-        "predictor", "codec", "handle", "blocks", "archive", "parts", "layout", "store", "rivals", "trained",
-    ),
-    "inspection": ("units", "matching", "memorisation", "nearest"),
+    "generation": ("sampling", "beam", "choose", "loop", "new", "writer", "text",),
+    "scoring": ("after", "baselines", "blocks", "lines", "ngrams", "adaptive", "score", "compare", "words",),
+    "compression": ("handle", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",),
+    "recipes": ("recipe",),
+    "runs": ("lock", "log", "curve", "events", "origin", "checkpoint", "saver", "summary", "svg",),
+    "parallel": ("ranks", "shards",),
     "training": (
-        "recipe", "choice", "build", "data", "run", "measure", "schedule", "budget", "origin", "checkpoint", "further",
-        "optimiser", "saver", "interrupt", "lock", "events", "parallel", "shards", "svg", "curve", "live", "loop",
-        "sizing", "coder", "records",
+        "budget", "choice", "build", "data", "interrupt", "live", "measure", "optimiser", "schedule",
+        "further", "loop", "sizing",
     ),
-    "pages": ("page", "surprisal", "inspection"),
-    "cli": (
-        "console", "signals", "options", "workers", "training_text", "generate", "steps", "session", "info", "inspect",
-        "quantise", "listing", "watch", "against", "score", "curve_file", "progress", "train", "runs", "samples",
-        "filewise", "archives", "compress", "get",
+    "coders": ("rivals", "train",),
+    "inspection": ("matching", "memorisation", "nearest", "units",),
+    "pages": ("page", "inspection", "surprisal",),
+    "cli/shared": (
+        "console", "curve_file", "listing", "against", "options", "progress", "samples", "filewise",
+        "archives", "signals", "training_text", "workers",
     ),
-    "torch": ("reference", "fused", "operators", "kernels", "layers", "module", "device"),
+    "cli/interactive": ("steps", "session", "watch",),
+    "cli": ("compress", "generate", "get", "info", "inspect", "quantise", "runs", "score", "train",),
+    "torch": ("reference", "fused", "operators", "kernels", "device", "layers", "module",),
 }  # fmt: skip
-"""In the order in which the package is read; what is in a room, likewise."""
-ORDER = list(ROOMS)
+"""In the order in which the package is read; the files of a room, likewise."""
 SHARED = ("errors", "files", "philox", "sources", "typed", "given")
 """What every room may use, and which imports none of them."""
+ALLOWED = {("training/loop", "torch/device"), ("cli/interactive/session", "cli/generate")}
+"""A device that only torch can serve imports its room when asked for; a session and its command know each other."""
+PLACE = {f"{room}/{file}": i for i, (room, file) in enumerate((r, f) for r, files in ROOMS.items() for f in files)}
 
 
-def imported(path: Path) -> set[tuple[int, str]]:
-    """(level, first name) of the relative imports of a file, other than for type checkers."""
-    names = set()
+def sources() -> Iterator[tuple[str, Path]]:
+    """(room/file, path) of every file in a room."""
+    for room in ROOMS:
+        for path in sorted((PACKAGE / room).glob("*.py")):
+            yield f"{room}/{path.stem}", path
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules, as paths below the package, that a file imports, other than for type checkers."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
             node.body = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level:
-            found = [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
-            names |= {(node.level, name) for name in found}
-    return names
+            base = path.parents[node.level - 1]
+            if node.module:
+                base = base.joinpath(*node.module.split("."))
+            for alias in node.names:
+                found = base / alias.name
+                if not (found.is_dir() or found.with_suffix(".py").exists()):
+                    found = base
+                yield found.relative_to(PACKAGE).as_posix()
+
+
+def place(module: str) -> int | None:
+    """Where a module stands in the order; a room as a whole where its last file does. None: it is shared."""
+    if module in ROOMS:
+        return max(PLACE[f"{module}/{file}"] for file in ROOMS[module])
+    return PLACE.get(module)
 
 
 def test_every_file_has_its_place():
-    assert {p.parent.name for p in PACKAGE.glob("*/__init__.py")} == set(ORDER)
+    rooms = {path.parent.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("__init__.py")}
+    assert rooms - {"."} == set(ROOMS)
     assert {p.stem for p in PACKAGE.glob("*.py")} == {"__init__", "__main__", *SHARED}
     for room, files in ROOMS.items():
         found = {p.stem for p in (PACKAGE / room).glob("*.py")} - {"__init__", "__main__"}
         assert found == set(files), room
 
 
-def test_rooms_import_those_before_them():
-    for place, room in enumerate(ORDER):
-        for file in (PACKAGE / room).glob("*.py"):
-            later = {name for level, name in imported(file) if level == 2} & set(ORDER[place:])
-            if (room, file.stem) == ("training", "loop"):
-                later.discard("torch")  # where a user asks for a device that only it can serve
-            assert not later, f"{room}/{file.name} imports {later}"
+def test_files_import_those_before_them():
+    for name, path in sources():
+        room, _, file = name.rpartition("/")
+        here = place(room) if file in ("__init__", "__main__") else PLACE[name]
+        for module in imported(path):
+            there = place(module)
+            if there is None or module == room or (name, module) in ALLOWED:
+                continue
+            own = file in ("__init__", "__main__") and module.startswith(f"{room}/")
+            assert there < here or own, f"{name} imports {module}, which comes after it"
 
 
 def test_what_is_shared_imports_no_room():
     for name in SHARED:
-        assert not {found for level, found in imported(PACKAGE / f"{name}.py") if level == 1} - set(SHARED)
-
-
-def test_files_import_those_before_them():
-    for room, files in ROOMS.items():
-        for place, name in enumerate(files if room != "cli" else ()):  # a session and its command know each other
-            later = {n for level, n in imported(PACKAGE / room / f"{name}.py") if level == 1} & set(files[place:])
-            assert not later, f"{room}/{name}.py imports {later}, which come after it"
+        assert set(imported(PACKAGE / f"{name}.py")) <= set(SHARED)

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from .generation import Beam, Sampling, beam_search, generate, stream
     from .model import GRU, LSTM, RNN, LanguageModel, QuantisedModel, load, save
     from .model.quantised import quantise
+    from .recipes import Recipe, load_recipe
+    from .runs import Run
     from .scoring import Score, after, score
     from .text import Reading, Vocabulary, normalise
-    from .training import Recipe, Run, build_model, fit, load_recipe, resume
+    from .training import build_model, fit, resume
 
 _HOME = {
     "errors": ("CorpusError", "ElmanError", "InputError", "ModelFileError", "TrainingDiverged"),
@@ -27,7 +29,9 @@ _HOME = {
     "text": ("Reading", "Vocabulary", "normalise"),
     "model": ("GRU", "LSTM", "RNN", "LanguageModel", "QuantisedModel", "load", "save"),
     "model.quantised": ("quantise",),
-    "training": ("Recipe", "Run", "build_model", "fit", "load_recipe", "resume"),
+    "recipes": ("Recipe", "load_recipe"),
+    "runs": ("Run",),
+    "training": ("build_model", "fit", "resume"),
     "generation": ("Beam", "Sampling", "beam_search", "generate", "stream"),
     "scoring": ("Score", "after", "score"),
 }

@@ -24,9 +24,10 @@ from elman.compression.trained import to_file
 from elman.corpora.mapped import load_mapped
 from elman.errors import ElmanError
 from elman.model.file import CHECKPOINT
+from elman.runs import read_checkpoint
+from elman.runs.summary import find_runs, read_run
 from elman.text.subwords import read_tokenizer
-from elman.training import read_checkpoint, resume
-from elman.training.records import find_runs, read_run
+from elman.training import resume
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,11 @@ for isa in $isas; do
     *) machine= ;;
   esac
   upper=$(echo "$isa" | tr a-z A-Z)
-  $compiler $flags $machine -DELMAN_ISA_NAME="$isa" -D"ELMAN_$upper" -c "$kernel/isa.cpp" -o "$objects/$isa.o" &
+  $compiler $flags $machine -DELMAN_ISA_NAME="$isa" -D"ELMAN_$upper" -c "$kernel/float/isa.cpp" -o "$objects/$isa.o" &
   running="$running $!"
 done
-for source in dispatch pool wait cores scratch environment; do
-  $compiler $flags $define -c "$kernel/$source.cpp" -o "$objects/$source.o"
+for source in float/dispatch team/pool team/wait team/cores team/scratch team/environment; do
+  $compiler $flags $define -c "$kernel/$source.cpp" -o "$objects/$(basename $source).o"
 done
 $compiler $flags -c "$tests/${DRIVER:-driver}.cpp" -o "$objects/driver.o"
 for job in $running; do wait "$job"; done

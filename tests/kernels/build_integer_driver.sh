@@ -37,7 +37,7 @@ for isa in $isas; do
   running="$running $!"
   tables="$tables ELMAN_TABLE($isa)"
 done
-for source in pool wait cores scratch environment integer/packed; do  # the pool, however many files it is
+for source in team/pool team/wait team/cores team/scratch team/environment integer/packed; do  # the pool, however many files it is
   [ ! -e "$kernel/$source.cpp" ] || $compiler $flags -c "$kernel/$source.cpp" -o "$objects/$(basename $source).o"
 done
 $compiler $flags "-DELMAN_TABLES=$tables" -c "$tests/integer_driver.cpp" -o "$objects/driver.o"

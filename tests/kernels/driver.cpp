@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "kernels.h"
-#include "pool.h"
+#include "float/kernels.h"
+#include "team/pool.h"
 
 using namespace elman;
 using Floats = std::vector<float>;

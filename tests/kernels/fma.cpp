@@ -11,7 +11,7 @@ using std::memcpy;
 
 namespace {
 #define ELMAN_PORTABLE
-#include "simd.h"
+#include "float/simd.h"
 
 uint64_t state = 1;
 uint64_t random_word() {  // SplitMix64

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "integer/packed.h"
-#include "pool.h"
+#include "team/pool.h"
 
 using namespace elman;
 

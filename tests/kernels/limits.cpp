@@ -15,9 +15,9 @@
 #include <thread>
 #include <vector>
 
-#include "cores.h"
-#include "kernels.h"
-#include "pool.h"
+#include "team/cores.h"
+#include "float/kernels.h"
+#include "team/pool.h"
 
 using namespace elman;
 using Floats = std::vector<float>;

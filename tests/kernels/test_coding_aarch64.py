@@ -21,7 +21,7 @@ def lines(compiler: str, folder: Path, isa: str, *emulator: str, flags: tuple[st
         tool(program)
     parts = (
         "coding/tables", "coding/block", "coding/messages", "integer/packed", "integer/isa",
-        "pool", "wait", "cores", "scratch", "environment",
+        "team/pool", "team/wait", "team/cores", "team/scratch", "team/environment",
     )  # fmt: skip
     names = (f"-DELMAN_CODING_ISA={isa}", f"-DELMAN_ISA_NAME={isa}", f"-DELMAN_{isa.upper()}")
     options = ("-std=c++17", "-O2", "-Wall", "-Wextra", *EXACT, "-pthread", f"-I{NATIVE}")

@@ -12,8 +12,8 @@ import typer
 from .. import __version__
 from ..errors import ElmanError, InputError
 from . import compress, generate, get, info, inspect, quantise, runs, score, train
-from .console import complain, is_console, name_streams, out
-from .signals import ending_by_signal
+from .shared.console import complain, is_console, name_streams, out
+from .shared.signals import ending_by_signal
 
 app = typer.Typer(
     help="Recurrent language models: concise, fast, exact.",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
-from .archives import Model, expand, list_archives, make_archive, make_store, predictor_of
-from .filewise import Filewise
-from .samples import train_on_samples
+from .shared.archives import Model, expand, list_archives, make_archive, make_store, predictor_of
+from .shared.filewise import Filewise
+from .shared.samples import train_on_samples
 
 if TYPE_CHECKING:
     pass

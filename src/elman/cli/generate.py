@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .console import Field, Json, ModelPath, err, load_model, warn_unknown, write, write_json
-from .training_text import TrainingText, training_parts
+from .shared.console import Field, Json, ModelPath, err, load_model, warn_unknown, write, write_json
+from .shared.training_text import TrainingText, training_parts
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -190,7 +190,7 @@ def show_stream(model: Model, prompt: str, length: int, stops: list[str], sampli
 
 
 def _interactive(model: Path, length: int, stops: list[str], sampling: dict[str, Any]) -> None:
-    from .session import Session
+    from .interactive.session import Session
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("--interactive needs a terminal; without one, give PROMPT")

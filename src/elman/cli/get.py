@@ -12,9 +12,9 @@ from typer.core import TyperCommand
 
 from ..errors import InputError
 from ..sources import refuse_same
-from .archives import Model, of_file, predictor_of
-from .console import Json, out, write, write_json
-from .samples import raw_lines
+from .shared.archives import Model, of_file, predictor_of
+from .shared.console import Json, out, write, write_json
+from .shared.samples import raw_lines
 
 if TYPE_CHECKING:
     from ..compression import Store

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from ..text import visible
-from .console import Json, ModelPath, load_model, out, write_json
+from .shared.console import Json, ModelPath, load_model, out, write_json
 
 
 def info(model: ModelPath, json_: Json = False) -> None:
@@ -113,7 +113,7 @@ def recipes(
 
     Examples: elman recipes;  elman recipes records > mine.toml
     """
-    from ..training.recipe import load_recipe, purpose, recipe_names, to_toml
+    from ..recipes.recipe import load_recipe, purpose, recipe_names, to_toml
 
     if name is not None:
         print(to_toml(load_recipe(name)), end="")

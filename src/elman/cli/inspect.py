@@ -12,8 +12,8 @@ from rich.table import Table
 from ..errors import InputError
 from ..sources import mask_of, refuse_same
 from ..text import visible
-from .console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model, out, read_text, write_json
-from .training_text import TrainingText, training_parts
+from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model, out, read_text, write_json
+from .shared.training_text import TrainingText, training_parts
 
 if TYPE_CHECKING:
     from ..inspection import RecordReport, Report

@@ -13,8 +13,8 @@ import typer
 from ..errors import InputError
 from ..sources import mask_of, refuse_same
 from ..text import visible
-from .console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model, out, read_text, write_json
-from .training_text import training_parts
+from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model, out, read_text, write_json
+from .shared.training_text import training_parts
 
 if TYPE_CHECKING:
     from ..model import Model

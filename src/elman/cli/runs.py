@@ -10,12 +10,12 @@ from rich.table import Table
 
 from ..errors import ElmanError, InputError
 from ..sources import refuse_same
-from .console import Json, err, out, write_json
+from .shared.console import Json, err, out, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..training.records import Record
+    from ..runs.summary import Record
 
 _SHOWN = ("cell", "num_layers", "hidden_size", "optimizer", "lr", "epochs")
 """Settings that a table has in any case; others where runs differ in them."""
@@ -33,7 +33,7 @@ def runs(
 
     Example: elman runs
     """
-    from ..training.records import differences, find_runs
+    from ..runs.summary import differences, find_runs
 
     found, broken = find_runs(folder)
     for reason in broken:
@@ -120,7 +120,7 @@ def plot(
 
     Example: elman plot runs/a runs/b --output curves.svg
     """
-    from ..training.records import read_run
+    from ..runs.summary import read_run
 
     if output.suffix not in (".svg", ".png", ".pdf"):
         raise InputError(f"{output}: a picture is .svg, .png or .pdf")
@@ -139,11 +139,11 @@ def plot(
             err.print(f"elman: {error}")
     if logs:
         if output.suffix == ".svg":
-            from ..training.svg import save_svg
+            from ..runs.svg import save_svg
 
             save_svg(logs, output, "" if len(logs) > 1 else next(iter(logs)), against_time=time)
         else:
-            from ..training.curve import save_curves
+            from ..runs.curve import save_curves
 
             save_curves(logs, output, against_time=time)
         out.print(str(output))

@@ -15,8 +15,8 @@ from rich.table import Table
 from ..errors import EmptyTextError, InputError
 from ..sources import mask_of, refuse_same
 from ..text import visible
-from .against import compare_all, summarise
-from .console import (
+from .shared.against import compare_all, summarise
+from .shared.console import (
     Encoding,
     EncodingErrors,
     Field,
@@ -28,7 +28,7 @@ from .console import (
     out,
     read_text,
 )
-from .listing import choose, list_characters, list_lines, list_words, write_rows
+from .shared.listing import choose, list_characters, list_lines, list_words, write_rows
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -116,7 +116,7 @@ def score(
     if above is not None and names == ["-"] and top is None and not mask and html is None:
         if not (loaded.reading.records if records is None else records):
             raise InputError("--above takes each line by itself; give --records, or a model of records")
-        from .watch import watch
+        from .interactive.watch import watch
 
         raise typer.Exit(int(watch(loaded, above, form, encoding, encoding_errors, field)))
     from ..scoring import ADAPTIVE, score_many

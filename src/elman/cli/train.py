@@ -12,15 +12,16 @@ import typer
 
 from ..errors import InputError, TrainingDiverged
 from ..sources import mask_of, refuse_same
-from .console import Bytes, Encoding, EncodingErrors, Json, err, out, write_json
-from .options import changes, with_recipe_options
+from .shared.console import Bytes, Encoding, EncodingErrors, Json, err, out, write_json
+from .shared.options import changes, with_recipe_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ..corpora import Corpus
     from ..model import LanguageModel
-    from ..training import Epoch, Recipe, Run
+    from ..recipes import Recipe
+    from ..runs import Epoch, Run
 
 
 _MAPPED_BYTES = 100_000_000  # a corpus this large stays on disk
@@ -86,11 +87,11 @@ def train(
     Examples: elman train access.log --records --output runs/log;  elman train --resume runs/log
     """
     from ..corpora import is_named
-    from ..training import load_recipe
-    from ..training.budget import check_minutes
+    from ..recipes import load_recipe
+    from ..runs.log import check_minutes
     from ..training.choice import for_size, recipe_name
     from ..training.sizing import for_minutes
-    from .workers import working_together
+    from .shared.workers import working_together
 
     if every < 0:
         raise InputError(f"--every must be at least 0, got {every}")
@@ -203,9 +204,10 @@ def _resume(
     as_json: bool,
     how: dict[str, Any],
 ) -> None:
-    from ..training import read_checkpoint, resume
+    from ..runs import read_checkpoint
+    from ..training import resume
     from ..training.further import further, new_schedule, what_to_do
-    from .training_text import ask_to_resume
+    from .shared.training_text import ask_to_resume
 
     given = [name for name, value in others.items() if value]
     given += [f"--{name.replace('_', '-')}" for name in settings if name not in ("epochs", "patience")]
@@ -284,10 +286,10 @@ def _report(
     than the first. minutes: of training in all, if the clock ends it and the settings' epochs are about as many.
     """
     from ..kernels import serving
+    from ..runs.log import best
     from ..training.interrupt import held_back
-    from ..training.schedule import best
-    from .curve_file import CurveFile
-    from .progress import Lines, training_bar
+    from .shared.curve_file import CurveFile
+    from .shared.progress import Lines, training_bar
 
     (backend, why), named = serving(model.network.cell), f"recipe {recipe}: " if recipe else ""
     say = err if as_json else out
@@ -376,7 +378,7 @@ def _vocabulary(model: LanguageModel, text: Corpus) -> str:
 def _run_folder(output: Path | None, corpus: str, overwrite: bool) -> Path:
     """The folder to write: the one asked for, if it is free, or runs/CORPUS, runs/CORPUS-2, ..."""
     if output is not None:
-        from ..training.checkpoint import checkpoint_path
+        from ..runs.checkpoint import checkpoint_path
 
         if not overwrite and ((output / "model.safetensors").exists() or checkpoint_path(output)):
             raise InputError(f"{output} holds a run already; give another --output, --overwrite, or --resume {output}")

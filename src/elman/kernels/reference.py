@@ -319,7 +319,7 @@ def _apply(update: Update, weights: Sequence[Array], grads: Sequence[Array], gat
 
 
 def muon(w: Array, g: Array, m: Array, blocks: int, lr: float, momentum: float, weight_decay: float) -> None:
-    """One update by Muon, in place; see src/native/muon.h.
+    """One update by Muon, in place; see src/native/float/muon.h.
 
     Args:
         w, g: (blocks * rows, columns), a block for each gate. m: the momentum, (w.size,).

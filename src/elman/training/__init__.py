@@ -1,4 +1,4 @@
-"""Training: recipes, what an epoch sees, and the loop. Imported when first used: a recipe alone needs no loop."""
+"""Training: what an epoch sees, the loop, and how large a model suits a text. Imported when first used."""
 
 from __future__ import annotations
 
@@ -7,33 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .build import build_model
-    from .checkpoint import Checkpoint, read_checkpoint
-    from .coder import TrainedCoder, train_coder
     from .loop import fit, resume
-    from .recipe import Recipe, load_recipe, recipe_names
-    from .run import Epoch, Run, Step
 
-__all__ = [
-    "Checkpoint",
-    "Epoch",
-    "Recipe",
-    "Run",
-    "Step",
-    "TrainedCoder",
-    "build_model",
-    "fit",
-    "load_recipe",
-    "read_checkpoint",
-    "recipe_names",
-    "resume",
-    "train_coder",
-]
-_HOME = {"build_model": "build", "fit": "loop", "resume": "loop", "Epoch": "run", "Run": "run", "Step": "run"}
-_HOME |= {"TrainedCoder": "coder", "train_coder": "coder"}
-_HOME |= {"Checkpoint": "checkpoint", "read_checkpoint": "checkpoint"}
+__all__ = ["build_model", "fit", "resume"]
+_MOVED = {name: "recipes" for name in ("Recipe", "load_recipe", "recipe_names")}
+_MOVED |= {name: "runs" for name in ("Checkpoint", "Epoch", "Run", "Step", "read_checkpoint")}
+_MOVED |= {name: "coders" for name in ("TrainedCoder", "train_coder")}
+"""Names that were here until version 0.1, and where they are."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME.get(name, 'recipe')}", __name__), name)
+    if name in __all__:
+        return getattr(import_module(".build" if name == "build_model" else ".loop", __name__), name)
+    if name in _MOVED:
+        import warnings
+
+        place = f"elman.{_MOVED[name]}"
+        warnings.warn(f"elman.training.{name} has moved to {place}", DeprecationWarning, stacklevel=2)
+        return getattr(import_module(place), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from ..errors import InputError
+from ..runs.log import check_minutes
 
 
 def now() -> float:
@@ -38,8 +38,3 @@ class Budget:
     def epochs(self, done: int, elapsed: float) -> int:
         """How many there will be, at the speed so far: one more than are done at least."""
         return max(done + 1, round(done * self._seconds / max(elapsed, 1e-9)))
-
-
-def check_minutes(minutes: float) -> None:
-    if not 0 < minutes < 1e6:
-        raise InputError(f"--minutes must be above 0 and below a million, got {minutes:g}")

@@ -8,8 +8,8 @@ from typing import Any
 from .. import given
 from ..corpora import Corpus
 from ..model import Embedding, LanguageModel, make_layer
+from ..recipes.recipe import Recipe
 from .choice import choose
-from .recipe import Recipe
 
 
 def build_model(corpus: Corpus, recipe: Recipe | str | Path | None = None, **settings: Any) -> LanguageModel:

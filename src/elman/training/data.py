@@ -11,9 +11,9 @@ from .. import batches
 from ..corpora import release
 from ..errors import InputError
 from ..model import LanguageModel
+from ..recipes.recipe import Recipe
 from ..scoring import sequence_nats, text_nats
 from ..text import Reading, Vocabulary, record_spans
-from .recipe import Recipe
 
 _IDS = 1 << 24  # of a mapped text in memory at once
 _RELEASE = 256  # batches between the times at which memory of a mapped text is let go

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from .. import given
 from ..errors import InputError
-from .budget import check_minutes
-from .checkpoint import Checkpoint
-from .schedule import best, learning_rate, no_better, out_of_patience
+from ..runs.checkpoint import Checkpoint
+from ..runs.log import best, check_minutes, no_better, out_of_patience
+from .schedule import learning_rate
 
 
 def further(

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import InputError
-from .run import Epoch
-from .svg import draw
+from ..runs.log import Epoch
+from ..runs.svg import draw
 
 _WHERE = "plot=True draws in a notebook; elsewhere see elman.training.svg, or give on_epoch"
 _SECONDS = 1.0  # between two drawings: a notebook keeps what it is sent

@@ -23,24 +23,24 @@ from ..corpora import Corpus
 from ..errors import InputError, ModelFileError, TrainingDiverged
 from ..kernels import Dropout, Stepper
 from ..model import LanguageModel, trainable
+from ..parallel.ranks import Ranks
+from ..parallel.shards import ShardedStepper, mask_words
+from ..recipes.recipe import Recipe
+from ..runs.checkpoint import Checkpoint, read_checkpoint
+from ..runs.events import Events
+from ..runs.lock import locked
+from ..runs.log import Epoch, Means, Run, Step, out_of_patience
+from ..runs.saver import Saver, saved_whatever_happens
 from ..scoring import perplexity
 from . import budget
 from .budget import Budget
-from .checkpoint import Checkpoint, read_checkpoint
 from .choice import choose
 from .data import Records, Text
-from .events import Events
 from .further import further
 from .interrupt import Interrupt, interrupts
-from .lock import locked
-from .measure import Means, measure
+from .measure import measure
 from .optimiser import Optimiser
-from .parallel import Ranks
-from .recipe import Recipe
-from .run import Epoch, Run, Step
-from .saver import Saver, saved_whatever_happens
-from .schedule import learning_rate, out_of_patience
-from .shards import ShardedStepper, mask_words
+from .schedule import learning_rate
 
 OnStep = Callable[[Step], None]
 OnEpoch = Callable[[Epoch], None]
@@ -239,7 +239,7 @@ class _Training:
             run.path.mkdir(parents=True, exist_ok=True)
         with self.ranks.joined(self._digest()), locked(run.path), interrupts() as interrupted:
             if run.path:
-                saver = Saver(run, self.optimiser, self.stepper, self.snapshot, save_seconds, resumed)
+                saver = Saver(run, self.optimiser.averaged, self.stepper, self.snapshot, save_seconds, resumed)
                 events = Events(run.path, run.log) if tensorboard else None
             with saved_whatever_happens(saver):
                 while not self._done():

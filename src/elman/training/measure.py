@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
-import numpy as np
-
-from .. import kernels
 from ..errors import TrainingDiverged
 from ..generation import generate
-from ..kernels import StepResult
 from ..model import LanguageModel
+from ..recipes.recipe import Recipe
+from ..runs.log import Epoch, Means
+from ..runs.saver import is_sound
 from ..scoring import perplexity
 from .data import Records, Text
-from .recipe import Recipe
-from .run import Epoch
-
-
-@dataclass
-class Means:
-    """Of an epoch's steps so far; sums until they are divided."""
-
-    steps: int = 0
-    count: int = 0
-    """Targets."""
-    nats: float = 0.0
-    norm: float = 0.0
-    layer_norms: list[float] = field(default_factory=list)
-    seconds: float = 0.0
-    """Of training."""
-    lr: float = 0.0
-    """Of the last step."""
-
-    def add(self, result: StepResult, counted: int) -> None:
-        self.steps, self.count = self.steps + 1, self.count + counted
-        self.nats, self.norm = self.nats + result.loss * counted, self.norm + result.norm
-        before = self.layer_norms or [0.0] * len(result.layer_norms)
-        self.layer_norms = [a + b for a, b in zip(before, result.layer_norms, strict=True)]
 
 
 def measure(
@@ -68,14 +42,3 @@ def measure(
         samples,
         means.lr,
     )
-
-
-def is_sound(model: LanguageModel) -> bool:
-    """Whether the model can be used: finite weights, and finite logits after some tokens."""
-    norm = kernels.grad_norm(model.parameters())
-    if not math.isfinite(norm):
-        return False
-    factors = model.layer.num_layers + (1 if model.embedding is None else 2)
-    if 2 * max(norm, 1.0) < 1e30 ** (1 / factors):
-        return True  # embedding, layers and output multiply by less than this: logits after a token stay below 1e38
-    return bool(np.isfinite(model(np.arange(min(model.vocab_size, 64))[None])[0]).all())

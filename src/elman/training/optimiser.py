@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..kernels import Array, Network, Update
-from .recipe import Recipe
+from ..recipes.recipe import Recipe
 
 
 class Optimiser:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .recipe import Recipe
-from .run import Epoch
+from ..recipes.recipe import Recipe
+from ..runs.log import Epoch, no_better
 
 
 def learning_rate(recipe: Recipe, step: int, fraction: float, log: Sequence[Epoch]) -> float:
@@ -35,30 +35,3 @@ def falling_cosine(x: float) -> float:
     for k in range(23, 1, -2):  # the next term is below 1e-20
         series = (1.0 + series) * -square / (k * (k - 1))
     return (1.0 - angle * (1.0 + series)) / 2.0
-
-
-def best(log: Sequence[Epoch]) -> Epoch | None:
-    """The first of the epochs with the lowest held-out loss; None: none was measured."""
-    measured = [epoch for epoch in log if epoch.val_bits_per_char is not None]
-    return min(measured, key=lambda epoch: epoch.val_bits_per_char or 0.0) if measured else None
-
-
-def no_better(log: Sequence[Epoch]) -> list[Epoch]:
-    """The epochs whose held-out text was measured and cost no less than the lowest before."""
-    lowest, worse = float("inf"), []
-    for epoch in log:
-        if epoch.val_bits_per_char is None:
-            continue
-        if epoch.val_bits_per_char < lowest:
-            lowest = epoch.val_bits_per_char
-        else:
-            worse.append(epoch)
-    return worse
-
-
-def out_of_patience(recipe: Recipe, log: Sequence[Epoch]) -> bool:
-    """Whether the last `patience` measurements were all no better than the best before them."""
-    if recipe.patience is None:
-        return False
-    lowest, worse = best(log), no_better(log)
-    return lowest is not None and sum(epoch.epoch > lowest.epoch for epoch in worse) >= recipe.patience

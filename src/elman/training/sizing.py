@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..runs.log import check_minutes
 from . import budget
-from .budget import check_minutes
 
 if TYPE_CHECKING:
     from ..corpora import Corpus
-    from .recipe import Recipe
+    from ..recipes.recipe import Recipe
 
 _PROBE = 2.0  # seconds of training that measure the speed, at most, about
 

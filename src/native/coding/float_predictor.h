@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "../kernels.h"
-#include "../step.h"
+#include "../float/kernels.h"
+#include "../float/step.h"
 #include "predictor.h"
 
 namespace elman::coding {

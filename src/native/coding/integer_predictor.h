@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "../integer/packed.h"
-#include "../pool.h"
+#include "../team/pool.h"
 #include "predictor.h"
 
 namespace elman::coding {

@@ -5,7 +5,7 @@
 #include <exception>
 #include <memory>
 
-#include "../pool.h"
+#include "../team/pool.h"
 #include "fastest.h"
 #include "range.h"
 

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 
-#include "../isas.h"
+#include "../float/isas.h"
 #include "integer.h"
 
 #if defined(__x86_64__)

@@ -9,7 +9,7 @@
 #pragma once
 #include <cstdint>
 
-#include "../kernels.h"
+#include "../float/kernels.h"
 
 namespace elman::integer {
 

@@ -2,7 +2,7 @@
 // ELMAN_AVX512VNNI, ELMAN_AVXVNNI, ELMAN_AVX2, ELMAN_NEONDOT, ELMAN_NEON or ELMAN_PORTABLE defined, with
 // -ffp-contract=off. Like ../isa.cpp it instantiates nothing of the standard library.
 #include "integer.h"
-#include "../pool.h"
+#include "../team/pool.h"
 
 #include <cstring>
 

@@ -1,0 +1,89 @@
+"""`elman score --against MODEL`: several models on one text, as log-likelihood ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from ...text import visible
+from .console import out, read_text
+from .listing import write_rows
+
+if TYPE_CHECKING:
+    from ...model import Model
+    from ...scoring import Comparison, Score
+
+
+def compare_all(
+    others: Mapping[str, Model],
+    names: Sequence[str],
+    scores: Sequence[Score],
+    texts: Sequence[str | bytes],
+    encoding: tuple[str | None, str, str | None],
+) -> dict[str, list[Comparison]]:
+    """For each other model, the comparison of every text. texts: as the first model reads them, not
+    yet normalised. encoding: what to do about errors, and the field, as `read_text` takes them."""
+    from ...scoring import compare, score_many
+
+    compared = {}
+    for name, model in others.items() if scores else ():
+        same = model.reading.is_bytes == isinstance(texts[0], bytes)
+        mine = texts if same else [_again(model, *one, encoding) for one in zip(names, texts, strict=True)]
+        found = score_many(model, mine, records=scores[0].records, names=names)
+        compared[name] = [compare(one, two) for one, two in zip(scores, found, strict=True)]
+    return compared
+
+
+def _again(model: Any, name: str, text: str | bytes, encoding: tuple[str | None, str, str | None]) -> str | bytes:
+    """A text that was read for a model of characters, for one of bytes, or the other way round."""
+    if name != "-":
+        return read_text(model, name, *encoding)
+    if isinstance(text, str):
+        return text.encode("utf-8", "surrogatepass")
+    from ...corpora.files import decoded
+
+    return "".join(decoded([text], "standard input", *encoding[:2]))
+
+
+def summarise(
+    first: str, names: Sequence[str], scores: Sequence[Score], compared: dict[str, list[Comparison]], form: str
+) -> None:
+    """A row for each text and other model."""
+    rows = [
+        {
+            "file": name,
+            "against": other,
+            "characters": len(of[k].by_character),
+            "bits": of[k].bits,
+            "bits_per_char": of[k].bits_per_char,
+            "low": of[k].low,
+            "high": of[k].high,
+            "lines": len(of[k].by_line),
+            "unknown": of[k].unknown,
+        }
+        for other, of in compared.items()
+        for k, name in enumerate(names)
+    ]
+    if form != "table":
+        write_rows(rows, form)
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("file", overflow="fold")
+    table.add_column("against", overflow="fold")
+    left_out = any(row["unknown"] for row in rows)
+    for name in ("lines", *(["unknown"] if left_out else []), "ratio, bits", "95 % from", "to", "bits/char"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        bounds = ["-" if row[key] is None else f"{row[key]:,.1f}" for key in ("low", "high")]
+        unknown = [f"{row['unknown']:,}"] if left_out else []
+        cells = (f"{row['lines']:,}", *unknown, f"{row['bits']:,.1f}", *bounds, f"{row['bits_per_char']:+.4f}")
+        table.add_row(visible(row["file"]), visible(row["against"]), *cells)
+    out.print(table)
+    out.print(
+        f"ratio: log2 of how much likelier the text is to {visible(first)} than to the other; below 0, to the other.\n"
+        "95 %: what the sum would be for as many lines drawn from these."
+    )
+    if left_out:
+        out.print("unknown: characters that one of the two models has never seen; they are left out of the ratio.")

@@ -1,0 +1,42 @@
+"""SIGTERM and SIGHUP end a command as Ctrl-C does: what is half written is removed, the status is 128 + n."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ...files import remove_unfinished
+
+_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@contextmanager
+def ending_by_signal() -> Iterator[None]:
+    """Raise SystemExit where the block is; at a second signal end at once. One that is ignored, as nohup ignores
+    SIGHUP, stays ignored. Python itself raises KeyboardInterrupt for SIGINT."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def first(number: int, _: object) -> None:
+        for each in before:
+            signal.signal(each, second)
+        raise SystemExit(128 + number)
+
+    def second(number: int, _: object) -> None:
+        remove_unfinished()
+        os._exit(128 + number)
+
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
+    for number in before:
+        signal.signal(number, first)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,173 @@
+"""Saver: a run's folder, in which a good model is only ever replaced by another.
+
+    model.safetensors        the model as the last save found it; its average, if the recipe keeps one
+    best.safetensors         that of the lowest held-out loss, if any is measured
+    checkpoint.safetensors   all that training needs to go on from the last save
+    log.jsonl                a line for each epoch
+
+Until the first save of a run that takes another's place, its log and checkpoint lie beside as log.new.jsonl and
+checkpoint.new.safetensors.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from ..errors import InputError, TrainingDiverged
+from ..files import append_line, clear_unfinished, write_atomically
+from ..kernels import Stepper
+from ..model import LanguageModel, save
+from .checkpoint import NAME, NEW_NAME, Checkpoint, write_checkpoint
+from .log import Run, as_json, best
+
+
+class Saver:
+    """Writes a run's folder.
+
+    Args:
+        averaged: while it is entered, the model's arrays hold what is to be saved.
+        stepper: what may have the weights elsewhere. snapshot: where training stands.
+        resumed: the folder is this run's already.
+        seconds: between saves, and so what a run that is killed loses at most.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        averaged: Callable[[], AbstractContextManager[None]],
+        stepper: Stepper,
+        snapshot: Callable[[], Checkpoint | None],
+        seconds: float,
+        resumed: bool,
+    ) -> None:
+        assert run.path is not None
+        self.run, self._averaged, self._snapshot, self._seconds = run, averaged, snapshot, seconds
+        self._stepper = stepper
+        self.model, self._best_path = run.path / "model.safetensors", run.path / "best.safetensors"
+        self._log, self._checkpoint = run.path / "log.jsonl", run.path / NAME
+        self._good: list[np.ndarray] | None = None
+        self._best: tuple[dict[str, Any], dict[str, np.ndarray]] | None = None
+        self._last = time.perf_counter()
+        replaces = self.model.exists() and not resumed
+        self._new_log = run.path / "log.new.jsonl" if replaces else self._log
+        self._new_checkpoint = run.path / NEW_NAME if replaces else self._checkpoint
+        for path in (self.model, self._best_path, self._log, self._checkpoint, self._new_checkpoint):
+            clear_unfinished(path)
+        if resumed:  # whatever a killed process wrote after its last checkpoint is written again
+            write_atomically(
+                self._log, "".join(_line(epoch) + "\n" for epoch in run.log).encode("utf-8", "backslashreplace")
+            )
+            for name in ("log.new.jsonl", NEW_NAME):
+                (run.path / name).unlink(missing_ok=True)
+        else:
+            self._new_log.unlink(missing_ok=True)
+        self._write_checkpoint()
+
+    def after_epoch(self) -> None:
+        append_line(self._new_log, _line(self.run.log[-1]))
+        with self._averaged():
+            self._good = [p.copy() for p in self.run.model.parameters()]
+            if best(self.run.log) is self.run.log[-1]:
+                self._best = self.run.summary(), self.run.model.state_dict()
+        self.sometimes()
+
+    def sometimes(self) -> None:
+        """Save if the last time is long ago."""
+        if time.perf_counter() - self._last < self._seconds:
+            return
+        self.save_if_sound()
+
+    def save_if_sound(self) -> None:
+        self._stepper.sync()
+        if is_sound(self.run.model):
+            self.save()
+
+    def save(self) -> None:
+        with self._averaged():
+            self._save_models()
+        self._write_checkpoint()
+        self._replace()
+        self._last = time.perf_counter()
+
+    def end(self) -> None:
+        if not is_sound(self.run.model):  # stopped within an epoch, by a step that ruined it
+            self.go_back()
+            raise TrainingDiverged("training diverged in its last step: the model's weights or logits are not finite")
+        self.save()
+
+    def go_back(self) -> None:
+        """After a divergence: save the last whole epoch; without one, an earlier run's model stays if there is one."""
+        if self._good is not None:
+            for parameter, good in zip(self.run.model.parameters(), self._good, strict=True):
+                parameter[...] = good
+        if self._good is not None or not self.model.exists():
+            with suppress(InputError):  # weights that no file can hold
+                self._save_models()
+                self._replace()
+        elif self._new_log != self._log:
+            self._new_log.unlink(missing_ok=True)
+            self._new_checkpoint.unlink(missing_ok=True)
+
+    def _save_models(self) -> None:
+        save(self.run.model, self.model, self.run.summary())
+        if self._best:
+            save(self.run.model, self._best_path, *self._best)
+            self._best = None
+        elif best(self.run.log) is None:
+            self._best_path.unlink(missing_ok=True)  # an earlier run's
+
+    def _write_checkpoint(self) -> None:
+        snapshot = self._snapshot()
+        if snapshot is not None:
+            write_checkpoint(self._new_checkpoint, snapshot, self.run.model.named_parameters())
+
+    def _replace(self) -> None:
+        """The new files take the places of an earlier run's."""
+        if self._new_log != self._log:
+            if self._new_log.exists():
+                self._new_log.replace(self._log)
+            else:
+                self._log.unlink(missing_ok=True)
+            self._new_checkpoint.replace(self._checkpoint)
+            self._new_log, self._new_checkpoint = self._log, self._checkpoint
+
+
+def _line(epoch: Any) -> str:
+    return json.dumps(as_json(epoch), ensure_ascii=False, allow_nan=False)
+
+
+@contextmanager
+def saved_whatever_happens(saver: Saver | None) -> Iterator[None]:
+    """Save at the end, also where a callback fails because its reader has gone, or memory or the disk ends."""
+    try:
+        yield
+    except TrainingDiverged:
+        if saver:
+            saver.go_back()
+        raise
+    except (Exception, SystemExit):
+        with suppress(Exception):
+            if saver:
+                saver.save_if_sound()
+        raise
+    if saver:
+        saver.end()
+
+
+def is_sound(model: LanguageModel) -> bool:
+    """Whether the model can be used: finite weights, and finite logits after some tokens."""
+    norm = kernels.grad_norm(model.parameters())
+    if not math.isfinite(norm):
+        return False
+    factors = model.layer.num_layers + (1 if model.embedding is None else 2)
+    if 2 * max(norm, 1.0) < 1e30 ** (1 / factors):
+        return True  # embedding, layers and output multiply by less than this: logits after a token stay below 1e38
+    return bool(np.isfinite(model(np.arange(min(model.vocab_size, 64))[None])[0]).all())

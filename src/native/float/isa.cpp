@@ -1,0 +1,46 @@
+// The whole kernel, for one instruction set. CMake compiles this file once for each, with ELMAN_ISA_NAME and one of
+// ELMAN_AVX512, ELMAN_AVX2, ELMAN_NEON or ELMAN_PORTABLE defined, always with -ffp-contract=off: every fused
+// multiply-add is written out. It instantiates nothing of the standard library, whose copies the linker could then share
+// with code for older processors.
+#include "kernels.h"
+#include "../team/pool.h"
+
+#include <cstring>
+
+#if defined(ELMAN_AVX512) || defined(ELMAN_AVX2)
+#include <immintrin.h>
+#elif defined(ELMAN_NEON)
+#include <arm_neon.h>
+#endif
+
+namespace elman {
+namespace ELMAN_ISA_NAME {
+namespace {
+#include "simd.h"
+#include "functions.h"
+#include "pack.h"
+#include "gemm.h"
+#include "outer.h"
+#include "cells.h"
+#include "recurrent.h"
+#include "embedding.h"
+#include "output.h"
+#include "loss.h"
+#include "update.h"
+#include "muon.h"
+#include "random.h"
+#include "choose.h"
+#include "decoder.h"
+}  // namespace
+
+#define ELMAN_STRING_(x) #x
+#define ELMAN_STRING(x) ELMAN_STRING_(x)
+extern const Table table;
+const Table table = {
+    ELMAN_STRING(ELMAN_ISA_NAME), forward, backward, embed, embed_backward, linear, linear_backward, loss,        loss_backward, squares,
+    sgd,                          adamw,   muon,     average, dropout,  philox, math,            log_softmax, decoder_pack,
+    decoder_pack_output, decoder_read, decoder_generate, choose, fma_peak,
+};
+
+}  // namespace ELMAN_ISA_NAME
+}  // namespace elman

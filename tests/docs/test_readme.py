@@ -1,0 +1,126 @@
+"""What the README says is run: its Python with fewer epochs, its commands as they stand but for the epochs."""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import json
+import re
+import shlex
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import elman
+
+README = Path(__file__).parents[2] / "README.md"
+pytestmark = pytest.mark.skipif(not README.is_file(), reason="the tests run outside a checkout, without its README")
+
+
+def test_the_ten_lines(tmp_path, monkeypatch, capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code.replace("epochs=500", "epochs=2"), "README.md", "exec"), {})
+    perplexity, text, bits = capsys.readouterr().out.splitlines()
+    assert 1 < float(perplexity) < 40
+    assert len(text) == 50
+    assert 0 < float(bits) < 20
+    assert (tmp_path / "model.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_the_commands_and_what_they_print(tmp_path):
+    text = README.read_text(encoding="utf-8")
+    commands = re.findall(r"^    ((?:elman|python3 -c) .*?)(?:\s+#.*)?$", text, re.M)
+    assert len(commands) >= 15
+    (tmp_path / "README.md").write_bytes(README.read_bytes())
+    printed = []
+    for command in commands:
+        if command.startswith("elman train"):
+            command += " --epochs 1 --max-chars 4000"
+        python = shlex.quote(sys.executable)
+        line = re.sub(r"^elman", f"{python} -m elman.cli", command).replace("python3", python, 1)
+        done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        assert done.stdout or ">" in command or "compress" in command
+        printed += (done.stdout + done.stderr).splitlines()
+    (shown,) = re.findall(r"print\n\n((?:    .*\n)+)\non every machine", text)
+    for line in shown.splitlines():
+        assert line.strip() == "..." or line[4:] in printed
+
+
+def test_the_numbers_are_those_of_the_results():
+    for script in ("table.py", "bars.py"):
+        done = subprocess.run([sys.executable, README.parent / "benchmarks" / script, "--check"], timeout=60)
+        assert done.returncode == 0, f"run python benchmarks/{script}"
+
+
+def test_the_front_page_is_short():
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_the_options_of_the_jobs_exist(command, monkeypatch):
+    """Every option that these pages give to a command is one of its own."""
+    monkeypatch.setenv("COLUMNS", "200")
+    for page in ("jobs.md", "odd-lines.md", "compression.md", "short-messages.md", "log-store.md"):
+        text = (README.parent / "docs" / page).read_text(encoding="utf-8")
+        text = text.replace("\\\n", " ")
+        for line in re.findall(
+            r"elman (?:train|generate|score|inspect|runs|plot|compress|decompress|get) [^\n`|]*", text
+        ):
+            name, options = line.split()[1], re.findall(r"(?<=\s)--[a-z][a-z-]*", line)
+            if options:
+                assert set(options) <= set(re.findall(r"--[a-z][a-z-]*", helped(name, command))), line
+
+
+def test_the_service_of_the_jobs(tmp_path, monkeypatch):
+    text = (README.parent / "docs" / "jobs.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "http.server" in block]
+    code, count = re.subn(r"8000\), Service\)\.serve_forever\(\)", "0), Service)", code)
+    assert count == 1
+    code = code.replace("\nThreadingHTTPServer", "\nserver = ThreadingHTTPServer")
+    monkeypatch.chdir(tmp_path)
+    Path("runs/story").mkdir(parents=True)
+    model = elman.build_model(elman.load_corpus("traveller"), hidden_size=8, init_std=None)
+    elman.save(model, "runs/story/model.safetensors")
+    names: dict[str, Any] = {}
+    exec(compile(code, "jobs.md", "exec"), names)
+    monkeypatch.setattr(names["Service"], "log_message", lambda *_: None)
+
+    def ask(path, **asked):
+        connection = http.client.HTTPConnection("127.0.0.1", names["server"].server_port)
+        connection.request("POST", path, json.dumps(asked))
+        answer = connection.getresponse()
+        found = answer.status, json.loads(answer.read())
+        connection.close()
+        return found
+
+    with names["server"] as server, ThreadPoolExecutor(1) as pool:
+        pool.submit(server.serve_forever)
+        try:
+            written = elman.generate(model, "the ", 20, temperature=0.5, seed=0)
+            assert ask("/complete", prompt="the ", length=20) == (200, {"text": written})
+            status, scored = ask("/score", text="the sea")
+            assert (status, scored["bits_per_char"]) == (200, elman.score(model, "the sea").bits_per_char)
+            assert ask("/score", text="") == (400, {"error": "nothing to score: the text is empty"})
+            assert ask("/elsewhere")[0] == 404
+        finally:
+            server.shutdown()
+
+
+def test_the_python_of_the_pages():
+    text = (README.parent / "docs" / "pages.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    corpus = elman.load_corpus("traveller", max_chars=2000)
+    model = elman.build_model(corpus, hidden_size=8, init_std=None)
+    exec(compile(code.replace("20_000", "300"), "pages.md", "exec"), {"model": model, "corpus": corpus})
+
+
+@functools.cache
+def helped(name, command):
+    return command(name, "--help")
