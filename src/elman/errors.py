@@ -2,35 +2,56 @@
 
     ElmanError
     ├── InputError        (also a ValueError)    a setting, a shape, a text or a model that does not fit
-    │   ├── CorpusError                          a text that cannot be had
+    │   ├── CorpusError                          a text that cannot be read or downloaded
     │   │   └── EmptyTextError                   a file or an input without a character
-    │   ├── ModelFileError                       no whole model that this version can read
-    │   └── CompressedError                      no whole archive, store or message of this model
-    └── TrainingDiverged  (also a RuntimeError)  the loss or the gradient is no longer finite
+    │   ├── ModelFileError                       not a whole model that this version can read
+    │   └── CompressedError                      not a whole archive, store or message of this model
+    ├── TrainingDiverged  (also a RuntimeError)  the loss or the gradient is no longer finite
+    └── WorkerLost        (also a RuntimeError)  a process of a run did not come, or is gone
 
-The command turns each into one line and exit status 2.
+The command turns each into one line and exit status 2. A message names settings as Python does; the command words them
+as its options.
 """
 
 from __future__ import annotations
 
 import operator
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
 class ElmanError(Exception):
-    """The root of the tree."""
+    """The root of the tree.
+
+    Args:
+        text: the message, one line.
+        setting: the arguments that it names, as `encoding` or ("bytes", "encoding"). In the text each begins the line
+            or stands in backquotes.
+    """
+
+    def __init__(self, text: str = "", *, setting: str | Iterable[str] = ()) -> None:
+        super().__init__(text)
+        self.settings = (setting,) if isinstance(setting, str) else tuple(setting)
+
+    def worded(self, option: Callable[[str], str]) -> str:
+        """The message with each setting that it names as `option` words it, without backquotes."""
+        text = str(self)
+        for name in self.settings:
+            text = re.sub(rf"`{re.escape(name)}`|^{re.escape(name)}\b", lambda _, name=name: option(name), text)
+        return text
 
 
 class InputError(ElmanError, ValueError):
-    """What was given does not fit; one line says what was expected, what came, where, and what to do."""
+    """A value does not fit; one line says what was expected, what came, where, and what to do."""
 
 
 class CorpusError(InputError):
-    """The text could not be had."""
+    """The text cannot be read or downloaded."""
 
 
 class EmptyTextError(CorpusError):
-    """The file, or what it was read from, is empty."""
+    """The text has no character."""
 
 
 class ModelFileError(InputError):
@@ -43,6 +64,10 @@ class CompressedError(InputError):
 
 class TrainingDiverged(ElmanError, RuntimeError):
     """The loss or the gradient is no longer finite. The parameters are those before the step that failed."""
+
+
+class WorkerLost(ElmanError, RuntimeError):
+    """A process of a run that several train is gone, or did not come."""
 
 
 def whole_number(name: str, value: Any, least: int = 0) -> int:

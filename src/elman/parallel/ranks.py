@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from ..errors import ElmanError, InputError
+from ..errors import InputError, WorkerLost
 from ..files import named
 from ..kernels import _cpu, has_native
 
@@ -25,10 +25,6 @@ _MAGIC = b"ELMAN-1\n"
 _PATIENCE = 120.0  # seconds to wait for the others at the beginning; later the system's notice of a lost one decides
 _HELLO_SECONDS = 5.0  # one of our processes says who it is at once
 _MOST = 1 << 40
-
-
-class WorkerLost(ElmanError, RuntimeError):
-    """Another process of the same training is gone. The last checkpoint is whole."""
 
 
 class Ranks:
@@ -167,7 +163,8 @@ class Ranks:
             yield
         except OSError:
             raise WorkerLost(
-                f"process {rank} of {self.size} is gone; the last checkpoint is whole: go on with --resume"
+                f"process {rank} of {self.size} is gone; the last checkpoint is whole: go on with `resume`",
+                setting="resume",
             ) from None
 
 

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from ...errors import ElmanError
 from ...files import Named
 from ...text import CONTROLS, visible
 
@@ -67,6 +68,11 @@ def is_console(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.filename in (_STREAMS["stdout"], _STREAMS["stderr"])
 
 
+def option(setting: str) -> str:
+    """A setting of Python's as the command spells it."""
+    return "--" + setting.replace("_", "-")
+
+
 def complain(error: BaseException) -> None:
     """One line on standard error."""
     text = str(error)
@@ -75,6 +81,8 @@ def complain(error: BaseException) -> None:
     elif isinstance(error, OSError):
         reason = str(error.strerror or error)
         text = reason if error.filename is None else f"{os.fsdecode(error.filename)}: {reason}"
+    elif isinstance(error, ElmanError):
+        text = error.worded(option)
     with suppress(OSError):
         print("elman: " + visible(text), file=sys.stderr)
         sys.stderr.flush()
