@@ -28,7 +28,7 @@ def test_a_page_holds_what_the_library_says():
         span = slice(file["start"], file["end"] - 1)
         assert "".join(map(chr, arrays["codes"][span])) == score.text
         np.testing.assert_allclose(arrays["bits"][span], score.surprisal * 1000, atol=0.51)
-        ids = model.reading.vocabulary.encode("\n" + score.data)
+        ids = model.reading.vocabulary.encode("\n" + score.text)
         tokens, bits = alternatives(model, ids, np.array([0]), np.array([len(ids)]))
         for k in range(5):
             all_of_it = slice(file["start"], file["end"])  # with the place after the end

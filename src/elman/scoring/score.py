@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import overload
+from typing import cast, overload
 
 import numpy as np
 
@@ -202,9 +202,10 @@ def score(
         ValueError: an empty text, or records of a model that knows no line end.
     Source: Shannon (1948); the length that a coder would emit.
     """
-    if not isinstance(text, (list, tuple)):  # what is no text is refused where it is read
-        return score_many(model, [text], records=records, adaptive=adaptive)[0]
-    return score_many(model, text, records=records, adaptive=adaptive)
+    if isinstance(text, (list, tuple)):
+        return score_many(model, text, records=records, adaptive=adaptive)
+    one = cast("str | bytes", text)  # what is no text is refused where it is read
+    return score_many(model, [one], records=records, adaptive=adaptive)[0]
 
 
 def score_many(
