@@ -191,20 +191,30 @@ def integer() -> list[str]:
 
 
 def compression() -> list[str]:
+    """Sizes, a row for each file; then what a megabyte costs each coder."""
     rows = read("compress")
     if not rows:
         return []
-    files = dict.fromkeys(r["file"] for r in rows)
-    found = {(r["coder"], r["file"]): r for r in rows}
-    header = ["", *(f"{file}, bytes" for file in files), "encode, MB/s", "decode, MB/s"]
-    body = []
-    for coder in dict.fromkeys(r["coder"] for r in rows):
-        parts = [found.get((coder, file)) for file in files]
-        first = next(part for part in parts if part)
-        speeds = [f"{float(first[way]):.3g}" if first.get(way) else "-" for way in ("encode_MB_s", "decode_MB_s")]
-        body.append([coder, *(f"{int(part['coded']):,}" if part else "-" for part in parts), *speeds])
-    about = ["Files compressed (`-m`: with the packaged model of English). `python benchmarks/compress.py FILE...`", ""]
-    return about + table(header, body)
+    files, coders = (dict.fromkeys(r[key] for r in rows) for key in ("file", "coder"))
+    found = {(r["file"], r["coder"]): f"{int(r['coded']):,}" for r in rows}
+    sizes = {r["file"]: f"{int(r['bytes']):,}" for r in rows}
+    columns = ("xz -9e", "brotli -11", "PPMd o6", "zpaq -m5", "elman -6", "elman -m -6")
+    kept = [coder for coder in columns if coder in coders]
+    body = [[file, sizes[file], *(found.get((file, coder), "-") for coder in kept)] for file in files]
+    lines = ["Bytes of files (`-m`: with the packaged model of English). `python benchmarks/compress.py FILE...`", ""]
+    lines += table(["", "as it is", *kept], body)
+    costs = []
+    for coder in coders:
+        part = [r for r in rows if r["coder"] == coder]
+        row = [coder, _for_a_megabyte(part, "encode_cpu_s"), _for_a_megabyte(part, "decode_cpu_s")]
+        costs += [row] if row[1] != "-" else []
+    return [*lines, "CPU-seconds for a megabyte:", "", *table(["", "encode", "decode"], costs)]
+
+
+def _for_a_megabyte(rows: list[Row], column: str) -> str:
+    """CPU-seconds; files for which none are given, or less than can be measured, are left out."""
+    timed = [r for r in rows if float(r.get(column) or 0)]
+    return f"{sum(float(r[column]) for r in timed) / sum(int(r['bytes']) for r in timed) * 1e6:.3g}" if timed else "-"
 
 
 def speed_page() -> str:
