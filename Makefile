@@ -55,7 +55,7 @@ bench-parts: $(CORE)
 bench-count: $(CORE)
 	$(BIN)/python benchmarks/count.py
 
-# The notebooks of the exercises, in full, and the numbers in their prose and in docs/exercises.md: about half an hour.
+# The notebooks of the exercises, in full, and the numbers in their prose and in docs/explanation/exercises.md: about half an hour.
 exercises: $(TORCH)
 	$(call extra,exercises)
 	$(BIN)/python notebooks/exercises/run.py

@@ -19,6 +19,7 @@ source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build"]
 default_role = "literal"
 nitpicky = False
+suppress_warnings = ["ref.python"]  # two classes may have an attribute of one name
 
 myst_enable_extensions = ["colon_fence", "deflist", "linkify", "attrs_inline"]
 myst_heading_anchors = 4
@@ -34,6 +35,7 @@ python_use_unqualified_type_names = True
 html_theme = "furo"
 html_title = f"Elman {release}"
 
+html_static_path, html_css_files = ["_static"], ["wide.css"]
 html_copy_source = False
 html_extra_path = ["llms.txt"]
 copybutton_prompt_text = r"\$ |>>> "

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import pkgutil
 import re
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,8 @@ from typer.main import get_command
 
 import elman
 import elman.errors
+from elman.recipes import Recipe, load_recipe, recipe_names
 
-PACKAGE = Path(elman.__file__).parent
 API = {
     "The model": ("RNN", "GRU", "LSTM", "LanguageModel", "QuantisedModel", "load", "save", "quantise"),
     "Texts": ("load_corpus", "Corpus", "Reading", "Vocabulary", "normalise"),
@@ -24,80 +26,89 @@ API = {
     "Generation": ("generate", "stream", "beam_search", "Sampling", "Beam"),
     "Scoring": ("score", "Score", "after"),
     "Compression": ("Codec", "Store"),
-    "Errors": ("ElmanError", "InputError", "CorpusError", "ModelFileError", "TrainingDiverged"),
 }
-"""The public names, by what they are for. A name that is in none is listed at the end, and a test says so."""
-ROOMS = (
-    "text",
-    "corpora",
-    "batches",
-    "kernels",
-    "model",
-    "generation",
-    "scoring",
-    "compression",
-    "inspection",
-    "pages",
-)
-"""Submodules whose `__all__` is public too."""
+"""The public names, by what they are for. Errors have a page; a name that is in no group is listed under "More"."""
 ENVIRONMENT = {
     "ELMAN_DATA": "A folder of texts, where named corpora are looked for before they are downloaded.",
-    "ELMAN_THREADS": "How many threads the kernel uses; one for each core of this process if unset.",
-    "ELMAN_ISA": "The instruction set of the float kernel: portable, avx2, avx512 or neon; the best one if unset.",
-    "ELMAN_INTEGER_ISA": "The same of the integer kernel: portable, avx2, avxvnni, avx512vnni, neon or neondot.",
-    "ELMAN_BACKEND": "cpu, the native kernel, or reference, its definition in NumPy; cpu where it is built, if unset.",
+    "ELMAN_THREADS": "How many threads the kernel uses, 1 to 1024. Unset: one for each core that this process may use.",
+    "ELMAN_ISA": "The instruction set of the float kernel: portable, avx2, avx512 or neon. Unset: the best available.",
+    "ELMAN_INTEGER_ISA": "The integer kernel's: portable, avx2, avxvnni, avx512vnni, neon or neondot. Unset: the best.",
+    "ELMAN_BACKEND": "cpu, the native kernel, or reference, its definition in NumPy. Unset: cpu where it is built.",
+    "ELMAN_PORT": "The port at which the first of several training processes listens. Unset: MASTER_PORT + 1.",
 }
-"""What the package reads from the environment."""
+"""The package's own variables. A test compares them with those that the sources read."""
+OTHERS = {
+    "RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, LOCAL_WORLD_SIZE": "Set by torchrun and other launchers: who shares a "
+    "training, and where they meet.",
+    "HOME, XDG_CACHE_HOME": "Where the cache is (`elman cache` says where and how large).",
+    "NO_COLOR, FORCE_COLOR, COLUMNS": "Colour and width of what is printed.",
+}
+"""Variables of others that the package heeds."""
 
 
 def write_all(folder: Path) -> None:
-    """Write every page into `folder`; unchanged ones are left alone, so that a build can be repeated quickly."""
+    """Write every page into `folder`; unchanged ones are left alone, so a repeated build is quick."""
     folder.mkdir(parents=True, exist_ok=True)
-    pages = {
+    for name, text in pages().items():
+        path = folder / f"{name}.md"
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+
+
+def pages() -> dict[str, str]:
+    """Each page's name and text."""
+    return {
         "api": api(),
         "commands": commands(),
         "recipes": recipes(),
         "environment": environment(),
         "errors": errors(),
     }
-    for name, text in pages.items():
-        path = folder / f"{name}.md"
-        if not path.exists() or path.read_text("utf-8") != text:
-            path.write_text(text, "utf-8")
 
 
 # --- the API ---
 
 
+def rooms() -> list[str]:
+    """The subpackages that list public names, except the command's; elman.torch where torch is installed."""
+    found = [module.name for module in pkgutil.iter_modules(elman.__path__) if module.ispkg and module.name != "cli"]
+    found = [name for name in found if name != "torch" or find_spec("torch")]
+    return [name for name in found if getattr(import_module(f"elman.{name}"), "__all__", ())]
+
+
 def api() -> str:
     """A section for each group of public names, then one for each submodule."""
     parts = ["# Python API\n\nEvery name here is `elman.NAME`; it is imported when it is first used.\n"]
-    for title, names in API.items():
+    grouped = {name for names in API.values() for name in names}
+    rest = [name for name in sorted(set(elman.__all__) - grouped) if not hasattr(elman.errors, name)]
+    for title, names in (API | ({"More": rest} if rest else {})).items():
         parts.append(f"## {title}\n")
-        parts += [_directive("elman", name, getattr(elman, name)) for name in names if hasattr(elman, name)]
-    rest = sorted(set(elman.__all__) - {name for names in API.values() for name in names})
-    if rest:
-        parts.append("## Others\n")
-        parts += [_directive("elman", name, getattr(elman, name)) for name in rest]
+        parts += [_directive("elman", name, getattr(elman, name)) for name in names if name in elman.__all__]
     parts.append("## Submodules\n\nFor those who build on parts of the package.\n")
-    for room in ROOMS:
+    seen = {id(getattr(elman, name)) for name in elman.__all__}
+    for room in rooms():
         module = import_module(f"elman.{room}")
         parts.append(f"### elman.{room}\n\n{_first_sentence(module.__doc__)}\n")
-        for name in sorted(set(getattr(module, "__all__", ())) - set(elman.__all__)):
+        for name in sorted(module.__all__):
             value = getattr(module, name)
-            if inspect.isclass(value) or inspect.isfunction(value):
+            if id(value) in seen:  # described above, or a small constant
+                parts.append(f"`elman.{room}.{name}`\n")
+            else:
+                seen.add(id(value))
                 parts.append(_directive(f"elman.{room}", name, value))
     return "\n".join(parts)
 
 
 def _directive(module: str, name: str, value: Any) -> str:
     if inspect.isclass(value):
-        kind, options = "autoclass", "\n:members:"
-    elif inspect.isfunction(value):
+        kind, options = "autoclass", "\n   :members:"
+    elif inspect.ismodule(value):
+        return f"`{module}.{name}`: {_first_sentence(value.__doc__)}\n"
+    elif callable(value):
         kind, options = "autofunction", ""
     else:
-        kind, options = "autodata", "\n:no-value:"
-    return f"```{{eval-rst}}\n.. {kind}:: {module}.{name}{options.replace(chr(10), chr(10) + '   ')}\n```\n"
+        return f"`{module}.{name}`, a {type(value).__name__}\n"
+    return f"```{{eval-rst}}\n.. {kind}:: {module}.{name}{options}\n```\n"
 
 
 def _first_sentence(doc: str | None) -> str:
@@ -108,42 +119,47 @@ def _first_sentence(doc: str | None) -> str:
 
 
 def commands() -> str:
-    """A section for each command: what it does, its arguments, its options with their defaults."""
-    from elman.cli import app
-
-    root = get_command(app)
-    parts = ["# Commands\n\n`elman COMMAND --help` prints the same in a terminal.\n"]
-    for path, command in _walk(root, "elman"):
-        parts.append(_command(path, command))
+    """A section for each command, nested ones too: what it does, its arguments, its options with their defaults."""
+    parts = ["# Commands\n\n`elman COMMAND --help` prints the same in a terminal.\n", _status()]
+    parts += [_command(path, command) for path, command in walk()]
     return "\n".join(parts)
 
 
-def _walk(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+def walk() -> Iterator[tuple[str, Any]]:
+    """Every command, by its whole name."""
+    from elman.cli import app
+
+    yield from _below(get_command(app), "elman")
+
+
+def _below(command: Any, path: str) -> Iterator[tuple[str, Any]]:
     context = Context(command)
     for name in command.list_commands(context):
         inner = command.get_command(context, name)
-        if inner.hidden:
-            continue
         if hasattr(inner, "list_commands"):
-            yield from _walk(inner, f"{path} {name}")
-        else:
+            yield from _below(inner, f"{path} {name}")
+        elif not inner.hidden:
             yield f"{path} {name}", inner
+
+
+def _status() -> str:
+    return (
+        "**Exit status**: 0; 1 if some of several files failed, or `score --above` found a line; 2 for a wrong call or a "
+        "file that failed; 128 + n after signal n. An error is one line: what was expected, what came, where, what to do.\n"
+    )
 
 
 def _command(path: str, command: Any) -> str:
     context = Context(command, info_name=path)
     usage = " ".join([path, *command.collect_usage_pieces(context)])
-    help = inspect.cleandoc(command.help or "")
     rows = []
     for parameter in command.params:
-        if getattr(parameter, "hidden", False):
-            continue
         record = parameter.get_help_record(context)
-        if record and parameter.name != "help":
+        if record and parameter.name != "help" and not getattr(parameter, "hidden", False):
             names, text = record
-            rows.append(f"| `{_cell(names)}` | {_cell(text)} |")
+            rows.append(f"| `{' '.join(names.split()).replace('|', chr(92) + '|')}` | {_cell(text)} |")
     table = "\n".join(["| | |", "|---|---|", *rows]) if rows else ""
-    return f"## {path}\n\n```text\n{usage}\n```\n\n{_prose(help)}\n\n{table}\n"
+    return f"## {path}\n\n```text\n{usage}\n```\n\n{_prose(inspect.cleandoc(command.help or ''))}\n\n{table}\n"
 
 
 def _prose(text: str) -> str:
@@ -160,8 +176,6 @@ def _cell(text: str) -> str:
 
 def recipes() -> str:
     """A column for each packaged recipe, a row for each setting in which some differ; then what each setting means."""
-    from elman.recipes import Recipe, load_recipe, recipe_names
-
     names = recipe_names()
     loaded = {name: load_recipe(name) for name in names}
     fields = dataclasses.fields(Recipe)
@@ -186,10 +200,18 @@ def _value(value: Any) -> str:
 
 def environment() -> str:
     """The environment variables that the package reads."""
-    rows = "\n".join(f"| `{name}` | {text} |" for name, text in ENVIRONMENT.items())
-    return f"# Environment variables\n\n| variable | what it does |\n|---|---|\n{rows}\n"
+    parts = ["# Environment variables\n"]
+    for table in (ENVIRONMENT, OTHERS):
+        rows = [f"| {', '.join(f'`{n}`' for n in names.split(', '))} | {text} |" for names, text in table.items()]
+        parts.append("\n".join(["| variable | what it does |", "|---|---|", *rows]) + "\n")
+    return "\n".join(parts)
 
 
 def errors() -> str:
-    """The tree of exceptions, as the module that defines it draws it."""
-    return f"# Errors\n\n```text\n{inspect.cleandoc(elman.errors.__doc__ or '')}\n```\n"
+    """The tree of exceptions, as the module that defines it draws it, and each of them."""
+    tree = [value for value in vars(elman.errors).values() if isinstance(value, type) and issubclass(value, Exception)]
+    parts = [f"# Errors\n\n```text\n{inspect.cleandoc(elman.errors.__doc__ or '')}\n```\n"]
+    for value in (value for value in tree if value.__module__ == "elman.errors"):
+        home = "elman" if value.__name__ in elman.__all__ else "elman.errors"
+        parts.append(f"```{{eval-rst}}\n.. autoexception:: {home}.{value.__name__}\n```\n")
+    return "\n".join(parts)

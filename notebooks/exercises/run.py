@@ -1,10 +1,10 @@
-"""Execute the exercises' notebooks in full, and bring the numbers in their prose and in docs/exercises.md up to date.
+"""Execute the exercises' notebooks in full, and bring the numbers in their prose and their page up to date.
 
     python notebooks/exercises/run.py [1 4_sampling ...] [--check]
 
 A notebook's last code cell prints its `numbers` as JSON. Prose quotes one as `<!--=key:.2f-->1.23<!--=-->`;
-docs/exercises.md puts the notebook's number before the key, `<!--=2.key:.2f-->`. What stands between the marks is
-written here alone. With --check nothing is executed or written: exit status 1 says that prose and numbers differ.
+docs/explanation/exercises.md puts the notebook's number before the key, `<!--=2.key:.2f-->`. What is between the marks
+is written here alone. With --check nothing is executed or written: exit status 1 says that prose and numbers differ.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from PIL import Image
 from elman.files import write_atomically
 
 FOLDER = Path(__file__).parent
-PAGE = FOLDER.parents[1] / "docs" / "exercises.md"
+PAGE = FOLDER.parents[1] / "docs" / "explanation" / "exercises.md"
 _MARK = re.compile(r"<!--=([\w.]+)(?::([^>]*))?-->(.*?)<!--=-->")
 _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -62,9 +62,10 @@ def execute(notebook: Any) -> None:
 
 
 def shrink(notebook: Any) -> None:
-    """Pictures with a palette of 64 colours: a third of the size, and no difference to be seen in curves and bars."""
+    """Pictures as PNG alone, with a palette of 64 colours: curves and bars look the same at a third of the size."""
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         if "image/png" in output.get("data", {}):
+            output.data.pop("image/svg+xml", None)
             picture, smaller = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))), io.BytesIO()
             picture.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(smaller, "png", optimize=True)
             output.data["image/png"] = base64.b64encode(smaller.getvalue()).decode() + "\n"

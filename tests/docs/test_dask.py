@@ -1,4 +1,4 @@
-"""The program of docs/jobs.md that scores a folder with Dask: the bits of `elman score`, file by file."""
+"""The program of docs/how-to/dask.md that scores a folder with Dask: the bits of `elman score`, file by file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import elman
 from elman.model import save
 
-DOCS = Path(__file__).parents[2] / "docs" / "jobs.md"
+DOCS = Path(__file__).parents[2] / "docs" / "how-to" / "dask.md"
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ def test_no_line_begins_with_a_mark(runner):
     runner.check_lines("it is <!--=a-->1<!--=-->\n| <!--=a-->1<!--=--> |", "here")
     with pytest.raises(SystemExit, match="here: a line begins with '<!--=a-->1<!--=-->'"):
         runner.check_lines("it is\n<!--=a-->1<!--=-->", "here")
-    for path in (*NOTEBOOKS, ROOT.parent / "docs" / "exercises.md"):
+    for path in (*NOTEBOOKS, ROOT.parent / "docs" / "explanation" / "exercises.md"):
         cells = [{"cell_type": "markdown", "source": path.read_text(encoding="utf-8")}]
         for cell in nbformat.read(path, as_version=4).cells if path.suffix == ".ipynb" else cells:
             if cell["cell_type"] == "markdown":

@@ -16,7 +16,7 @@ from safetensors.numpy import load as from_safetensors
 from elman.kernels import _cpu
 from elman.model.file import MODEL, to_bytes
 
-# docs/compression.md
+# docs/reference/formats.md
 ELZ_HEADER, ELZ_BLOCK, ELZ_FOOTER = struct.Struct("<4sBBBB8s"), struct.Struct("<BBIIII"), struct.Struct("<III4s")
 ELR_HEADER, ELR_FOOTER = struct.Struct("<4sBBBB8sIIII"), struct.Struct("<QQQII4s")
 GROUPS = np.dtype([("codes", "<u4"), ("index", "<u2"), ("crc", "<u4")])

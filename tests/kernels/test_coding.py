@@ -81,7 +81,7 @@ def test_any_code_decodes_to_something():
 
 
 def frequency(x: np.float32) -> int:
-    """As docs/compression.md defines it, in Python's own integers."""
+    """As docs/reference/formats.md defines it, in Python's own integers."""
     octaves = np.float32(x) * np.float32(94548.4622)
     octaves = min(octaves, np.float32(0)) if octaves > np.float32(-1507328) else np.float32(-1507328)
     u = int(-octaves)

@@ -1,4 +1,4 @@
-"""docs/arithmetic.md computed by hand: a loop for each rule, without vectors of sums, blocks or threads. The same bits.
+"""docs/explanation/arithmetic.md by hand: a loop for each rule, no vectors of sums, blocks or threads. The same bits.
 
 Only exp, log, tanh and sigmoid are the kernel's own; test_cpu_math.py has their errors.
 """

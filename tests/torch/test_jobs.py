@@ -1,4 +1,4 @@
-"""The torch loop of docs/jobs.md does what the page says."""
+"""The torch loop of docs/how-to/torch-loop.md does what the page says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-PAGE = Path(__file__).parents[2] / "docs" / "jobs.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "torch-loop.md"
 
 
 @pytest.mark.skipif(not PAGE.is_file(), reason="the tests run outside a checkout, without its docs")

@@ -29,10 +29,11 @@ def record_batches(
 
     Args:
         ids: (N,) of any integer type. starts, lengths: int64 (R,), from `records.record_spans`.
+
     Yields:
-        inputs, targets: int64 (T, b); a target of -1 stands beyond the end of its record and is not to be counted.
-        fresh: whether these are the first characters of the batch's records. If not, the rows are the first b of the
-            minibatch before, and go on from its state.
+        (inputs, targets, fresh): int64 (T, b) each, where a target of -1 is beyond the end of its record and does not
+        count; and whether these are the first characters of the batch's records. If not, the rows are the first b of
+        the minibatch before, and go on from its state.
     """
     raw = philox.words(seed, philox.EPOCH + epoch, 2 * len(starts))
     shuffled = np.argsort(raw[: len(starts)], kind="stable")

@@ -2,7 +2,7 @@
 
 A `Predictor` is the network that serves all three, or none: contexts learn beside it, and a mixer weighs them. The
 coder is native and computes in integers, so every machine that has the native kernel reads what another one wrote. The
-formats, to the byte: docs/compression.md.
+formats, to the byte: docs/reference/formats.md.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
     footer    16 bytes   bytes of the table, blocks, CRC-32 of the file before it, magic
 
 Archives may follow one another in a file, as after `cat a.elz b.elz`: they hold what both hold. Numbers are
-little-endian. docs/compression.md has every field.
+little-endian. docs/reference/formats.md has every field.
 """
 
 from __future__ import annotations

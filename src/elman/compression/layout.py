@@ -1,4 +1,4 @@
-"""The parts of a store's file: how they are chosen, written and checked. docs/compression.md has every field."""
+"""The parts of a store's file: how they are chosen, written and checked. docs/reference/formats.md has every field."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..model.integer import IntegerNetwork
 
 CONTRACT = 1
-"""Of the coder's arithmetic and of the network's (docs/arithmetic.md). Files carry it; another one is another code."""
+"""The number of the coder's and network's arithmetic (docs/reference/formats.md). Another number is another code."""
 
 NO_MODEL = bytes(16)
 """The digest where contexts work alone."""

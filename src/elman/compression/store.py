@@ -7,7 +7,7 @@
     directory             of each group of 64 records: bytes of codes, bytes of index, CRC-32 of both; 10 bytes
     footer     36 bytes   records, groups, bytes of index, the longest record; CRC-32 of directory and footer, magic
 
-Numbers are little-endian. docs/compression.md has every field.
+Numbers are little-endian. docs/reference/formats.md has every field.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Weights and hidden states are int8 in -127..127, their products are summed in int32, and everything after a sum is
 integer arithmetic or a single IEEE-754 operation: no fused multiply-add, no order of summation, no libm. So the bits
-need no promise from compiler, processor or library. docs/arithmetic.md gives the reasons.
+need no promise from compiler, processor or library. docs/explanation/arithmetic.md gives the reasons.
 
 Numbers, each in its own unit:
     h   int8    what is multiplied: the hidden state in 1/127; ReLU: in 1/127 of a unit's range, which the weights carry

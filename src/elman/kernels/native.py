@@ -1,5 +1,5 @@
 """The native kernel as a Backend: lays out arrays and calls `_cpu`. The arithmetic is in src/native, its contract in
-docs/arithmetic.md."""
+docs/explanation/arithmetic.md."""
 
 from __future__ import annotations
 

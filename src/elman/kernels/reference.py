@@ -2,7 +2,7 @@
 
 GRU (r, z, n) with the reset gate applied after the matrix product, as in torch and cuDNN; LSTM (i, f, g, o). The sums
 of a matrix product are NumPy's, whose order is not defined, so the native kernel agrees up to rounding; its own order
-is in docs/arithmetic.md.
+is in docs/explanation/arithmetic.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The native kernel as torch.library operators with autograd: float32 on a CPU, the same bits on every processor.
 
 Operators: torch.ops.elman.{recurrent, linear, cross_entropy, dropout, copy} and the backward ones that they call. This
-file checks shapes and lays out buffers; the arithmetic is in src/native, its contract in docs/arithmetic.md.
+file checks shapes and lays out buffers; the arithmetic is in src/native, its rules in docs/explanation/arithmetic.md.
 """
 # ruff: noqa: E741 (I is the input's size, as in the legend of shapes)
 

@@ -1,5 +1,5 @@
 // The integer model's kernels: their arguments, and the table of functions that each instruction set fills in. What they
-// compute is defined, bit by bit, in src/elman/kernels/integer.py; why it is exact, in docs/arithmetic.md.
+// compute is defined, bit by bit, in src/elman/kernels/integer.py; why it is exact, in docs/explanation/arithmetic.md.
 //
 // Shapes, last axis fastest: T steps, B batch, V vocabulary, K terms of a sum, N sums, H hidden, G gates, L layers.
 //

@@ -1,0 +1,113 @@
+"""The generated reference is complete: every public name, command, option, recipe setting and variable is on a page."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import elman
+import elman.errors
+from elman.recipes import Recipe, recipe_names
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="the tests run outside a checkout, without its docs")
+
+
+@pytest.fixture(scope="module")
+def generate():
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["generate"] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["generate"]
+
+
+def test_every_public_name(generate):
+    page = generate.api() + generate.errors()
+    missing = [name for name in elman.__all__ if not re.search(rf":: elman\.{name}\b", page)]
+    for room in generate.rooms():
+        names = import_module(f"elman.{room}").__all__
+        missing += [f"{room}.{name}" for name in names if not re.search(rf"elman\.{room}\.{name}\b", page)]
+    assert not missing
+    assert {"text", "kernels", "scoring", "training"} <= set(generate.rooms())
+
+
+def test_every_command_and_option(generate):
+    page = generate.commands()
+    commands = dict(generate.walk())
+    assert {"elman train", "elman score", "elman compress"} <= set(commands)
+    for path, command in commands.items():
+        (section,) = re.findall(rf"(?ms)^## {path}\n(.*?)(?=^## |\Z)", page)
+        for parameter in command.params:
+            for option in (*parameter.opts, *parameter.secondary_opts):
+                if option.startswith("-") and option != "--help" and not getattr(parameter, "hidden", False):
+                    assert option in section, f"{path} {option}"
+
+
+def test_every_error(generate):
+    page = generate.errors()
+    for name, value in vars(elman.errors).items():
+        if isinstance(value, type) and issubclass(value, Exception):
+            assert re.search(rf"autoexception:: elman(\.errors)?\.{name}\b", page), name
+
+
+def test_every_recipe_and_setting(generate):
+    page = generate.recipes()
+    assert all(f" {name} |" in page for name in recipe_names())
+    assert all(f"| `{field.name}` |" in page for field in dataclasses.fields(Recipe))
+
+
+def test_every_variable_that_the_sources_read(generate):
+    sources = [path for ending in ("py", "h", "cpp") for path in (ROOT / "src").rglob(f"*.{ending}")]
+    read = {name for path in sources for name in re.findall(r'"(ELMAN_[A-Z_]+)"', path.read_text(encoding="utf-8"))}
+    assert "ELMAN_THREADS" in read
+    assert read == set(generate.ENVIRONMENT)
+    assert all(f"`{name}`" in generate.environment() for name in read)
+
+
+def test_a_section_for_each_group_and_no_stale_names(generate):
+    listed = [name for names in generate.API.values() for name in names]
+    assert len(listed) == len(set(listed))
+    assert set(listed) <= set(elman.__all__)
+
+
+def pages() -> list[Path]:
+    return [path for path in sorted(DOCS.rglob("*.md")) if "_build" not in path.parts and "generated" not in path.parts]
+
+
+def test_every_page_is_in_the_contents():
+    index, machine = ((DOCS / name).read_text(encoding="utf-8") for name in ("index.md", "llms.txt"))
+    for path in pages():
+        name = path.relative_to(DOCS).with_suffix("").as_posix()
+        if name != "index" and not name.startswith("contributing/"):
+            assert re.search(rf"^{name}$", index, re.M), name
+            assert f"({name}.html)" in machine, name
+    for name in re.findall(r"\(([\w/-]+)\.html\)", machine):
+        assert (DOCS / f"{name}.md").exists() or name.startswith("reference/generated/"), name
+
+
+def test_links_within_the_repository():
+    for path in (*pages(), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"))):
+        text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.S)
+        for target in re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"", text):
+            (target,) = filter(None, target)
+            if not re.match(r"[a-z]+:|#", target) and "generated/" not in target:
+                assert (path.parent / target.partition("#")[0]).exists(), f"{path.name}: {target}"
+
+
+def test_the_names_of_the_table_of_equivalents():
+    text = (DOCS / "reference" / "equivalents.md").read_text(encoding="utf-8")
+    for name in re.findall(r"`elman\.(\w+)\(", text):
+        assert name in elman.__all__, name
+    for name in re.findall(r"`model\.(\w+)\(", text):
+        assert hasattr(elman.LanguageModel, name) or name == "generate", name
