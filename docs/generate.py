@@ -144,8 +144,8 @@ def _below(command: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 def _status() -> str:
     return (
-        "**Exit status**: 0; 1 if some of several files failed, or `score --above` found a line; 2 for a wrong call or a "
-        "file that failed; 128 + n after signal n. An error is one line: what was expected, what came, where, what to do.\n"
+        "**Exit status**: 0; 1 if some of several files failed, or `score --above` found a line; 2 for a wrong call "
+        "or a file that failed; 128 + n after signal n. An error is one line: what was expected, and what to do.\n"
     )
 
 
