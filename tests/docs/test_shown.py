@@ -41,11 +41,12 @@ def shown(page: str) -> Iterator[tuple[str, list[str]]]:
             continue
         command, printed = "", []
         for line in block:
-            if line.startswith("$ ") or command.endswith("\\"):
-                if command and not command.endswith("\\"):
+            if command.endswith("\\"):
+                command = command.removesuffix("\\") + line
+            elif line.startswith("$ "):
+                if command:
                     yield command, printed
-                    printed = []
-                command = command.removesuffix("\\") + line.removeprefix("$ ")
+                command, printed = line.removeprefix("$ "), []
             else:
                 printed.append(line)
         yield command, printed
