@@ -31,12 +31,13 @@ ROOMS = {
     "coders": ("rivals", "train",),
     "inspection": ("matching", "memorisation", "nearest", "units",),
     "pages": ("page", "inspection", "surprisal",),
+    "golden": ("inputs", "floats", "integers", "coder", "compare"),
     "cli/shared": (
         "console", "curve_file", "listing", "against", "options", "progress", "samples", "filewise",
         "archives", "signals", "training_text", "workers",
     ),
     "cli/interactive": ("steps", "session", "watch",),
-    "cli": ("compress", "generate", "get", "info", "inspect", "quantise", "runs", "score", "train",),
+    "cli": ("compress", "generate", "get", "info", "inspect", "quantise", "runs", "score", "self_test", "train",),
     "torch": ("reference", "fused", "operators", "kernels", "device", "layers", "module",),
 }  # fmt: skip
 """In the order in which the package is read; the files of a room, likewise."""

@@ -31,6 +31,7 @@ COMMANDS = {
     "corpora": "corpora",
     "cache": "cache",
     "recipes": "recipes book",
+    "self_test": "self-test",
 }
 CALLS = {
     "Beam": "elman.Beam('a', 1.0)",

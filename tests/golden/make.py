@@ -1,32 +1,28 @@
-"""Write kernels.json: digests that must never move. `python tests/golden/make.py`, and nothing else, does.
+"""Write golden results that must never move: `python tests/golden/make.py floats|integers|coder`; nothing else does.
 
-A digest that changes means that models trained before cannot be trained again to the same bits: that is a new major
-version of the arithmetic, to be said in the changelog, and not a test to be brought up to date in passing.
+A digest of floats that changes means that models trained before cannot be trained again to the same bits; a digest of
+integers or of the coder, that what they compressed reads differently. Either is a new version of that arithmetic, to be
+said in the change log, while the old one stays readable. It is not a test to be brought up to date in passing.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
-from pathlib import Path
+from collections import defaultdict
 
-HERE = Path(__file__).parent
-FILE = HERE / "kernels.json"
+from elman.golden.compare import HERE
 
 
-def golden() -> dict[str, dict[str, str]]:
+def main(kernel: str) -> None:
     """Computed with whatever instruction set and threads serve now."""
-    sys.path[:0] = [str(HERE.parent / "kernels"), str(HERE.parent)]
-    import cases  # pyright: ignore[reportMissingImports]
-
-    models = {name: cases.train(name) for name in cases.RECIPES}
-    return {
-        "operations": {name: cases.digest(operation()) for name, operation in cases.OPERATIONS.items()},
-        "trainings": {name: model.digest() for name, model in models.items()},
-        "texts": {name: cases.text(model) for name, model in models.items()},
-    }
+    parts: dict[str, dict[str, str]] = defaultdict(dict)
+    for name, value in importlib.import_module(f"elman.golden.{kernel}").results():
+        part, _, rest = name.partition("/")
+        parts[part][rest] = value
+    (HERE / f"{kernel}.json").write_text(json.dumps(parts, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    FILE.write_text(json.dumps(golden(), indent=1) + "\n")
-    print(f"wrote {FILE}")
+    main(sys.argv[1])

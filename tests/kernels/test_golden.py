@@ -1,28 +1,27 @@
-"""Digests pinned in tests/golden/kernels.json: of every operation, of a training run per cell, of a text from each."""
+"""Every operation, a training for each recipe and a text from each have their golden digests (elman.golden)."""
 
 from __future__ import annotations
-
-import json
-from pathlib import Path
 
 import cases
 import pytest
 
-GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "kernels.json").read_text())
+from elman import golden
+
+GOLDEN = golden.expected("floats")
 
 
 @pytest.mark.parametrize("name", cases.OPERATIONS)
 def test_operation(name):
-    assert cases.digest(cases.OPERATIONS[name]()) == GOLDEN["operations"][name]
+    assert cases.digest(cases.OPERATIONS[name]()) == GOLDEN[f"operations/{name}"]
 
 
 @pytest.mark.parametrize("name", cases.RECIPES)
 def test_training_and_text(name):
     model = cases.train(name)
-    assert model.digest() == GOLDEN["trainings"][name]
-    assert cases.text(model) == GOLDEN["texts"][name]
+    assert model.digest() == GOLDEN[f"trainings/{name}"]
+    assert cases.text(model) == GOLDEN[f"texts/{name}"]
 
 
 def test_nothing_is_left_out():
-    assert set(GOLDEN["operations"]) == set(cases.OPERATIONS)
-    assert set(GOLDEN["trainings"]) == set(GOLDEN["texts"]) == set(cases.RECIPES)
+    trained = {f"{part}/{name}" for part in ("trainings", "texts") for name in cases.RECIPES}
+    assert set(GOLDEN) == {f"operations/{name}" for name in cases.OPERATIONS} | trained

@@ -1,23 +1,13 @@
-"""Digests pinned in tests/golden/integer.json: of models that read, of quantising, and of the functions."""
+"""Models that read, models that are quantised, and the functions have their golden digests (elman.golden)."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
-from pathlib import Path
-
-from elman import kernels
-
-GOLDEN = Path(__file__).parents[1] / "golden"
+from elman import golden, kernels
+from elman.golden import integers
 
 
 def test_nothing_moved():
-    spec = importlib.util.spec_from_file_location("make_integer", GOLDEN / "make_integer.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert module.golden() == json.loads((GOLDEN / "integer.json").read_text())
+    assert dict(integers.results()) == golden.expected("integers")
 
 
 def test_without_the_native_kernels():

@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..errors import ElmanError, InputError
-from . import compress, generate, get, info, inspect, quantise, runs, score, train
+from . import compress, generate, get, info, inspect, quantise, runs, score, self_test, train
 from .shared.console import complain, is_console, name_streams, out
 from .shared.signals import ending_by_signal
 
@@ -36,6 +36,7 @@ for command in (
     info.corpora,
     info.cache,
     info.recipes,
+    self_test.self_test,
 ):
     app.command(cls=get.GetCommand if command is get.get else None)(command)
 
