@@ -3,7 +3,6 @@
 // few tables that it freed for its next block: fresh pages cost a fault each.
 #pragma once
 #include <cstddef>
-#include <cstdlib>
 #include <new>
 
 #if defined(__linux__)
@@ -13,6 +12,7 @@
 namespace elman::coding {
 
 constexpr size_t kHugePage = size_t(2) << 20;
+constexpr std::align_val_t kAligned{kHugePage};   // std::aligned_alloc is not on Windows
 
 class KeptTables {
  public:
@@ -29,8 +29,7 @@ class KeptTables {
         return data;
       }
     clear();                               // so that a thread never holds more than the tables of one block
-    void* data = std::aligned_alloc(kHugePage, bytes);
-    if (!data) throw std::bad_alloc();
+    void* data = ::operator new(bytes, kAligned);
 #if defined(MADV_HUGEPAGE)
     madvise(data, bytes, MADV_HUGEPAGE);   // advice: without it the table is as good, and slower
 #endif
@@ -38,7 +37,7 @@ class KeptTables {
   }
   void give(void* data, size_t bytes) {
     Block& oldest = blocks_[next_++ % kBlocks];
-    std::free(oldest.data);
+    ::operator delete(oldest.data, kAligned);
     oldest = {data, bytes};
   }
 
@@ -50,7 +49,7 @@ class KeptTables {
   };
   void clear() {
     for (Block& block : blocks_) {
-      std::free(block.data);
+      ::operator delete(block.data, kAligned);
       block = {};
     }
   }
@@ -76,6 +75,7 @@ struct Huge {
     else kept_tables.give(p, whole(bytes));
   }
   bool operator==(const Huge&) const { return true; }
+  bool operator!=(const Huge&) const { return false; }
 
  private:
   static constexpr std::align_val_t kLine{64};

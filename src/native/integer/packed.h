@@ -1,7 +1,6 @@
 // A network's weights in the order that an instruction set likes: a copy, made once. It knows nothing of Python.
 #pragma once
 #include <stddef.h>
-#include <cstdlib>
 #include <memory>
 #include <new>
 #include <vector>
@@ -52,8 +51,7 @@ class Memory {
  public:
   void* room(int64_t bytes) {
     if (bytes > size_) {
-      data_.reset(std::aligned_alloc(64, size_t((bytes + 63) / 64 * 64)));
-      if (!data_) throw std::bad_alloc();
+      data_.reset(::operator new(size_t(bytes), std::align_val_t{64}));
       size_ = bytes;
     }
     return data_.get();
@@ -61,7 +59,7 @@ class Memory {
 
  private:
   struct Free {
-    void operator()(void* p) const { std::free(p); }
+    void operator()(void* p) const { ::operator delete(p, std::align_val_t{64}); }
   };
   std::unique_ptr<void, Free> data_;
   int64_t size_ = 0;

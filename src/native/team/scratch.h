@@ -20,6 +20,7 @@ struct WholeLines {
   T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kLine)); }
   void deallocate(T* p, std::size_t) { ::operator delete(p, kLine); }
   bool operator==(const WholeLines&) const { return true; }
+  bool operator!=(const WholeLines&) const { return false; }
 };
 using AlignedFloats = std::vector<float, WholeLines<float>>;
 
