@@ -22,7 +22,9 @@ ROOMS = {
     "scoring": ("after", "baselines", "blocks", "lines", "ngrams", "adaptive", "score", "compare", "words",),
     "compression": ("handle", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",),
     "recipes": ("recipe",),
-    "runs": ("lock", "log", "curve", "events", "origin", "checkpoint", "saver", "summary", "svg",),
+    "runs": (
+        "folder", "log", "run", "lock", "events", "svg", "curve", "origin", "checkpoint", "saver", "summary",
+    ),
     "parallel": ("ranks", "shards",),
     "training": (
         "budget", "choice", "build", "data", "interrupt", "live", "measure", "optimiser", "schedule",

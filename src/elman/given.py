@@ -29,6 +29,13 @@ def whole(name: str, value: Any, at_least: int, below: int = 2**63) -> int:
     return int(value)
 
 
+def amount(name: str, value: Any) -> float:
+    """A number above 0 and below a million."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1e6:
+        raise InputError(f"{name} must be above 0 and below 1,000,000, got {shown(value)}", setting=name)
+    return float(value)
+
+
 def share(name: str, value: Any) -> float:
     """A number in [0, 1)."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < 1:

@@ -15,7 +15,7 @@ from .shared.console import Json, err, out, write_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..runs.summary import Record
+    from ..runs import RunSummary
 
 _SHOWN = ("cell", "num_layers", "hidden_size", "optimizer", "lr", "epochs")
 """Settings that a table has in any case; others where runs differ in them."""
@@ -46,7 +46,7 @@ def runs(
             raise typer.Exit(1)
         raise InputError(f"{folder}: no runs here; `elman train` makes one")
     names = [name for name in differences(found) if name not in _SHOWN]
-    texts: dict[tuple[str, str], list[Record]] = {}
+    texts: dict[tuple[str, str], list[RunSummary]] = {}
     for run in found:
         texts.setdefault((run.corpus.get("digest", ""), run.recipe["tokens"]), []).append(run)
     if not out.is_terminal:
@@ -65,7 +65,7 @@ def runs(
     raise typer.Exit(bool(broken))
 
 
-def _heading(run: Record) -> str:
+def _heading(run: RunSummary) -> str:
     """Over the runs of a text, where there are several texts."""
     size = run.corpus.get("characters")
     shown = f", {size:,} characters" if isinstance(size, int) else ""
@@ -73,7 +73,7 @@ def _heading(run: Record) -> str:
     return f"\n{run.corpus.get('name', '')}{shown}{tokens}"
 
 
-def _is_best(run: Record, others: Sequence[Record]) -> bool:
+def _is_best(run: RunSummary, others: Sequence[RunSummary]) -> bool:
     """Whether none of the runs that hold the same out of a text reached less, and there is another."""
     same = [r.best for r in others if r.best and r.recipe["val_fraction"] == run.recipe["val_fraction"]]
     if not run.best or len(same) < 2:
@@ -81,7 +81,7 @@ def _is_best(run: Record, others: Sequence[Record]) -> bool:
     return run.best["val_bits_per_char"] <= min(line["val_bits_per_char"] for line in same)
 
 
-def _row(run: Record, folder: Path, names: list[str], is_best: bool) -> list[str]:
+def _row(run: RunSummary, folder: Path, names: list[str], is_best: bool) -> list[str]:
     r, last, best = run.recipe, run.last, run.best
     model = f"{r['cell']} {r['num_layers']} x {r['hidden_size']}, {r['optimizer']} {r['lr']:g}"
     return [
@@ -120,11 +120,11 @@ def plot(
 
     Example: elman plot runs/a runs/b --output curves.svg
     """
-    from ..runs.summary import read_run
+    from ..runs import RunFolder, read_run
 
     if output.suffix not in (".svg", ".png", ".pdf"):
         raise InputError(f"{output}: a picture is .svg, .png or .pdf")
-    refuse_same(output, *(path / "log.jsonl" for path in runs))
+    refuse_same(output, *(RunFolder(path).log for path in runs))
     logs, broken = {}, 0
     for path in runs:
         try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError, TrainingDiverged
+from ..given import amount
 from ..sources import mask_of, refuse_same
 from .shared.console import Bytes, Encoding, EncodingErrors, Json, err, out, write_json
 from .shared.options import changes, with_recipe_options
@@ -88,7 +89,7 @@ def train(
     """
     from ..corpora import is_named
     from ..recipes import load_recipe
-    from ..runs.log import check_minutes
+    from ..runs import RunFolder
     from ..training.choice import for_size, recipe_name
     from ..training.sizing import for_minutes
     from .shared.workers import working_together
@@ -103,7 +104,7 @@ def train(
         settings["tokens"] = "bytes"
     places, given = corpus or ["traveller"], changes(settings)
     if minutes is not None:
-        check_minutes(minutes)
+        amount("minutes", minutes)
         if "epochs" in given:
             raise InputError("--minutes decides the epochs; leave out --epochs")
     with working_together(workers, "-" if "-" in places else None, minutes is not None) as ranks:
@@ -131,14 +132,8 @@ def train(
             sized = for_minutes(minutes, chosen, text)
             chosen, text, how["minutes"], left_out = sized.recipe, sized.text, sized.minutes, sized.left_out
         if output is not None:
-            for written in (
-                "model.safetensors",
-                "best.safetensors",
-                "checkpoint.safetensors",
-                "log.jsonl",
-                "curve.svg",
-            ):
-                refuse_same(output / written, *places)
+            for written in RunFolder(output).written:
+                refuse_same(written, *places)
         _be_as_private_as(places)
         folder = _run_folder(output, text.name, overwrite) if ranks.rank == 0 else None
         try:
@@ -286,6 +281,7 @@ def _report(
     than the first. minutes: of training in all, if the clock ends it and the settings' epochs are about as many.
     """
     from ..kernels import serving
+    from ..runs import RunFolder
     from ..runs.log import best
     from ..training.interrupt import held_back
     from .shared.curve_file import CurveFile
@@ -318,8 +314,8 @@ def _report(
         return
     if run.log and math.isinf(run.perplexity):
         raise TrainingDiverged(
-            f"training diverged: its perplexity is infinite after epoch {len(run.log)}; {folder}/log.jsonl says when "
-            f"it began; use a lower learning rate (now {settings.lr:g})"
+            f"training diverged: its perplexity is infinite after epoch {len(run.log)}; {RunFolder(folder).log} says "
+            f"when it began; use a lower learning rate (now {settings.lr:g})"
         )
     picture.draw()
     if as_json:
@@ -335,7 +331,8 @@ def _report(
         )
     elif len(run.log) < run.recipe.epochs:
         out.print(f"ended after {len(run.log)} of {run.recipe.epochs} epochs: the held-out text gets no better")
-    files = "model.safetensors  log.jsonl  curve.svg" if run.log else "model.safetensors"
+    files = RunFolder(folder)
+    written = (files.model, files.log, files.curve) if run.log else (files.model,)
     lowest = best(run.log)
     if lowest is not None:
         last = next(epoch for epoch in reversed(run.log) if epoch.val_perplexity is not None)
@@ -343,7 +340,7 @@ def _report(
             f"best at epoch {lowest.epoch}: held-out perplexity {lowest.val_perplexity:.3f}, last "
             f"{last.val_perplexity:.3f}; the other commands take the best, best.safetensors"
         )
-    out.print(f"{folder}/{files}\ndigest {model.digest()}")
+    out.print(f"{folder}/{'  '.join(path.name for path in written)}\ndigest {model.digest()}")
     _exit(stopped)
 
 
@@ -378,9 +375,9 @@ def _vocabulary(model: LanguageModel, text: Corpus) -> str:
 def _run_folder(output: Path | None, corpus: str, overwrite: bool) -> Path:
     """The folder to write: the one asked for, if it is free, or runs/CORPUS, runs/CORPUS-2, ..."""
     if output is not None:
-        from ..runs.checkpoint import checkpoint_path
+        from ..runs import RunFolder
 
-        if not overwrite and ((output / "model.safetensors").exists() or checkpoint_path(output)):
+        if not overwrite and RunFolder(output).holds_run():
             raise InputError(f"{output} holds a run already; give another --output, --overwrite, or --resume {output}")
         return output
     stem = Path("runs") / Path(corpus).stem

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import batches
+from .. import batches, given
 from ..compression import Codec, Predictor
 from ..compression.blocks import code_of_past
 from ..compression.trained import MAX_PAST, predictor_for, swapped, to_file
@@ -140,8 +140,7 @@ def train_coder(
     """
     say = say or (lambda line: None)
     for name, value in (("minutes", minutes), ("epochs", 1 if epochs is None else epochs)):
-        if not 0 < value < 1e6:
-            raise InputError(f"{name} is {value:g}; expected a number above 0")
+        given.amount(name, value)
     parts = split(samples, seed)
     count, size = len(samples), sum(map(len, parts.train))
     say(

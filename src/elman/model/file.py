@@ -32,6 +32,8 @@ FORMAT = 1
 """Version of the header. A reader refuses a higher one."""
 MODEL, CHECKPOINT = "elman", "elman-checkpoint"
 """The kinds of file: the key of its metadata under which the header is."""
+BEST, LAST = "best.safetensors", "model.safetensors"
+"""The models in a run's folder: the one of the lowest held-out loss, and the last."""
 INTEGER = f"integer {CONTRACT}"
 """What a quantised model needs: a version that computes by its contract."""
 KNOWN = frozenset({"bpe", "embedding", INTEGER})
@@ -206,8 +208,8 @@ def model_path(path: str | Path) -> Path:
     path = Path(path)
     if not path.is_dir():
         return path
-    best = path / "best.safetensors"
-    return best if best.exists() else path / "model.safetensors"
+    best = path / BEST
+    return best if best.exists() else path / LAST
 
 
 def read_header(path: str | Path) -> dict[str, Any]:

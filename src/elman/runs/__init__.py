@@ -7,14 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint, read_checkpoint
-    from .log import Epoch, Run, Step
-    from .summary import find_runs, read_run
+    from .folder import RunFolder
+    from .log import Epoch
+    from .run import Run, Step
+    from .summary import RunSummary, find_runs, read_run
 
-__all__ = ["Checkpoint", "Epoch", "Run", "Step", "find_runs", "read_checkpoint", "read_run"]
-_HOME = {"Checkpoint": "checkpoint", "read_checkpoint": "checkpoint", "find_runs": "summary", "read_run": "summary"}
+_HOME = {
+    "folder": ("RunFolder",),
+    "log": ("Epoch",),
+    "run": ("Run", "Step"),
+    "checkpoint": ("Checkpoint", "read_checkpoint"),
+    "summary": ("RunSummary", "find_runs", "read_run"),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+__all__ = [
+    "Checkpoint", "Epoch", "Run", "RunFolder", "RunSummary", "Step", "find_runs", "read_checkpoint", "read_run",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _MODULE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME.get(name, 'log')}", __name__), name)
+    return getattr(import_module(f".{_MODULE[name]}", __name__), name)

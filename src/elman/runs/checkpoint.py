@@ -22,11 +22,11 @@ from ..model import LanguageModel
 from ..model.file import CHECKPOINT, build, describe, read, write
 from ..recipes.recipe import Recipe
 from ..typed import Fields
-from .log import Means, Run, as_json, check_minutes, from_json, out_of_patience
+from .folder import RunFolder
+from .log import as_json, from_json, out_of_patience
 from .origin import is_ours, signature
+from .run import Means, Run
 
-NAME, NEW_NAME = "checkpoint.safetensors", "checkpoint.new.safetensors"
-"""The second one is of a run that has not yet replaced the one whose model is still in the folder."""
 _EXTRA = "training."
 
 
@@ -110,11 +110,6 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, weights: dict[str, np.n
     write(path, header, weights | {_EXTRA + name: array for name, array in checkpoint.tensors.items()}, CHECKPOINT)
 
 
-def checkpoint_path(folder: Path) -> Path | None:
-    """A run's checkpoint; None: there is none."""
-    return next((folder / name for name in (NEW_NAME, NAME) if (folder / name).exists()), None)
-
-
 def read_checkpoint(folder: str | Path) -> Checkpoint:
     """Where the run in a folder stood.
 
@@ -122,7 +117,7 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
         ModelFileError: there is none, it is damaged, or of a version that this one cannot go on from; one line.
     """
     folder = Path(given.path("a run's folder", folder))
-    path = checkpoint_path(folder)
+    path = RunFolder(folder).latest_checkpoint()
     if path is None:
         raise ModelFileError(f"{folder}: no checkpoint here, so nothing to go on from; `elman train` writes one")
     header, tensors = read(path, CHECKPOINT)
@@ -146,8 +141,7 @@ def _from_header(header: Fields, model: LanguageModel, folder: Path, tensors: di
     corpus.whole("characters")
     run = Run(model, recipe, dict(corpus.value), [from_json(line) for line in log], path=folder)
     if "minutes" in header:
-        run.minutes = header.number("minutes")
-        check_minutes(run.minutes)
+        run.minutes = given.amount("minutes", header.number("minutes"))
     epoch = header.whole("epoch", at_least=1)
     if epoch != len(log) + 1:
         raise InputError(f"its epoch is {epoch} and its log has {len(log)} epochs; expected one less")

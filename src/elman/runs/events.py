@@ -9,22 +9,20 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from ..files import append_bytes, write_atomically
+from .folder import RunFolder
 from .log import Epoch
-
-_NAME = "events.out.tfevents.elman"
 
 
 class Events:
     """A run's event file, begun anew from the epochs that it has; `add` goes on with it."""
 
-    def __init__(self, run: Path, log: Sequence[Epoch]) -> None:
-        self._path = run / "tensorboard" / _NAME
+    def __init__(self, run: RunFolder, log: Sequence[Epoch]) -> None:
+        self._path = run.events
         self._path.parent.mkdir(parents=True, exist_ok=True)
         start = _double(1, time.time()) + _bytes(3, b"brain.Event:2")
-        write_atomically(self._path, b"".join([record(start), *map(_of_epoch, log)]))
+        write_atomically(self._path, b"".join([_framed(start), *map(_of_epoch, log)]))
 
     def add(self, epoch: Epoch) -> None:
         append_bytes(self._path, _of_epoch(epoch))
@@ -32,7 +30,7 @@ class Events:
 
 def _of_epoch(epoch: Epoch) -> bytes:
     values = b"".join(_bytes(1, _bytes(1, name.encode()) + _float(2, value)) for name, value in scalars(epoch))
-    return record(_double(1, time.time()) + _varint(2, epoch.epoch) + _bytes(5, values))
+    return _framed(_double(1, time.time()) + _varint(2, epoch.epoch) + _bytes(5, values))
 
 
 def scalars(epoch: Epoch) -> Iterator[tuple[str, float]]:
@@ -45,7 +43,8 @@ def scalars(epoch: Epoch) -> Iterator[tuple[str, float]]:
     yield "characters per second", epoch.chars_per_second
 
 
-def record(data: bytes) -> bytes:
+def _framed(data: bytes) -> bytes:
+    """A record of an event file: `data` with its length and both checksums."""
     length = struct.pack("<Q", len(data))
     return length + struct.pack("<I", _masked(length)) + data + struct.pack("<I", _masked(data))
 

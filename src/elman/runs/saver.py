@@ -1,12 +1,6 @@
 """Saver: a run's folder, in which a good model is only ever replaced by another.
 
-    model.safetensors        the model as the last save found it; its average, if the recipe keeps one
-    best.safetensors         that of the lowest held-out loss, if any is measured
-    checkpoint.safetensors   all that training needs to go on from the last save
-    log.jsonl                a line for each epoch
-
-Until the first save of a run that takes another's place, its log and checkpoint lie beside as log.new.jsonl and
-checkpoint.new.safetensors.
+It writes the model, the best model on held-out text, a checkpoint and the log; `RunFolder` has their names.
 """
 
 from __future__ import annotations
@@ -25,8 +19,10 @@ from ..errors import InputError, TrainingDiverged
 from ..files import append_line, clear_unfinished, write_atomically
 from ..kernels import Stepper
 from ..model import LanguageModel, save
-from .checkpoint import NAME, NEW_NAME, Checkpoint, write_checkpoint
-from .log import Run, as_json, best
+from .checkpoint import Checkpoint, write_checkpoint
+from .folder import RunFolder
+from .log import Epoch, as_json, best
+from .run import Run
 
 
 class Saver:
@@ -51,28 +47,26 @@ class Saver:
         assert run.path is not None
         self.run, self._averaged, self._snapshot, self._seconds = run, averaged, snapshot, seconds
         self._stepper = stepper
-        self.model, self._best_path = run.path / "model.safetensors", run.path / "best.safetensors"
-        self._log, self._checkpoint = run.path / "log.jsonl", run.path / NAME
+        self._folder = folder = RunFolder(run.path)
         self._good: list[np.ndarray] | None = None
         self._best: tuple[dict[str, Any], dict[str, np.ndarray]] | None = None
         self._last = time.perf_counter()
-        replaces = self.model.exists() and not resumed
-        self._new_log = run.path / "log.new.jsonl" if replaces else self._log
-        self._new_checkpoint = run.path / NEW_NAME if replaces else self._checkpoint
-        for path in (self.model, self._best_path, self._log, self._checkpoint, self._new_checkpoint):
+        replaces = folder.model.exists() and not resumed
+        self._log = folder.new_log if replaces else folder.log
+        self._checkpoint = folder.new_checkpoint if replaces else folder.checkpoint
+        for path in (folder.model, folder.best, folder.log, folder.checkpoint, self._checkpoint):
             clear_unfinished(path)
         if resumed:  # whatever a killed process wrote after its last checkpoint is written again
-            write_atomically(
-                self._log, "".join(_line(epoch) + "\n" for epoch in run.log).encode("utf-8", "backslashreplace")
-            )
-            for name in ("log.new.jsonl", NEW_NAME):
-                (run.path / name).unlink(missing_ok=True)
+            lines = "".join(_line(epoch) + "\n" for epoch in run.log)
+            write_atomically(folder.log, lines.encode("utf-8", "backslashreplace"))
+            folder.new_log.unlink(missing_ok=True)
+            folder.new_checkpoint.unlink(missing_ok=True)
         else:
-            self._new_log.unlink(missing_ok=True)
+            self._log.unlink(missing_ok=True)
         self._write_checkpoint()
 
     def after_epoch(self) -> None:
-        append_line(self._new_log, _line(self.run.log[-1]))
+        append_line(self._log, _line(self.run.log[-1]))
         with self._averaged():
             self._good = [p.copy() for p in self.run.model.parameters()]
             if best(self.run.log) is self.run.log[-1]:
@@ -108,39 +102,41 @@ class Saver:
         if self._good is not None:
             for parameter, good in zip(self.run.model.parameters(), self._good, strict=True):
                 parameter[...] = good
-        if self._good is not None or not self.model.exists():
+        if self._good is not None or not self._folder.model.exists():
             with suppress(InputError):  # weights that no file can hold
                 self._save_models()
                 self._replace()
-        elif self._new_log != self._log:
-            self._new_log.unlink(missing_ok=True)
-            self._new_checkpoint.unlink(missing_ok=True)
+        elif self._log != self._folder.log:
+            self._log.unlink(missing_ok=True)
+            self._checkpoint.unlink(missing_ok=True)
 
     def _save_models(self) -> None:
-        save(self.run.model, self.model, self.run.summary())
+        save(self.run.model, self._folder.model, self.run.summary())
         if self._best:
-            save(self.run.model, self._best_path, *self._best)
+            save(self.run.model, self._folder.best, *self._best)
             self._best = None
         elif best(self.run.log) is None:
-            self._best_path.unlink(missing_ok=True)  # an earlier run's
+            self._folder.best.unlink(missing_ok=True)  # an earlier run's
 
     def _write_checkpoint(self) -> None:
         snapshot = self._snapshot()
         if snapshot is not None:
-            write_checkpoint(self._new_checkpoint, snapshot, self.run.model.named_parameters())
+            write_checkpoint(self._checkpoint, snapshot, self.run.model.named_parameters())
 
     def _replace(self) -> None:
         """The new files take the places of an earlier run's."""
-        if self._new_log != self._log:
-            if self._new_log.exists():
-                self._new_log.replace(self._log)
-            else:
-                self._log.unlink(missing_ok=True)
-            self._new_checkpoint.replace(self._checkpoint)
-            self._new_log, self._new_checkpoint = self._log, self._checkpoint
+        folder = self._folder
+        if self._log == folder.log:
+            return
+        if self._log.exists():
+            self._log.replace(folder.log)
+        else:
+            folder.log.unlink(missing_ok=True)
+        self._checkpoint.replace(folder.checkpoint)
+        self._log, self._checkpoint = folder.log, folder.checkpoint
 
 
-def _line(epoch: Any) -> str:
+def _line(epoch: Epoch) -> str:
     return json.dumps(as_json(epoch), ensure_ascii=False, allow_nan=False)
 
 

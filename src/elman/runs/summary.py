@@ -13,13 +13,13 @@ from ..errors import ElmanError, InputError
 from ..model.file import CHECKPOINT, read, read_header
 from ..recipes.recipe import Recipe
 from ..typed import Fields
-from .checkpoint import NAME, NEW_NAME, checkpoint_path
+from .folder import RunFolder
 from .log import Epoch, from_json
 
 
 @dataclass(frozen=True)
-class Record:
-    """A run in a folder."""
+class RunSummary:
+    """What a run's folder says: its recipe, its text and its log so far."""
 
     path: Path
     recipe: dict[str, Any]
@@ -47,17 +47,18 @@ class Record:
         return {"corpus": self.corpus, "recipe": self.recipe, "last": self.last, "best": self.best}
 
 
-def read_run(folder: Path) -> Record:
+def read_run(folder: Path) -> RunSummary:
     """The run in a folder, also while it trains.
 
     Raises:
         InputError: there is none, or its files are damaged.
     """
-    path = folder / "model.safetensors"
+    files = RunFolder(folder)
+    path = files.model
     if path.exists():
         about = Fields(read_header(path)["run"], f"{path}: its run")
     else:
-        found = checkpoint_path(folder)
+        found = files.latest_checkpoint()
         if found is None:
             raise InputError(f"{folder}: no run here; `elman train` makes one")
         path = found
@@ -69,8 +70,8 @@ def read_run(folder: Path) -> Record:
         recipe = Recipe().replace(**{k: v for k, v in settings.value.items() if k in Recipe.__dataclass_fields__})
     except InputError as error:
         raise InputError(f"{path}: its recipe: {error}") from None
-    log = _log(folder / "log.jsonl")
-    return Record(folder, asdict(recipe) | {"prompts": list(recipe.prompts)}, dict(corpus.value), log)
+    log = _log(files.log)
+    return RunSummary(folder, asdict(recipe) | {"prompts": list(recipe.prompts)}, dict(corpus.value), log)
 
 
 def _log(path: Path) -> list[dict[str, Any]]:
@@ -90,7 +91,7 @@ def _log(path: Path) -> list[dict[str, Any]]:
     return log
 
 
-def find_runs(folder: Path) -> tuple[list[Record], list[str]]:
+def find_runs(folder: Path) -> tuple[list[RunSummary], list[str]]:
     """The runs in a folder and the folders in it, in order of their paths; and a line for each that cannot be read.
 
     Raises:
@@ -99,9 +100,9 @@ def find_runs(folder: Path) -> tuple[list[Record], list[str]]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     found, broken = [], []
-    for place, folders, files in os.walk(folder):
+    for place, folders, _ in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if {"log.jsonl", NAME, NEW_NAME} & set(files):
+        if RunFolder(Path(place)).is_trained_in():
             try:
                 found.append(read_run(Path(place)))
             except (ElmanError, OSError) as error:
@@ -109,6 +110,6 @@ def find_runs(folder: Path) -> tuple[list[Record], list[str]]:
     return found, broken
 
 
-def differences(runs: Sequence[Record]) -> list[str]:
+def differences(runs: Sequence[RunSummary]) -> list[str]:
     """The settings in which runs differ, in the recipe's order."""
     return [name for name in Recipe.__dataclass_fields__ if len({repr(run.recipe.get(name)) for run in runs}) > 1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from ..runs.log import check_minutes
+from .. import given
 
 
 def now() -> float:
@@ -26,7 +26,7 @@ class Budget:
     """
 
     def __init__(self, minutes: float) -> None:
-        check_minutes(minutes)
+        given.amount("minutes", minutes)
         self._seconds = 60.0 * minutes
         self.evaluation = 0.0
         """Seconds that measuring an epoch takes, as far as known: the last one must fit too."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import given
 from ..errors import InputError
 from ..runs.checkpoint import Checkpoint
-from ..runs.log import best, check_minutes, no_better, out_of_patience
+from ..runs.log import best, no_better, out_of_patience
 from .schedule import learning_rate
 
 
@@ -30,7 +30,7 @@ def further(
     if epochs is not None:
         run.recipe, run.minutes = run.recipe.replace(epochs=epochs), None
     if minutes is not None:
-        check_minutes(minutes)
+        given.amount("minutes", minutes)
         run.minutes = checkpoint.seconds / 60 + minutes
         run.recipe = run.recipe.replace(epochs=max(run.recipe.epochs, checkpoint.epoch))
     if (epochs is not None or minutes is not None) and out_of_patience(run.recipe, run.log):

@@ -28,8 +28,10 @@ from ..parallel.shards import ShardedStepper, mask_words
 from ..recipes.recipe import Recipe
 from ..runs.checkpoint import Checkpoint, read_checkpoint
 from ..runs.events import Events
+from ..runs.folder import RunFolder
 from ..runs.lock import locked
-from ..runs.log import Epoch, Means, Run, Step, out_of_patience
+from ..runs.log import Epoch, out_of_patience
+from ..runs.run import Means, Run, Step
 from ..runs.saver import Saver, saved_whatever_happens
 from ..scoring import perplexity
 from . import budget
@@ -240,7 +242,7 @@ class _Training:
         with self.ranks.joined(self._digest()), locked(run.path), interrupts() as interrupted:
             if run.path:
                 saver = Saver(run, self.optimiser.averaged, self.stepper, self.snapshot, save_seconds, resumed)
-                events = Events(run.path, run.log) if tensorboard else None
+                events = Events(RunFolder(run.path), run.log) if tensorboard else None
             with saved_whatever_happens(saver):
                 while not self._done():
                     run.interrupted = interrupted.is_set() or not self.epoch(on_step, interrupted, saver)

@@ -8,7 +8,8 @@ from ..errors import TrainingDiverged
 from ..generation import generate
 from ..model import LanguageModel
 from ..recipes.recipe import Recipe
-from ..runs.log import Epoch, Means
+from ..runs.log import Epoch
+from ..runs.run import Means
 from ..runs.saver import is_sound
 from ..scoring import perplexity
 from .data import Records, Text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..runs.log import check_minutes
+from .. import given
 from . import budget
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def for_minutes(minutes: float, recipe: Recipe, text: Corpus) -> Sized:
     Raises:
         InputError: minutes that are not above 0, or a text too short to train on.
     """
-    check_minutes(minutes)
+    given.amount("minutes", minutes)
     begin = budget.now()
     rate = _characters_per_second(recipe, text, min(_PROBE, 3.0 * minutes))
     left = round(minutes - min(0.5 * minutes, (budget.now() - begin) / 60), 5)

@@ -32,7 +32,8 @@ class CurveFile:
 
     def draw(self) -> None:
         if self._folder and self._log:
+            from ...runs import RunFolder
             from ...runs.svg import save_svg
 
-            save_svg({"": self._log}, self._folder / "curve.svg", self._title)
+            save_svg({"": self._log}, RunFolder(self._folder).curve, self._title)
         self._last = time.monotonic()
