@@ -10,7 +10,7 @@ import elman
 
 PACKAGE = Path(elman.__file__).parent
 ROOMS = {
-    "text": ("fields", "visible", "vocabulary", "records", "reading", "subwords",),
+    "text": ("fields", "vocabulary", "records", "reading", "subwords",),
     "corpora": ("files", "download", "named", "cached", "corpus", "places", "tokens", "mapped",),
     "batches": ("windows", "records",),
     "kernels": ("backend", "forced", "integer", "native", "reference",),
@@ -35,15 +35,15 @@ ROOMS = {
     "pages": ("page", "inspection", "surprisal",),
     "golden": ("inputs", "floats", "integers", "coder", "compare"),
     "cli/shared": (
-        "console", "curve_file", "listing", "against", "options", "progress", "samples", "filewise",
-        "archives", "signals", "training_text", "workers",
+        "streams", "rich_console", "console", "commands", "curve_file", "listing", "against", "options",
+        "progress", "samples", "filewise", "archives", "signals", "training_text", "workers",
     ),
     "cli/interactive": ("steps", "session", "watch",),
     "cli": ("compress", "generate", "get", "info", "inspect", "quantise", "runs", "score", "self_test", "train",),
     "torch": ("reference", "fused", "operators", "kernels", "device", "layers", "module",),
 }  # fmt: skip
 """In the order in which the package is read; the files of a room, likewise."""
-SHARED = ("errors", "files", "philox", "sources", "typed", "given")
+SHARED = ("errors", "visible", "files", "philox", "sources", "typed", "given")
 """What every room may use, and which imports none of them."""
 ALLOWED = {("training/loop", "torch/device"), ("cli/interactive/session", "cli/generate")}
 """A device that only torch can serve imports its room when asked for; a session and its command know each other."""

@@ -11,7 +11,6 @@ import errno
 import io
 import itertools
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -118,7 +117,7 @@ def _create(target: Path, mode: int) -> tuple[int, Path]:
     """A new file beside `target`, locked until it is closed, which tells it from one that a killed process left."""
     clear_unfinished(target)
     for number in itertools.count():
-        beside = _beside(target, str(number) if number < _SLOTS else f"-{secrets.token_hex(6)}")
+        beside = _beside(target, str(number) if number < _SLOTS else f"-{os.urandom(6).hex()}")
         try:
             handle = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
         except FileExistsError:

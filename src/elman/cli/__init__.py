@@ -1,4 +1,4 @@
-"""The `elman` command: the only place that prints. One module a command; heavy imports wait until one needs them."""
+"""The `elman` command: the only place that prints. One module a command, imported when the command is called."""
 
 from __future__ import annotations
 
@@ -11,34 +11,38 @@ import typer
 
 from .. import __version__
 from ..errors import ElmanError, InputError
-from . import compress, generate, get, info, inspect, quantise, runs, score, self_test, train
-from .shared.console import complain, is_console, name_streams, out
+from .shared.commands import Entry, lazy_group
 from .shared.signals import ending_by_signal
+from .shared.streams import complain, is_console, name_streams
+
+COMMANDS = {
+    "train": Entry("train:train", "Train a model on a text."),
+    "generate": Entry("generate:generate", "Continue a prompt."),
+    "score": Entry("score:score", "Measure texts in bits per character, beside compressors and an n-gram model."),
+    "inspect": Entry("inspect:inspect", "Show what hidden units do over a text, and what the model has memorised."),
+    "quantise": Entry("quantise:quantise", "Make a model of integers, a quarter of the bytes."),
+    "compress": Entry("compress:compress", "Compress files losslessly."),
+    "decompress": Entry("compress:decompress", "Decompress what `elman compress` made."),
+    "get": Entry("get:get", "Print lines of a store by number.", hidden=True),
+    "runs": Entry("runs:runs", "List the runs in a folder: where they differ, how far they are, what they reached."),
+    "plot": Entry("runs:plot", "Draw the curves of several runs in one picture."),
+    "info": Entry("info:info", "Show what a model file holds, and which backend serves it here."),
+    "corpora": Entry("info:corpora", "List the named corpora."),
+    "cache": Entry("info:cache", "Show the cache and its size, or clear it."),
+    "recipes": Entry("info:recipes", "List the packaged recipes, or print all settings of one."),
+    "self-test": Entry("self_test:self_test", "Compare this installation's results with the golden ones, bit for bit."),
+}
+"""In the order in which help lists them."""
 
 app = typer.Typer(
+    cls=lazy_group(__name__, COMMANDS),
     help="Recurrent language models: concise, fast, exact.",
-    no_args_is_help=True,
+    context_settings={"max_content_width": 100},
+    invoke_without_command=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (
-    train.train,
-    generate.generate,
-    score.score,
-    inspect.inspect,
-    quantise.quantise,
-    compress.compress,
-    compress.decompress,
-    get.get,
-    runs.runs,
-    runs.plot,
-    info.info,
-    info.corpora,
-    info.cache,
-    info.recipes,
-    self_test.self_test,
-):
-    app.command(cls=get.GetCommand if command is get.get else None)(command)
 
 
 def main() -> None:
@@ -52,9 +56,8 @@ def main() -> None:
     except typer.Abort:
         sys.exit(130)
     except typer.TyperException as error:
-        if error.format_message():
-            complain(InputError(error.format_message() + " (see --help)"))
-        sys.exit(2)  # no command: the help is printed already
+        complain(InputError(error.format_message() + " (see --help)"))
+        sys.exit(2)
     except (ElmanError, OSError, MemoryError) as error:
         if is_console(error):
             with suppress(OSError):  # it would fail again when the interpreter ends
@@ -69,11 +72,17 @@ def main() -> None:
 
 def _version(value: bool) -> None:
     if value:
-        out.print(f"elman {__version__}")
+        print(f"elman {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
-) -> None: ...
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(2)

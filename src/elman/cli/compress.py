@@ -77,7 +77,7 @@ def compress(
     epochs: Annotated[float | None, typer.Option(help="In place of --minutes: the same model everywhere.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of --train.")] = 0,
 ) -> None:
-    """Make files smaller.
+    """Compress files losslessly.
 
     Each FILE becomes FILE.elz. What one machine writes every other reads, given the same model.
 
@@ -128,7 +128,7 @@ def decompress(
     decompress_: Annotated[bool, typer.Option("-d", "--decompress", hidden=True)] = False,
     json_: ListJson = False,
 ) -> None:
-    """Give back what `elman compress` made smaller.
+    """Decompress what `elman compress` made.
 
     FILE.elz becomes FILE. A damaged archive, or one of another model, writes no file.
 

@@ -50,7 +50,7 @@ def get(
         Path | None, typer.Option("--append", help="Add the lines of this file; - for standard input.")
     ] = None,
 ) -> None:
-    """Read lines of a store by their numbers.
+    """Print lines of a store by number.
 
     All of them are the text as it was, to the byte. Where a store holds a field in which lines end, --null or --json
     tell where one record ends and the next begins.
@@ -70,7 +70,7 @@ def get(
             ended = not new or new[-1].endswith(b"\n")
             lines.append([line.removesuffix(b"\n") for line in new], last_line_end=ended)
         elif count:
-            out.print(len(lines))
+            out.print(str(len(lines)))
         else:
             for chosen in [_range(text, len(lines)) for text in numbers or ["-"]]:
                 for start in range(0, len(chosen), AT_ONCE):

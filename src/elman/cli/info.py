@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from ..text import visible
-from .shared.console import Json, ModelPath, load_model, out, write_json
+from ..visible import visible
+from .shared.console import Json, ModelPath, load_model, out, table, write_json
 
 
 def info(model: ModelPath, json_: Json = False) -> None:
-    """What a model file holds, and which backend serves it here.
+    """Show what a model file holds, and which backend serves it here.
 
     Example: elman info runs/story
     """
@@ -33,18 +32,18 @@ def info(model: ModelPath, json_: Json = False) -> None:
         return
     run = dict(header["run"])
     objects = {name: run.pop(name) for name, value in header["run"].items() if isinstance(value, dict)}
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    rows = table(show_header=False)
+    rows.add_column(no_wrap=True)
+    rows.add_column(overflow="fold")
     for heading, part in {"the model": facts, "its training": run, **objects}.items():
         if part:
-            table.add_row(f"\n{_HEADINGS.get(heading, heading)}" if table.rows else heading, "")
+            rows.add_row(f"\n{_HEADINGS.get(heading, heading)}" if rows.rows else heading, "")
         for name, value in part.items():
             if value != []:
-                table.add_row(f"  {name}", _readable(value))
+                rows.add_row(f"  {name}", _readable(value))
     if not out.is_terminal:
         out.width = 10_000  # a line for each fact, for a program to read
-    out.print(table)
+    out.print(rows)
 
 
 _HEADINGS = {"corpus": "its training text", "recipe": "its recipe"}
@@ -61,7 +60,7 @@ def _readable(value: Any) -> str:
 
 
 def corpora(json_: Json = False) -> None:
-    """The corpora that have names.
+    """List the named corpora.
 
     Example: elman corpora
     """
@@ -70,17 +69,19 @@ def corpora(json_: Json = False) -> None:
     if json_:
         write_json(known())
         return
-    table = Table("name", "what", "where", box=None, pad_edge=False)
+    rows = table("name", "what", "where")
     for row in known():
-        table.add_row(row["name"], row["what"], row["where"] or "to be downloaded")
-    out.print(table)
+        rows.add_row(row["name"], row["what"], row["where"] or "to be downloaded")
+    out.print(rows)
 
 
 def cache(
     clear: Annotated[bool, typer.Option("--clear", help="Delete these files, and no others.")] = False,
     json_: Json = False,
 ) -> None:
-    """Where the cache is and how large: downloaded corpora, and ids of large texts.
+    """Show the cache and its size, or clear it.
+
+    It holds downloaded corpora, and the ids of large texts.
 
     Example: elman cache --clear
     """
@@ -109,7 +110,7 @@ def recipes(
         str | None, typer.Argument(metavar="[NAME]", help="Print this one as TOML, which --recipe takes.")
     ] = None,
 ) -> None:
-    """The packaged recipes and what they are for, or all settings of one.
+    """List the packaged recipes, or print all settings of one.
 
     Examples: elman recipes;  elman recipes records > mine.toml
     """
@@ -118,9 +119,9 @@ def recipes(
     if name is not None:
         print(to_toml(load_recipe(name)), end="")
         return
-    table = Table(box=None, pad_edge=False, show_header=False)
+    rows = table(show_header=False)
     for known in recipe_names():
-        table.add_row(known, purpose(known))
+        rows.add_row(known, purpose(known))
     if not out.is_terminal:
         out.width = 10_000  # a line for each
-    out.print(table)
+    out.print(rows)

@@ -7,12 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from ..errors import InputError
 from ..sources import mask_of, refuse_same
-from ..text import visible
-from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model, out, read_text, write_json
+from ..visible import visible
+from .shared.console import (
+    Encoding,
+    EncodingErrors,
+    Field,
+    Json,
+    ModelPath,
+    load_model,
+    out,
+    read_text,
+    table,
+    write_json,
+)
 from .shared.training_text import TrainingText, training_parts
 
 if TYPE_CHECKING:
@@ -44,7 +54,7 @@ def inspect(
     encoding_errors: EncodingErrors = "strict",
     json_: Json = False,
 ) -> None:
-    """What hidden units do over a text, what comes next, and what the model has memorised.
+    """Show what hidden units do over a text, and what the model has memorised.
 
     Memorised is what occurs word for word in the training text and is longer than chance gives: than any such string of
     the held-out text or, where less was held out than is written, of a 6-gram model's. For a model of records: how many
@@ -136,20 +146,17 @@ def _print(facts: dict[str, Any], report: Report, overlaps: list[dict[str, Any]]
     out.print(
         f"{facts['file']}: {facts['characters']:,} characters, {facts['bits_per_char']:.4f} bits/char\n"
         f"after its end: {coming}\n",
-        markup=False,
     )
-    table = Table("unit", "feature", "explained", "by chance", box=None, pad_edge=False)
+    rows = table("unit", "feature", "explained", "by chance")
     for unit in facts["units"]:
-        table.add_row(str(unit["index"]), unit["feature"] or "-", f"{unit['explained']:.2f}", f"{unit['chance']:.2f}")
-    out.print(f"{facts['activation']} of layer {facts['layer']}", table)
+        rows.add_row(str(unit["index"]), unit["feature"] or "-", f"{unit['explained']:.2f}", f"{unit['chance']:.2f}")
+    out.print(f"{facts['activation']} of layer {facts['layer']}", rows)
     out.print(
         f"\nthe longest string at each position that occurs in the training text ({len(report.corpus):,} characters)"
     )
-    table = Table(
-        *("text", "characters", "median", "99 %", "longest", f"in more than {report.bound}"), box=None, pad_edge=False
-    )
+    rows = table("text", "characters", "median", "99 %", "longest", f"in more than {report.bound}")
     for row in report.rows():
-        table.add_row(
+        rows.add_row(
             row["text"],
             f"{row['characters']:,}",
             f"{row['median']:,.0f}",
@@ -157,7 +164,7 @@ def _print(facts: dict[str, Any], report: Report, overlaps: list[dict[str, Any]]
             f"{row['longest']:,}",
             f"{100 * row['beyond']:.1f} %",
         )
-    out.print(table)
+    out.print(rows)
     out.print(f"shuffled: theory expects a longest of about {report.expected_longest:.0f}\n\nthe longest overlaps")
     for o in overlaps:
         place = f"line {o['line']:,}" if o["line"] else f"character {o['place']:,}"
@@ -174,7 +181,7 @@ def _print_records(report: RecordReport) -> None:
         f"{report.training:,}{held_out}\n{100 * report.distinct:.1f} % are no repetition\n\n"
         "new ones, and the nearest in the list"
     )
-    table = Table("edits", "written", "nearest", box=None, pad_edge=False)
+    rows = table("edits", "written", "nearest")
     for row in report.nearest:
-        table.add_row(str(row.edits), visible(row.text)[:_WIDTH], visible(row.nearest)[:_WIDTH])
-    out.print(table)
+        rows.add_row(str(row.edits), visible(row.text)[:_WIDTH], visible(row.nearest)[:_WIDTH])
+    out.print(rows)

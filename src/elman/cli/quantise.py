@@ -12,7 +12,7 @@ import typer
 
 from ..errors import InputError
 from ..sources import mask_of, refuse_same
-from ..text import visible
+from ..visible import visible
 from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model, out, read_text, write_json
 from .shared.training_text import training_parts
 
@@ -48,11 +48,11 @@ def quantise(
     encoding_errors: EncodingErrors = "strict",
     json_: Json = False,
 ) -> None:
-    """Make a model of integers: a quarter of the bytes at 8 bits, and the same bits on every machine.
+    """Make a model of integers, a quarter of the bytes.
 
-    Every command but train takes it. Its cost is measured on what was held out of the training text, or on --text. A
-    ReLU RNN needs a text to quantise with, and fewer than 8 bits cost less with one: what was trained on, or the first
-    half of --text, of which only the second half then measures.
+    Its bits are the same on every machine, and every command but train takes it. The cost is measured on what was held
+    out of the training text, or on --text. A ReLU RNN needs a text to quantise with, and fewer than 8 bits cost less
+    with one: the training text, or the first half of --text, of which only the second half then measures.
 
     Example: elman quantise runs/story --bits 6
     """

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from ..errors import ElmanError, InputError
 from ..sources import refuse_same
-from .shared.console import Json, err, out, write_json
+from .shared.console import Json, err, out, table, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +26,7 @@ def runs(
     ] = Path("runs"),
     json_: Json = False,
 ) -> None:
-    """A table of the runs in a folder: in what their recipes differ, how far they are, and what they reached.
+    """List the runs in a folder: where they differ, how far they are, what they reached.
 
     A star marks the lowest held-out perplexity of each text.
 
@@ -54,12 +53,10 @@ def runs(
     for of_one in texts.values():
         if len(texts) > 1:
             out.print(_heading(of_one[0]))
-        table = Table(
-            "run", "corpus", "model", *names, "epochs", "train", "held out", "best", "time", box=None, pad_edge=False
-        )
+        rows = table("run", "corpus", "model", *names, "epochs", "train", "held out", "best", "time")
         for run in of_one:
-            table.add_row(*_row(run, folder, names, _is_best(run, of_one)))
-        out.print(table)
+            rows.add_row(*_row(run, folder, names, _is_best(run, of_one)))
+        out.print(rows)
     if len(texts) > 1:
         out.print("\nPerplexities compare within one text and its tokens only.")
     raise typer.Exit(bool(broken))
@@ -116,7 +113,9 @@ def plot(
     output: Annotated[Path, typer.Option(metavar="FILE", help="An .svg, .png or .pdf to write.")] = Path("curves.svg"),
     time: Annotated[bool, typer.Option("--time", help="Against seconds of training, in place of epochs.")] = False,
 ) -> None:
-    """The curves of several runs in one picture: solid is the training text, dashed what was held out.
+    """Draw the curves of several runs in one picture.
+
+    Solid lines are the training text, dashed ones the held-out text.
 
     Example: elman plot runs/a runs/b --output curves.svg
     """

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
-from rich.table import Table
 
 from ..errors import EmptyTextError, InputError
 from ..sources import mask_of, refuse_same
-from ..text import visible
+from ..visible import visible
 from .shared.against import compare_all, summarise
 from .shared.console import (
     Encoding,
@@ -27,6 +26,7 @@ from .shared.console import (
     load_model,
     out,
     read_text,
+    table,
 )
 from .shared.listing import choose, list_characters, list_lines, list_words, write_rows
 
@@ -83,7 +83,7 @@ def score(
         ),
     ] = None,
 ) -> None:
-    """Bits per character and perplexity of texts, beside what compressors and an n-gram model reach.
+    """Measure texts in bits per character, beside compressors and an n-gram model.
 
     A cost is -log2 p, in bits: what a coder would spend. A line's includes its line end;
     its burst is the most that 4 neighbouring characters of it cost.
@@ -222,7 +222,7 @@ def _summarise(model: Model, names: Sequence[str], scores: Sequence[Score], form
     if len(rows) > 1:
         total: dict[str, Any] = {"file": None} | {k: rows[0][k] for k in ("records", "adaptive")}
         total |= {k: sum(row[k] for row in rows) for k in ("characters", "bytes", "tokens", "unknown")}
-        total["bits"] = math.fsum(np.concatenate([s.surprisal for s in scores]))
+        total["bits"] = math.fsum(itertools.chain.from_iterable(s.surprisal.tolist() for s in scores))
         total["bits_per_char"] = total["bits"] / total["characters"]
         total["bits_per_byte"] = total["bits"] / total["bytes"]
         total["perplexity"] = perplexity(total["bits"] / total["tokens"])
@@ -240,19 +240,19 @@ def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], unit: s
 
     counts = ["characters", *(["tokens"] if unit == "token" else ["bytes"] if unit == "byte" else [])]
     counts += ["unknown"] if any(row["unknown"] for row in rows) else []
-    table = Table(box=None, pad_edge=False)
-    table.add_column("file", overflow="fold")
+    shown = table()
+    shown.add_column("file", overflow="fold")
     for name in (*counts, "bits/char", "bits/byte", "perplexity", *baselines):
-        table.add_column(name, justify="right", no_wrap=True)
+        shown.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(
+        shown.add_row(
             "in all" if row["file"] is None else visible(row["file"]),
             *(f"{row[name]:,}" for name in counts),
             *(f"{row[name]:.4f}" for name in ("bits_per_char", "bits_per_byte", "perplexity")),
             *(f"{row[name]:.3f}" for name in baselines),
         )
     wide = out if out.is_terminal else PlainConsole(width=1000)  # a file or a pipe has no edge to fold at
-    wide.print(table)
+    wide.print(shown)
     of = {"byte": "bits and perplexity (of a byte)", "token": "bits and perplexity (of a token)"}
     beforehand = "which learnt from its training text beforehand"
     how = f"{ADAPTIVE}, from each by itself" if rows[0]["adaptive"] else beforehand

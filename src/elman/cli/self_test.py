@@ -10,9 +10,9 @@ from .shared.console import Json, err, out, write_json
 
 
 def self_test(json_: Json = False) -> None:
-    """Compare this installation's results with the golden ones, bit for bit, in about ten seconds.
+    """Compare this installation's results with the golden ones, bit for bit.
 
-    Every instruction set of the processor is tried, with 1 and with 3 threads. Exit status 1 if a result differs.
+    It takes about ten seconds. Every instruction set of the processor is tried, with 1 and with 3 threads. Exit status 1 if a result differs.
 
     Example: elman self-test
     """

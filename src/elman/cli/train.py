@@ -54,7 +54,7 @@ def train(
     output: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Folder to write; runs/CORPUS if left out.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Write over a run that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over a run that is there.")] = False,
     resume: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="Go on with a run that was stopped or killed, with its own settings."),
@@ -83,7 +83,9 @@ def train(
     json_: Json = False,
     **settings: Any,
 ) -> None:
-    """Train a model on a text; write RUN/model.safetensors, checkpoint.safetensors, log.jsonl and curve.svg.
+    """Train a model on a text.
+
+    Writes RUN/model.safetensors, checkpoint.safetensors, log.jsonl and curve.svg.
 
     Examples: elman train access.log --records --output runs/log;  elman train --resume runs/log
     """
@@ -398,7 +400,7 @@ def _download_bar() -> Iterator[Callable[[int, int | None, str], None]]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    with Progress(*columns, console=err.rich, transient=True, disable=not err.is_terminal) as bar:
         tasks: dict[str, Any] = {}
 
         def progress(done: int, total: int | None, address: str) -> None:

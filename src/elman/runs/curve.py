@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files import write_atomically
-from ..text import visible
+from ..visible import visible
 from .log import Epoch
 
 try:

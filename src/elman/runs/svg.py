@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 
 from ..files import write_atomically
-from ..text import visible
+from ..visible import visible
 from .log import Epoch
 
 _WIDTH, _HEIGHT = 640, 320  # of the plot with its axis labels; title and legend are above it

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ..visible import CONTROLS, visible
 from .fields import csv_field, field_lines, field_values, json_field, row_reader
 from .reading import Reading
 from .records import line_end, record_lines, record_parts, record_spans, without_blank_lines
 from .subwords import Subwords, check_tokens, read_tokenizer, train_subwords
-from .visible import CONTROLS, visible
 from .vocabulary import (
     NORMALISATIONS,
     UNKNOWN,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from ...text import visible
+from ...visible import visible
 from ..shared.console import err, out, warn_unknown
 
 if TYPE_CHECKING:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
-from ...text import visible
-from .console import out, read_text
+from ...visible import visible
+from .console import out, read_text, table
 from .listing import write_rows
 
 if TYPE_CHECKING:
@@ -69,18 +67,18 @@ def summarise(
     if form != "table":
         write_rows(rows, form)
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("file", overflow="fold")
-    table.add_column("against", overflow="fold")
+    shown = table()
+    shown.add_column("file", overflow="fold")
+    shown.add_column("against", overflow="fold")
     left_out = any(row["unknown"] for row in rows)
     for name in ("lines", *(["unknown"] if left_out else []), "ratio, bits", "95 % from", "to", "bits/char"):
-        table.add_column(name, justify="right", no_wrap=True)
+        shown.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         bounds = ["-" if row[key] is None else f"{row[key]:,.1f}" for key in ("low", "high")]
         unknown = [f"{row['unknown']:,}"] if left_out else []
         cells = (f"{row['lines']:,}", *unknown, f"{row['bits']:,.1f}", *bounds, f"{row['bits_per_char']:+.4f}")
-        table.add_row(visible(row["file"]), visible(row["against"]), *cells)
-    out.print(table)
+        shown.add_row(visible(row["file"]), visible(row["against"]), *cells)
+    out.print(shown)
     out.print(
         f"ratio: log2 of how much likelier the text is to {visible(first)} than to the other; below 0, to the other.\n"
         "95 %: what the sum would be for as many lines drawn from these."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import CompressedError, InputError
-from ...text import visible
+from ...visible import visible
 from .console import err, out, write_json
 from .filewise import Filewise
 from .samples import raw_lines, records_of

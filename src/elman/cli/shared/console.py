@@ -3,90 +3,95 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
-from ...errors import ElmanError
-from ...files import Named
-from ...text import CONTROLS, visible
+from ...visible import CONTROLS
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from ...model import LanguageModel, Model, QuantisedModel
 
 
-class PlainConsole(Console):
-    """Text of users and models is shown as it is: no markup, no emoji, and on a terminal no control characters."""
+class PlainConsole:
+    """Standard output or standard error, where text of users and models is shown as it is: no markup, no emoji, and on
+    a terminal no control characters. What is more than text is drawn by rich, which is imported for it.
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(highlight=False, soft_wrap=True, markup=False, emoji=False, **options)
+    Args:
+        stderr: standard error. width: columns; None: the terminal's.
+    """
 
-    def render_str(self, text: str, **options: Any) -> Text:
-        return super().render_str(text.translate(CONTROLS) if self.is_terminal else text, **options)
+    def __init__(self, stderr: bool = False, width: int | None = None) -> None:
+        self._stderr, self.fixed_width = stderr, width
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr if self._stderr else sys.stdout
+
+    @property
+    def is_terminal(self) -> bool:
+        """As rich decides it."""
+        if (set_to := os.environ.get("TTY_COMPATIBLE")) in ("0", "1"):
+            return set_to == "1"
+        return bool(os.environ.get("FORCE_COLOR")) or self.stream.isatty()
+
+    @property
+    def encoding(self) -> str:
+        return (self.stream.encoding or "utf-8").lower()
+
+    @cached_property
+    def rich(self) -> Console:
+        from .rich_console import RichConsole
+
+        return RichConsole(self._stderr)
+
+    @property
+    def width(self) -> int:
+        return self.fixed_width or self.rich.width
+
+    @width.setter
+    def width(self, width: int) -> None:
+        self.fixed_width = width
+
+    def print(self, *objects: Any) -> None:
+        """A line of text, or what rich draws."""
+        if all(isinstance(each, str) for each in objects):
+            text = " ".join(objects)
+            self.stream.write((text.translate(CONTROLS) if self.is_terminal else text) + "\n")
+            self.stream.flush()
+            return
+        if self.fixed_width:
+            self.rich.width = self.fixed_width
+        self.rich.print(*objects)
+
+    def status(self, text: str) -> AbstractContextManager[Any]:
+        """A line that is there while something is done."""
+        return self.rich.status(text)
 
 
 out = PlainConsole()
 err = PlainConsole(stderr=True)
 
+
+def table(*headings: str, show_header: bool = True) -> Table:
+    """A table without lines."""
+    from rich.table import Table
+
+    return Table(*headings, box=None, pad_edge=False, show_header=show_header)
+
+
 _ESCAPES = {c: f"\\u{c:04x}" for c in range(0x7F, 0xA0)}
 """Control characters that JSON need not escape, and a terminal obeys."""
-
-
-_STREAMS = {"stdin": "standard input", "stdout": "standard output", "stderr": "standard error"}
-
-
-def name_streams() -> None:
-    """Let errors of the console's streams say which it was, and what an encoding lacks appear as escapes."""
-    for number, (stream, shown) in enumerate(_STREAMS.items()):
-        mode, was = "w" if number else "r", getattr(sys, stream)
-        if was is None:  # closed by the shell, as by >&-
-            setattr(sys, stream, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  (open until the end)
-        elif isinstance(was, io.TextIOWrapper):
-            if number:
-                was.reconfigure(errors="backslashreplace")  # a terminal whose encoding lacks a character
-            with suppress(OSError):
-                if was.fileno() != number:
-                    continue
-                raw = Named(number, mode, shown, closefd=False)
-                buffer: Any = io.BufferedWriter(raw) if number else io.BufferedReader(raw)
-                errors, at_once = was.errors, was.line_buffering
-                named = io.TextIOWrapper(buffer, was.encoding, errors, None, at_once, was.write_through)
-                setattr(sys, stream, named)
-
-
-def is_console(error: BaseException) -> bool:
-    """Standard output or standard error failed, so that nothing more can be said there."""
-    return isinstance(error, OSError) and error.filename in (_STREAMS["stdout"], _STREAMS["stderr"])
-
-
-def option(setting: str) -> str:
-    """A setting of Python's as the command spells it."""
-    return "--" + setting.replace("_", "-")
-
-
-def complain(error: BaseException) -> None:
-    """One line on standard error."""
-    text = str(error)
-    if isinstance(error, MemoryError):
-        text = "not enough memory here; ask for fewer hidden units, a smaller batch or fewer samples"
-    elif isinstance(error, OSError):
-        reason = str(error.strerror or error)
-        text = reason if error.filename is None else f"{os.fsdecode(error.filename)}: {reason}"
-    elif isinstance(error, ElmanError):
-        text = error.worded(option)
-    with suppress(OSError):
-        print("elman: " + visible(text), file=sys.stderr)
-        sys.stderr.flush()
-
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, for a program to read.")]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .safetensors file, a run's folder, or english.")]

@@ -16,8 +16,8 @@ import typer
 from ...errors import ElmanError, InputError
 from ...files import Named, staged
 from ...sources import mask_of, refuse_same, regular, remove_unchanged
-from .console import complain, is_console
 from .samples import reading
+from .streams import complain, is_console
 
 
 @dataclass

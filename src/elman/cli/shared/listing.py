@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from rich.text import Text
-
-from ...text import visible
+from ...visible import visible
 from .console import out, write_csv, write_json
 
 if TYPE_CHECKING:
@@ -97,20 +94,28 @@ def print_line(row: dict[str, Any], against: Sequence[str] = ()) -> None:
     parts = [f"{row['bits']:>10.2f}  {row['bits_per_char']:>9.3f}  {row['burst']:>7.2f}"]
     parts += [f"{row['like_it']:>7,}"] if "like_it" in row else []
     parts += [f"{row['ratio'][name]:>7.1f}" for name in against]
-    shown = Text("  ".join([*parts, ""]))
-    shown.append(f"{visible(str(row['file']))}:{row['line']}: ")
-    width = max(20, out.width - shown.cell_len) if out.is_terminal else _WIDTH
+    start = f"{'  '.join([*parts, ''])}{visible(str(row['file']))}:{row['line']}: "
+    width = max(20, out.width - _cells(start)) if out.is_terminal else _WIDTH
     begin = row["burst_at"] - 1
     text, end = row["text"], begin + row["burst_length"]
     first = max(0, min(begin - width // 2, len(text) - width)) if end > width - 1 else 0
     last = min(len(text), first + width - (first > 0)) - (first + width < len(text))
-    shown.append("…" if first else "")
-    shown.append(visible(text[first:begin]))
-    shown.append(visible(text[begin:end]), _BURST)
-    shown.append(visible(text[end:last]) + ("…" if last < len(text) else ""))
-    if out.is_terminal:  # escapes, and characters of two columns, take more
-        shown.truncate(out.width, overflow="ellipsis")
+    start += ("…" if first else "") + visible(text[first:begin])
+    burst, rest = visible(text[begin:end]), visible(text[end:last]) + ("…" if last < len(text) else "")
+    if not out.is_terminal:
+        out.print(start + burst + rest)
+        return
+    from rich.text import Text
+
+    shown = Text.assemble(start, (burst, _BURST), rest)
+    shown.truncate(out.width, overflow="ellipsis")  # escapes, and characters of two columns, take more
     out.print(shown)
+
+
+def _cells(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _line(
@@ -178,7 +183,7 @@ def list_characters(names: Sequence[str], scores: Sequence[Score], form: str, su
     """A row for each character; as JSON an object for each text, its summary with them."""
     for name, result, summary in zip(names, scores, summaries, strict=True):
         text, bits = result.characters()
-        costs = np.round(bits, 6).tolist()
+        costs = bits.round(6).tolist()
         if form == "json":
             write_json(summary | {"text": text, "surprisal": costs})
         elif form == "csv":

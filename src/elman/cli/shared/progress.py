@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ...text import visible
 from ...training import budget
+from ...visible import visible
 from .console import out
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def training_bar(unit: str) -> Iterator[tuple[Callable[[Step], None] | None, Cal
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     def above(line: str) -> None:
-        out.print(line)
+        (out.rich if out.is_terminal else out).print(line)
 
     if not out.is_terminal:
         yield None, above
@@ -85,7 +85,7 @@ def training_bar(unit: str) -> Iterator[tuple[Callable[[Step], None] | None, Cal
         TextColumn("perplexity {task.fields[perplexity]:.3f}  {task.fields[rate]:,.0f} " + f"{unit}s/s"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=out, transient=True, refresh_per_second=8) as bar:
+    with Progress(*columns, console=out.rich, transient=True, refresh_per_second=8) as bar:
         task = bar.add_task("", total=1.0, epoch="", perplexity=float("nan"), rate=0.0)
 
         def on_step(step: Step) -> None:

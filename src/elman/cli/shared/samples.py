@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from ...errors import InputError
 from ...files import Named, staged
 from ...sources import mask_of, refuse_same
-from ...text import visible
+from ...visible import visible
 from .console import out
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import InputError
-from ...text import visible
+from ...visible import visible
 from .console import err
 
 if TYPE_CHECKING:
