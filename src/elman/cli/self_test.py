@@ -12,7 +12,8 @@ from .shared.console import Json, err, out, write_json
 def self_test(json_: Json = False) -> None:
     """Compare this installation's results with the golden ones, bit for bit.
 
-    It takes about ten seconds. Every instruction set of the processor is tried, with 1 and with 3 threads. Exit status 1 if a result differs.
+    It takes about ten seconds. Every instruction set of the processor is tried, with 1 and with 3 threads. Status 1 if
+    a result differs.
 
     Example: elman self-test
     """
