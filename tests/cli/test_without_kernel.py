@@ -64,7 +64,7 @@ CALLS = {
     "load_recipe": "elman.load_recipe('modern')",
     "normalise": "elman.normalise('A', 'book')",
     "quantise": "elman.score(elman.quantise(model), 'ab')",
-    "resume": "elman.resume(elman.training.read_checkpoint('run'), epochs=2)",
+    "resume": "elman.resume(elman.runs.read_checkpoint('run'), epochs=2)",
     "save": "elman.save(model, 'saved')",
     "score": "elman.score(model, 'ab')",
     "stream": "list(elman.stream(model, 'a', 5))",

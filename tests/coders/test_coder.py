@@ -143,12 +143,19 @@ def test_what_a_file_says_of_its_past_must_be_so(tmp_path):
 
     path = _written(tmp_path / "a.model", to_file(None, b"hello\n" * 50, 10, {}))
     header, arrays = read(path)
-    for changes in ({"past": 301}, {"past": 1 << 40}, {"crc": 0}, {"end": 256}, {"end": None}, {"past": -1}):
+    for changes, message in (
+        ({"past": 301}, "the checksum of its past differs"),
+        ({"crc": 0}, "the checksum of its past differs"),
+        ({"past": 1 << 40}, "past"),
+        ({"past": -1}, "past"),
+        ({"end": 256}, "end"),
+        ({"end": None}, "end"),
+    ):
         _written(path, to_bytes(header | {"coder": header["coder"] | changes}, arrays))
-        with pytest.raises(ModelFileError, match="of its network or its past is not so"):
+        with pytest.raises(ModelFileError, match=message):
             load_predictor(path)
     _written(path, to_bytes(header, {}))
-    with pytest.raises(ModelFileError, match="not so"):
+    with pytest.raises(ModelFileError, match="its past has 300 bytes, and its tensors differ"):
         load_predictor(path)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import elman
+import elman.runs
 from elman.runs.curve import curve, grid, save_curves
 from elman.runs.svg import draw, save_svg
 
@@ -74,7 +75,7 @@ def test_an_svg_shows_the_numbers_of_the_log(logs, tmp_path):
 
 
 def line(values):
-    return [elman.training.Epoch(i + 1, v, 1.0, None, None, 1.0, [], 9.0 * i, 1.0) for i, v in enumerate(values)]
+    return [elman.runs.Epoch(i + 1, v, 1.0, None, None, 1.0, [], 9.0 * i, 1.0) for i, v in enumerate(values)]
 
 
 @pytest.mark.parametrize(
