@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.inspection import memorisation, most_characters, recorded_corpus, recorded_places, write
+from elman.inspection import divided, memorisation, most_characters, recorded_corpus, recorded_places, write
 from elman.model import read_header
 
 
@@ -38,6 +38,20 @@ def test_nothing_to_compare():
     for generated, corpus, unseen in ((none, some, some), (some, none, some), (some, some, none)):
         with pytest.raises(ValueError, match="nothing to compare"):
             memorisation(generated, corpus, unseen)
+
+
+def test_a_last_record_cut_by_max_chars_is_in_neither_part(tmp_path):
+    file = tmp_path / "names.txt"
+    file.write_text("".join(f"name {i:03}\n" for i in range(100)))
+    corpus = elman.load_corpus(file, normalisation="none", records=True)
+    settings = {"hidden_size": 5, "epochs": 1, "batch_size": 2, "seq_length": 4, "prompts": (), "max_chars": 500}
+    model = elman.build_model(corpus, **settings)
+    elman.fit(model, corpus, output=tmp_path, val_fraction=0.25, **settings)
+    parts = divided(model, read_header(tmp_path / "model.safetensors")["run"], corpus.first(500))
+    assert parts is not None
+    train, held_out = (model.reading.vocabulary.decode(part).splitlines() for part in parts)
+    assert len(held_out) == int(0.25 * (500 // 9))
+    assert sorted([*train, *held_out]) == [f"name {i:03}" for i in range(500 // 9)]
 
 
 LINES = "the sea is wide\nthe traveller came\nhome again\n" * 30

@@ -15,7 +15,7 @@ from elman.inspection import activations, write
 from elman.model.quantised import sample
 from elman.recipes import Recipe
 from elman.scoring import score_many, text_nats, words
-from elman.training.data import Text
+from elman.training.data import Split, Text
 
 LINES = "ada came\nbo went\ngrace sat\n" * 6
 ONE_LINE = "ada came bo went grace sat " * 6  # a vocabulary without a line end: <unk> stands in its place
@@ -60,7 +60,8 @@ def test_whatever_reads_a_text(text, cell):
         tokens = dict(elman.after(model, some[:place], 300))
         token = model.reading.vocabulary.name(int(ids[place]))
         assert -math.log2(tokens[token]) == pytest.approx(bits[place], rel=1e-5)
-    held_out = Text(np.tile(ids, 20), Recipe(val_fraction=0.05, batch_size=2, seq_length=5))
+    split = Split.of(np.tile(ids, 20), model.reading, 0.05, 0)
+    held_out = Text(split, Recipe(batch_size=2, seq_length=5))
     assert held_out.held_out_bits(model) == (score.bits_per_char if len(score.text) == len(ids) else math.nan,) * 2
 
 

@@ -14,7 +14,7 @@ from elman.model import read_header
 from elman.recipes import Recipe
 from elman.scoring import sequence_nats
 from elman.text import record_lines, record_spans, without_blank_lines
-from elman.training.data import Records
+from elman.training.data import Records, Split
 
 NAMES = ["ada", "bo", "grace hopper", "x", "jean", "kathleen antonelli", "betty", "fran", "ruth", "marlyn"] * 3
 
@@ -130,7 +130,8 @@ def _saved(path):
 def test_the_held_out_records_are_scored_as_score_does():
     model = elman.build_model(corpus_of(), cell="gru", hidden_size=6, init_std=None)
     reading = model.reading
-    data = Records(reading.vocabulary.encode(corpus_of().text), Recipe(val_fraction=0.3), reading)
+    split = Split.of(reading.vocabulary.encode(corpus_of().text), reading, 0.3, 0)
+    data = Records(split, Recipe(val_fraction=0.3), reading)
     starts, lengths = data._val
     spans = zip(starts, lengths, strict=True)
     text = "".join(reading.vocabulary.decode(data._ids[s + 1 : s + n + 1]) for s, n in spans)

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from .. import philox
-from ..batches import shuffled
 from ..corpora import Corpus, corpora, load_corpus
 from ..errors import CorpusError, InputError, whole_number
 from ..generation import Sampling, Streams, generate_ids
 from ..model import Model
-from ..text import Vocabulary, record_spans
+from ..text import Vocabulary
+from ..training.data import Split
 from .matching import Matches, expected_longest, longest_matches, ngram_text
 
 ORDER = 6
@@ -208,8 +208,9 @@ def divided(model: Model, run: Mapping[str, Any], corpus: Corpus) -> tuple[np.nd
     ids = model.reading.vocabulary.encode(corpus.text)
     fraction, seed = recipe.get("val_fraction"), recipe.get("seed")
     fraction = fraction if isinstance(fraction, float) and 0 <= fraction < 1 else 0.0
-    held_out = _held_out(model, ids, fraction, seed if isinstance(seed, int) and 0 <= seed < 2**64 else 0)
-    return ids[~held_out], ids[held_out] if held_out.any() else None
+    split = Split.of(ids, model.reading, fraction, seed if isinstance(seed, int) and 0 <= seed < 2**64 else 0)
+    held_out = split.held_out.of(split.ids)
+    return split.train.of(split.ids), held_out if len(held_out) else None
 
 
 def read_corpus(
@@ -226,13 +227,3 @@ def read_corpus(
         field=(r.field if field is None else field) or None,
         or_lines=or_lines,
     )
-
-
-def _held_out(model: Model, ids: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """bool (N,): not trained on, as `epochs` decides it."""
-    if not model.reading.records:
-        return np.arange(len(ids)) >= len(ids) - int(len(ids) * fraction)
-    lengths = record_spans(model.reading.primed(ids), model.reading.line_end)[1]
-    mask = np.zeros(len(lengths), dtype=bool)
-    mask[shuffled(len(lengths), seed)[len(lengths) - int(len(lengths) * fraction) :]] = True
-    return np.repeat(mask, lengths)

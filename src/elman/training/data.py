@@ -1,9 +1,15 @@
-"""What an epoch trains on and what is held out of it: a text, whose end is, or records, of which some are."""
+"""Split: the part of a text that is trained on and the part held out; Text and Records: batches and costs of the two.
+
+Of a text its end is held out, before it is cut into windows. Of records some are, drawn by the seed, since a file of
+lines is often sorted.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,12 +26,72 @@ _RELEASE = 256  # batches between the times at which memory of a mapped text is 
 _PARTITIONS = {"sequential": batches.sequential_batches, "random": batches.random_batches}
 
 
-class Text:
-    """A text to train on; its end is held out, cut off before there are windows."""
+class Spans(NamedTuple):
+    """Pieces of an array of ids: a text is one, and each record is one, with its line end."""
 
-    def __init__(self, ids: np.ndarray, recipe: Recipe) -> None:
-        cut = len(ids) - int(len(ids) * recipe.val_fraction)
-        self.recipe, self._train, self._val = recipe, ids[:cut], ids[cut:]
+    starts: np.ndarray
+    """int64 (R,)."""
+    lengths: np.ndarray
+    """int64 (R,)."""
+
+    def of(self, ids: np.ndarray) -> np.ndarray:
+        """The ids in these spans, in the order of the text; a view, if it is one span."""
+        if len(self.starts) == 1:
+            return ids[self.starts[0] : self.starts[0] + self.lengths[0]]
+        order = np.argsort(self.starts)
+        starts, lengths = self.starts[order], self.lengths[order]
+        skipped = starts - (np.cumsum(lengths) - lengths)
+        return ids[np.repeat(skipped, lengths) + np.arange(lengths.sum())]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Which tokens of a corpus are trained on and which are held out.
+
+    Attributes:
+        ids: int (N,), of the whole corpus; of records, the whole ones.
+        train, held_out: where each part is in `ids`.
+    """
+
+    ids: np.ndarray
+    train: Spans
+    held_out: Spans
+
+    @classmethod
+    def of(cls, ids: np.ndarray, reading: Reading, val_fraction: float, seed: int) -> Split:
+        """The split that a training makes.
+
+        Args:
+            ids: int (N,), without the line end that is read before a text.
+            val_fraction: the share to hold out, of the tokens of a text or of the number of records; 0..1.
+            seed: the recipe's; it draws which records are held out.
+        Raises:
+            InputError: there is no whole record.
+        """
+        if not reading.records:
+            cut = len(ids) - int(len(ids) * val_fraction)
+            return cls(ids, _span(0, cut), _span(cut, len(ids) - cut))
+        end = reading.line_end
+        if len(ids) and ids[-1] != end:  # cut by max_chars
+            ids = ids[: len(ids) - int(np.argmax(ids[::-1] == end))] if end in ids else ids[:0]
+        if not len(ids):
+            raise InputError("the text is too short: not one whole record to train on")
+        starts, lengths = record_spans(reading.primed(ids), end)
+        order = batches.shuffled(len(starts), seed)
+        cut = len(order) - int(len(order) * val_fraction)
+        return cls(ids, *(Spans(starts[rows], lengths[rows]) for rows in (order[:cut], order[cut:])))
+
+
+def _span(start: int, length: int) -> Spans:
+    return Spans(np.array([start]), np.array([length]))
+
+
+class Text:
+    """A text to train on, in windows."""
+
+    def __init__(self, split: Split, recipe: Recipe) -> None:
+        self.recipe, self._train, self._val = recipe, split.train.of(split.ids), split.held_out.of(split.ids)
+        cut = len(self._train)
         self._ratio: float | None = None
         batches.check_fits(cut, recipe.batch_size, recipe.seq_length)
         steps = batches.num_batches(cut, recipe.batch_size, recipe.seq_length)
@@ -62,20 +128,13 @@ class Text:
 
 
 class Records:
-    """Records to train on; those held out are drawn by the seed, since a file of lines is often sorted."""
+    """Records to train on, each a sequence."""
 
-    def __init__(self, ids: np.ndarray, recipe: Recipe, reading: Reading) -> None:
-        end = reading.line_end
-        if len(ids) and ids[-1] != end:  # cut by max_chars
-            ids = ids[: len(ids) - int(np.argmax(ids[::-1] == end))] if end in ids else ids[:0]
-        if not len(ids):
-            raise InputError("the text is too short: not one whole record to train on")
-        self.recipe, self._ids = recipe, reading.primed(ids)
-        starts, lengths = record_spans(self._ids, end)
-        order = batches.shuffled(len(starts), recipe.seed)
-        cut = len(order) - int(len(order) * recipe.val_fraction)
-        self._train, self._val = ((starts[rows], lengths[rows]) for rows in (order[:cut], order[cut:]))
-        self.size, self.held_out = int(self._train[1].sum()), int(self._val[1].sum())
+    def __init__(self, split: Split, recipe: Recipe, reading: Reading) -> None:
+        # After a line end, the place of a record is that of the line end before it.
+        self.recipe, self._ids = recipe, reading.primed(split.ids)
+        self._train, self._val = split.train, split.held_out
+        self.size, self.held_out = int(self._train.lengths.sum()), int(self._val.lengths.sum())
 
     def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
         r = self.recipe

@@ -37,7 +37,7 @@ from ..scoring import perplexity
 from . import budget
 from .budget import Budget
 from .choice import choose
-from .data import Records, Text
+from .data import Records, Split, Text
 from .further import further
 from .interrupt import Interrupt, interrupts
 from .measure import measure
@@ -172,7 +172,8 @@ def _set_up(
     model, recipe, ranks = run.model, run.recipe, ranks or Ranks()
     if ranks.rank:
         run.path = None
-    data = Records(ids, recipe, model.reading) if corpus.records else Text(ids, recipe)
+    split = Split.of(ids, model.reading, recipe.val_fraction, recipe.seed)
+    data = Records(split, recipe, model.reading) if corpus.records else Text(split, recipe)
     return _Training(run, data, _stepper(model, recipe, device, ranks), loaded, ranks)
 
 
