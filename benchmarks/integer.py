@@ -26,7 +26,7 @@ import numpy as np
 from harness import processor, quartiles, write
 
 from elman.kernels import CELLS, _cpu, integer
-from elman.model.quantise import quantise
+from elman.model.rounding import to_integers
 
 CASES = [  # cell, layers, hidden, vocabulary, streams, steps a turn
     ("rnn_relu", 1, 256, 44, 1, 4000),
@@ -138,7 +138,7 @@ def measure(
     cell: str, L: int, H: int, V: int, B: int, steps: int, rounds: int, peak: tuple[float, float]
 ) -> list[dict[str, Any]]:
     layers, output = random_model(cell, L, H, V)
-    model = quantise(cell, layers, output, ids=np.arange(60).reshape(20, 3) % V)
+    model = to_integers(cell, layers, output, ids=np.arange(60).reshape(20, 3) % V)
     ids = np.arange(4 * B).reshape(4, B) % V
     checked = integer.run(model.network, ids, model.begin_state(B))[0]
     assert checked.tobytes() == model.run(ids)[0].tobytes(), "the kernels do not compute the definition"

@@ -7,7 +7,7 @@ import random
 import numpy as np
 
 from elman.compression import Predictor
-from elman.model.quantise import quantise
+from elman.model.rounding import to_integers
 
 IDS = (np.arange(320) * 7919 % 256).reshape(20, 16)
 """Of a text on which a ReLU's range is measured."""
@@ -68,4 +68,4 @@ def inputs() -> dict[str, bytes]:
 
 def integers(cell: str = "gru", H: int = 24, L: int = 1, V: int = 256, **options) -> Predictor:
     """An integer network of the same weights."""
-    return Predictor.from_integers(quantise(cell, *float_weights(cell, H, L, V), ids=IDS), **options)
+    return Predictor.from_integers(to_integers(cell, *float_weights(cell, H, L, V), ids=IDS), **options)

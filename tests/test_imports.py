@@ -15,8 +15,8 @@ ROOMS = {
     "batches": ("windows", "records",),
     "kernels": ("backend", "forced", "integer", "native", "reference",),
     "model": (
-        "initial", "integer", "layers", "interface", "language", "extend", "named", "quantise", "quantised",
-        "file",
+        "initial", "integer", "layers", "interface", "language", "extend", "named", "rounding", "quantised",
+        "quantisation", "file",
     ),
     "generation": ("sampling", "beam", "choose", "loop", "new", "writer", "text",),
     "scoring": ("after", "baselines", "blocks", "lines", "ngrams", "adaptive", "score", "compare", "words",),
@@ -43,7 +43,7 @@ ROOMS = {
     "torch": ("reference", "fused", "operators", "kernels", "device", "layers", "module",),
 }  # fmt: skip
 """In the order in which the package is read; the files of a room, likewise."""
-SHARED = ("errors", "visible", "files", "philox", "sources", "typed", "given")
+SHARED = ("moved", "errors", "visible", "files", "philox", "sources", "typed", "given")
 """What every room may use, and which imports none of them."""
 ALLOWED = {("training/loop", "torch/device"), ("cli/interactive/session", "cli/generate")}
 """A device that only torch can serve imports its room when asked for; a session and its command know each other."""

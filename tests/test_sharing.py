@@ -54,8 +54,8 @@ MADE = {
     ),
 }
 """How each public class is made, and what is computed with it, which is the same for a copy."""
-ELSEWHERE = {"Codec", "Store"}
-"""Those of tests of compression."""
+ELSEWHERE = {"Codec", "Model", "Store"}
+"""Those of tests of compression, and an interface."""
 
 
 def used(m: Any) -> tuple:
@@ -88,10 +88,14 @@ def test_copies_are_equal_before_use_and_after(name):
         assert use(copies(each)[0]) == expected
 
 
-@pytest.mark.parametrize("name", ["CorpusError", "ElmanError", "InputError", "ModelFileError", "TrainingDiverged"])
+ERRORS = [name for name in elman.__all__ if name.endswith(("Error", "Diverged", "Lost"))]
+
+
+@pytest.mark.parametrize("name", ERRORS)
 def test_errors_pickle(name):
-    error = getattr(elman, name)("one line")
-    assert [(type(each), str(each)) for each in copies(error)] == [(type(error), "one line")] * len(copies(error))
+    error = getattr(elman, name)("give `a`", setting="a")
+    for each in copies(error):
+        assert (type(each), str(each), each.worded(str.upper)) == (type(error), "give `a`", "give A")
 
 
 def test_a_copy_of_a_model_is_its_own():

@@ -15,7 +15,7 @@ from compression_cases import english, float_weights, integers, predictor
 
 from elman.compression import Codec, Predictor
 from elman.kernels import _cpu, integer  # pyright: ignore
-from elman.model.quantise import quantise
+from elman.model.rounding import to_integers
 
 
 def array(data: bytes) -> np.ndarray:
@@ -211,7 +211,7 @@ def test_messages_by_vectors_and_plain_stages(vectors, level):
 
 def test_an_integer_predictor_is_the_definition():
     """A code of a network that the contexts trust wholly costs what the definition says, and a few bits of rounding."""
-    model = quantise("gru", *float_weights("gru", 24, 1, 256))
+    model = to_integers("gru", *float_weights("gru", 24, 1, 256))
     message = english(300).replace(b"\n", b" ")
     ids = np.frombuffer(b"\n" + message + b"\n", np.uint8).astype(np.int64)[:, None]
     logits = integer.run(model.network, ids[:-1], integer.begin_state(model.network, 1))[0]

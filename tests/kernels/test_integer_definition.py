@@ -8,7 +8,7 @@ import pytest
 from integers import CELLS, extreme, floats, same, text, uniform, whole
 
 from elman.kernels import integer
-from elman.model.quantise import quantise
+from elman.model.rounding import to_integers
 
 ALL = np.arange(-(2**15), 2**15).astype(np.int16)
 
@@ -87,7 +87,7 @@ def float_logits(cell, layers, output, embedding, ids):
 def test_a_quantised_model_is_near_the_float_one(cell, L, embedding):
     layers, output, E = floats(cell, L, 40, 23, embedding=embedding)
     ids = text(30, 8, 23)
-    model = quantise(cell, layers, output, embedding=E, ids=ids)
+    model = to_integers(cell, layers, output, embedding=E, ids=ids)
     expected = float_logits(cell, layers, output, E, ids)
     got = integer.run(model.network, ids, model.begin_state(8))[0]
     error = np.sqrt(

@@ -11,7 +11,7 @@ from integers import CELLS, any_state, extreme, floats, same, text, uniform
 from elman import kernels
 from elman.kernels import integer
 from elman.model.integer import IntegerNetwork
-from elman.model.quantise import quantise
+from elman.model.rounding import to_integers
 
 _cpu = pytest.importorskip("elman.kernels._cpu", reason="the native kernel is not built")
 SIZES = [(1, 1, 1, 1), (1, 37, 44, 1), (2, 64, 33, 2), (3, 33, 5, 7), (2, 70, 50, 8), (1, 100, 70, 61)]  # L, H, V, B
@@ -61,7 +61,7 @@ def test_a_team_of_threads_on_one_stream(integer_isa, cell, bits):
     """Weights enough that threads share a step's columns."""
     layers, output, _ = floats(cell, 2, 300, 44)
     ids = text(12, 2, 44)
-    model = quantise(cell, layers, output, bits=bits, ids=ids)
+    model = to_integers(cell, layers, output, bits=bits, ids=ids)
     expected, last = integer.run(model.network, ids, model.begin_state(2))
     for threads in (1, 2, 3, 5):
         _cpu.set_threads(threads)
@@ -78,7 +78,7 @@ def test_four_bits_are_half_the_bytes():
 def test_embedding(integer_isa, cell):
     layers, output, E = floats(cell, 2, 40, 300, embedding=24)
     ids = text(9, 3, 300)
-    model = quantise(cell, layers, output, embedding=E, ids=ids)
+    model = to_integers(cell, layers, output, embedding=E, ids=ids)
     same([model.run(ids)[0]], [integer.run(model.network, ids, model.begin_state(3))[0]])
 
 

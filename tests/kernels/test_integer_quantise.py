@@ -11,12 +11,12 @@ from elman import kernels
 from elman.errors import InputError
 from elman.kernels import integer
 from elman.model.integer import BITS, IntegerNetwork, pack, unpack
-from elman.model.quantise import quantise, relu_ranges
+from elman.model.rounding import relu_ranges, to_integers
 
 
 def made(cell: str = "gru", bits: int = 8, L: int = 2, embedding: int = 0, H: int = 21) -> IntegerNetwork:
     layers, output, E = floats(cell, L, H, 13, embedding=embedding)
-    return quantise(cell, layers, output, bits=bits, embedding=E, ids=text(12, 3, 13))
+    return to_integers(cell, layers, output, bits=bits, embedding=E, ids=text(12, 3, 13))
 
 
 @pytest.mark.parametrize("embedding", [0, 5])
@@ -48,14 +48,14 @@ def test_sizes():
     layers, output, _ = floats("lstm", 2, 256, 70)
     whole_size = sum(w.nbytes for layer in layers for w in layer) + sum(w.nbytes for w in output)
     for bits, most in ((8, 0.256), (6, 0.194), (5, 0.163), (4, 0.132)):
-        size = sum(a.nbytes for a in quantise("lstm", layers, output, bits=bits).to_arrays().values())
+        size = sum(a.nbytes for a in to_integers("lstm", layers, output, bits=bits).to_arrays().values())
         assert size / whole_size < most
 
 
 def test_more_bits_are_nearer():
     layers, output, _ = floats("lstm", 1, 64, 13)
     ids = text(40, 4, 13)
-    logits = [quantise("lstm", layers, output, bits=bits, ids=ids).run(ids)[0] for bits in BITS]
+    logits = [to_integers("lstm", layers, output, bits=bits, ids=ids).run(ids)[0] for bits in BITS]
     errors = [float(np.square(x - logits[0]).mean()) for x in logits]
     assert errors[0] == 0 < errors[1] < errors[2] < errors[3]
 
@@ -74,7 +74,7 @@ def test_ranges_of_relu_are_measured():
 
 def test_a_unit_of_relu_beyond_its_range_saturates():
     layers, output, _ = floats("rnn_relu", 1, 9, 13)
-    model = quantise("rnn_relu", layers, output, ids=text(2, 1, 13))
+    model = to_integers("rnn_relu", layers, output, ids=text(2, 1, 13))
     _, state = model.run(text(30, 8, 13, seed=3))
     assert state.h.min() == 0
     assert state.h.max() == 127
@@ -83,29 +83,29 @@ def test_a_unit_of_relu_beyond_its_range_saturates():
 def test_what_quantise_refuses():
     layers, output, _ = floats("gru", 1, 5, 7)
     with pytest.raises(InputError, match="cell is 'gur'; expected one of rnn_relu, rnn_tanh, gru, lstm"):
-        quantise("gur", layers, output)
+        to_integers("gur", layers, output)
     with pytest.raises(InputError, match="bits is 7; expected one of 8, 6, 5, 4"):
-        quantise("gru", layers, output, bits=7)
+        to_integers("gru", layers, output, bits=7)
     relu, output, _ = floats("rnn_relu", 1, 5, 7)
     with pytest.raises(InputError, match="quantised with a text"):
-        quantise("rnn_relu", relu, output)
+        to_integers("rnn_relu", relu, output)
     layers, output, _ = floats("gru", 1, 5, 7)
     layers[0][1][2, 3] = np.nan
     with pytest.raises(InputError, match="not all finite"):
-        quantise("gru", layers, output)
+        to_integers("gru", layers, output)
     layers[0][1][2, 3] = 1e8
     with pytest.raises(InputError, match="layer 0: w_hh is too large"):
-        quantise("gru", layers, output)
+        to_integers("gru", layers, output)
     layers[0][1][2, 3] = 0.0
     layers[0][2][1] = 1e9
     with pytest.raises(InputError, match="a bias is too large"):
-        quantise("gru", layers, output)
+        to_integers("gru", layers, output)
 
 
 def test_zero_weights_and_no_biases():
     layers, (w, _), _ = floats("lstm", 2, 11, 7)
     none = [(np.zeros_like(a), np.zeros_like(b), None, None) for a, b, _, _ in layers]
-    model = quantise("lstm", none, (w, None))
+    model = to_integers("lstm", none, (w, None))
     logits, state = model.run(text(5, 2, 7))
     assert not logits.any()
     assert not state.h.any()

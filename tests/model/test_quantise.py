@@ -16,8 +16,8 @@ from elman.cli import main
 from elman.inspection import activations, units
 from elman.kernels import integer
 from elman.model import file, read_header
-from elman.model.quantise import relu_ranges
-from elman.model.quantised import ROWS, STEPS, sample
+from elman.model.quantisation import ROWS, STEPS, sample
+from elman.model.rounding import relu_ranges
 from elman.scoring import words
 
 TEXT = "the traveller came down to the sea.\nand went home again.\n\nwas it there?\n" * 6
@@ -299,7 +299,7 @@ def test_every_command_takes_it(folder, command, records):
 
 def test_a_cell_without_an_integer_form_is_one_line(monkeypatch):
     from elman.kernels import CELLS
-    from elman.model.quantise import quantise as to_integers
+    from elman.model.rounding import to_integers
 
     monkeypatch.setitem(CELLS, "mgu", CELLS["gru"])
     with pytest.raises(elman.InputError, match="the cell mgu has no integer form, so its models cannot be quantised"):

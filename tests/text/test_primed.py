@@ -12,7 +12,7 @@ from elman.cli.interactive.steps import Steps
 from elman.generation import Streams, beam_search, stream
 from elman.generation.sampling import Sampling
 from elman.inspection import activations, write
-from elman.model.quantised import sample
+from elman.model.quantisation import sample
 from elman.recipes import Recipe
 from elman.scoring import score_many, text_nats, words
 from elman.training.data import Split, Text

@@ -57,8 +57,8 @@ def quantise(
     Example: elman quantise runs/story --bits 6
     """
     from ..model import model_path, read_header, save
-    from ..model.quantised import quantise as to_integers
-    from ..model.quantised import takes_text
+    from ..model.quantisation import quantise as to_integers
+    from ..model.quantisation import takes_text
 
     source, loaded = model_path(model), load_model(model)
     target = output or source.with_name(f"{source.name.removesuffix('.safetensors')}.int{bits}.safetensors")

@@ -21,7 +21,8 @@ from ..compression.trained import MAX_PAST, predictor_for, swapped, to_file
 from ..corpora import Corpus
 from ..errors import InputError, TrainingDiverged
 from ..files import write_atomically
-from ..model.quantised import QuantisedModel, quantise
+from ..model.quantisation import quantise
+from ..model.quantised import QuantisedModel
 from ..recipes.recipe import Recipe, load_recipe
 from ..training.build import build_model
 from ..training.loop import OnStep, fit

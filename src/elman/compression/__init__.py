@@ -7,6 +7,7 @@ formats, to the byte: docs/reference/formats.md.
 
 from __future__ import annotations
 
+from .. import moved
 from .archive import compress, decompress
 from .codec import Codec
 from .parts import Archive
@@ -15,3 +16,4 @@ from .store import Store, write_store
 from .trained import load_predictor
 
 __all__ = ["Archive", "Codec", "Predictor", "Store", "compress", "decompress", "load_predictor", "write_store"]
+__getattr__ = moved.names(__name__)

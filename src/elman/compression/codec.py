@@ -19,7 +19,7 @@ from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
 from .predictor import Predictor, native_of, predictor_of
 
 if TYPE_CHECKING:
-    from ..model import LanguageModel
+    from ..model import Model
 
 MAX_SIZE = 1 << 20
 """The longest message that `decode` makes unless told otherwise: a code of a few bytes could stand for gigabytes."""
@@ -46,7 +46,7 @@ class Codec:
 
     def __init__(
         self,
-        model: Predictor | LanguageModel | None = None,
+        model: Predictor | Model | None = None,
         past: bytes = b"",
         *,
         end: int | None = None,

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import given
 from ..errors import CompressedError, InputError
 from ..kernels import CELLS, _cpu, integer  # pyright: ignore[reportAttributeAccessIssue]
 
 if TYPE_CHECKING:
-    from ..model import LanguageModel, QuantisedModel
+    from ..model import Model
     from ..model.integer import IntegerNetwork
 
 CONTRACT = 1
@@ -140,15 +141,17 @@ class Predictor:
         return cls(native, source.digest, source=source)
 
     @classmethod
-    def of(cls, model: LanguageModel | QuantisedModel) -> Predictor:
+    def of(cls, model: Model) -> Predictor:
         """Of a language model over bytes, or over characters of which the bytes of ASCII are what they stand for.
 
         What a vocabulary of characters lacks is coded all the same, at 23 bits or so in the network's opinion.
         """
         from ..model.integer import IntegerNetwork
 
-        network, vocabulary = model.network, model.reading.vocabulary
-        ids = None
+        network: Any = getattr(model, "network", None)
+        if network is None:
+            raise InputError(f"the model is {given.shown(model)}; expected one that load or load_predictor read")
+        vocabulary, ids = model.reading.vocabulary, None
         if vocabulary.unit == "token":
             raise InputError("the model reads subwords; to code bytes it needs one of bytes or of characters")
         if vocabulary.kind != "bytes":
@@ -178,12 +181,10 @@ def _again(made: tuple[str, tuple[Any, ...], dict[str, Any]] | None, digest: byt
     return Predictor(network.native, digest, past, end, network._source)
 
 
-def predictor_of(model: LanguageModel | Predictor | None) -> Predictor | None:
+def predictor_of(model: Model | Predictor | None) -> Predictor | None:
     """What codes with `model`."""
     if model is None or isinstance(model, Predictor):
         return model
-    if not hasattr(model, "network"):
-        raise InputError(f"the model is of type {type(model).__name__}; expected one that load or load_predictor read")
     return Predictor.of(model)
 
 

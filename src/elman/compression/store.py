@@ -32,7 +32,7 @@ from .layout import CHUNK, GROUP, HEADER, MAX_PAST, Directory, Header, choose_pa
 from .predictor import Predictor, digest_of, matching, native_of, predictor_of
 
 if TYPE_CHECKING:
-    from ..model import LanguageModel
+    from ..model import Model
 
 END = 10
 
@@ -40,7 +40,7 @@ END = 10
 def write_store(
     lines: Iterable[bytes],
     path: str | Path,
-    model: Predictor | LanguageModel | None = None,
+    model: Predictor | Model | None = None,
     *,
     past: bytes | None = None,
     past_size: int = 1 << 18,
@@ -142,7 +142,7 @@ class Store(Sequence[bytes]):
         CompressedError: no whole store, or one of another model; later, from a record that is damaged.
     """
 
-    def __init__(self, path: str | Path, model: Predictor | LanguageModel | None = None) -> None:
+    def __init__(self, path: str | Path, model: Predictor | Model | None = None) -> None:
         self.path, self._given = Path(os.path.abspath(path)), predictor_of(model)
         self._model = self._given
         self._open: _View | None = self._read(None)

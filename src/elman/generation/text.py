@@ -21,7 +21,15 @@ _BURST = 0.01  # seconds, about: the longest time between two looks at the text,
 
 
 @overload
-def generate(model: Model, prompt: str = "", length: int = 100, **settings: Any) -> str: ...
+def generate(
+    model: Model,
+    prompt: str = "",
+    length: int = 100,
+    *,
+    num_samples: None = None,
+    stop: str | Sequence[str] = (),
+    **settings: Any,
+) -> str: ...
 @overload
 def generate(
     model: Model,
@@ -33,7 +41,25 @@ def generate(
     **settings: Any,
 ) -> list[str]: ...
 @overload
-def generate(model: Model, prompt: list[str], length: int = 100, **settings: Any) -> list[str]: ...
+def generate(
+    model: Model,
+    prompt: list[str],
+    length: int = 100,
+    *,
+    num_samples: None = None,
+    stop: str | Sequence[str] = (),
+    **settings: Any,
+) -> list[str]: ...
+@overload
+def generate(
+    model: Model,
+    prompt: list[str],
+    length: int = 100,
+    *,
+    num_samples: int,
+    stop: str | Sequence[str] = (),
+    **settings: Any,
+) -> list[list[str]]: ...
 def generate(
     model: Model,
     prompt: str | list[str] = "",
@@ -73,7 +99,13 @@ def generate(
 
 @overload
 def stream(
-    model: Model, prompt: str = "", length: int = 100, *, stop: str | Sequence[str] = (), **settings: Any
+    model: Model,
+    prompt: str = "",
+    length: int = 100,
+    *,
+    num_samples: None = None,
+    stop: str | Sequence[str] = (),
+    **settings: Any,
 ) -> Iterator[str]: ...
 @overload
 def stream(

@@ -11,7 +11,7 @@ from .. import kernels
 from ..kernels import integer
 from ..kernels.integer import Layer, Matrix, Network
 from ..model.integer import IntegerNetwork
-from ..model.quantise import quantise
+from ..model.rounding import to_integers
 from .inputs import digest
 
 CELLS = tuple(kernels.CELLS)
@@ -89,7 +89,7 @@ def results() -> Iterator[tuple[str, str]]:
             yield f"models/{cell} {L} x {H}", digest([logits, *state, nats])
         for bits, embedding in ((8, 0), (8, 11), (6, 0), (5, 0), (4, 11)):
             layers, output, E = floats(cell, 2, 21, 13, embedding=embedding)
-            arrays = quantise(cell, layers, output, bits=bits, embedding=E, ids=text(12, 3, 13)).to_arrays()
+            arrays = to_integers(cell, layers, output, bits=bits, embedding=E, ids=text(12, 3, 13)).to_arrays()
             name = f"{cell} {bits} bits" + (", embedding" if embedding else "")
             yield f"quantised/{name}", digest(arrays[key] for key in sorted(arrays))
     x = np.arange(-(2**15), 2**15).astype(np.int16)

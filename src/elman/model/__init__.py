@@ -8,6 +8,7 @@ from .interface import Model, take_rows
 from .language import Embedding, LanguageModel
 from .layers import GRU, LSTM, RNN, ModelState, make_layer, parameter_shapes
 from .named import named_models
+from .quantisation import quantise
 from .quantised import QuantisedModel, trainable
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "model_path",
     "named_models",
     "parameter_shapes",
+    "quantise",
     "read_header",
     "save",
     "take_rows",

@@ -1,4 +1,4 @@
-"""QuantisedModel: a language model of integers, used as a LanguageModel is, but for training; and `quantise`.
+"""QuantisedModel: a language model of integers, used as a LanguageModel is, but for training.
 
     small = elman.quantise(model, bits=8)
     elman.generate(small, "the ")
@@ -19,15 +19,11 @@ from .. import given, kernels
 from ..errors import InputError
 from ..kernels import Array, _cpu
 from ..kernels.integer import State
-from ..text import Reading, record_spans
+from ..text import Reading
 from .integer import IntegerNetwork
 from .interface import Model
 from .language import LanguageModel
 from .layers import ModelState, token_ids
-from .quantise import quantise as quantise_arrays
-
-ROWS, STEPS = 32, 256
-"""Of the tokens, at most, on which `quantise` measures."""
 
 
 class QuantisedModel:
@@ -198,52 +194,9 @@ def _pack(state: State) -> ModelState:
     return state.h if state.c is None else (state.h, state.c)
 
 
-def quantise(model: Model, bits: int = 8, text: str | bytes | None = None) -> QuantisedModel:
-    """The integer model nearest to `model`: a quarter of its bytes at 8 bits, and the same bits on every machine.
-
-    Args:
-        model: a LanguageModel with any cell.
-        bits: of a weight: 8, 6, 5 or 4.
-        text: of the kind that the model reads. A ReLU RNN needs it: how far its units go is measured on up to 8,192
-            tokens of it. Others cost less with it below 8 bits.
-    Raises:
-        InputError: a model that is quantised already, weights that are not finite, or a ReLU RNN without a text.
-    """
-    if isinstance(model, QuantisedModel):
-        raise InputError(
-            f"the model is quantised already, to {model.bits} bits; quantise the one that it was made from"
-        )
-    if not isinstance(model, LanguageModel):
-        raise InputError(f"the model is {given.shown(model)}; expected a LanguageModel")
-    if isinstance(bits, bool) or not isinstance(bits, int):
-        raise InputError(f"bits is {given.shown(bits)}; expected 8, 6, 5 or 4")
-    ids = None if text is None else model.reading.vocabulary.encode(model.reading.prepare(text))
-    n, measured = model.network, sample(model.reading, ids) if ids is not None and len(ids) else None
-    network = quantise_arrays(n.cell.name, n.layers, (n.weight, n.bias), bits=bits, embedding=n.embedding, ids=measured)
-    return QuantisedModel(network, model.reading)
-
-
 def trainable(model: Model) -> LanguageModel:
     """`model`, if it can learn. Raises InputError for one of integers."""
     if isinstance(model, LanguageModel):
         return model
     given.instance("model", model, QuantisedModel, "a LanguageModel")
     raise InputError("a quantised model cannot be trained; train the one that it was made from, and quantise that")
-
-
-def takes_text(model: Model, bits: int) -> bool:
-    """Whether `quantise` chooses better with a text."""
-    return bits < 8 or model.cell == "rnn_relu"
-
-
-def sample(reading: Reading, ids: Array) -> Array:
-    """int64 (T, B): evenly spaced pieces of a text of ids (N,), each primed; those of records begin with a record."""
-    ids = reading.primed(ids)
-    starts = record_spans(ids, reading.line_end)[0] if reading.records else np.arange(len(ids))
-    steps = min(STEPS, len(ids))
-    starts = starts[starts <= len(ids) - steps]
-    rows = min(ROWS, max(1, len(ids) // steps), len(starts))
-    begins = starts[np.arange(rows) * len(starts) // rows]
-    pieces = ids[begins + np.arange(steps)[:, None]].astype(np.int64)
-    pieces[:1] = reading.start
-    return pieces

@@ -23,7 +23,7 @@ _CLIPS = tuple(np.float32(1.0 - 0.02 * i) for i in range(26))
 """Shares of a row's largest weight that its largest integer may stand for; the best one serves."""
 
 
-def quantise(
+def to_integers(
     cell: str,
     layers: Sequence[FloatLayer],
     output: tuple[np.ndarray, np.ndarray | None],
@@ -63,11 +63,11 @@ def quantise(
     ranges = relu_ranges(layers, ids, embedding) if cell == "rnn_relu" else np.ones((len(layers), H), np.float32)
     moments = None
     if bits < 8 and ids is not None:
-        moments = _moments(_quantise(cell, layers, output, 8, embedding, ranges, None), ids)
-    return IntegerNetwork(_quantise(cell, layers, output, bits, embedding, ranges, moments), bits)
+        moments = _moments(_network(cell, layers, output, 8, embedding, ranges, None), ids)
+    return IntegerNetwork(_network(cell, layers, output, bits, embedding, ranges, moments), bits)
 
 
-def _quantise(cell, layers, output, bits, embedding, ranges, moments) -> Network:
+def _network(cell, layers, output, bits, embedding, ranges, moments) -> Network:
     one, top = np.float32(1.0), np.float32(127.0)
     E, made = None, []
     if embedding is not None:

@@ -1,0 +1,100 @@
+"""What has another place now: old names go on for one minor version, with a DeprecationWarning that says the new one.
+
+To move something, add it to one of the two tables. A module with names or submodules in one
+of them has `__getattr__ = moved.names(__name__)`.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, cast
+
+MODULES = {
+    "elman.compression.rivals": "elman.coders.rivals",
+    "elman.training.checkpoint": "elman.runs.checkpoint",
+    "elman.training.coder": "elman.coders.train",
+    "elman.training.curve": "elman.runs.curve",
+    "elman.training.events": "elman.runs.events",
+    "elman.training.lock": "elman.runs.lock",
+    "elman.training.origin": "elman.runs.origin",
+    "elman.training.parallel": "elman.parallel.ranks",
+    "elman.training.recipe": "elman.recipes.recipe",
+    "elman.training.records": "elman.runs.summary",
+    "elman.training.run": "elman.runs.log",
+    "elman.training.saver": "elman.runs.saver",
+    "elman.training.shards": "elman.parallel.shards",
+    "elman.training.svg": "elman.runs.svg",
+}
+"""Modules: old path -> new path. They go with version 0.3."""
+
+NAMES = {
+    "elman.training": {
+        "Checkpoint": "elman.runs",
+        "Epoch": "elman.runs",
+        "Recipe": "elman.recipes",
+        "Run": "elman.runs",
+        "Step": "elman.runs",
+        "TrainedCoder": "elman.coders",
+        "load_recipe": "elman.recipes",
+        "read_checkpoint": "elman.runs",
+        "recipe_names": "elman.recipes",
+        "train_coder": "elman.coders",
+    },
+}
+"""Names of modules that are still there: module -> name -> the module that has it now, or "module:its new name"."""
+
+
+def names(module: str, lazy: Mapping[str, str] | None = None) -> Callable[[str], Any]:
+    """A `__getattr__` for a module: its old names, its old submodules, and those of `lazy`, name -> relative module."""
+
+    def get(name: str) -> Any:
+        if lazy and name in lazy:
+            return getattr(import_module(lazy[name], module), name)
+        old = f"{module}.{name}"
+        if old in MODULES:
+            _warn(old, MODULES[old])
+            return import_module(MODULES[old])
+        if name not in NAMES.get(module, ()):
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        place, _, new = NAMES[module][name].partition(":")
+        _warn(old, f"{place}.{new or name}")
+        return getattr(import_module(place), new or name)
+
+    return get
+
+
+def _warn(old: str, new: str) -> None:
+    """Warns whoever reads the attribute or imports the module; frames of the import system do not count."""
+    warnings.warn(f"{old} has moved to {new}", DeprecationWarning, stacklevel=3)
+
+
+class _Finder:
+    """Finds a module by its old path, and loads the one that has its place."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        return ModuleSpec(name, cast(Any, _Loader())) if name in MODULES else None
+
+
+class _Loader:
+    """Gives the module itself, not a copy, so that its classes stay one."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        _warn(spec.name, MODULES[spec.name])
+        module = import_module(MODULES[spec.name])
+        self._spec, self._loader = module.__spec__, module.__loader__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__, module.__loader__ = self._spec, self._loader  # import has set those of the old path
+
+
+def install() -> None:
+    """Let imports find the old paths; once."""
+    if not any(found is _Finder for found in sys.meta_path):
+        sys.meta_path.append(cast(Any, _Finder))
