@@ -98,7 +98,7 @@ def test_unknown_names_are_refused():
 SAME = {
     "elman.inspection": {"memorisation", "nearest", "units"},
     "elman.pages": {"page"},
-    "elman.scoring": {"after", "compare", "score", "words"},
+    "elman.scoring": {"after", "baselines", "compare", "score", "words"},
     "elman.text": {"visible"},
     "elman.model": {"extend"},
 }
