@@ -111,4 +111,4 @@ def test_no_function_has_the_name_of_its_module():
             continue
         room = importlib.import_module(found.name)
         modules = {module.name for module in pkgutil.iter_modules(room.__path__)}
-        assert modules & set(getattr(room, "__all__", ())) == SAME.get(found.name, set()), found.name
+        assert modules & set(getattr(room, "__all__", ())) <= SAME.get(found.name, set()), found.name
