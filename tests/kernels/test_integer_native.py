@@ -69,9 +69,12 @@ def test_a_team_of_threads_on_one_stream(integer_isa, cell, bits):
         same((logits, *after), (expected, *last))
 
 
-def test_four_bits_are_half_the_bytes():
+def test_four_bits_are_half_the_bytes_where_that_is_faster(integer_isa):
     eight, four = (extreme("gru", 2, 64, 44, bits=bits).native.bytes for bits in (8, 4))
-    assert four < 0.51 * eight
+    if integer_isa == "portable":  # plain loops take longer to unpack them than memory would
+        assert four == eight
+    else:
+        assert four < 0.51 * eight
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -4,6 +4,7 @@
 // with code for older processors.
 #include "kernels.h"
 #include "../team/pool.h"
+#include "../team/share.h"
 
 #include <cstring>
 

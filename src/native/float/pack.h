@@ -1,25 +1,10 @@
-// How work is divided, and how a matrix lies when it is multiplied: B is packed in panels of 32 columns, panel p at
+// How a matrix lies when it is multiplied: B is packed in panels of 32 columns, panel p at
 // p * 32 * K, its element (k, j) at k * 32 + j, zero beyond column N.
 #pragma once
 
 constexpr int64_t kPanel = 32;
 
-inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-inline int64_t most(int64_t a, int64_t b) { return a < b ? b : a; }
 inline int64_t panels(int64_t N) { return (N + kPanel - 1) / kPanel; }
-
-// Part `id` of `n` of 0 .. count-1 in units.
-struct Range {
-  int64_t begin, end;
-};
-inline Range share(int64_t count, int64_t unit, int id, int n) {
-  int64_t units = (count + unit - 1) / unit;
-  return {least(count, units * id / n * unit), least(count, units * (id + 1) / n * unit)};
-}
-inline int64_t largest_share(int64_t count, int64_t unit, int n) {
-  int64_t units = (count + unit - 1) / unit;
-  return least(count, (units + n - 1) / n * unit);
-}
 
 // Panels first .. last-1 of B = W transposed: W is (N, K) with rows `ld` apart.
 inline void pack_transposed(const float* w, int64_t N, int64_t K, int64_t ld, float* packed, Range range) {

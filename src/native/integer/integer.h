@@ -55,6 +55,7 @@ struct Rows {
 struct Table {
   const char* isa;
   bool starts;                     // `pack` writes what sums start from
+  bool nibbles;                    // weights of 4 bits are kept two in a byte; else each in one, as those of 8
   int64_t (*memory_of)(const Network&, int64_t B, int threads);
   // q (N, K) in panels: by blocks of units, N = G H, where H > 0; else in the order of its rows, G = N. packed:
   // (blocks * gates * 32, padded K) of 8 or 4 `bits`; start: one of each column, or null where the table has no `starts`.

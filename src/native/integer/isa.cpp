@@ -3,6 +3,7 @@
 // -ffp-contract=off. Like ../isa.cpp it instantiates nothing of the standard library.
 #include "integer.h"
 #include "../team/pool.h"
+#include "../team/share.h"
 
 #include <cstring>
 
@@ -36,6 +37,7 @@ inline int32_t nearest(float x) {
 }
 
 #include "lanes.h"
+#include "eight.h"
 #include "nibbles.h"
 #include "products.h"
 #include "pointwise.h"
@@ -49,7 +51,7 @@ inline int32_t nearest(float x) {
 #define ELMAN_STRING(x) ELMAN_STRING_(x)
 extern const Table table;
 const Table table = {
-    ELMAN_STRING(ELMAN_ISA_NAME), kOffset != 0, memory_of, pack, read, generate, function, nats, log_softmax, peak,
+    ELMAN_STRING(ELMAN_ISA_NAME), kOffset != 0, Four::bits == 4, memory_of, pack, read, generate, function, nats, log_softmax, peak,
 };
 
 }  // namespace ELMAN_ISA_NAME

@@ -6,7 +6,7 @@ namespace elman::integer {
 
 Packed::Packed(const Table& table, int cell, int bits, int64_t H, int64_t V, const std::vector<LayerArrays>& layers,
                const int32_t* inputs, const int8_t* w_out, const float* scale_out, const float* b_out)
-    : table_(table), bits_(bits) {
+    : table_(table), bits_(table.nibbles ? bits : 8) {
   int64_t G = gates_of(cell);
   for (const LayerArrays& from : layers) {
     Layer layer{};
@@ -15,7 +15,7 @@ Packed::Packed(const Table& table, int cell, int bits, int64_t H, int64_t V, con
     if (from.bias_hn) layer.bias_hn = by_blocks(from.bias_hn, 1, 1, H);
     layers_.push_back(layer);
   }
-  network_ = {cell, bits, int64_t(layers_.size()), H, V, layers_.data(), by_blocks(inputs, V, G, H),
+  network_ = {cell, bits_, int64_t(layers_.size()), H, V, layers_.data(), by_blocks(inputs, V, G, H),
               weights(w_out, scale_out, V, 0, H), padded_copy(b_out, V)};
 }
 
