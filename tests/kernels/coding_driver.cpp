@@ -69,7 +69,7 @@ IntegerSource integers() {
   std::vector<int32_t> inputs;
   std::vector<int8_t> output;
   draw(inputs, V * N, 4000), draw(output, V * H, 127);
-  return IntegerSource(std::make_shared<const elman::integer::Packed>(elman::integer::ELMAN_CODING_ISA::table, elman::GRU, H, V,
+  return IntegerSource(std::make_shared<const elman::integer::Packed>(elman::integer::ELMAN_CODING_ISA::table, elman::GRU, 8, H, V,
                                                                       arrays, inputs.data(), output.data(), out_scale.data(),
                                                                       out_bias.data()));
 }
