@@ -20,7 +20,8 @@ struct LayerArrays {
 
 class Packed {
  public:
-  // bits: 8; or 4, where every weight is in -8 .. 7, which `table` may keep in 8 all the same. inputs (V, GH), w_out (V, H), scale_out (V), b_out (V).
+  // bits: 8; or 4, where every weight is in -8 .. 7, and which `table` may keep in 8 all the same. inputs (V, GH), w_out (V, H),
+  // scale_out (V), b_out (V).
   Packed(const Table& table, int cell, int bits, int64_t H, int64_t V, const std::vector<LayerArrays>& layers,
          const int32_t* inputs, const int8_t* w_out, const float* scale_out, const float* b_out);
   Packed(const Packed&) = delete;
