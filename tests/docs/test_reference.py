@@ -111,3 +111,23 @@ def test_the_names_of_the_table_of_equivalents():
         assert name in elman.__all__, name
     for name in re.findall(r"`model\.(\w+)\(", text):
         assert hasattr(elman.LanguageModel, name) or name == "generate", name
+
+
+def test_files_that_pages_name_exist():
+    """A path from the root, or the end of one."""
+    tracked = [
+        f"/{path.relative_to(ROOT).as_posix()}"
+        for folder in ("src", "tests", "benchmarks", "notebooks", "docs", "results", "packaging")
+        for path in (ROOT / folder).rglob("*.*")
+    ]
+    for path in (*pages(), ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        if not {"tutorials", "how-to"} & set(path.parts):
+            for name in re.findall(
+                r"`([\w./-]+\.(?:h|cpp|py|csv|json|md|toml|txt))[:`]", path.read_text(encoding="utf-8")
+            ):
+                known = (ROOT / name).exists() or any(file.endswith(f"/{name}") for file in tracked)
+                assert known or name in MADE, f"{path.name} names {name}"
+
+
+MADE = {"service.py", "src/elman/kernels/NAME.py", "timemachine.txt", "tokenizer.json"}
+"""Files that pages make or are given."""
