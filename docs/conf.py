@@ -37,7 +37,7 @@ html_title = f"Elman {release}"
 
 html_static_path, html_css_files = ["_static"], ["wide.css"]
 html_copy_source = False
-html_extra_path = ["llms.txt"]
+html_extra_path = ["reference/generated/llms.txt"]
 copybutton_prompt_text = r"\$ |>>> "
 copybutton_prompt_is_regexp = True
 

@@ -53,6 +53,7 @@ def write_all(folder: Path) -> None:
         path = folder / f"{name}.md"
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
+    (folder / "llms.txt").write_text(llms(folder.parents[1]), "utf-8")
 
 
 def pages() -> dict[str, str]:
@@ -64,6 +65,48 @@ def pages() -> dict[str, str]:
         "environment": environment(),
         "errors": errors(),
     }
+
+
+ABOUT = """# Elman
+
+> Recurrent language models (RNN, GRU, LSTM over characters, bytes or subwords), a Python package and a command: train,
+> generate, score, inspect, quantise and compress text on a CPU, with the same bits on every processor. NumPy arrays and
+> a C++ kernel; no command needs torch.
+
+Python: `elman.load_corpus`, `build_model`, `fit`, `generate`, `score`, `save`, `load`. Command: `elman train FILE`,
+`elman generate RUN PROMPT`, `elman score RUN FILE`, `elman compress FILE`. `english` names a packaged model.
+"""
+KINDS = {
+    "Tutorials": "tutorials",
+    "How to": "how-to",
+    "Reference": "reference",
+    "Explanation": "explanation",
+    "Contributing": "contributing",
+}
+"""The kinds of pages and their folders."""
+
+
+def llms(docs: Path) -> str:
+    """llms.txt, for language models that read the site: what Elman is, and every page's title and first sentence."""
+    parts = [ABOUT]
+    for kind, name in KINDS.items():
+        paths = [*([docs / "jobs.md"] if name == "how-to" else []), *sorted((docs / name).rglob("*.md"))]
+        parts.append(f"## {kind}\n\n" + "\n".join(_listed(path, docs) for path in paths) + "\n")
+    return "\n".join(parts)
+
+
+def _listed(path: Path, docs: Path) -> str:
+    title, *paragraphs = path.read_text("utf-8").split("\n\n")
+    first = next((_first_line(p) for p in paragraphs if re.match(r"[A-Z`*]", p)), "")
+    return f"- [{title.removeprefix('# ')}]({path.relative_to(docs).with_suffix('.html')})" + (
+        f": {first}" if first else ""
+    )
+
+
+def _first_line(paragraph: str) -> str:
+    """The first sentence, without links."""
+    text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", " ".join(paragraph.split()))
+    return re.split(r"(?<=[.:])\s", text)[0].rstrip(":")
 
 
 # --- the API ---
