@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elman import kernels as all_kernels
 from elman.torch import kernels
 
-CELLS = tuple(inputs.CELLS)
+CELLS = tuple(all_kernels.CELLS)
 
 
 def numbers(shape: Sequence[int], seed: int, scale: float = 1.0) -> Tensor:
