@@ -188,3 +188,17 @@ def test_a_copy_in_another_type_stays_one():
         second.layer.weight_hh_l0.zero_()
     assert second.layer.weight_hh_l0.dtype == torch.float64
     assert second.model.layer.weight_hh_l0.any()
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_detach_ends_the_history(cell):
+    corpus = elman.Corpus("t", "abc abd\n" * 9, "none", "here")
+    module = elman.torch.Module(elman.build_model(corpus, cell=cell, hidden_size=3))
+    ids = torch.zeros((2, 1), dtype=torch.int64)
+    _, _, state = module.loss(ids, ids)
+    parts = state if isinstance(state, tuple) else (state,)
+    ended = elman.torch.detach(state)
+    for old, new in zip(parts, ended if isinstance(ended, tuple) else (ended,), strict=True):
+        assert old.requires_grad
+        assert not new.requires_grad
+        assert torch.equal(old, new)

@@ -178,11 +178,11 @@ def perplexity(bits_per_token: float) -> float:
 def score(model: Model, text: str | bytes, *, records: bool | None = None, adaptive: bool = False) -> Score: ...
 @overload
 def score(
-    model: Model, text: Sequence[str] | Sequence[bytes], *, records: bool | None = None, adaptive: bool = False
+    model: Model, text: Sequence[str | bytes], *, records: bool | None = None, adaptive: bool = False
 ) -> list[Score]: ...
 def score(
     model: Model,
-    text: str | bytes | Sequence[str] | Sequence[bytes],
+    text: str | bytes | Sequence[str | bytes],
     *,
     records: bool | None = None,
     adaptive: bool = False,

@@ -13,6 +13,6 @@ except ModuleNotFoundError:
 
 from . import kernels
 from .layers import GRU, LSTM, RNN
-from .module import Module, from_torch
+from .module import Module, detach, from_torch
 
-__all__ = ["GRU", "LSTM", "RNN", "Module", "from_torch", "kernels"]
+__all__ = ["GRU", "LSTM", "RNN", "Module", "detach", "from_torch", "kernels"]

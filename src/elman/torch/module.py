@@ -18,6 +18,13 @@ ModelState = Tensor | tuple[Tensor, Tensor]
 """h (L, B, H), or (h, c) for the LSTM."""
 
 
+def detach(state: ModelState) -> ModelState:
+    """The state without its history, for truncated back-propagation: of a tensor, or of both of an LSTM's."""
+    if isinstance(state, Tensor):
+        return state.detach()
+    return state[0].detach(), state[1].detach()
+
+
 class Module(nn.Module):
     """A core model's embedding, layers and output as torch modules.
 
