@@ -36,17 +36,21 @@ ROOMS = {
     "golden": ("inputs", "floats", "integers", "coder", "compare"),
     "cli/shared": (
         "streams", "rich_console", "console", "commands", "curve_file", "listing", "against", "options",
-        "progress", "samples", "filewise", "archives", "signals", "training_text", "workers",
+        "progress", "samples", "prompts", "file_options", "filewise", "archives", "stores", "signals",
+        "training_text", "workers",
     ),
     "cli/interactive": ("steps", "session", "watch",),
-    "cli": ("compress", "generate", "get", "info", "inspect", "quantise", "runs", "score", "self_test", "train",),
+    "cli": (
+        "compress", "decompress", "generate", "get", "info", "inspect", "message", "quantise", "runs", "score",
+        "self_test", "store", "train", "train_coder",
+    ),
     "torch": ("reference", "fused", "operators", "kernels", "device", "layers", "module",),
 }  # fmt: skip
 """In the order in which the package is read; the files of a room, likewise."""
 SHARED = ("moved", "errors", "visible", "files", "philox", "sources", "typed", "given")
 """What every room may use, and which imports none of them."""
-ALLOWED = {("training/loop", "torch/device"), ("cli/interactive/session", "cli/generate")}
-"""A device that only torch can serve imports its room when asked for; a session and its command know each other."""
+ALLOWED = {("training/loop", "torch/device")}
+"""A device that only torch can serve imports its room when asked for."""
 PLACE = {f"{room}/{file}": i for i, (room, file) in enumerate((r, f) for r, files in ROOMS.items() for f in files)}
 
 

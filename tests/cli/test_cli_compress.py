@@ -14,15 +14,11 @@ import typer
 from command_line import run as commands_run
 from compression_cases import english, inputs, predictor
 
-from elman.cli import compress as commands
-from elman.cli import get as get_command
+from elman.cli import app
+from elman.cli import compress as compress_command
+from elman.cli.shared import archives, stores
 from elman.compression import Store
 from elman.errors import CompressedError, InputError
-
-app = typer.Typer()
-for function in (commands.compress, commands.decompress):
-    app.command()(function)
-app.command(cls=get_command.GetCommand)(get_command.get)
 
 
 @pytest.fixture
@@ -30,7 +26,7 @@ def run(monkeypatch, tmp_path):
     """Run a command in a folder of its own; what it wrote to standard output."""
     monkeypatch.chdir(tmp_path)
     gru = predictor(H=8)
-    for module in (commands, get_command):
+    for module in (compress_command, archives, stores):
         monkeypatch.setattr(module, "predictor_of", lambda model: None if model is None else gru)
 
     def call(*arguments, stdin: bytes = b"", terminal: bool = False) -> bytes:
@@ -39,12 +35,15 @@ def run(monkeypatch, tmp_path):
         stdout = SimpleNamespace(
             buffer=output, isatty=lambda: terminal, write=lambda text: output.write(text.encode()), flush=lambda: None
         )
-        monkeypatch.setattr(get_command.out, "_file", stdout)
         monkeypatch.setattr(sys, "stdout", stdout)
         app([str(a) for a in arguments], standalone_mode=False)
         return output.getvalue()
 
     return call
+
+
+def facts(store):
+    return json.loads(commands_run("store", "info", store, "--json").stdout)
 
 
 def test_files_there_and_back(run, tmp_path):
@@ -118,24 +117,24 @@ def test_damage_leaves_no_file(run, tmp_path):
 def test_records(run, tmp_path):
     lines = [english(30, i).replace(b"\n", b" ") for i in range(200)]
     (tmp_path / "a").write_bytes(b"\n".join(lines) + b"\n")
-    run("compress", "--records", "a")
-    assert run("get", "a.elr") == b"\n".join(lines) + b"\n"
-    assert run("get", "a.elr", 1, "199-") == b"\n".join([lines[0], lines[198], lines[199]]) + b"\n"
-    assert run("get", "a.elr", "--count") == b"200\n"
-    run("get", "a.elr", "--append", "-", stdin=b"one more\n")
-    assert run("get", "a.elr", "201") == b"one more\n"
+    run("store", "make", "a")
+    assert run("store", "get", "a.elr") == b"\n".join(lines) + b"\n"
+    assert run("store", "get", "a.elr", 1, "199-") == b"\n".join([lines[0], lines[198], lines[199]]) + b"\n"
+    assert facts("a.elr")["lines"] == 200
+    run("store", "append", "a.elr", "-", stdin=b"one more\n")
+    assert run("store", "get", "a.elr", "201") == b"one more\n"
     for number, text in (("0", "no 0"), ("300", "no 300"), ("x", "not a line's number"), ("5-3", "no 5-3")):
         with pytest.raises(InputError, match=text):
-            run("get", "a.elr", number)
+            run("store", "get", "a.elr", number)
 
 
 def test_a_field_of_json_lines(run, tmp_path):
     rows = [{"text": "größer", "n": 1}, {"text": "line\nend", "n": 2}]
     (tmp_path / "a").write_text("\n".join(map(json.dumps, rows)))
-    run("compress", "--records", "--field", "text", "a")
-    assert run("get", "a.elr") == "größer\nline\nend\n".encode()
+    run("store", "make", "--field", "text", "a")
+    assert run("store", "get", "a.elr") == "größer\nline\nend\n".encode()
     with pytest.raises(InputError, match="line 1: expected an object with the field 'no'; it has 'text', 'n'"):
-        run("compress", "-f", "--records", "--field", "no", "a")
+        run("store", "make", "-f", "--field", "no", "a")
 
 
 def command(*arguments: str, cwd) -> bytes:
@@ -148,38 +147,38 @@ def command(*arguments: str, cwd) -> bytes:
 def test_a_text_is_given_back_to_the_byte_with_and_without_a_last_line_end(run, tmp_path):
     for text in (b"", b"a", b"a\n", b"a\n\n", b"\n", b"a\r\nb\r", b"a\0b\nc\xff"):
         (tmp_path / "a").write_bytes(text)
-        run("compress", "--records", "-f", "a")
-        assert run("get", "a.elr") == text
+        run("store", "make", "-f", "a")
+        assert run("store", "get", "a.elr") == text
     (tmp_path / "more").write_bytes(b"one\ntwo")
-    run("get", "a.elr", "--append", "more")
-    assert run("get", "a.elr") == b"a\0b\nc\xff\none\ntwo"
-    assert run("get", "a.elr", "3") == b"one\n"
-    assert run("get", "a.elr", "4") == run("get", "a.elr", "4-") == b"two"
+    run("store", "append", "a.elr", "more")
+    assert run("store", "get", "a.elr") == b"a\0b\nc\xff\none\ntwo"
+    assert run("store", "get", "a.elr", "3") == b"one\n"
+    assert run("store", "get", "a.elr", "4") == run("store", "get", "a.elr", "4-") == b"two"
 
 
 def test_a_field_with_line_ends_comes_back_as_one_record(run, tmp_path):
     values = ["boom\n  at f\n", "ok", "", "größe \x1b[31m\x9b\u2028", "tab\tend"]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps({"m": value}) + "\n" for value in values))
-    run("compress", "--records", "--field", "m", "a.jsonl", "-o", "s.elr")
-    assert run("get", "s.elr", "--count") == b"5\n"
+    run("store", "make", "--field", "m", "a.jsonl", "-o", "s.elr")
+    assert facts("s.elr")["lines"] == 5
     for null in ("-0", "--null"):
-        assert run("get", "s.elr", null) == b"".join(value.encode() + b"\0" for value in values)
-    rows = [json.loads(line) for line in command("get", "s.elr", "--json", cwd=tmp_path).split(b"\n")[:-1]]
+        assert run("store", "get", "s.elr", null) == b"".join(value.encode() + b"\0" for value in values)
+    rows = [json.loads(line) for line in command("store", "get", "s.elr", "--json", cwd=tmp_path).split(b"\n")[:-1]]
     assert rows == [{"line": i, "text": value} for i, value in enumerate(values, 1)]
 
 
 def test_bytes_that_are_no_utf_8_come_back_from_json(run, tmp_path):
     lines = [b"\xff\xfe", b"a\xe9b", b"\xed\xa0\x80", bytes(range(1, 10))]
     (tmp_path / "a").write_bytes(b"\n".join(lines) + b"\n")
-    run("compress", "--records", "a")
-    rows = command("get", "a.elr", "--json", cwd=tmp_path).split(b"\n")[:-1]
+    run("store", "make", "a")
+    rows = command("store", "get", "a.elr", "--json", cwd=tmp_path).split(b"\n")[:-1]
     assert [json.loads(row)["text"].encode("utf-8", "surrogateescape") for row in rows] == lines
 
 
 def test_the_first_lines_are_a_range_and_no_option(run, tmp_path):
     lines = [b"line %d\n" % i for i in range(1, 41)]
     (tmp_path / "a").write_bytes(b"".join(lines))
-    run("compress", "--records", "a")
+    run("store", "make", "a")
     for arguments, expected in (
         (("a.elr", "-3"), lines[:3]),
         (("a.elr", "-30"), lines[:30]),
@@ -188,43 +187,42 @@ def test_the_first_lines_are_a_range_and_no_option(run, tmp_path):
         (("a.elr", "-0", "-2"), [b"line 1\0", b"line 2\0"]),
         (("a.elr", "-0", "39-"), [b"line 39\0", b"line 40\0"]),
     ):
-        assert run("get", *arguments) == b"".join(expected), arguments
+        assert run("store", "get", *arguments) == b"".join(expected), arguments
     for arguments, text in (
         (("a.elr", "-41"), "lines 1 to 40; there is no 1-41"),
         (("a.elr", "1" * 5000), "not a line's number"),
         (("a.elr", "١"), "not a line's number"),
-        (("a.elr", "--append", "a", "3"), "--append adds lines and prints none"),
         (("a.elr", "-0", "--json"), "--null and --json exclude each other"),
     ):
         with pytest.raises(InputError, match=text):
-            run("get", *arguments)
+            run("store", "get", *arguments)
     with pytest.raises(typer.TyperException, match="No such option"):
-        run("get", "a.elr", "--nul")
+        run("store", "get", "a.elr", "--nul")
     (tmp_path / "-3").write_bytes(b"of a file named -3\n")
-    run("get", "a.elr", "--append", "-3")
-    assert run("get", "a.elr", 41) == b"of a file named -3\n"
+    run("store", "append", "a.elr", "./-3")
+    assert run("store", "get", "a.elr", 41) == b"of a file named -3\n"
 
 
 def test_a_terminal_gets_no_control_characters_from_a_store(run, tmp_path):
     (tmp_path / "a").write_bytes(b"\x1b[2Jred\x07 \xc2\x9b31m caf\xc3\xa9 \xff\r\tx\nend\n")
-    run("compress", "--records", "a")
-    shown = run("get", "a.elr", terminal=True)
+    run("store", "make", "a")
+    shown = run("store", "get", "a.elr", terminal=True)
     assert shown == "\\x1b[2Jred\\x07 \\x9b31m café \\xff\\x0d\tx\nend\n".encode()
-    assert run("get", "a.elr", "-0", terminal=True).count(b"\\x00") == 2
-    assert run("get", "a.elr") == (tmp_path / "a").read_bytes()
+    assert run("store", "get", "a.elr", "-0", terminal=True).count(b"\\x00") == 2
+    assert run("store", "get", "a.elr") == (tmp_path / "a").read_bytes()
 
 
 def test_four_commands_that_append_at_once_lose_nothing(run, tmp_path):
     lines = [b"line %d" % i for i in range(50)]
     (tmp_path / "a").write_bytes(b"\n".join(lines) + b"\n")
-    run("compress", "--records", "-1", "a")
+    run("store", "make", "-1", "a")
     children = []
     for who in range(4):
         (tmp_path / f"new{who}").write_bytes(b"of %d\n" % who)
-        call = [sys.executable, "-m", "elman", "get", "a.elr", "--append", f"new{who}"]
+        call = [sys.executable, "-m", "elman", "store", "append", "a.elr", f"new{who}"]
         children.append(subprocess.Popen(call, cwd=tmp_path))
     assert [child.wait() for child in children] == [0] * 4
-    there = run("get", "a.elr").splitlines()
+    there = run("store", "get", "a.elr").splitlines()
     assert there[:50] == lines
     assert sorted(there[50:]) == [b"of %d" % who for who in range(4)]
 
@@ -232,8 +230,8 @@ def test_four_commands_that_append_at_once_lose_nothing(run, tmp_path):
 def test_other_commands_say_what_an_archive_and_a_store_are(tmp_path):
     (tmp_path / "a").write_text("a line\n" * 30)
     assert commands_run("compress", "a", cwd=tmp_path).returncode == 0
-    assert commands_run("compress", "--records", "a", cwd=tmp_path).returncode == 0
-    for name, reader in (("a.elz", "archive; `elman decompress`"), ("a.elr", "store of lines; `elman get`")):
+    assert commands_run("store", "make", "a", cwd=tmp_path).returncode == 0
+    for name, reader in (("a.elz", "archive; `elman decompress`"), ("a.elr", "store of lines; `elman store get`")):
         for command in (("score", "english", name), ("info", name), ("train", name), ("train", "--bytes", name)):
             done = commands_run(*command, cwd=tmp_path)
             assert done.returncode == 2, done

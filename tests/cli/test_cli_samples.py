@@ -1,4 +1,4 @@
-"""`elman compress --train`: what it prints, what it writes, and samples that it refuses."""
+"""`elman train-coder`: what it prints, what it writes, and samples that it refuses."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ import json
 import re
 
 import pytest
-import typer
 from compression_cases import english
 
-from elman.cli import compress as commands
+from elman.cli import app
 from elman.cli.shared.samples import read_samples, size_of
 from elman.compression import load_predictor
 from elman.errors import InputError
-
-app = typer.Typer()
-for function in (commands.compress, commands.decompress, commands.get):
-    app.command()(function)
 
 LINES = [b"%d: %s" % (i % 9, english(30, i).replace(b"\n", b" ")) for i in range(200)]
 
@@ -34,7 +29,7 @@ def run(monkeypatch, tmp_path, capsysbinary):
 
 
 def test_train_then_a_store_with_it(run, tmp_path):
-    train = ("compress", "--train", "a.txt", "--max-size", "60K", "--epochs", "1")
+    train = ("train-coder", "a.txt", "--max-size", "60K", "--epochs", "1")
     printed = run(*train, "-o", "a.model").splitlines()
     assert printed[0].startswith("200 samples, ")
     (held,) = (line for line in printed if line.startswith("bytes a sample, 10 held-out samples"))
@@ -48,8 +43,8 @@ def test_train_then_a_store_with_it(run, tmp_path):
     before = (tmp_path / "a.model").read_bytes()
     assert run(*train, "-f", "-q", "-o", "a.model") == ""
     assert (tmp_path / "a.model").read_bytes() == before
-    run("compress", "--records", "-m", "a.model", "a.txt")
-    assert run("get", "-m", "a.model", "a.txt.elr", "7").encode() == LINES[6] + b"\n"
+    run("store", "make", "-m", "a.model", "a.txt")
+    assert run("store", "get", "-m", "a.model", "a.txt.elr", "7").encode() == LINES[6] + b"\n"
 
 
 def test_fields_folders_and_standard_input(run, tmp_path):
@@ -64,31 +59,32 @@ def test_fields_folders_and_standard_input(run, tmp_path):
     with pytest.raises(InputError, match="many is a folder: its files are samples"):
         read_samples(["many", "a.txt"], None)
     with pytest.raises(InputError, match="line 1: expected an object with the field 'no'; it has 'text', 'n'"):
-        run("compress", "--train", "a.jsonl", "--field", "no", "-o", "x")
+        run("train-coder", "a.jsonl", "--field", "no", "-o", "x")
 
 
 def test_whole_files(run, tmp_path):
     (tmp_path / "many").mkdir()
     for i, line in enumerate(LINES[:40]):
         (tmp_path / "many" / f"{i}.txt").write_bytes(line + b"\nmore\n")
-    run("compress", "--train", "many", "--max-size", "60K", "--epochs", "1", "-o", "b.model")
+    run("train-coder", "many", "--max-size", "60K", "--epochs", "1", "-o", "b.model")
     assert load_predictor("b.model").end == 0
 
 
 def test_what_cannot_be(run, tmp_path):
-    train = ("compress", "--train", "a.txt")
+    train = ("train-coder", "a.txt")
     for options, text in (
-        ((), "--train needs the name of the model's file; give one with -o"),
         (("-o", "x", "--minutes", "1", "--epochs", "1"), "--minutes decides the epochs"),
         (("-o", "x", "--max-size", "big"), "--max-size is 'big'; expected bytes"),
-        (("-o", "x", "--epochs", "0"), "epochs is 0; expected a number above 0"),
-        (("-o", "x", "--minutes", "0"), "minutes is 0; expected a number above 0"),
+        (("-o", "x", "--epochs", "0"), "epochs must be above 0"),
+        (("-o", "x", "--minutes", "0"), "minutes must be above 0"),
     ):
         with pytest.raises(InputError, match=text):
             run(*train, *options)
     (tmp_path / "same").write_bytes(b"same\n" * 50)
     with pytest.raises(InputError, match="of 50 samples only 1 are different"):
-        run("compress", "--train", "same", "-o", "x")
+        run("train-coder", "same", "-o", "x")
+    with pytest.raises(InputError, match="the model needs a file; name it with -o"):
+        run("compress", "--train", "a.txt")
     with pytest.raises(InputError, match="--epochs goes with --train"):
         run("compress", "--epochs", "2", "a.txt")
     assert not (tmp_path / "x").exists()

@@ -59,7 +59,7 @@ def test_help_lists_the_commands():
 
 
 def test_an_unknown_name_is_met_with_near_ones():
-    refused(run("scor"), "No such command 'scor'; did you mean score?")
+    refused(run("genrate"), "No such command 'genrate'; did you mean generate?")
     refused(run("score", "--recods"), "No such option: --recods; did you mean --records")
     done = run("score", "--frobnicate")
     refused(done, "No such option: --frobnicate (see --help)")

@@ -112,7 +112,7 @@ def test_every_flipped_bit_is_refused_or_no_matter(tmp_path):
 
 def test_other_files_and_models(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
-    with pytest.raises(CompressedError, match="not a store that `elman compress --records` wrote"):
+    with pytest.raises(CompressedError, match="not a store that `elman store make` wrote"):
         Store(tmp_path / "a")
     write_store([b"x"], tmp_path / "b", predictor(H=8))
     with pytest.raises(CompressedError, match="which is missing"):

@@ -72,10 +72,13 @@ def test_the_options_on_the_pages_exist(command, monkeypatch):
     for page in pages:
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
         for line in re.findall(
-            r"(?<![\w/-])elman (?:train|generate|score|inspect|quantise|runs|plot|compress|decompress|get) [^\n`|]*",
+            r"(?<![\w/-])elman (?:train|generate|score|inspect|quantise|runs|plot|compress|decompress|store|message|"
+            r"train-coder) [^\n`|]*",
             text,
         ):
-            name, options = line.split()[1], re.findall(r"(?<=\s)--[a-z][a-z-]*", line)
+            words = line.split()
+            name = " ".join(words[1 : 3 if words[1] in ("store", "message") else 2])
+            options = re.findall(r"(?<=\s)--[a-z][a-z-]*", line)
             if options:
                 assert set(options) <= set(re.findall(r"--[a-z][a-z-]*", helped(name, command))), line
 
@@ -125,4 +128,4 @@ def test_the_python_of_the_pages():
 
 @functools.cache
 def helped(name, command):
-    return command(name, "--help")
+    return command(*name.split(), "--help")

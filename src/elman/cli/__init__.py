@@ -21,9 +21,14 @@ COMMANDS = {
     "score": Entry("score:score", "Measure texts in bits per character, beside compressors and an n-gram model."),
     "inspect": Entry("inspect:inspect", "Show what hidden units do over a text, and what the model has memorised."),
     "quantise": Entry("quantise:quantise", "Make a model of integers, a quarter of the bytes."),
-    "compress": Entry("compress:compress", "Compress files losslessly."),
-    "decompress": Entry("compress:decompress", "Decompress what `elman compress` made."),
-    "get": Entry("get:get", "Print lines of a store by number.", hidden=True),
+    "compress": Entry("compress:command", "Compress files losslessly."),
+    "decompress": Entry("decompress:decompress", "Decompress what `elman compress` made."),
+    "store": Entry("store:store", "Keep lines in a compressed file from which each is read by its number."),
+    "message": Entry("message:message", "Encode and decode short texts, each alone, without header or length."),
+    "train-coder": Entry(
+        "train_coder:train_coder", "Train a small model for messages and stores from samples like those to come."
+    ),
+    "get": Entry("get:command", "Print lines of a store by number; now spelt `elman store get`.", hidden=True),
     "runs": Entry("runs:runs", "List the runs in a folder: where they differ, how far they are, what they reached."),
     "plot": Entry("runs:plot", "Draw the curves of several runs in one picture."),
     "info": Entry("info:info", "Show what a model file holds, and which backend serves it here."),

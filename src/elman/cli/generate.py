@@ -11,6 +11,7 @@ import typer
 
 from ..errors import InputError
 from .shared.console import Field, Json, ModelPath, err, load_model, warn_unknown, write, write_json
+from .shared.prompts import parse_bias, show_stream, with_line_ends
 from .shared.training_text import TrainingText, training_parts
 
 if TYPE_CHECKING:
@@ -178,39 +179,9 @@ def _new_records(
     return [{"text": record.text, "bits": record.bits} for record in found]
 
 
-def show_stream(model: Model, prompt: str, length: int, stops: list[str], sampling: dict[str, Any]) -> None:
-    """Write the prompt and its continuation as it is made."""
-    from ..generation import stream
-
-    pieces = stream(model, prompt, length, stop=stops, **sampling)  # raises before anything is written
-    write(prompt)
-    for piece in pieces:
-        write(piece)
-    write("\n")
-
-
 def _interactive(model: Path, length: int, stops: list[str], sampling: dict[str, Any]) -> None:
     from .interactive.session import Session
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("--interactive needs a terminal; without one, give PROMPT")
     Session(load_model(model), length=length, stop=stops, **sampling).run()
-
-
-def parse_bias(pairs: list[str] | tuple[()]) -> dict[str, float] | None:
-    """CHAR=VALUE, ... -> {CHAR: VALUE, ...}; None for none."""
-    bias = {}
-    for pair in pairs:
-        character, _, value = pair.rpartition("=")
-        try:
-            bias[character] = float(value)
-        except ValueError:
-            character = ""
-        if len(character) != 1:
-            raise InputError(f"a logit bias is CHAR=VALUE, such as e=-2 or z=-inf; got {pair!r}")
-    return bias or None
-
-
-def with_line_ends(text: str) -> str:
-    """A stop string as typed: \\n is a line end, since many a shell has no other way to write one."""
-    return text.replace("\\n", "\n")

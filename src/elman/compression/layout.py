@@ -66,7 +66,7 @@ class Header:
         """Raises CompressedError where it is none that this version reads."""
         data = handle.read(HEADER.size, 0)
         if data[:4] != MAGIC:
-            raise CompressedError(compressed(data) or "this is not a store that `elman compress --records` wrote")
+            raise CompressedError(compressed(data) or "this is not a store that `elman store make` wrote")
         if len(data) < HEADER.size or handle.size < HEADER.size + FOOTER.size:
             raise CompressedError("the store is cut short")
         _, version, contract, level, end, digest, past, past_code, past_crc, crc = HEADER.unpack(data)

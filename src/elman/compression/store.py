@@ -59,7 +59,7 @@ def write_store(
             of the model; if None and the model has none, a choice of the records.
         past_size: bytes of that choice, at most, and at most an eighth of the records.
         level: 1..9.
-        last_line_end: whether the text of these lines ends with a line end. `elman get` gives it back as it was.
+        last_line_end: whether the text of these lines ends with a line end. `elman store get` gives it back as it was.
         replace, like: as for `files.staged`.
     """
     whole(level, "level is {}; expected 1..9", 1, 9)

@@ -1,4 +1,4 @@
-"""What samples taught, in one file: a network, a past, or both. `elman compress --train` writes it.
+"""What samples taught, in one file: a network, a past, or both. `elman train-coder` writes it.
 
 It is a model's file (model/file.py): its header has an object "coder", and its tensors a "past", coded as a block,
 beside the integers of the network.

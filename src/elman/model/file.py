@@ -39,7 +39,7 @@ INTEGER = f"integer {CONTRACT}"
 KNOWN = frozenset({"bpe", "embedding", INTEGER})
 """What a file may say that it `needs`, beyond what every version has. A reader refuses the rest."""
 PAST = "past"
-"""The tensor of a file of `elman compress --train` that is no weight."""
+"""The tensor of a file of `elman train-coder` that is no weight."""
 
 
 def save(
@@ -119,7 +119,7 @@ def model_of(
     path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarray]
 ) -> LanguageModel | QuantisedModel:
     """The model of what `read` gave of `path`. Raises as `load`."""
-    if "coder" in header:  # what `elman compress --train` wrote
+    if "coder" in header:  # what `elman train-coder` wrote
         tensors = {name: tensor for name, tensor in tensors.items() if name != PAST}
         if "cell" not in header:
             raise ModelFileError(f"{path}: a past without a network: it serves stores and messages alone")

@@ -14,8 +14,8 @@ from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
 from ...errors import InputError
-from ..generate import parse_bias, show_stream, with_line_ends
 from ..shared.console import err, out, warn_unknown
+from ..shared.prompts import parse_bias, show_stream, with_line_ends
 from .steps import Steps
 
 if TYPE_CHECKING:

@@ -6,24 +6,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from ...errors import CompressedError, InputError
 from ...visible import visible
 from .console import err, out, write_json
 from .filewise import Filewise
-from .samples import raw_lines, records_of
 
 if TYPE_CHECKING:
     from ...compression import Predictor
 
 SUFFIX, STORE_SUFFIX = ".elz", ".elr"
-Model = Annotated[
-    Path | None,
-    typer.Option("-m", "--model", help="The model that both ends have: a file, or english; none: contexts alone."),
-]
 
 
 def make_archive(job: Filewise, name: str, predictor: Predictor | None, level: int, threads: int, say: bool) -> None:
@@ -34,7 +27,9 @@ def make_archive(job: Filewise, name: str, predictor: Predictor | None, level: i
     with job.pair(name, name + SUFFIX, for_terminals=False) as (source, file):
         totals = to_archive(source, file, predictor, level=level, threads=threads or os.cpu_count() or 1)
     if say:
-        err.print(f"{visible(name)}: {totals.raw} -> {totals.coded} bytes, {_bits(totals.coded, totals.raw)}")
+        err.print(
+            f"{visible(name)}: {totals.raw:,} -> {totals.coded:,} bytes, {bits_per_byte(totals.coded, totals.raw)}"
+        )
 
 
 def expand(job: Filewise, predictor: Predictor | None, test: bool, threads: int, say: bool) -> None:
@@ -44,13 +39,13 @@ def expand(job: Filewise, predictor: Predictor | None, test: bool, threads: int,
     def work(name: str) -> None:
         plain = name.removesuffix(SUFFIX)
         if name.endswith(STORE_SUFFIX):
-            raise InputError(f"{name} is a store of lines, not an archive; `elman get` reads it")
+            raise InputError(f"{name} is a store of lines, not an archive; `elman store get` reads it")
         if plain == name and name != "-" and not (job.stdout or test or job.output):
             raise InputError(f"{name} lacks the suffix {SUFFIX}; name the result with -o, or use -c")
         with of_file(name), job.pair(name, plain, for_terminals=True) as (source, file):
             totals = from_archive(source, file, predictor, threads=threads or os.cpu_count() or 1)
         if say:
-            err.print(f"{visible(name)}: {'whole, ' if test else ''}{totals.coded} -> {totals.raw} bytes")
+            err.print(f"{visible(name)}: {'whole, ' if test else ''}{totals.coded:,} -> {totals.raw:,} bytes")
 
     if test:
         job.output, job.remove = Path(os.devnull), False
@@ -82,26 +77,14 @@ def _list(name: str, as_json: bool) -> None:
     out.print(f"{sizes} {archive.level:>5} {model or 'none':<8} {visible(name)}")
 
 
-def make_store(
-    job: Filewise, name: str, predictor: Predictor | None, level: int, field: str | None, past: Path | None, say: bool
+def expand_or_list(
+    job: Filewise, model: Path | None, test: bool, list_: bool, json_: bool, say: bool, threads: int
 ) -> None:
-    from ...compression import write_store
-
-    if job.remove and name.endswith((".gz", ".xz")):
-        raise InputError(f"{name} is stored unpacked, so the store cannot give it back; leave out --rm")
-    from ...corpora import read_file
-
-    with job.store(name, name + STORE_SUFFIX) as (target, how):
-        if field is None:
-            lines = list(raw_lines(name))
-            how["last_line_end"] = not lines or lines[-1].endswith(b"\n")
-            lines = [line.removesuffix(b"\n") for line in lines]
-        else:
-            lines = list(records_of(name, field))
-        write_store(lines, target, predictor, past=read_file(past) if past else None, level=level, **how)
-    if say:
-        raw, size = sum(map(len, lines)) + len(lines), os.path.getsize(target)
-        err.print(f"{visible(name)}: {len(lines)} lines, {raw} -> {size} bytes, {_bits(size, raw)}")
+    """What -t, -l or neither of them ask for."""
+    if list_:
+        list_archives(job, json_)
+    else:
+        expand(job, predictor_of(model), test, threads, say)
 
 
 def predictor_of(model: Path | None) -> Predictor | None:
@@ -121,5 +104,5 @@ def of_file(name: str) -> Iterator[None]:
         raise CompressedError(f"{name if name != '-' else 'standard input'}: {error}") from None
 
 
-def _bits(coded: int, raw: int) -> str:
+def bits_per_byte(coded: int, raw: int) -> str:
     return f"{8 * coded / raw:.3f} bits a byte" if raw else "empty"

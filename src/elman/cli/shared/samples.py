@@ -1,4 +1,4 @@
-"""`elman compress --train`: samples to a model for messages and stores, and what it gains beside others."""
+"""`elman train-coder`: samples to a model for messages and stores, and what it gains beside others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def train_on_samples(
 ) -> None:  # fmt: skip
     """Train, print, write."""
     if output is None:
-        raise InputError("--train needs the name of the model's file; give one with -o")
+        raise InputError("the model needs a file; name it with -o")
     if minutes is not None and epochs is not None:
         raise InputError("--minutes decides the epochs; leave out --epochs")
     from ...coders import train_coder
