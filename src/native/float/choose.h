@@ -30,7 +30,7 @@ struct Likeliest {
   }
 };
 
-// Zero the weights w (V) that top-k and top-p leave out, as elman.generation.weights defines it. heap: (V), scratch.
+// Zero the weights w (V) that top-k and top-p leave out, as generation/choose.py defines it. heap: (V), scratch.
 inline void keep_likeliest(const Choice& c, int64_t V, const float* x, double* w, int32_t* heap) {
   Likeliest order(x, heap, V);
   int64_t kept = c.top_k > 0 ? least(c.top_k, V) : V;
@@ -52,7 +52,7 @@ inline void keep_likeliest(const Choice& c, int64_t V, const float* x, double* w
 inline int64_t choice_floats(int64_t V) { return product(V / 16 + 1, 16, 5); }
 
 // The id that a row of logits gives: the likeliest, the lowest of equals, when greedy; else the one that u in [0, 1) falls
-// on, as elman.generation.choose defines. -1: the logits are not numbers. seen: (V), or null.
+// on, as generation/choose.py defines. -1: the logits are not numbers. seen: (V), or null.
 inline int64_t choose(const Choice& c, int64_t V, const float* logits, const uint8_t* seen, double u,
                       float* memory) {
   int64_t best = -1, whole = (V / 16 + 1) * 16;

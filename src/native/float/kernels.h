@@ -3,7 +3,7 @@
 // Shapes, last axis fastest: T steps, B batch, V vocabulary, I input, H hidden, G gates (RNN 1, GRU 3, LSTM 4).
 // All buffers are contiguous float32 (ids: int64), owned by the caller, and none aliases another unless said.
 // Functions here are static, or constexpr and inlined: one copy for all instruction sets might be the newest one's.
-// Pointers marked "or null" are optional. Sizes and ids were checked at the border (cpu.py, bindings.cpp).
+// Pointers marked "or null" are optional. Sizes and ids were checked at the border (kernels/native.py, python/buffers.cpp).
 #pragma once
 #include <cstdint>
 
@@ -139,7 +139,7 @@ struct Muon {
   float momentum, decay, step_size;
 };
 
-// A model packed for stepping one token at a time; the buffers belong to cpu.py's Decoder.
+// A model packed for stepping one token at a time; the buffers belong to the NativeDecoder of kernels/native.py.
 struct DecoderLayer {
   const float* packed_hh;          // pack_hh
   const float* b_hn;               // (H) the GRU's b_hh of n, or null
