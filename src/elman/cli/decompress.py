@@ -20,7 +20,7 @@ def decompress(
     stdout: options.ToStdout = False,
     test: Annotated[bool, typer.Option("-t", "--test", help="Decode, and write nothing.")] = False,
     list_: Annotated[bool, typer.Option("-l", "--list", help="List sizes and the model's id.")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="With -l, write JSON.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON, with -l.")] = False,
     threads: options.Threads = 1,
     keep: options.Keep = False,
     remove: options.Remove = False,

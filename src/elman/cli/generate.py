@@ -22,23 +22,27 @@ def _drawing(help: str, **options: Any) -> Any:
     return typer.Option(help=help, rich_help_panel="How a character is drawn", **options)
 
 
-def _instead(help: str, **options: Any) -> Any:
-    return typer.Option(help=help, rich_help_panel="Other ways to write", **options)
+def _instead(help: str, *names: str, **options: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel="Other ways to write", **options)
 
 
 def generate(
     model: ModelPath,
-    prompt: Annotated[str, typer.Argument(help="Text to continue; - is stdin.")] = "",
-    prompt_option: Annotated[str | None, typer.Option("--prompt", help="The same, as an option, and as it is.")] = None,
-    prompt_file: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The same, from a file, without its last line end.")
+    prompt: Annotated[str, typer.Argument(metavar="[PROMPT]", help="Text to continue; -: standard input.")] = "",
+    prompt_option: Annotated[
+        str | None, typer.Option("--prompt", metavar="TEXT", help="Prompt, taken literally: - is no file.")
     ] = None,
-    length: Annotated[int, typer.Option(help="Most characters to write; a record may end sooner.")] = 200,
+    prompt_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="File that holds the prompt; its last line end is left out.")
+    ] = None,
+    length: Annotated[int, typer.Option(help="Characters to write, at most; a record may end earlier.")] = 200,
     num_samples: Annotated[int | None, typer.Option(help="Texts to write, side by side; 1 if left out.")] = None,
     stop: Annotated[
         list[str] | None, typer.Option(help="End before this text; may be repeated. \\n is a line end.")
     ] = None,
-    seed: Annotated[str, typer.Option(metavar="N", help="Decides the draws; random: another each time, shown.")] = "0",
+    seed: Annotated[
+        str, typer.Option(metavar="N", help="Seed of the draws; random: another each time, printed.")
+    ] = "0",
     json_: Json = False,
     temperature: Annotated[float, _drawing("Divides the logits; 0 is greedy.")] = 1.0,
     alpha: Annotated[float, _drawing("The book's p^alpha, renormalised.")] = 1.0,
@@ -47,7 +51,7 @@ def generate(
     min_p: Annotated[
         float | None, _drawing("Keep the characters at least this many times as likely as the likeliest.")
     ] = None,
-    repetition_penalty: Annotated[float, _drawing("Above 1: what was written gets less likely.")] = 1.0,
+    repetition_penalty: Annotated[float, _drawing("Penalty for characters already written, above 1.")] = 1.0,
     logit_bias: Annotated[
         list[str] | None,
         _drawing("Add to a character's logit; -inf forbids it; may be repeated.", metavar="CHAR=VALUE"),
@@ -63,7 +67,7 @@ def generate(
     corpus: TrainingText = None,
     field: Field = None,
     interactive: Annotated[
-        bool, _instead("Prompt after prompt, with a history; /step goes character by character.")
+        bool, _instead("Prompt after prompt, with a history; /step goes character by character.", "--interactive")
     ] = False,
 ) -> None:
     """Continue a prompt.

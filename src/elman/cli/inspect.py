@@ -38,7 +38,9 @@ def inspect(
         Path | None,
         typer.Option(metavar="PAGE", help="Write a page: the text coloured by hidden units, and the report."),
     ] = None,
-    layer: Annotated[int | None, typer.Option(help="Whose units, from 0; the last one's if left out.")] = None,
+    layer: Annotated[
+        int | None, typer.Option(metavar="N", help="Layer whose units are shown, from 0; left out: the last.")
+    ] = None,
     units: Annotated[
         str | None,
         typer.Option(
@@ -48,8 +50,10 @@ def inspect(
     corpus: TrainingText = None,
     field: Field = None,
     length: Annotated[int, typer.Option(help="Characters to write and look up in the training text.")] = 20_000,
-    temperature: Annotated[float, typer.Option(help="To write with.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Decides the writing, and the texts that it is compared with.")] = 0,
+    temperature: Annotated[float, typer.Option(metavar="X", help="Temperature of that writing.")] = 1.0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Seed of the writing, and of the texts that it is compared with.")
+    ] = 0,
     encoding: Encoding = None,
     encoding_errors: EncodingErrors = "strict",
     json_: Json = False,

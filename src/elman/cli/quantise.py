@@ -35,12 +35,14 @@ def quantise(
     model: ModelPath,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="If left out, beside MODEL, as in model.int8.safetensors."),
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="File to write; left out: beside MODEL, as model.int8.safetensors."
+        ),
     ] = None,
-    bits: Annotated[int, typer.Option(help="Of a weight: 8, 6, 5 or 4.")] = 8,
+    bits: Annotated[int, typer.Option(metavar="N", help="Bits of a weight: 8, 6, 5 or 4.")] = 8,
     text: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE", help="To measure on; may be repeated. If left out, the model's training text."),
+        typer.Option(metavar="FILE", help="Text to measure on; may be repeated. Left out: the training text."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     field: Field = None,
@@ -110,7 +112,7 @@ def _halves(model: Model, texts: Sequence[Text], name: str) -> _Texts:
 
 
 def _recorded(model: Model, path: Path, halve: bool, field: str | None) -> _Texts:
-    """The training text that the model's file names, if it is to be had, and what was held out of it."""
+    """The training text that the model's file names, if available, and what was held out of it."""
     try:
         trained, held_out = training_parts(model, path, None, field)
     except InputError:

@@ -22,7 +22,7 @@ _SHOWN = ("cell", "num_layers", "hidden_size", "optimizer", "lr", "epochs")
 
 def runs(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Where to look for runs, in its folders too.")
+        Path, typer.Argument(metavar="FOLDER", help="Folder to look for runs in, and in its folders.")
     ] = Path("runs"),
     json_: Json = False,
 ) -> None:
@@ -110,8 +110,10 @@ def _duration(seconds: float) -> str:
 
 def plot(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")],
-    output: Annotated[Path, typer.Option(metavar="FILE", help="An .svg, .png or .pdf to write.")] = Path("curves.svg"),
-    time: Annotated[bool, typer.Option("--time", help="Against seconds of training, in place of epochs.")] = False,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="An .svg, .png or .pdf to write.")
+    ] = Path("curves.svg"),
+    time: Annotated[bool, typer.Option("--time", help="Draw against seconds of training instead of epochs.")] = False,
 ) -> None:
     """Draw the curves of several runs in one picture.
 

@@ -44,7 +44,9 @@ def score(
     files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Files; - or none: stdin.")] = None,
     records: Annotated[
         bool | None,
-        typer.Option("--records/--no-records", help="Each line by itself. Left out: as the model was trained."),
+        typer.Option(
+            "--records/--no-records", help="Score each line by itself, or not. Left out: as the model was trained."
+        ),
     ] = None,
     field: Field = None,
     encoding: Encoding = None,
@@ -72,7 +74,7 @@ def score(
             metavar="BITS",
         ),
     ] = None,
-    mask: Annotated[bool, _listing("Of lines that differ in digits only, list the costliest.", "--mask")] = False,
+    mask: Annotated[bool, _listing("List the costliest of lines that differ in digits only.", "--mask")] = False,
     words: Annotated[bool, _listing("List what every word costs, and how uncertain it was.", "--words")] = False,
     chars: Annotated[bool, _listing("List what every character costs.", "--chars")] = False,
     against: Annotated[

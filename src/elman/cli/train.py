@@ -34,27 +34,30 @@ def train(
         list[str] | None,
         typer.Argument(
             metavar="[CORPUS]...",
-            help="A named corpus, files, .gz or .xz, folders, an http(s) address, or -: stdin; traveller if left out.",
+            help="A named corpus, files, .gz or .xz, folders, a URL, or -: standard input; left out: traveller.",
         ),
     ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
             help="A packaged recipe or a TOML file; `elman recipes` lists them. Left out: book for a named corpus, "
-            "modern for a text of one's own, records for records."
+            "modern for your own text, records for records."
         ),
     ] = None,
-    records: Annotated[bool, typer.Option("--records", help="Every line is a text of its own: names, logs.")] = False,
+    records: Annotated[
+        bool, typer.Option("--records", help="Read every line as a separate text: names, logs.")
+    ] = False,
     field: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="The records are in this field of JSON lines (a.b: b in a), or column of a .csv."
+            metavar="NAME", help="Field of JSON lines (a.b: b in a), or column of a .csv, that holds the records."
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Folder to write; runs/CORPUS if left out.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="RUN", help="Folder to write; runs/CORPUS if left out."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over a run that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing run.")] = False,
     resume: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="Go on with a run that was stopped or killed, with its own settings."),
@@ -67,11 +70,13 @@ def train(
         int, typer.Option(help="Processes of this machine that share the work, at most as many as --shards.")
     ] = 1,
     save_every: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Between saves: what a run that is killed loses at most.")
+        float, typer.Option(metavar="SECONDS", help="Seconds between saves; a killed run loses no more.")
     ] = 30.0,
     minutes: Annotated[
         float | None,
-        typer.Option(help="In place of --epochs: train as long as this, on the text's first part if it is too long."),
+        typer.Option(
+            metavar="N", help="Time limit instead of --epochs; of a text too long for it the first part is read."
+        ),
     ] = None,
     every: Annotated[int, typer.Option(help="Print a line every so many epochs; 0: ten lines.")] = 0,
     as_bytes: Bytes = False,

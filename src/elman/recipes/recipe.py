@@ -55,11 +55,11 @@ class Recipe:
 
     # The text
     normalisation: str = setting(
-        "book", "What is done to the text: book (lower-case, white space collapsed) or none.", choices=("book", "none")
+        "book", "Normalisation of the text: book (lower-case, white space collapsed) or none.", choices=("book", "none")
     )
     tokens: str = setting(
         "chars",
-        "What the text is cut into: chars; bytes, which take any file as it is; bpe:N, subwords, N with the 256 bytes; "
+        "Units of the text: chars; bytes, which take any file as it is; bpe:N, subwords, N with the 256 bytes; "
         "or those of a tokenizer.json.",
     )
     max_chars: int | None = setting(None, "Train on the first so many characters only.", at_least=1, can_be_off=True)
@@ -84,7 +84,7 @@ class Recipe:
         0.0, "Share of each layer's output dropped on its way to the next while training.", at_least=0, below=1
     )
     hidden_dropout: float = setting(
-        0.0, "The same, but of the same units through a whole sequence.", at_least=0, below=1
+        0.0, "Dropout of the same units through a whole sequence.", at_least=0, below=1
     )
     output_dropout: float = setting(
         0.0, "Share of the last layer's units dropped through a whole sequence while training.", at_least=0, below=1
@@ -118,7 +118,7 @@ class Recipe:
     lr: float = setting(1.0, "Learning rate.", above=0)
     schedule: str = setting(
         "constant",
-        "Of the learning rate: constant; linear or cosine, to 0 at the end; plateau, halved whenever the held-out text "
+        "Learning-rate schedule: constant; linear or cosine, to 0 at the end; plateau, halved whenever the held-out text "
         "gets no better.",
         choices=("constant", "linear", "cosine", "plateau"),
     )

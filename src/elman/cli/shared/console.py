@@ -93,11 +93,18 @@ def table(*headings: str, show_header: bool = True) -> Table:
 _ESCAPES = {c: f"\\u{c:04x}" for c in range(0x7F, 0xA0)}
 """Control characters that JSON need not escape, and a terminal obeys."""
 
-Json = Annotated[bool, typer.Option("--json", help="Write JSON, for a program to read.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .safetensors file, a run's folder, or english.")]
 Bytes = Annotated[bool, typer.Option("--bytes", help="Short for --tokens bytes.")]
-Encoding = Annotated[str | None, typer.Option(help="Of the text, as in cp1252; its mark or UTF-8 if left out.")]
-EncodingErrors = Annotated[str, typer.Option(help="What to do with what is not UTF-8: strict or replace.")]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Encoding of the text, such as cp1252; left out: by its byte order mark, or UTF-8."
+    ),
+]
+EncodingErrors = Annotated[
+    str, typer.Option(metavar="NAME", help="How to treat bytes that are not valid UTF-8: strict or replace.")
+]
 
 
 Field = Annotated[
