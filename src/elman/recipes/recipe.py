@@ -83,9 +83,7 @@ class Recipe:
     dropout: float = setting(
         0.0, "Share of each layer's output dropped on its way to the next while training.", at_least=0, below=1
     )
-    hidden_dropout: float = setting(
-        0.0, "Dropout of the same units through a whole sequence.", at_least=0, below=1
-    )
+    hidden_dropout: float = setting(0.0, "Dropout of the same units through a whole sequence.", at_least=0, below=1)
     output_dropout: float = setting(
         0.0, "Share of the last layer's units dropped through a whole sequence while training.", at_least=0, below=1
     )
@@ -118,7 +116,7 @@ class Recipe:
     lr: float = setting(1.0, "Learning rate.", above=0)
     schedule: str = setting(
         "constant",
-        "Learning-rate schedule: constant; linear or cosine, to 0 at the end; plateau, halved whenever the held-out text "
+        "Learning-rate schedule: constant; linear or cosine, to 0; plateau, halved whenever the held-out text "
         "gets no better.",
         choices=("constant", "linear", "cosine", "plateau"),
     )
