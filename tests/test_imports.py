@@ -28,7 +28,7 @@ ROOMS = {
     "parallel": ("ranks", "shards",),
     "training": (
         "budget", "choice", "build", "data", "interrupt", "live", "measure", "optimiser", "schedule",
-        "further", "loop", "sizing",
+        "further", "loop", "train", "sizing",
     ),
     "coders": ("rivals", "train",),
     "inspection": ("matching", "memorisation", "nearest", "units",),
@@ -49,7 +49,7 @@ ROOMS = {
 """In the order in which the package is read; the files of a room, likewise."""
 SHARED = ("moved", "errors", "visible", "files", "philox", "sources", "typed", "given")
 """What every room may use, and which imports none of them."""
-ALLOWED = {("training/loop", "torch/device")}
+ALLOWED = {("training/train", "torch/device")}
 """A device that only torch can serve imports its room when asked for."""
 PLACE = {f"{room}/{file}": i for i, (room, file) in enumerate((r, f) for r, files in ROOMS.items() for f in files)}
 

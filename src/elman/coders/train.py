@@ -25,8 +25,8 @@ from ..model.quantisation import quantise
 from ..model.quantised import QuantisedModel
 from ..recipes.recipe import Recipe, load_recipe
 from ..training.build import build_model
-from ..training.loop import OnStep, fit
 from ..training.sizing import for_minutes
+from ..training.train import OnStep, fit
 from .rivals import Result, rivals
 
 SIZES = (64, 96, 128, 192, 256, 320, 384, 512)

@@ -8,7 +8,7 @@ from .. import moved
 
 if TYPE_CHECKING:
     from .build import build_model
-    from .loop import fit, resume
+    from .train import fit, resume
 
 __all__ = ["build_model", "fit", "resume"]
-__getattr__ = moved.names(__name__, {"build_model": ".build", "fit": ".loop", "resume": ".loop"})
+__getattr__ = moved.names(__name__, {"build_model": ".build", "fit": ".train", "resume": ".train"})

@@ -71,7 +71,7 @@ def _characters_per_second(recipe: Recipe, text: Corpus, probe: float) -> float:
         probe: seconds that it should take, about.
     """
     from .build import build_model
-    from .loop import fit
+    from .train import fit
 
     model = build_model(text, recipe)
     size = 4 * (recipe.batch_size + 1) * recipe.seq_length

@@ -1,0 +1,250 @@
+"""fit() and resume(): what they are given is checked, the loop's steps and epochs are saved, logged and reported.
+
+On the CPU with the native kernel a run is a function of (corpus, recipe, seed) alone: the same bits on any processor,
+and however often it was stopped on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import given, kernels
+from ..corpora import Corpus
+from ..errors import InputError
+from ..kernels import Stepper
+from ..model import LanguageModel, trainable
+from ..parallel.ranks import Ranks
+from ..parallel.shards import ShardedStepper
+from ..recipes.recipe import Recipe
+from ..runs.checkpoint import Checkpoint, read_checkpoint
+from ..runs.events import Events
+from ..runs.folder import RunFolder
+from ..runs.lock import locked
+from ..runs.log import Epoch
+from ..runs.run import Run, Step
+from ..runs.saver import Saver, saved_whatever_happens
+from .choice import choose
+from .data import Records, Split, Text
+from .further import further
+from .interrupt import interrupts
+from .loop import Training
+
+OnStep = Callable[[Step], None]
+OnEpoch = Callable[[Epoch], None]
+
+
+def fit(
+    model: LanguageModel,
+    corpus: Corpus | str,
+    recipe: Recipe | str | Path | None = None,
+    *,
+    output: str | Path | None = None,
+    on_step: OnStep | None = None,
+    on_epoch: OnEpoch | None = None,
+    device: str = "cpu",
+    save_seconds: float = 30.0,
+    ranks: Ranks | None = None,
+    tensorboard: bool = False,
+    plot: bool = False,
+    minutes: float | None = None,
+    **settings: Any,
+) -> Run:
+    """Train `model` on `corpus`, in place.
+
+    Args:
+        model: its parameters are where training starts from; see LanguageModel.initialise and build_model.
+        corpus: from load_corpus; or a str, which is read as the model reads any text.
+        recipe: the settings, or the name or file of a recipe, such as "modern". None: "book" for a named corpus, else
+            "records" or "modern", with epochs and batch by the size of the text. Settings that describe a model (cell,
+            sizes) are not used here.
+        output: a folder for what `Saver` writes; made if missing. None: nothing is written.
+        on_step: called after each step. on_epoch: called after each epoch.
+        device: "cpu"; or another one of torch's, such as "cuda", for which `elman[torch]` must be installed.
+        save_seconds: between saves; a run that is killed loses at most these.
+        ranks: the processes that share the work, of which this is one; only the first writes. None: this one alone.
+        tensorboard: write its event files too, in the folder's `tensorboard`.
+        plot: draw the curve while training; in a notebook.
+        minutes: end after so long, measuring included, within an epoch or after many, in place of the recipe's epochs.
+            The learning rate's schedule follows the clock too, so the result differs from run to run.
+        settings: changes to the recipe, for example epochs=100, lr=0.5.
+    Returns:
+        a Run: the model, the log, and whether a signal ended it early. Ctrl-C, SIGTERM and SIGHUP do, after this step;
+            the model is saved, and then the program gets the signal: Ctrl-C raises KeyboardInterrupt, and where a
+            handler of its own returns, so does `fit`.
+    Raises:
+        InputError: the corpus is too short for one batch, a setting is out of range, or another training has the
+            folder.
+        TrainingDiverged: the loss or gradient is infinite or not a number; says where and what to change.
+    Source: Zhang et al., Dive into Deep Learning, "Concise Implementation of Recurrent Neural Networks".
+    """
+    drawn = None
+    if plot:
+        from .live import LiveCurve
+
+        on_epoch = drawn = LiveCurve(on_epoch)
+    given.instance("recipe", recipe, (Recipe, str, Path, type(None)), "a Recipe, the name or file of one, or None")
+    given.instance("corpus", corpus, (Corpus, str), "a Corpus, as load_corpus gives it, or a text")
+    model = trainable(model)
+    _check_how(output, on_step, on_epoch, device, save_seconds, ranks)
+    if isinstance(corpus, str):
+        text = model.reading.prepare(corpus)
+        corpus = Corpus("text", text, model.reading.normalisation, "a string", model.reading.records)
+    _check_reading(model, corpus)
+    recipe = choose(corpus, recipe, settings)
+    if corpus.field:
+        model.reading = replace(model.reading, field=corpus.field)
+    corpus = corpus.first(recipe.max_chars)
+    ids = corpus.ids(model.reading.vocabulary)
+    unknown = corpus.unknown(model.reading.vocabulary, ids)
+    about = {"name": corpus.name, "source": corpus.source, "characters": len(corpus), "unknown": unknown}
+    if len(ids) != len(corpus):
+        about["tokens"] = len(ids)
+    run = Run(model, recipe, about | {"digest": corpus.digest()}, path=None if output is None else Path(output))
+    run.minutes = minutes
+    training = _set_up(run, corpus, ids, corpus.loaded, device, ranks)
+    _Attended(training, on_step, on_epoch, save_seconds, tensorboard).run()
+    if drawn:
+        drawn.finish()
+    return run
+
+
+def resume(
+    run: str | Path | Checkpoint,
+    corpus: Corpus | None = None,
+    *,
+    on_step: OnStep | None = None,
+    on_epoch: OnEpoch | None = None,
+    device: str = "cpu",
+    save_seconds: float = 30.0,
+    ranks: Ranks | None = None,
+    tensorboard: bool = False,
+    epochs: int | None = None,
+    patience: int | None = None,
+    minutes: float | None = None,
+) -> Run:
+    """Go on with a run from its last checkpoint: it ends with the bits of one that was never stopped.
+
+    Args:
+        run: its folder, or what `read_checkpoint` gave of it.
+        corpus: the text that it trains on; None: loaded from where it was.
+        epochs, patience, minutes: as `further` takes them.
+        on_step, on_epoch, device, save_seconds, ranks, tensorboard: as for `fit`.
+    Raises:
+        InputError: no checkpoint there, another corpus, or another training has the folder. TrainingDiverged: as `fit`.
+    """
+    _check_how(None, on_step, on_epoch, device, save_seconds, ranks)
+    given.instance("corpus", corpus, (Corpus, type(None)), "a Corpus, as load_corpus gives it, or None")
+    checkpoint = run if isinstance(run, Checkpoint) else read_checkpoint(run)
+    if corpus is None:
+        corpus = checkpoint.corpus()
+    else:
+        checkpoint.check(corpus)
+        checkpoint.loaded = corpus.loaded or (checkpoint.loaded if checkpoint.ours else None)
+    going = checkpoint.run
+    _check_reading(going.model, corpus)
+    further(checkpoint, epochs, patience, minutes)
+    corpus = corpus.first(going.recipe.max_chars)
+    ids = corpus.ids(going.model.reading.vocabulary)
+    training = _set_up(going, corpus, ids, checkpoint.loaded, device, ranks)
+    training.restore(checkpoint)
+    _Attended(training, on_step, on_epoch, save_seconds, tensorboard, resumed=not checkpoint.fresh).run()
+    return going
+
+
+def _set_up(
+    run: Run, corpus: Corpus, ids: np.ndarray, loaded: dict[str, Any] | None, device: str, ranks: Ranks | None
+) -> Training:
+    """loaded: how to load the corpus again."""
+    model, recipe, ranks = run.model, run.recipe, ranks or Ranks()
+    if ranks.rank:
+        run.path = None
+    split = Split.of(ids, model.reading, recipe.val_fraction, recipe.seed)
+    data = Records(split, recipe, model.reading) if corpus.records else Text(split, recipe)
+    return Training(run, data, _stepper(model, recipe, device, ranks), loaded, ranks)
+
+
+def _check_how(output: Any, on_step: Any, on_epoch: Any, device: Any, save_seconds: Any, ranks: Any) -> None:
+    """Raises InputError for arguments of `fit` and `resume` that are of another type."""
+    if output is not None:
+        given.path("output", output)
+    given.call("on_step", on_step)
+    given.call("on_epoch", on_epoch)
+    given.instance("device", device, str, "a device's name")
+    given.instance("ranks", ranks, (Ranks, type(None)), "Ranks or None")
+    if isinstance(save_seconds, bool) or not isinstance(save_seconds, int | float) or not save_seconds >= 0:
+        raise InputError(f"save_seconds is {given.shown(save_seconds)}; expected a number of at least 0")
+
+
+def _check_reading(model: LanguageModel, corpus: Corpus) -> None:
+    """Raises InputError if the corpus was not read as the model reads: it would learn from what it never sees later."""
+    reading = model.reading
+    if corpus.records != reading.records:
+        what = ("records", "no records") if corpus.records else ("one text", "records")
+        raise InputError(f"the corpus was read as {what[0]}, and the model reads {what[1]}; build the model for it")
+    if corpus.normalisation != reading.normalisation:
+        raise InputError(
+            f"the corpus was read with normalisation {corpus.normalisation!r}, and the model reads with "
+            f"{reading.normalisation!r}; give load_corpus that normalisation"
+        )
+
+
+def _stepper(model: LanguageModel, recipe: Recipe, device: str, ranks: Ranks) -> Stepper:
+    if recipe.shards > 1 or ranks.size > 1:
+        if device != "cpu":
+            raise InputError(f"shards are summed on the CPU; leave out device {device!r}, or shards")
+        return ShardedStepper(model.network, recipe.shards, ranks)
+    if device == "cpu":
+        return kernels.stepper(model.network)
+    try:
+        from ..torch.device import stepper
+    except ModuleNotFoundError as error:
+        raise InputError(f"device {device!r}: {error}") from None
+    return stepper(model.network, device)
+
+
+@dataclass(frozen=True)
+class _Attended:
+    """A training with all that goes on beside it: a locked folder, saves, callbacks, and signals that end it."""
+
+    training: Training
+    on_step: OnStep | None
+    on_epoch: OnEpoch | None
+    save_seconds: float
+    tensorboard: bool
+    resumed: bool = False
+
+    def run(self) -> None:
+        """Train to the end, or until a signal; save whatever happens."""
+        training, run, saver, events = self.training, self.training.run, None, None
+        if run.path:
+            run.path.mkdir(parents=True, exist_ok=True)
+        with training.joined(), locked(run.path), interrupts() as interrupted:
+            if run.path:
+                averaged, seconds = training.optimiser.averaged, self.save_seconds
+                saver = Saver(run, averaged, training.stepper, training.snapshot, seconds, self.resumed)
+                events = Events(RunFolder(run.path), run.log) if self.tensorboard else None
+            with saved_whatever_happens(saver):
+                for event in training.events(interrupted.is_set):
+                    if isinstance(event, Epoch):
+                        self._after_epoch(event, saver, events)
+                        continue
+                    if self.on_step:
+                        self.on_step(training.progress(event))
+                    if saver:
+                        saver.sometimes()
+        training.optimiser.settle()
+        interrupted.deliver()
+
+    def _after_epoch(self, line: Epoch, saver: Saver | None, events: Events | None) -> None:
+        if saver:
+            saver.after_epoch()
+        if events:
+            events.add(line)
+        if self.on_epoch:
+            with self.training.optimiser.averaged():
+                self.on_epoch(line)
