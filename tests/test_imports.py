@@ -21,7 +21,7 @@ ROOMS = {
     "generation": ("sampling", "beam", "choose", "loop", "new", "writer", "text",),
     "scoring": ("after", "baselines", "blocks", "lines", "ngrams", "adaptive", "score", "compare", "words",),
     "compression": ("handle", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",),
-    "recipes": ("recipe",),
+    "recipes": ("recipe", "settings",),
     "runs": (
         "folder", "log", "run", "lock", "events", "svg", "curve", "origin", "checkpoint", "saver", "summary",
     ),

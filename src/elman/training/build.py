@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .. import given
 from ..corpora import Corpus
@@ -11,8 +11,15 @@ from ..model import Embedding, LanguageModel, make_layer
 from ..recipes.recipe import Recipe
 from .choice import choose
 
+if TYPE_CHECKING:
+    from typing import Unpack
 
-def build_model(corpus: Corpus, recipe: Recipe | str | Path | None = None, **settings: Any) -> LanguageModel:
+    from ..recipes.settings import Settings
+
+
+def build_model(
+    corpus: Corpus, recipe: Recipe | str | Path | None = None, **settings: Unpack[Settings]
+) -> LanguageModel:
     """The model that a recipe describes, for the corpus's vocabulary, with the initial weights of the recipe's seed.
 
     Args:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +34,11 @@ from .further import further
 from .interrupt import interrupts
 from .loop import Training
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from ..recipes.settings import Settings
+
 OnStep = Callable[[Step], None]
 OnEpoch = Callable[[Epoch], None]
 
@@ -52,7 +57,7 @@ def fit(
     tensorboard: bool = False,
     plot: bool = False,
     minutes: float | None = None,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Run:
     """Train `model` on `corpus`, in place.
 
