@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import batches
-from ..corpora import release
+from ..corpora import Corpus, release
 from ..errors import InputError
 from ..model import LanguageModel
 from ..recipes.recipe import Recipe
@@ -24,6 +24,19 @@ from ..text import Reading, Vocabulary, record_spans
 _IDS = 1 << 24  # of a mapped text in memory at once
 _RELEASE = 256  # batches between the times at which memory of a mapped text is let go
 _PARTITIONS = {"sequential": batches.sequential_batches, "random": batches.random_batches}
+
+
+def check_reading(model: LanguageModel, corpus: Corpus) -> None:
+    """Raises InputError if the corpus was not read as the model reads: it would learn from what it never sees later."""
+    reading = model.reading
+    if corpus.records != reading.records:
+        what = ("records", "no records") if corpus.records else ("one text", "records")
+        raise InputError(f"the corpus was read as {what[0]}, and the model reads {what[1]}; build the model for it")
+    if corpus.normalisation != reading.normalisation:
+        raise InputError(
+            f"the corpus was read with normalisation {corpus.normalisation!r}, and the model reads with "
+            f"{reading.normalisation!r}; give load_corpus that normalisation"
+        )
 
 
 class Spans(NamedTuple):

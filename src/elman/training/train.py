@@ -29,7 +29,7 @@ from ..runs.log import Epoch
 from ..runs.run import Run, Step
 from ..runs.saver import Saver, saved_whatever_happens
 from .choice import choose
-from .data import Records, Split, Text
+from .data import Records, Split, Text, check_reading
 from .further import further
 from .interrupt import interrupts
 from .loop import Training
@@ -99,7 +99,7 @@ def fit(
     if isinstance(corpus, str):
         text = model.reading.prepare(corpus)
         corpus = Corpus("text", text, model.reading.normalisation, "a string", model.reading.records)
-    _check_reading(model, corpus)
+    check_reading(model, corpus)
     recipe = choose(corpus, recipe, settings)
     if corpus.field:
         model.reading = replace(model.reading, field=corpus.field)
@@ -151,7 +151,7 @@ def resume(
         checkpoint.check(corpus)
         checkpoint.loaded = corpus.loaded or (checkpoint.loaded if checkpoint.ours else None)
     going = checkpoint.run
-    _check_reading(going.model, corpus)
+    check_reading(going.model, corpus)
     further(checkpoint, epochs, patience, minutes)
     corpus = corpus.first(going.recipe.max_chars)
     ids = corpus.ids(going.model.reading.vocabulary)
@@ -183,19 +183,6 @@ def _check_how(output: Any, on_step: Any, on_epoch: Any, device: Any, save_secon
     given.instance("ranks", ranks, (Ranks, type(None)), "Ranks or None")
     if isinstance(save_seconds, bool) or not isinstance(save_seconds, int | float) or not save_seconds >= 0:
         raise InputError(f"save_seconds is {given.shown(save_seconds)}; expected a number of at least 0")
-
-
-def _check_reading(model: LanguageModel, corpus: Corpus) -> None:
-    """Raises InputError if the corpus was not read as the model reads: it would learn from what it never sees later."""
-    reading = model.reading
-    if corpus.records != reading.records:
-        what = ("records", "no records") if corpus.records else ("one text", "records")
-        raise InputError(f"the corpus was read as {what[0]}, and the model reads {what[1]}; build the model for it")
-    if corpus.normalisation != reading.normalisation:
-        raise InputError(
-            f"the corpus was read with normalisation {corpus.normalisation!r}, and the model reads with "
-            f"{reading.normalisation!r}; give load_corpus that normalisation"
-        )
 
 
 def _stepper(model: LanguageModel, recipe: Recipe, device: str, ranks: Ranks) -> Stepper:
