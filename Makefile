@@ -16,7 +16,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs tools sanitize wheel test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs rooms tools sanitize wheel test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -70,6 +70,10 @@ docs: $(DEV)
 	$(call extra,docs)
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	$(BIN)/python -m sphinx -q -W --keep-going -b linkcheck docs docs/_build/links
+
+# The imports between rooms: fails on an arrow back, and on a circle within a room.
+rooms: $(CORE)
+	$(BIN)/python tests/rooms.py
 
 # What some tests need and skip without: a browser, Clang, a compiler for aarch64 and its emulator. Debian, as root.
 tools:
