@@ -16,7 +16,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs rooms tools sanitize wheel test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs rooms tools sanitize sdist wheel wheels-ci matrix fuzz test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -94,16 +94,36 @@ sanitize:
 	  ELMAN_THREADS=3 build/limits || exit 1; \
 	done
 
-# The sdist and the wheel that is made from it, in dist, looked over as a publisher would. PYTHON=python3.12 makes the abi3 one.
-wheel: 
+# The sdist and a wheel made from it for each of PYTHONS, in dist, looked over as a publisher would, and tried without a compiler:
+# 3.12's is for every later Python too. make wheel PYTHONS="python3.11 python3.12" TRY="python3.13"
+PYTHONS ?= $(PYTHON)
+TRY ?=
+PUBLISH := build/publish/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+wheel: sdist
+	$(PUBLISH)/python -m pip install --quiet -c constraints.txt abi3audit auditwheel
+	for python in $(PYTHONS); do \
+	  ELMAN_REQUIRE_KERNEL=1 $(PUBLISH)/python -m pip --python $$(command -v $$python) wheel --quiet --no-deps --wheel-dir dist dist/*.tar.gz || exit 1; \
+	done
+	for wheel in dist/*abi3*.whl; do ! test -e "$$wheel" || $(PUBLISH)/abi3audit --strict "$$wheel" || exit 1; done
+	for wheel in dist/*.whl; do $(PUBLISH)/auditwheel show "$$wheel" || exit 1; done
+	packaging/try_wheels.sh dist $(PYTHONS) $(TRY)
+	ls -l dist
+
+# The source distribution alone, in an empty dist.
+sdist:
 	rm -rf dist && mkdir dist
 	$(PYTHON) -m venv build/publish
-	build/publish/bin/python -m pip install --quiet -c constraints.txt build abi3audit auditwheel
-	build/publish/bin/python -m build --sdist --outdir dist .
-	ELMAN_REQUIRE_KERNEL=1 build/publish/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist dist/*.tar.gz
-	for wheel in dist/*abi3*.whl; do ! test -e "$$wheel" || build/publish/bin/abi3audit --strict "$$wheel" || exit 1; done
-	build/publish/bin/auditwheel show dist/*.whl
-	ls -l dist
+	$(PUBLISH)/python -m pip install --quiet -c constraints.txt build
+	$(PUBLISH)/python -m build --sdist --outdir dist .
+
+# Every wheel that is published, built and tested as [tool.cibuildwheel] says: needs a network, and on Linux a container engine.
+wheels-ci: sdist
+	$(PUBLISH)/python -m pip install --quiet -c constraints.txt cibuildwheel
+	$(PUBLISH)/python -m cibuildwheel --output-dir dist dist/*.tar.gz
+
+# The core's tests with other versions, without the kernel, and with a home that cannot be written (packaging/matrix.sh).
+matrix:
+	packaging/matrix.sh $(KINDS)
 
 # Hostile files of every kind, changed where their fields are, for so many minutes; findings are kept in build/fuzz.
 MINUTES ?= 10

@@ -11,10 +11,18 @@ import pytest
 
 import elman
 import elman.runs
-from elman.runs.curve import curve, grid, save_curves
 from elman.runs.svg import draw, save_svg
 
 TEXT = "the traveller came down to the sea and the traveller went home again. " * 12
+
+
+@pytest.fixture
+def curves():
+    """The module that draws by Matplotlib."""
+    pytest.importorskip("matplotlib", reason="Matplotlib is not installed; pip install 'elman[plot]'")
+    from elman.runs import curve
+
+    return curve
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +36,14 @@ def logs():
     return found
 
 
-def test_curve_of_training_and_held_out_text(logs, tmp_path):
+def test_curve_of_training_and_held_out_text(curves, logs, tmp_path):
     log = logs["H = 8"]
-    (axes,) = curve(log, "title").axes
+    (axes,) = curves.curve(log, "title").axes
     training, held_out = axes.lines
     assert np.asarray(training.get_ydata()).tolist() == [e.train_perplexity for e in log]
     assert np.asarray(held_out.get_xdata()).tolist() == [2, 4]
     assert np.asarray(held_out.get_ydata()).tolist() == [log[1].val_perplexity, log[3].val_perplexity]
-    save_curves({"a": log, "b": logs["H = 10"]}, tmp_path / "curve.png")
+    curves.save_curves({"a": log, "b": logs["H = 10"]}, tmp_path / "curve.png")
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -141,8 +149,8 @@ main()
         assert (done.returncode, done.stderr) == (status, error)
 
 
-def test_grid_has_a_panel_for_each_log(logs):
-    figure = grid(logs, columns=2, title="three sizes")
+def test_grid_has_a_panel_for_each_log(curves, logs):
+    figure = curves.grid(logs, columns=2, title="three sizes")
     assert figure.get_suptitle() == "three sizes"
     assert [axes.get_title() for axes in figure.axes] == [*logs, ""]
     assert [len(axes.lines) for axes in figure.axes] == [2, 2, 1, 0]
@@ -155,6 +163,7 @@ def test_grid_has_a_panel_for_each_log(logs):
 
 
 def test_a_notebook_draws_while_it_trains(monkeypatch):
+    pytest.importorskip("IPython", reason="IPython is not installed")
     corpus = elman.Corpus("t", TEXT, "none", "here")
     recipe = elman.Recipe(batch_size=4, seq_length=9, epochs=3, prompts=(), hidden_size=8)
     with pytest.raises(elman.InputError, match="plot=True draws in a notebook"):

@@ -40,6 +40,7 @@ def test_a_table_of_runs(folder, command):
 def test_a_picture_of_runs(folder, command):
     assert command("plot", "runs/a", "runs/b/$c$", "--output", "x.svg") == "x.svg\n"
     ElementTree.parse("x.svg")
+    pytest.importorskip("matplotlib", reason="Matplotlib is not installed; pip install 'elman[plot]'")
     command("plot", "runs/a", "--time", "--output", "x.png")
     assert Path("x.png").read_bytes().startswith(b"\x89PNG")
 

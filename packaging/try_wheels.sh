@@ -1,0 +1,22 @@
+#!/bin/sh
+# try_wheels.sh FOLDER PYTHON...: what a user gets. Each Python, in an empty environment and without a compiler, installs the wheel of the
+# folder that it would choose, and tests itself.
+set -e
+wheels=$(realpath "$1")
+shift
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for python in "$@"; do
+  "$python" -m venv "$work/venv"
+  (
+    cd "$work"
+    PATH=$work/venv/bin  # no compiler, nor anything else
+    pip="python -m pip --quiet --disable-pip-version-check"
+    $pip download --no-deps --no-index --find-links "$wheels" --dest chosen elman
+    $pip install --only-binary :all: chosen/*.whl
+    echo "== $(echo chosen/*.whl)"
+    elman self-test
+    python -c 'import elman.kernels._cpu'
+  )
+  rm -rf "$work/venv" "$work/chosen"
+done
