@@ -35,7 +35,7 @@ def compressed(start: bytes) -> str:
     if start.startswith(b"\x89ELZ"):
         return "this is an archive; `elman decompress` gives back what is in it"
     if start.startswith(b"\x89ELR"):
-        return "this is a store of lines; `elman store get` reads it"
+        return "this is a store of lines; `elman store get` (once `elman get`) reads it"
     return ""
 
 

@@ -65,7 +65,7 @@ def compress(
     job = Filewise(names, output, stdout, force, remove, tuple(path for path in (model, past) if path is not None))
     if decompress or test or list_:
         if records or field is not None:
-            raise InputError("--records makes a store; `elman store get` reads one")
+            raise InputError("--records makes a store; `elman store get` (once `elman get`) reads one")
         expand_or_list(job, model, test, list_, json_, say, threads)
         return
     if field is not None and not records:

@@ -104,7 +104,9 @@ class Reader:
         """The level, and the digest's first 8 bytes."""
         start = self._next or read_up_to(self.file, len(MAGIC))
         if start == STORE_MAGIC:
-            raise CompressedError("this is a store of lines, not an archive; `elman store get` reads it")
+            raise CompressedError(
+                "this is a store of lines, not an archive; `elman store get` (once `elman get`) reads it"
+            )
         if start != MAGIC:
             raise CompressedError("this is not an archive that `elman compress` wrote")
         data = start + exactly(self.file, HEADER.size + CRC.size - len(MAGIC))

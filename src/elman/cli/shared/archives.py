@@ -39,7 +39,9 @@ def expand(job: Filewise, predictor: Predictor | None, test: bool, threads: int,
     def work(name: str) -> None:
         plain = name.removesuffix(SUFFIX)
         if name.endswith(STORE_SUFFIX):
-            raise InputError(f"{name} is a store of lines, not an archive; `elman store get` reads it")
+            raise InputError(
+                f"{name} is a store of lines, not an archive; `elman store get` (once `elman get`) reads it"
+            )
         if plain == name and name != "-" and not (job.stdout or test or job.output):
             raise InputError(f"{name} lacks the suffix {SUFFIX}; name the result with -o, or use -c")
         with of_file(name), job.pair(name, plain, for_terminals=True) as (source, file):
