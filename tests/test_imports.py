@@ -19,7 +19,9 @@ ROOMS = {
         "quantisation", "file",
     ),
     "generation": ("sampling", "beam", "choose", "loop", "new", "writer", "text",),
-    "scoring": ("after", "baselines", "blocks", "lines", "ngrams", "adaptive", "score", "compare", "words",),
+    "scoring": (
+        "after", "blocks", "lines", "ngrams", "adaptive", "score", "totals", "baselines", "stream", "compare", "words",
+    ),
     "compression": ("handle", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",),
     "recipes": ("recipe", "settings",),
     "runs": (
@@ -35,9 +37,9 @@ ROOMS = {
     "pages": ("page", "inspection", "surprisal",),
     "golden": ("inputs", "floats", "integers", "coder", "compare"),
     "cli/shared": (
-        "streams", "rich_console", "console", "commands", "curve_file", "listing", "against", "options",
-        "progress", "samples", "prompts", "file_options", "filewise", "archives", "stores", "signals",
-        "training_text", "workers",
+        "streams", "rich_console", "console", "commands", "curve_file", "listing", "summary", "piecewise",
+        "against", "options", "progress", "samples", "prompts", "file_options", "filewise", "archives", "stores",
+        "signals", "training_text", "workers",
     ),
     "cli/interactive": ("steps", "session", "watch",),
     "cli": (

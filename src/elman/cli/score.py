@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,22 +11,11 @@ import typer
 
 from ..errors import EmptyTextError, InputError
 from ..sources import mask_of, refuse_same
-from ..visible import visible
 from .shared.against import compare_all, summarise
-from .shared.console import (
-    Encoding,
-    EncodingErrors,
-    Field,
-    Json,
-    ModelPath,
-    PlainConsole,
-    err,
-    load_model,
-    out,
-    read_text,
-    table,
-)
-from .shared.listing import choose, list_characters, list_lines, list_words, write_rows
+from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, err, load_model, read_text
+from .shared.listing import choose, chosen_rows, list_characters, list_lines, list_words
+from .shared.piecewise import Listed, stream
+from .shared.summary import summarise_texts
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -121,7 +108,12 @@ def score(
         from .interactive.watch import watch
 
         raise typer.Exit(int(watch(loaded, above, form, encoding, encoding_errors, field)))
-    from ..scoring import ADAPTIVE, score_many
+    how = (encoding, encoding_errors, field)
+    if html is None and not (against or adaptive or mask or (chars and json_)):
+        what = Listed(by_line, top, above, words, chars)
+        raise typer.Exit(int(stream(loaded, names, how, records, what, form) and above is not None))
+    from ..scoring import ADAPTIVE, Span, score_many
+    from ..scoring import words as words_in
 
     others = {str(path): load_model(path) for path in against or ()}
     if records is None and others:  # one way for all, whichever comes first
@@ -139,19 +131,19 @@ def score(
         some = None if top is None and above is None else [(file, index) for file, index, _ in chosen]
         _write_page(html, loaded, str(model), scores, names, some, compared)
     if by_line:
-        list_lines(names, by_file, chosen, form, mask, compared)
+        list_lines(chosen_rows(names, by_file, chosen, mask, compared), form, mask, compared)
         if above is not None:
             raise typer.Exit(int(bool(chosen)))
     elif words:
-        list_words(loaded, names, scores, form)
+        list_words(((name, words_in(loaded, each)) for name, each in zip(names, scores, strict=True)), form)
     elif chars:
         if adaptive:
             err.print(f"elman: {ADAPTIVE}")
-        list_characters(names, scores, form, [_summary(*pair) for pair in zip(names, scores, strict=True)])
+        list_characters(names, (Span(*each) for each in enumerate(scores)), form)
     elif compared:
         summarise(str(model), names, scores, compared, form)
     else:
-        _summarise(loaded, names, scores, form)
+        summarise_texts(loaded, names, (Span(*each) for each in enumerate(scores)), form)
 
 
 def _text(model: Model, name: str, how: tuple[str | None, str, str | None], by_line: bool) -> str | bytes:
@@ -192,74 +184,3 @@ def _write_page(
         )
     write_atomically(html, page.encode("utf-8", "replace"), mask=mask_of(*names))
     err.print(f"{html}: {what}")
-
-
-def _summary(name: str | None, score: Score) -> dict[str, Any]:
-    return {
-        "file": name,
-        "characters": score.num_characters,
-        "bytes": score.num_bytes,
-        "tokens": len(score.surprisal),
-        "bits": score.bits,
-        "bits_per_char": score.bits_per_char,
-        "bits_per_byte": score.bits_per_byte,
-        "perplexity": score.perplexity,
-        "unknown": score.unknown,
-        "records": score.records,
-        "adaptive": score.adaptive,
-    }
-
-
-def _summarise(model: Model, names: Sequence[str], scores: Sequence[Score], form: str) -> None:
-    """A row for each file, with the baselines' bits per character, and one in all for several: its file is null."""
-    from ..scoring import baselines, perplexity
-    from ..text import Bytes
-
-    rows, totals = [], []
-    for name, result in zip(names, scores, strict=True):
-        letters = Bytes() if isinstance(result.data, bytes) else model.reading.vocabulary
-        bits = baselines(result.data, letters.encode(result.data), len(letters))
-        totals.append(bits)
-        rows.append(_summary(name, result) | {k: v / result.num_characters for k, v in bits.items()})
-    if len(rows) > 1:
-        total: dict[str, Any] = {"file": None} | {k: rows[0][k] for k in ("records", "adaptive")}
-        total |= {k: sum(row[k] for row in rows) for k in ("characters", "bytes", "tokens", "unknown")}
-        total["bits"] = math.fsum(itertools.chain.from_iterable(s.surprisal.tolist() for s in scores))
-        total["bits_per_char"] = total["bits"] / total["characters"]
-        total["bits_per_byte"] = total["bits"] / total["bytes"]
-        total["perplexity"] = perplexity(total["bits"] / total["tokens"])
-        total |= {k: sum(bits[k] for bits in totals) / total["characters"] for k in totals[0]}
-        rows.append({k: total[k] for k in rows[0]})
-    if form == "table":
-        _print_summary(rows, list(totals[0]), model.reading.vocabulary.unit)
-    else:
-        write_rows(rows, form)
-
-
-def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], unit: str) -> None:
-    """unit: what the model's tokens are."""
-    from ..scoring import ADAPTIVE
-
-    counts = ["characters", *(["tokens"] if unit == "token" else ["bytes"] if unit == "byte" else [])]
-    counts += ["unknown"] if any(row["unknown"] for row in rows) else []
-    shown = table()
-    shown.add_column("file", overflow="fold")
-    for name in (*counts, "bits/char", "bits/byte", "perplexity", *baselines):
-        shown.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        shown.add_row(
-            "in all" if row["file"] is None else visible(row["file"]),
-            *(f"{row[name]:,}" for name in counts),
-            *(f"{row[name]:.4f}" for name in ("bits_per_char", "bits_per_byte", "perplexity")),
-            *(f"{row[name]:.3f}" for name in baselines),
-        )
-    wide = out if out.is_terminal else PlainConsole(width=1000)  # a file or a pipe has no edge to fold at
-    wide.print(shown)
-    of = {"byte": "bits and perplexity (of a byte)", "token": "bits and perplexity (of a token)"}
-    beforehand = "which learnt from its training text beforehand"
-    how = f"{ADAPTIVE}, from each by itself" if rows[0]["adaptive"] else beforehand
-    out.print(
-        f"{of.get(unit, 'bits and perplexity')}: the model's, {how}"
-        f"{'; each line by itself' if rows[0]['records'] else ''}.\n"
-        f"{', '.join(baselines)}: bits/char of the same text, adaptive: each starts from nothing and learns from it."
-    )

@@ -40,6 +40,7 @@ __all__ = [
     "release",
     "size_on_disk",
     "standard_input",
+    "text_parts",
 ]
 _LINES = 1 << 12  # of fields, put together at a time
 
@@ -143,14 +144,39 @@ def read_text(
     Raises:
         CorpusError: as `load_corpus`.
     """
+    parts = text_parts(reading, place, encoding=encoding, encoding_errors=encoding_errors, field=field)
+    text: Any = (b"" if reading.is_bytes else "").join(parts)
+    return text
+
+
+def text_parts(
+    reading: Reading,
+    place: str | Path,
+    *,
+    encoding: str | None = None,
+    encoding_errors: str = "strict",
+    field: str | None = None,
+) -> Iterator[Any]:
+    """`read_text` in parts, str or bytes, each read when it is asked for: a text may be larger than memory.
+
+    Raises:
+        CorpusError: at once where there is no such place; what is wrong inside it, where it is met.
+    """
     name, or_lines = str(place), field is None
     field = reading.field if field is None else field or None
     as_bytes, parts = reading.is_bytes, opened(name, None, True)[2]
     pieces = _pieces(parts, as_bytes, (encoding, encoding_errors), (field, or_lines), set())
-    text: Any = (b"" if as_bytes else "").join(pieces)
-    if not text:
-        raise EmptyTextError(f"{'standard input' if name == '-' else name} is empty; expected a text")
-    return text
+    return _some(pieces, "standard input" if name == "-" else name)
+
+
+def _some(pieces: Iterator[Any], name: str) -> Iterator[Any]:
+    """Raises EmptyTextError if there is nothing in them."""
+    empty = True
+    for piece in filter(len, pieces):
+        empty = False
+        yield piece
+    if empty:
+        raise EmptyTextError(f"{name} is empty; expected a text")
 
 
 def _pieces(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .adaptive import ADAPTIVE, adaptive_nats
 from .after import after
-from .baselines import baselines, ngram_bits
+from .baselines import Baselines, baselines, ngram_bits
 from .blocks import (
     Block,
     alternatives,
@@ -18,15 +18,20 @@ from .blocks import (
 from .compare import Comparison, compare
 from .lines import BURST, Lines, mask
 from .score import Score, perplexity, score, score_many, widths
-from .words import Word, words
+from .stream import Span, spans
+from .totals import Totals
+from .words import Word, words, words_of
 
 __all__ = [
     "ADAPTIVE",
     "BURST",
+    "Baselines",
     "Block",
     "Comparison",
     "Lines",
     "Score",
+    "Span",
+    "Totals",
     "Word",
     "adaptive_nats",
     "after",
@@ -41,9 +46,11 @@ __all__ = [
     "score_many",
     "sequence_entropies",
     "sequence_nats",
+    "spans",
     "text_bits",
     "text_nats",
     "walk",
     "widths",
     "words",
+    "words_of",
 ]

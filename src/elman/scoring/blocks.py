@@ -16,7 +16,7 @@ from ..model import Model, ModelState, take_rows
 from ..text import record_spans
 
 _STATE = 1 << 15  # most sequences side by side times hidden units: the state then stays in the cache
-_TOKENS = 1 << 16  # most steps times rows in a call: bounds memory, and does not change a bit of the result
+_TOKENS = 1 << 14  # most steps times rows in a call: bounds memory, and does not change a bit of the result
 _STEPS = 4096  # most steps in a call, for a single row
 _LOGITS = 1 << 22  # most logits at once
 
@@ -72,24 +72,36 @@ def _of_records(model: Model, parts: Sequence[np.ndarray], measure: Measure) -> 
     return np.split(bits, np.cumsum([len(p) for p in parts])[:-1])
 
 
-def sequence_nats(model: Model, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+@dataclass(eq=False)
+class Carry:
+    """The state in which the model goes on with a text that comes in pieces; None: at its beginning."""
+
+    state: ModelState | None = None
+
+
+def sequence_nats(
+    model: Model, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, carry: Carry | None = None
+) -> np.ndarray:
     """-ln p(ids[s + j] | ids[s : s + j]) for each sequence s and j = 1 .. its length, one after another.
 
     Args:
         ids: (N,) of any integer type. starts, lengths: int64 (R,); start + length < N.
+        carry: where a single sequence goes on from, and is left.
     Returns:
         float64 (sum of lengths,).
     """
     nats, offsets = np.empty(int(lengths.sum())), np.cumsum(lengths) - lengths
-    for block in walk(model, ids, starts, lengths, _nats(model)):
+    for block in walk(model, ids, starts, lengths, _nats(model), carry=carry):
         nats[block.places(offsets)] = block.values[block.counted]
     return nats
 
 
-def sequence_entropies(model: Model, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def sequence_entropies(
+    model: Model, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, carry: Carry | None = None
+) -> np.ndarray:
     """Where `sequence_nats` has a cost, the entropy of the distribution, in nats: what the cost was expected to be."""
     nats, offsets = np.empty(int(lengths.sum())), np.cumsum(lengths) - lengths
-    for block in walk(model, ids, starts, lengths, _logits(model), _LOGITS // model.vocab_size):
+    for block in walk(model, ids, starts, lengths, _logits(model), _LOGITS // model.vocab_size, carry):
         likely = model.log_softmax(block.values[block.counted]).astype(np.float32)
         terms = kernels.exp(likely).astype(np.float64) * likely
         nats[block.places(offsets)] = -np.add.reduce(np.ascontiguousarray(terms.T), axis=0)  # token by token: one order
@@ -147,14 +159,20 @@ class Block:
 
 
 def walk(
-    model: Model, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, read: Read, tokens: int = _TOKENS
+    model: Model,
+    ids: np.ndarray,
+    starts: np.ndarray,
+    lengths: np.ndarray,
+    read: Read,
+    tokens: int = _TOKENS,
+    carry: Carry | None = None,
 ) -> Iterator[Block]:
     """Read all sequences from zero states, side by side and longest first, a block of steps at a time: about so many
-    tokens, at most."""
+    tokens, at most. With `carry` there is one sequence, which goes on from its state and leaves the last one there."""
     order = np.argsort(-lengths, kind="stable")
     most = max(1, _STATE // model.hidden_size)
     for group in range(0, len(order), most):
-        rows, first, state = order[group : group + most], 0, None
+        rows, first, state = order[group : group + most], 0, carry.state if carry else None
         longest = int(lengths[rows[0]])
         while first < longest:
             rows = rows[lengths[rows] > first]
@@ -166,6 +184,8 @@ def walk(
             counted = np.arange(first, first + steps)[:, None] < lengths[rows]
             yield Block(rows, first, counted, values)
             first += steps
+        if carry:
+            carry.state = state
 
 
 def _largest(rows: np.ndarray, count: int) -> np.ndarray:

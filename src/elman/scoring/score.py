@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..model import Model
+from ..text import Reading
 from .adaptive import adaptive_nats
 from .blocks import record_bits, text_bits
 from .lines import BURST, Lines, token_array
@@ -227,11 +228,17 @@ def score_many(
             raise InputError(f"{where}nothing to score: the text is empty")
         datas.append(reading.prepare(text, by_line))
         parts.append(reading.vocabulary.encode(datas[-1]))
-    measure, vocabulary = record_bits if by_line else text_bits, reading.vocabulary
+    measure = record_bits if by_line else text_bits
     one_by_one = (measure(model, [part], adaptive_nats)[0] for part in parts)
-    found = []
-    for data, cost, ids in zip(datas, one_by_one if adaptive else measure(model, parts), parts, strict=True):
-        unknown = vocabulary.unknown(ids)
-        lacking = vocabulary.is_unknown(ids) if unknown else None
-        found.append(Score(data, cost, unknown, by_line, vocabulary.widths(ids), adaptive, lacking))
-    return found
+    costs = one_by_one if adaptive else measure(model, parts)
+    return [scored(reading, *one, by_line, adaptive) for one in zip(datas, parts, costs, strict=True)]
+
+
+def scored(
+    reading: Reading, data: str | bytes, ids: np.ndarray, bits: np.ndarray, by_line: bool, adaptive: bool = False
+) -> Score:
+    """The Score of `data`, prepared by `reading`, whose tokens are `ids` (T,) and cost `bits` (T,)."""
+    vocabulary = reading.vocabulary
+    unknown = vocabulary.unknown(ids)
+    lacking = vocabulary.is_unknown(ids) if unknown else None
+    return Score(data, bits, unknown, by_line, vocabulary.widths(ids), adaptive, lacking)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
 from ...visible import visible
 from .console import out, write_csv, write_json
 
 if TYPE_CHECKING:
-    from ...model import Model
-    from ...scoring import Comparison, Lines, Score
+    from ...scoring import Comparison, Lines, Score, Span, Totals, Word
 
 _WIDTH = 160  # characters of a line that a listing for readers shows; on a terminal, what its width leaves
 _BURST = "bold red"
@@ -66,16 +66,21 @@ def _folded(files: Sequence[Lines], order: Sequence[tuple[int, int]]) -> dict[tu
     return counts
 
 
-def list_lines(
+def chosen_rows(
     names: Sequence[str],
     files: Sequence[Lines],
     chosen: Sequence[tuple[int, int, int]],
-    form: str,
     masked: bool = False,
     against: Mapping[str, Sequence[Comparison]] | None = None,
-) -> None:
+) -> Iterator[dict[str, Any]]:
     """A row for each chosen line. against: for each other model, the comparison of every file."""
-    rows = (_line(names, files, *at, masked, against or {}) for at in chosen)
+    return (_line(names, files, *at, masked, against or {}) for at in chosen)
+
+
+def list_lines(
+    rows: Iterable[dict[str, Any]], form: str, masked: bool = False, against: Mapping[str, Any] | None = None
+) -> None:
+    """Lines, as they come. against: the other models, by name."""
     if form != "table":
         write_rows(rows, form)
         return
@@ -151,10 +156,8 @@ def line_row(name: str, lines: Lines, index: int, number: int | None = None) -> 
     }
 
 
-def list_words(model: Model, names: Sequence[str], scores: Sequence[Score], form: str) -> None:
-    """A row for each word."""
-    from ...scoring import words
-
+def list_words(files: Iterable[tuple[str, Iterable[Word]]], form: str) -> None:
+    """A row for each word of the files."""
     rows = (
         {
             "file": name,
@@ -165,8 +168,8 @@ def list_words(model: Model, names: Sequence[str], scores: Sequence[Score], form
             "entropy": round(word.entropy, 6),
             "text": word.text,
         }
-        for name, score in zip(names, scores, strict=True)
-        for word in words(model, score)
+        for name, words in files
+        for word in words
     )
     if form != "table":
         write_rows(rows, form)
@@ -179,19 +182,47 @@ def list_words(model: Model, names: Sequence[str], scores: Sequence[Score], form
         )
 
 
-def list_characters(names: Sequence[str], scores: Sequence[Score], form: str, summaries: Sequence[Any]) -> None:
-    """A row for each character; as JSON an object for each text, its summary with them."""
-    for name, result, summary in zip(names, scores, summaries, strict=True):
-        text, bits = result.characters()
-        costs = bits.round(6).tolist()
+def summary(name: str | None, totals: Totals, like: Score) -> dict[str, Any]:
+    """A row. like: one of the scores that were added, for how they were made."""
+    return {
+        "file": name,
+        "characters": totals.characters,
+        "bytes": totals.bytes,
+        "tokens": totals.tokens,
+        "bits": totals.bits,
+        "bits_per_char": totals.bits_per_char,
+        "bits_per_byte": totals.bits_per_byte,
+        "perplexity": totals.perplexity,
+        "unknown": totals.unknown,
+        "records": like.records,
+        "adaptive": like.adaptive,
+    }
+
+
+def list_characters(names: Sequence[str], pieces: Iterable[Span], form: str) -> None:
+    """A row for each character; as JSON an object for each text, which is one piece, its summary with them."""
+    from ...scoring import Totals as Sums
+
+    if form == "csv":
+        write_csv(_character_rows(names, pieces))
+        return
+    for piece in pieces:
+        text, costs = _characters(piece)
         if form == "json":
-            write_json(summary | {"text": text, "surprisal": costs})
-        elif form == "csv":
-            write_csv(_character_rows(name, text, costs))
+            totals = Sums()
+            totals.add(piece.score)
+            write_json(summary(names[piece.text], totals, piece.score) | {"text": text, "surprisal": costs})
         else:
             print("\n".join(f"{c!r}\t{b:.3f}" for c, b in zip(text, costs, strict=True)))
 
 
-def _character_rows(name: str, text: str, costs: Sequence[float]) -> Iterator[dict[str, Any]]:
-    for place, (character, bits) in enumerate(zip(text, costs, strict=True), 1):
-        yield {"file": name, "place": place, "character": character, "bits": bits}
+def _characters(piece: Span) -> tuple[str, list[float]]:
+    text, bits = piece.score.characters()
+    return text, bits.round(6).tolist()
+
+
+def _character_rows(names: Sequence[str], pieces: Iterable[Span]) -> Iterator[dict[str, Any]]:
+    for number, of_one in groupby(pieces, key=lambda piece: piece.text):
+        characters = chain.from_iterable(zip(*_characters(piece), strict=True) for piece in of_one)
+        for place, (character, bits) in enumerate(characters, 1):
+            yield {"file": names[number], "place": place, "character": character, "bits": bits}

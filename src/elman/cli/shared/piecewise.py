@@ -1,0 +1,133 @@
+"""`elman score` of texts of any size: piece by piece, written as it is made, in memory that does not grow with them."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import chain, groupby, islice
+from typing import TYPE_CHECKING, Any
+
+from ...errors import EmptyTextError
+from .console import err
+from .listing import line_row, list_characters, list_lines, list_words
+from .summary import summarise_texts
+
+if TYPE_CHECKING:
+    from ...model import Model
+    from ...scoring import Span, Word
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What is listed; nothing: the totals."""
+
+    lines: bool
+    top: int | None
+    above: float | None
+    words: bool
+    chars: bool
+
+
+def stream(
+    model: Model,
+    names: Sequence[str],
+    how: tuple[str | None, str, str | None],
+    records: bool | None,
+    what: Listed,
+    form: str,
+) -> bool:
+    """Score the texts called `names` and write what was asked for. how: encoding, errors and field, as `text_parts`
+    takes them. Returns whether a line was listed."""
+    from ...scoring import spans
+
+    texts = [_parts(model, name, how, what.lines) for name in names]
+    whole_lines = what.lines or what.words
+    pieces = spans(model, texts, records=records, whole_lines=whole_lines, entropies=what.words)
+    found: Iterable[Span] = chain([*islice(pieces, 1)], pieces)  # what is wrong from the start shows before any output
+    totals = what.top is not None or not (whole_lines or what.chars)
+    with err.status("reading") if totals and err.is_terminal else nullcontext() as status:
+        if status:
+            found = _shown(found, status)
+        if what.lines:
+            rows = _rows(names, found, what)
+            rows = rows if what.top is None else iter(heapq.nsmallest(what.top, rows, key=lambda row: -row["burst"]))
+            return _counted(rows, form)
+        if what.words:
+            list_words(_words(names, found), form)
+        elif what.chars:
+            list_characters(names, found, form)
+        else:
+            summarise_texts(model, names, found, form)
+    return False
+
+
+def _parts(model: Model, name: str, how: tuple[str | None, str, str | None], by_line: bool) -> Iterator[Any]:
+    """A text to score. An empty one has no lines, which is no error where lines are listed."""
+    from ...corpora import text_parts
+
+    encoding, errors, field = how
+    parts = text_parts(model.reading, name, encoding=encoding, encoding_errors=errors, field=field)
+
+    def some() -> Iterator[Any]:
+        try:
+            yield from parts
+        except EmptyTextError:
+            if not by_line:
+                raise
+
+    return some()
+
+
+def _shown(found: Iterable[Span], status: Any) -> Iterator[Span]:
+    """The same, while a terminal shows how much has been read."""
+    size = 0
+    for piece in found:
+        size += len(piece.score.data)
+        status.update(f"read {size:,} characters")
+        yield piece
+
+
+def _rows(names: Sequence[str], found: Iterable[Span], what: Listed) -> Iterator[dict[str, Any]]:
+    """A row for each line, or for those that can be among the listed ones."""
+    least: list[float] = []  # a heap of the largest bursts so far
+    for number, of_one in groupby(found, key=lambda piece: piece.text):
+        before = 0
+        for piece in of_one:
+            lines = piece.score.lines()
+            chosen: Any = range(len(lines))
+            if what.top is not None or what.above is not None:
+                chosen = lines.top(len(lines))
+                chosen.sort()
+            if what.above is not None:
+                chosen = chosen[lines.bursts[chosen] >= what.above]
+            for index in chosen:
+                if what.top is not None:
+                    burst = float(lines.bursts[index])
+                    if len(least) == what.top and burst <= least[0]:
+                        continue
+                    (heapq.heappush if len(least) < what.top else heapq.heapreplace)(least, burst)
+                yield line_row(names[number], lines, int(index), before + int(index) + 1)
+            before += len(lines)
+
+
+def _counted(rows: Iterable[dict[str, Any]], form: str) -> bool:
+    """List them. Returns whether there was one."""
+    some = False
+
+    def passed() -> Iterator[dict[str, Any]]:
+        nonlocal some
+        for row in rows:
+            some = True
+            yield row
+
+    list_lines(passed(), form)
+    return some
+
+
+def _words(names: Sequence[str], found: Iterable[Span]) -> Iterator[tuple[str, Iterator[Word]]]:
+    from ...scoring import words_of
+
+    for number, of_one in groupby(found, key=lambda piece: piece.text):
+        yield names[number], words_of((piece.score, piece.entropies) for piece in of_one if piece.entropies is not None)
