@@ -29,13 +29,14 @@ int main() {
 
 def test_a_late_announcement_does_not_end_the_next_region(tmp_path, monkeypatch):
     compiler = tool("g++", "c++")
-    source = (NATIVE / "pool.cpp").read_text(encoding="utf-8")
+    source = (NATIVE / "team" / "pool.cpp").read_text(encoding="utf-8")
     assert LAST_LINE in source
     source = source.replace(LAST_LINE, LAST_LINE.replace("finished", "usleep(1500), finished"))
     (tmp_path / "pool.cpp").write_text("#include <unistd.h>\n" + source + PROGRAM, encoding="utf-8")
     program = tmp_path / "pool"
-    sources = [tmp_path / "pool.cpp", *(NATIVE / f"{part}.cpp" for part in ("wait", "cores", "scratch", "environment"))]
-    subprocess.run([compiler, "-std=c++17", "-O1", "-pthread", f"-I{NATIVE}", *sources, "-o", program], check=True)
+    others = (NATIVE / "team" / f"{part}.cpp" for part in ("wait", "cores", "scratch", "environment"))
+    sources = [tmp_path / "pool.cpp", *others]
+    subprocess.run([compiler, "-std=c++17", "-O1", "-pthread", f"-I{NATIVE}/team", *sources, "-o", program], check=True)
     monkeypatch.setenv("ELMAN_THREADS", "2")
     done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "0"

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <exception>
 #include <memory>
 
+#include "../team/failures.h"
 #include "../team/pool.h"
 #include "fastest.h"
 #include "range.h"
@@ -84,18 +84,15 @@ inline void run_threads(const Memory& memory, const Source* source, const Alphab
                         Take&& take, Step&& step) {
   auto threads = int(std::max<int64_t>(1, std::min<int64_t>(get_threads(), count / kFewest)));
   std::atomic<int64_t> next{0};
-  std::vector<std::exception_ptr> failed(static_cast<size_t>(threads));
+  std::vector<Failure> failed(static_cast<size_t>(threads));
   parallel(threads, [&](const Team& team) {
-    try {
+    failed[size_t(team.id)].catch_from([&] {
       auto network = source ? source->open() : nullptr;
       std::vector<Lane<Coder>> lanes(size_t(std::min(kRows, (count + team.n - 1) / team.n)));
       fastest(memory.level, [&](auto stages) { run_lanes<decltype(stages)>(memory, network.get(), alphabet, end, count, next, lanes, take, step); });
-    } catch (...) {
-      failed[size_t(team.id)] = std::current_exception();
-    }
+    });
   });
-  for (const std::exception_ptr& one : failed)
-    if (one) std::rethrow_exception(one);
+  for (const Failure& one : failed) one.rethrow();
 }
 
 template <class Coder, class Model>

@@ -2,7 +2,7 @@
 #include <atomic>
 #include <cstdlib>
 
-#include "isas.h"
+#include "../team/isas.h"
 #include "kernels.h"
 
 namespace elman {
@@ -43,23 +43,35 @@ std::atomic<const Table*> chosen{nullptr};
 
 const char* best_isa() {
   int count;
-  const Candidate* all = candidates(count);
-  while (!all->runs) ++all;  // the last one runs everywhere
-  return all->table->isa;
+  return best_table(candidates(count))->isa;
 }
 
-void set_isa(const char* name) {
+std::string set_isa(const char* name) {
   int count;
   const Candidate* all = candidates(count);
-  chosen.store(table_named(all, count, name, "ELMAN_ISA"));
+  const Table* table = table_named(all, count, name);
+  if (!table) return refusal(all, count, name, "ELMAN_ISA");
+  chosen.store(table);
+  return {};
+}
+
+std::string refused_isa() {
+  int count;
+  const Candidate* all = candidates(count);
+  const char* name = std::getenv("ELMAN_ISA");
+  if (chosen.load() || !name || !*name || table_named(all, count, name)) return {};
+  return refusal(all, count, name, "ELMAN_ISA");
 }
 
 const Table& kernels() {
   const Table* table = chosen.load(std::memory_order_acquire);
   if (!table) {
+    int count;
+    const Candidate* all = candidates(count);
     const char* name = std::getenv("ELMAN_ISA");
-    set_isa(name && *name ? name : best_isa());
-    table = chosen.load();
+    table = name ? table_named(all, count, name) : nullptr;
+    if (!table) table = best_table(all);
+    if (refused_isa().empty()) chosen.store(table);
   }
   return *table;
 }

@@ -6,6 +6,7 @@
 // Pointers marked "or null" are optional. Sizes and ids were checked at the border (kernels/native.py, python/buffers.cpp).
 #pragma once
 #include <cstdint>
+#include <string>
 
 namespace elman {
 
@@ -208,10 +209,12 @@ constexpr int64_t packed_hh_size(int cell, int64_t H) {
   return r_and_z > INT64_MAX - n ? INT64_MAX : r_and_z + n;
 }
 
-// The table in use; chosen on first use from ELMAN_ISA or the processor. Throws std::runtime_error.
+// The table in use: on first use the one that ELMAN_ISA names where this machine runs it, else the processor's best.
 const Table& kernels();
-// Choose by name; throws std::runtime_error that lists what this machine can run.
-void set_isa(const char* name);
+// Choose by name. Returns what is wrong with it, and lists what this machine can run; nothing where it was chosen.
+std::string set_isa(const char* name);
+// What is wrong with ELMAN_ISA, where that chooses: whoever calls kernels() first says so. Else nothing.
+std::string refused_isa();
 // The best instruction set of this processor; never null.
 const char* best_isa();
 

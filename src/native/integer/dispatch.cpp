@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 
-#include "../float/isas.h"
+#include "../team/isas.h"
 #include "integer.h"
 
 #if defined(__x86_64__)
@@ -75,23 +75,32 @@ std::atomic<const Table*> chosen{nullptr};
 
 }  // namespace
 
-void set_isa(const char* name) {
+std::string set_isa(const char* name) {
   int count;
   const Candidate* all = candidates(count);
-  if (!*name) {  // the best; the last one runs everywhere
-    const Candidate* best = all;
-    while (!best->runs) ++best;
-    name = best->table->isa;
-  }
-  chosen.store(table_named(all, count, name, "ELMAN_INTEGER_ISA"));
+  const Table* table = *name ? table_named(all, count, name) : best_table(all);
+  if (!table) return refusal(all, count, name, "ELMAN_INTEGER_ISA");
+  chosen.store(table);
+  return {};
+}
+
+std::string refused_isa() {
+  int count;
+  const Candidate* all = candidates(count);
+  const char* name = std::getenv("ELMAN_INTEGER_ISA");
+  if (chosen.load() || !name || !*name || table_named(all, count, name)) return {};
+  return refusal(all, count, name, "ELMAN_INTEGER_ISA");
 }
 
 const Table& integer_kernels() {
   const Table* table = chosen.load(std::memory_order_acquire);
   if (!table) {
+    int count;
+    const Candidate* all = candidates(count);
     const char* name = std::getenv("ELMAN_INTEGER_ISA");
-    set_isa(name ? name : "");
-    table = chosen.load();
+    table = name ? table_named(all, count, name) : nullptr;
+    if (!table) table = best_table(all);
+    if (refused_isa().empty()) chosen.store(table);
   }
   return *table;
 }

@@ -72,7 +72,9 @@ struct Table {
   int64_t (*peak)(int64_t rounds);  // multiplications of int8 done by all threads
 };
 
-const Table& integer_kernels();            // ELMAN_INTEGER_ISA, or the best; throws std::runtime_error
-void set_isa(const char* name);    // throws std::runtime_error that lists what this machine can run
+// As kernels(), set_isa() and refused_isa() of the float kernels; the variable is ELMAN_INTEGER_ISA, and "" the best.
+const Table& integer_kernels();
+std::string set_isa(const char* name);
+std::string refused_isa();
 
 }  // namespace elman::integer

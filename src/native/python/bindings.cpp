@@ -472,9 +472,9 @@ NB_MODULE(_cpu, m) {
   bind_integer(m);
   m.doc() = "The native kernel. Arrays are C-contiguous; shapes and contracts are in src/native/kernels.h.";
   bind_coding(m);
-  m.def("isa", [] { return std::string(kernels().isa); }, "The instruction set that serves.");
-  m.def("best_isa", [] { return std::string(best_isa() ? best_isa() : ""); }, "The one chosen without ELMAN_ISA.");
-  m.def("set_isa", [](const std::string& name) { set_isa(name.c_str()); }, "name"_a);
+  m.def("isa", [] { return expect_nothing(refused_isa()), std::string(kernels().isa); }, "The instruction set that serves.");
+  m.def("best_isa", [] { return std::string(best_isa()); }, "The one chosen without ELMAN_ISA.");
+  m.def("set_isa", [](const std::string& name) { expect_nothing(set_isa(name.c_str())); }, "name"_a);
   m.def("threads", &get_threads);
   m.def("set_threads", [](int n) {
     expect(1 <= n && n <= 1024, "threads must be in 1..1024");

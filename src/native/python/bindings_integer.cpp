@@ -42,6 +42,7 @@ class IntegerNetwork : public integer::Shared {
     check_cell(cell);
     expect(bits == 8 || bits == 4, "weights are kept in 8 or 4 bits");
     expect(!layers.empty(), "a model has at least one layer");
+    expect_nothing(integer::refused_isa());
     Arrays a;
     const int8_t* output = a.in(w_out, "w_out", {-1, -1});
     int64_t V = a.size(0), H = a.size(1), N = gates_of(cell) * H;
@@ -212,8 +213,8 @@ void log_softmax(Floats logits, Doubles to) {
 }  // namespace
 
 void bind_integer(nb::module_& m) {
-  m.def("integer_isa", [] { return std::string(integer::integer_kernels().isa); }, "The integer kernels that serve.");
-  m.def("set_integer_isa", [](const std::string& name) { integer::set_isa(name.c_str()); }, "name"_a);
+  m.def("integer_isa", [] { return expect_nothing(integer::refused_isa()), std::string(integer::integer_kernels().isa); }, "The integer kernels that serve.");
+  m.def("set_integer_isa", [](const std::string& name) { expect_nothing(integer::set_isa(name.c_str())); }, "name"_a);
   m.def("integer_peak", [](int64_t rounds) {
     Native native;
     return integer::integer_kernels().peak(rounds);

@@ -40,6 +40,10 @@ void expect(bool holds, const char* message) {
   if (!holds) throw nb::value_error(message);
 }
 
+void expect_nothing(const std::string& wrong) {
+  if (!wrong.empty()) throw std::runtime_error(wrong);
+}
+
 void* Arrays::take(nb::handle object, const char* name, int kind, bool optional, Shape shape, bool written) {
   if (object.is_none()) {
     if (!optional) throw nb::value_error((std::string(name) + " is missing").c_str());

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <deque>
 #include <initializer_list>
+#include <string>
 #include <vector>
 
 #include "../team/environment.h"
@@ -89,6 +90,8 @@ class Arrays {
 
 // Throws a ValueError with this message unless it holds.
 void expect(bool holds, const char* message);
+// Throws a RuntimeError with this message unless it is empty.
+void expect_nothing(const std::string& wrong);
 void check_cell(int cell);
 // Throws an IndexError: ids that a caller gave are the one thing that only their values tell.
 void check_ids(const int64_t* ids, int64_t count, int64_t first, int64_t end, const char* what);

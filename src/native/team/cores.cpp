@@ -5,6 +5,12 @@
 #include <sstream>
 #include <thread>
 
+#include "failures.h"
+
+#if !defined(_WIN32)
+#include <pthread.h>
+#endif
+
 namespace elman {
 namespace {
 
@@ -30,6 +36,19 @@ int number_in(const char* name) {
 }
 
 }  // namespace
+
+#if defined(_WIN32)
+bool start_thread(void* (*run)(void*), void* given) {
+  bool started = false;
+  Failure().catch_from([&] { std::thread(run, given).detach(), started = true; });
+  return started;
+}
+#else
+bool start_thread(void* (*run)(void*), void* given) {
+  pthread_t thread;
+  return pthread_create(&thread, nullptr, run, given) == 0 && pthread_detach(thread) == 0;
+}
+#endif
 
 int cgroup_limit(const std::string& self, const std::string& root) {
   int limit = 0;

@@ -15,6 +15,9 @@ int usable_cores();
 // between the LOCAL_WORLD_SIZE processes that torchrun starts on one machine.
 int default_threads(int cores);
 
+// Whether the system started a thread that runs this, and that nobody waits for.
+bool start_thread(void* (*run)(void*), void* given);
+
 // The smallest quota, in cores rounded up, that control groups set for a process; 0: none. `self` is the text of
 // /proc/self/cgroup, `root` where the groups are mounted.
 int cgroup_limit(const std::string& self, const std::string& root);

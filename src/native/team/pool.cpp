@@ -1,12 +1,8 @@
 #include "pool.h"
 
 #include <atomic>
-#include <exception>
-#include <memory>
 #include <mutex>
 #include <new>
-#include <thread>
-#include <vector>
 
 #include "cores.h"
 #include "scratch.h"
@@ -19,9 +15,14 @@
 namespace elman {
 namespace {
 
+struct Pool;
 struct alignas(64) Worker {
   Signal start;
+  Pool* pool;
+  int id;
 };
+
+constexpr int kMostThreads = 1024;
 
 thread_local bool in_region = false;  // of several threads: what it calls gets this one alone
 
@@ -31,7 +32,8 @@ struct Pool {
   const int cores = usable_cores();
   const Cores allowed = process_cores();
   std::atomic<int> threads{default_threads(cores)};
-  std::vector<std::unique_ptr<Worker>> workers;  // each has its thread
+  Worker* workers[kMostThreads];                 // each has its thread
+  int count = 0;
   bool full = false;                             // the system would start no more
   // The region that runs. Written before the workers' start, read until `left` is zero.
   void (*body)(void*, const Team&) noexcept = nullptr;
@@ -50,30 +52,29 @@ struct Pool {
   Team seat(int id) const { return {id, n, memory, memory + shared + id * each}; }
   bool spin_between() const { return threads_now.load(std::memory_order_relaxed) <= cores; }
 
-  void serve(Worker& worker, int id) {
+  void serve(Worker& worker) {
     FloatEnvironment environment;
     in_region = true;
     for (uint32_t seen = 0;;) {
       seen = worker.start.wait(seen, spin_between());
       if (caller_core >= 0 && current_core() == caller_core) leave_core(caller_core, allowed);
-      body(context, seat(id));
+      body(context, seat(worker.id));
       if (left.fetch_sub(1) == 1) finished.bump();
     }
   }
 
   // Start threads until `wanted` serve, the caller among them, or the system refuses one; returns how many do.
   int grow(int wanted) {
-    while (int(workers.size()) < wanted - 1 && !full) {
-      size_t before = workers.size();
-      try {
-        workers.push_back(std::make_unique<Worker>());
-        std::thread([this, worker = workers.back().get(), id = int(workers.size())] { serve(*worker, id); }).detach();
-      } catch (const std::exception&) {  // std::system_error, std::bad_alloc: those that we have will do
-        workers.resize(before);
-        full = true;
-      }
+    while (count < wanted - 1 && count < kMostThreads && !full) {
+      auto* worker = new (std::nothrow) Worker{{}, this, count + 1};
+      auto run = [](void* given) -> void* {
+        auto* own = static_cast<Worker*>(given);
+        return own->pool->serve(*own), nullptr;
+      };
+      if (worker && start_thread(run, worker)) workers[count++] = worker;
+      else delete worker, full = true;   // those that we have will do
     }
-    int serving = int(workers.size()) + 1;
+    int serving = count + 1;
     return wanted < serving ? wanted : serving;
   }
 };
@@ -97,15 +98,6 @@ Pool& pool() {
     the_pool.store(p, std::memory_order_release);
   }
   return *p;
-}
-
-// Behind `used` floats, `floats` more, in whole cache lines.
-int64_t extend(int64_t& used, int64_t floats) {
-  constexpr int64_t most = int64_t(1) << 48;  // no machine has them; and sums of a few of these stay far from 2^63
-  if (floats < 0 || floats > most || used > most) throw std::bad_alloc();
-  int64_t at = used;
-  used += (floats + 15) / 16 * 16;
-  return at;
 }
 
 }  // namespace
@@ -159,7 +151,7 @@ void Region::start(void (*body)(void*, const Team&) noexcept, void* context) {
   p.threads_now.store(n_, std::memory_order_relaxed);
   p.left.store(n_ - 1);
   uint32_t before = p.finished.value();
-  for (int i = 0; i < n_ - 1; ++i) p.workers[size_t(i)]->start.bump();
+  for (int i = 0; i < n_ - 1; ++i) p.workers[i]->start.bump();
   in_region = true;
   body(context, p.seat(0));
   in_region = false;

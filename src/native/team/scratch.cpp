@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "failures.h"
+
 namespace elman {
 namespace {
 
@@ -10,12 +12,20 @@ void release(float* data) { ::operator delete(data, kLine); }
 
 }  // namespace
 
+int64_t extend(int64_t& used, int64_t floats) {
+  constexpr int64_t most = int64_t(1) << 48;  // no machine has them; and sums of a few of these stay far from 2^63
+  if (floats < 0 || floats > most || used > most) out_of_memory();
+  int64_t at = used;
+  used += (floats + 15) / 16 * 16;
+  return at;
+}
+
 Shelf::Block Shelf::take(int64_t floats) {
   if (floats == 0) return {};
   int64_t bytes = floats * 4;
   Block block, outgrown;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    Lock lock(mutex_);
     // The smallest that is large enough; else the largest makes room for its successor, or sizes that grow would pile up.
     int best = -1;
     for (int i = 0; i < count_; ++i) {
@@ -41,7 +51,7 @@ Shelf::Block Shelf::take(int64_t floats) {
 void Shelf::give(Block block) {
   if (!block.data) return;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    Lock lock(mutex_);
     if (count_ < kBlocks && kept_ + block.bytes <= kKept) {
       blocks_[count_++] = block;
       kept_ += block.bytes;

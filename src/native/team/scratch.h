@@ -3,9 +3,10 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <new>
 #include <vector>
+
+#include "mutex.h"
 
 namespace elman {
 
@@ -38,11 +39,14 @@ class Shelf {
  private:
   static constexpr int64_t kKept = int64_t(256) << 20;
   static constexpr int kBlocks = 8;
-  std::mutex mutex_;
+  Mutex mutex_;
   Block blocks_[kBlocks];
   int count_ = 0;
   int64_t kept_ = 0;
 };
+
+// Behind `used` floats, `floats` more, in whole cache lines.
+int64_t extend(int64_t& used, int64_t floats);
 
 // A block for the life of this object.
 class Scratch {
