@@ -98,7 +98,7 @@ def _rows(names: Sequence[str], found: Iterable[Span], what: Listed) -> Iterator
             lines = piece.score.lines()
             chosen: Any = range(len(lines))
             if what.top is not None or what.above is not None:
-                chosen = lines.top(len(lines))
+                chosen = lines.top(len(lines) if what.top is None else what.top)
                 chosen.sort()
             if what.above is not None:
                 chosen = chosen[lines.bursts[chosen] >= what.above]
