@@ -34,8 +34,11 @@ def _key() -> bytes | None:
     """The user's key, made at its first use; None: it cannot be kept."""
     from platformdirs import user_state_path
 
-    path = Path(user_state_path("elman")) / "key"
-    if not path.is_absolute():  # no home
+    try:
+        path = Path(user_state_path("elman")) / "key"
+    except RuntimeError:  # what newer versions of platformdirs raise where there is no home
+        return None
+    if not path.is_absolute():
         return None
     try:
         if not path.exists():
