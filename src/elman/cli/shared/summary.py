@@ -48,6 +48,7 @@ def summarise_texts(model: Model, names: Sequence[str], pieces: Iterable[Span], 
 def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], unit: str) -> None:
     """unit: what the model's tokens are."""
     from ...scoring import ADAPTIVE
+    from ...scoring.baselines import BLOCK
 
     counts = ["characters", *(["tokens"] if unit == "token" else ["bytes"] if unit == "byte" else [])]
     counts += ["unknown"] if any(row["unknown"] for row in rows) else []
@@ -72,3 +73,5 @@ def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], unit: s
         f"{'; each line by itself' if rows[0]['records'] else ''}.\n"
         f"{', '.join(baselines)}: bits/char of the same text, adaptive: each starts from nothing and learns from it."
     )
+    if any(row["characters"] > BLOCK for row in rows):
+        out.print(f"The n-gram model begins anew after every {BLOCK:,} characters; without that it could do better.")
