@@ -26,8 +26,11 @@ def signature(loaded: dict[str, Any] | None) -> str | None:
 
 
 def is_ours(loaded: dict[str, Any] | None, signed: str | None) -> bool:
+    """Whether `signed`, which a stranger may have written, is the signature of `loaded`."""
     expected = signature(loaded)
-    return expected is not None and signed is not None and hmac.compare_digest(expected, signed)
+    if expected is None or signed is None:
+        return False
+    return hmac.compare_digest(expected.encode(), signed.encode("utf-8", "backslashreplace"))
 
 
 def _key() -> bytes | None:
