@@ -24,7 +24,7 @@ def corpus() -> elman.Corpus:
 
 
 def model(cell: str = "gru", **options: Any) -> elman.LanguageModel:
-    return elman.build_model(corpus(), cell=cell, hidden_size=8, **options)
+    return elman.build_model(corpus(), cell=cell, hidden_size=8, **options)  # type: ignore
 
 
 def layer(kind: Any) -> Any:

@@ -18,7 +18,7 @@ TEXT = "abca bcab cabc aabb ccab. "
 
 
 def make(cell="gru", text: str | bytes = TEXT, hidden=7, seed=3, scale=3.0) -> elman.LanguageModel:
-    model = elman.build_model(elman.Corpus("t", text, "none", "here"), cell=cell, hidden_size=hidden, init_std=None)
+    model = elman.build_model(elman.Corpus("t", text, "none", "here"), cell=cell, hidden_size=hidden, init_std=None)  # type: ignore
     model.initialise(seed, None)
     model.output.weight *= scale
     model.output.bias *= scale

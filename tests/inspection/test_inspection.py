@@ -15,7 +15,7 @@ TEXT = 'He said "no (never)",\nand THE sea,\n17 times.\n\n' * 6
 
 def make(cell="lstm", text: str | bytes = TEXT, **settings) -> elman.LanguageModel:
     corpus = elman.Corpus("t", text, "none", "here")
-    return elman.build_model(corpus, cell=cell, hidden_size=7, init_std=None, **settings)
+    return elman.build_model(corpus, cell=cell, hidden_size=7, init_std=None, **settings)  # type: ignore
 
 
 def by_hand(model: elman.LanguageModel, ids: np.ndarray) -> list[np.ndarray]:

@@ -49,7 +49,7 @@ def test_a_last_record_cut_by_max_chars_is_in_neither_part(tmp_path):
     elman.fit(model, corpus, output=tmp_path, val_fraction=0.25, **settings)
     parts = divided(model, read_header(tmp_path / "model.safetensors")["run"], corpus.first(500))
     assert parts is not None
-    train, held_out = (model.reading.vocabulary.decode(part).splitlines() for part in parts)
+    train, held_out = (model.reading.vocabulary.decode(part).splitlines() for part in parts)  # type: ignore
     assert len(held_out) == int(0.25 * (500 // 9))
     assert sorted([*train, *held_out]) == [f"name {i:03}" for i in range(500 // 9)]
 

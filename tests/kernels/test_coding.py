@@ -131,7 +131,7 @@ def test_blocks_of_every_level_and_any_rows(level):
             for model in (None, gru.native) if rows < 1024 else (None,):
                 code = _cpu.encode_block(array(data), level=level, rows=rows, predictor=model)
                 back = np.zeros(size, np.uint8)
-                _cpu.decode_block(array(code), back, level=level, rows=rows, predictor=model)
+                _cpu.decode_block(array(code), back, level=level, rows=rows, predictor=model)  # type: ignore
                 assert back.tobytes() == data
 
 
@@ -223,16 +223,16 @@ def test_an_integer_predictor_is_the_definition():
 def test_rows_share_what_they_learn():
     data = english(30_000)
     alone = sum(
-        len(_cpu.encode_block(array(data[i : i + 3750]), level=6, rows=1, predictor=None))
+        len(_cpu.encode_block(array(data[i : i + 3750]), level=6, rows=1, predictor=None))  # type: ignore
         for i in range(0, 30_000, 3750)
     )
-    together = len(_cpu.encode_block(array(data), level=6, rows=8, predictor=None))
+    together = len(_cpu.encode_block(array(data), level=6, rows=8, predictor=None))  # type: ignore
     assert together < 0.95 * alone
 
 
 def test_a_code_costs_what_the_model_says():
     """Zeros alone: 16 bits of precision, so at most 8 bits of 65535 in 65536 each, and what learning takes."""
-    size = len(_cpu.encode_block(array(bytes(100_000)), level=6, rows=1, predictor=None))
+    size = len(_cpu.encode_block(array(bytes(100_000)), level=6, rows=1, predictor=None))  # type: ignore
     assert size < 60 + 100_000 * 8 * -math.log2(1 - 2**-15) / 8
 
 

@@ -23,7 +23,7 @@ SIZES = {"T": 7, "B": 5, "I": 13, "H": 37}
 def run(program: Path, cell: str) -> tuple[str, str]:
     """The digest of the layer's results, and what the program says of the library."""
     kind, (T, B, I, H) = CELLS[cell], SIZES.values()  # noqa: E741 (I is the size of the input)
-    x, state, weights, cotangents = layer_inputs(cell, **SIZES)
+    x, state, weights, cotangents = layer_inputs(cell, **SIZES)  # type: ignore
     given = b"".join(np.ascontiguousarray(a).tobytes() for a in (x, *state, *weights, *cotangents) if a is not None)
     command = [program, *map(str, (kind.code, T, B, I, H))]
     environment = {name: value for name, value in os.environ.items() if name != "ELMAN_ISA"}

@@ -98,9 +98,9 @@ def test_generation_is_the_plain_loops(cell):
     settings = {"length": 40, "num_samples": 3, "seed": 5, "top_p": 0.95, "repetition_penalty": 1.1}
     text = elman.generate(model, "the ", **settings)
     with kernels.use("reference"):
-        plain = elman.generate(model, "the ", **settings | {"temperature": 0})
+        plain = elman.generate(model, "the ", **settings | {"temperature": 0})  # type: ignore
     assert len(text) == 3
-    assert elman.generate(model, "the ", **settings | {"temperature": 0}) == plain
+    assert elman.generate(model, "the ", **settings | {"temperature": 0}) == plain  # type: ignore
     greedy = elman.generate(model, "the", 8, temperature=0)
     (best,) = elman.beam_search(model, "the", 8, 1)
     assert best.text == greedy

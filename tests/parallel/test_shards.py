@@ -68,7 +68,7 @@ def folder(tmp_path, monkeypatch):
 
 def network_and_batch(cell="gru"):
     corpus = elman.Corpus("t", LINES, "none", "here")
-    model = elman.build_model(corpus, cell=cell, hidden_size=9, num_layers=2, init_std=None)
+    model = elman.build_model(corpus, cell=cell, hidden_size=9, num_layers=2, init_std=None)  # type: ignore
     ids = corpus.ids(model.reading.vocabulary)[:77].astype(np.int64).reshape(11, 7)
     return model, ids
 

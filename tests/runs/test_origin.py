@@ -1,4 +1,4 @@
-"""A checkpoint is this user's where its signature is that of this user's key; no text of a stranger breaks the check."""
+"""A checkpoint is this user's where its signature is that of this user's key; no text breaks the check."""
 
 from __future__ import annotations
 

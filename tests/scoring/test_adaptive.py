@@ -24,7 +24,7 @@ LINES = "anna\nbob\nanna bob\nbob anna\n" * 5
 
 def model_of(text, *, records=False, cell="gru"):
     corpus = elman.Corpus("test", text, "none", "a test", records)
-    return elman.build_model(corpus, hidden_size=24, cell=cell, init_std=None)
+    return elman.build_model(corpus, hidden_size=24, cell=cell, init_std=None)  # type: ignore
 
 
 def counted(past, token, p, weights):

@@ -21,7 +21,11 @@ TEXT = "the traveller came down to the sea.\nand went home again.\n\nétait-il l
 
 def make(cell="gru", text: str | bytes = TEXT, **settings) -> elman.LanguageModel:
     return elman.build_model(
-        elman.Corpus("t", text, "none", "here"), cell=cell, hidden_size=9, init_std=None, **settings
+        elman.Corpus("t", text, "none", "here"),
+        cell=cell,  # type: ignore
+        hidden_size=9,
+        init_std=None,
+        **settings,  # type: ignore
     )
 
 

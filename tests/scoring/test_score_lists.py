@@ -317,7 +317,7 @@ def test_unknown_characters_are_left_out_of_a_comparison(files, command, tmp_pat
     one, two = (elman.load(files / name) for name in ("text", "bytes"))
     text = "ada bo\n日本 ada\nżó\n"
     scores = [elman.score(model, text) for model in (one, two)]
-    there, back = compare(*scores), compare(*reversed(scores))
+    there, back = compare(*scores), compare(*reversed(scores))  # type: ignore
     unknown = [c not in one.reading.vocabulary.symbols for c in text]
     assert there.unknown == back.unknown == sum(unknown) > 3
     (_, a), (_, b) = (score.characters() for score in scores)
@@ -325,7 +325,7 @@ def test_unknown_characters_are_left_out_of_a_comparison(files, command, tmp_pat
     np.testing.assert_array_equal(there.by_character, expected)
     np.testing.assert_array_equal(there.by_character, -back.by_character)
     np.testing.assert_allclose(there.by_line, [expected[:7].sum(), expected[7:14].sum(), expected[14:].sum()])
-    assert (there.bits, there.low, there.high) == (-back.bits, pytest.approx(-back.high), pytest.approx(-back.low))
+    assert (there.bits, there.low, there.high) == (-back.bits, pytest.approx(-back.high), pytest.approx(-back.low))  # type: ignore
     assert there.bits_per_char == pytest.approx(there.bits / (len(text) - sum(unknown)))
     of_none = elman.score(one, "日本"), elman.score(two, "日本")
     assert (compare(*of_none).bits, compare(*of_none).bits_per_char) == (0, 0)

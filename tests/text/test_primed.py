@@ -23,7 +23,7 @@ ONE_LINE = "ada came bo went grace sat " * 6  # a vocabulary without a line end:
 
 def make(text: str | bytes, cell="gru", records=False) -> elman.LanguageModel:
     corpus = elman.Corpus("t", text, "none", "here", records)
-    return elman.build_model(corpus, cell=cell, hidden_size=11, init_std=None)
+    return elman.build_model(corpus, cell=cell, hidden_size=11, init_std=None)  # type: ignore
 
 
 def after_start(model: elman.LanguageModel, text: str | bytes) -> np.ndarray:

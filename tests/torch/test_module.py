@@ -23,7 +23,7 @@ CORPUS = elman.Corpus("t", TEXT, "none", "here")
 
 
 def model(cell: str = "gru", num_layers: int = 1, **settings) -> elman.LanguageModel:
-    return elman.build_model(CORPUS, cell=cell, hidden_size=9, num_layers=num_layers, init_std=None, **settings)
+    return elman.build_model(CORPUS, cell=cell, hidden_size=9, num_layers=num_layers, init_std=None, **settings)  # type: ignore
 
 
 @pytest.mark.parametrize("cell", CELLS)
