@@ -24,14 +24,14 @@ demo: $(CORE)
 # The core's tests before torch is there, on a fresh machine; then all that needs it.
 test: $(DEV)
 	$(BIN)/python -c "import elman.kernels._cpu"
-	$(PYTEST) --ignore tests/torch --ignore tests/docs/test_notebooks.py
+	$(PYTEST) --ignore tests/torch --ignore tests/docs
 	$(MAKE) --no-print-directory $(TORCH) check
-	$(PYTEST) tests/torch tests/docs/test_notebooks.py
+	$(PYTEST) tests/torch tests/docs
 
 # What does not need a compiler, a browser or many processes.
 quick: $(DEV)
 	$(BIN)/ruff check .
-	$(PYTEST) -m "not slow" --ignore tests/torch --ignore tests/docs/test_notebooks.py
+	$(PYTEST) -m "not slow" --ignore tests/torch --ignore tests/docs
 
 check: $(TORCH)
 	$(BIN)/ruff check .

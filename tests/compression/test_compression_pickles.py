@@ -64,5 +64,5 @@ def test_a_pool_of_spawned_processes_shares_them(tmp_path):
 
 def test_what_is_no_model_is_said(tmp_path):
     for call in (lambda: Codec("english"), lambda: write_store([], tmp_path / "s.elr", "english")):  # pyright: ignore
-        with pytest.raises(InputError, match="the model is of type str; expected one that load or load_predictor read"):
+        with pytest.raises(InputError, match="the model is 'english'; expected one that load or load_predictor read"):
             call()

@@ -47,7 +47,7 @@ def test_the_commands_and_what_they_print(tmp_path):
         line = re.sub(r"^elman", f"{python} -m elman.cli", command).replace("python3", python, 1)
         done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
-        assert done.stdout or ">" in command or "compress" in command
+        assert done.stdout or ">" in command or "compress" in command or "store make" in command
         printed += (done.stdout + done.stderr).splitlines()
     (shown,) = re.findall(r"print\n\n((?:    .*\n)+)\non every machine", text)
     for line in shown.splitlines():
