@@ -13,10 +13,10 @@ class Settings(TypedDict, total=False):
     """Changes to a recipe, as `fit` and `build_model` take them."""
 
     normalisation: Literal["book", "none"]
-    """What is done to the text: book (lower-case, white space collapsed) or none."""
+    """Normalisation of the text: book (lower-case, white space collapsed) or none."""
     tokens: str
-    """What the text is cut into: chars; bytes, which take any file as it is; bpe:N, subwords, N with the 256 bytes; or
-    those of a tokenizer.json.
+    """Units of the text: chars; bytes, which take any file as it is; bpe:N, subwords, N with the 256 bytes; or those
+    of a tokenizer.json.
     """
     max_chars: int | None
     """Train on the first so many characters only."""
@@ -35,7 +35,7 @@ class Settings(TypedDict, total=False):
     dropout: float
     """Share of each layer's output dropped on its way to the next while training."""
     hidden_dropout: float
-    """The same, but of the same units through a whole sequence."""
+    """Dropout of the same units through a whole sequence."""
     output_dropout: float
     """Share of the last layer's units dropped through a whole sequence while training."""
     weight_dropout: float
@@ -57,8 +57,8 @@ class Settings(TypedDict, total=False):
     lr: float
     """Learning rate."""
     schedule: Literal["constant", "linear", "cosine", "plateau"]
-    """Of the learning rate: constant; linear or cosine, to 0 at the end; plateau, halved whenever the held-out text
-    gets no better.
+    """Learning-rate schedule: constant; linear or cosine, to 0; plateau, halved whenever the held-out text gets no
+    better.
     """
     warmup: int
     """Steps over which the learning rate rises from 0."""
