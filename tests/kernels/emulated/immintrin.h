@@ -22,3 +22,8 @@ inline simde__m512i _mm512_cvtps_epi32(simde__m512 a) {
   for (int i = 0; i < 16; ++i) y.i32[i] = int32_t(std::nearbyint(x.f32[i]));
   return simde__m512i_from_private(y);
 }
+inline simde__m512i _mm512_srai_epi32(simde__m512i a, unsigned count) {
+  simde__m512i_private x = simde__m512i_to_private(a);
+  for (int i = 0; i < 16; ++i) x.i32[i] >>= count;
+  return simde__m512i_from_private(x);
+}
