@@ -94,5 +94,5 @@ def test_what_torch_users_call_and_pass():
     with pytest.raises(ValueError, match=r"the state of LSTM is \(h, c\)"):
         layer(torch.zeros(4, 2, 5), (torch.zeros(1, 2, 7),))
     reading = elman.Reading(elman.Vocabulary.from_text("abcd"))
-    with pytest.raises(TypeError, match=r"the layer is torch.nn.modules.rnn.RNN; expected elman.RNN"):
+    with pytest.raises(elman.InputError, match=r"the layer is torch.nn.modules.rnn.RNN; expected elman.RNN"):
         elman.LanguageModel(torch.nn.RNN(5, 7), reading)  # pyright: ignore
