@@ -78,9 +78,9 @@ rooms: $(CORE)
 # What some tests need and skip without: a browser, Clang, a compiler for aarch64 and its emulator. Debian, as root.
 tools:
 	(for tool in chromium chromedriver clang++ aarch64-linux-gnu-g++ qemu-aarch64; do command -v $$tool || exit 1; done && \
-	  test -e /usr/include/simde && ls /usr/lib/*/libc++.so /usr/lib/llvm-*/lib/libc++.so) >/dev/null 2>&1 || \
+	  ls /usr/lib/*/libc++.so /usr/lib/llvm-*/lib/libc++.so) >/dev/null 2>&1 || \
 	  (apt-get -qq -o Acquire::http::Timeout=20 update && DEBIAN_FRONTEND=noninteractive apt-get -qq install \
-	  --no-install-recommends chromium chromium-driver clang libc++-dev libc++abi-dev libsimde-dev g++-aarch64-linux-gnu qemu-user)
+	  --no-install-recommends chromium chromium-driver clang libc++-dev libc++abi-dev g++-aarch64-linux-gnu qemu-user)
 
 # The kernel under the address, undefined-behaviour and thread sanitizers: needs g++ alone, some minutes.
 sanitize:
