@@ -56,7 +56,7 @@ def test_nothing_else_draws():
     package = Path(elman.__file__).parent
     for file in package.rglob("*.py"):
         if file.name != "philox.py":
-            text = file.read_text(encoding="utf-8").replace(
-                "np.random.Philox(", ""
-            )  # raw words, the same in every version
+            text = file.read_text(encoding="utf-8")
+            if file == package / "golden" / "integers.py":  # raw words alone, the same in every version
+                text = text.replace("np.random.Philox(", "")
             assert not any(name in text for name in ("default_rng", "np.random.", "import random")), file

@@ -146,10 +146,10 @@ def test_what_a_file_says_of_its_past_must_be_so(tmp_path):
     for changes, message in (
         ({"past": 301}, "the checksum of its past differs"),
         ({"crc": 0}, "the checksum of its past differs"),
-        ({"past": 1 << 40}, "past"),
-        ({"past": -1}, "past"),
-        ({"end": 256}, "end"),
-        ({"end": None}, "end"),
+        ({"past": 1 << 40}, "past.*a whole number of at least 0 and at most"),
+        ({"past": -1}, "past.*a whole number of at least 0 and at most"),
+        ({"end": 256}, "end.*a whole number of at least 0 and at most 255"),
+        ({"end": None}, "end.*a whole number of at least 0 and at most 255"),
     ):
         _written(path, to_bytes(header | {"coder": header["coder"] | changes}, arrays))
         with pytest.raises(ModelFileError, match=message):
