@@ -74,7 +74,7 @@ def test_lines_say_where_their_burst_is(files, command):
 
 
 def test_a_terminal_shows_the_burst_in_colour(files):
-    environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm-256color"}
+    environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "300"}
     done = run("score", files / "records", files / "b", "--top", "1", env=environment, fresh=True)
     assert "\x1b[1;31m" in done.stdout
 

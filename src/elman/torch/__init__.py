@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 try:
-    import torch  # noqa: F401
-except ModuleNotFoundError:
-    raise ModuleNotFoundError("elman.torch needs torch: pip install 'elman[torch]'", name="torch") from None
+    from torch import Tensor  # noqa: F401 - any folder named torch would do for `import torch`
+except ImportError as error:
+    raise ModuleNotFoundError(f"elman.torch needs torch: pip install 'elman[torch]' ({error})", name="torch") from error
 
 from . import kernels
 from .layers import GRU, LSTM, RNN
