@@ -33,6 +33,12 @@ MODULES = {
 """Modules: old path -> new path. They go with version 0.3."""
 
 NAMES = {
+    "elman.kernels": {"Network": "elman.kernels:ModelWeights", "Weights": "elman.kernels:LayerWeights"},
+    "elman.kernels.integer": {
+        "Layer": "elman.kernels.integer:IntegerLayer",
+        "Network": "elman.kernels.integer:IntegerWeights",
+        "State": "elman.kernels.integer:IntegerState",
+    },
     "elman.training": {
         "Checkpoint": "elman.runs",
         "Epoch": "elman.runs",

@@ -135,12 +135,12 @@ def test_element_by_element():
 # --- a model ---
 
 
-def network(cell: str = "gru", num_layers: int = 2) -> kernels.Network:
+def network(cell: str = "gru", num_layers: int = 2) -> kernels.ModelWeights:
     corpus = elman.Corpus("t", "abcdefghij", "none", "here")
     return elman.build_model(corpus, cell=cell, hidden_size=9, num_layers=num_layers, init_std=None).network
 
 
-def native(net: kernels.Network, **changes: Any) -> _cpu.Network:
+def native(net: kernels.ModelWeights, **changes: Any) -> _cpu.Network:
     given: dict[str, Any] = {"cell": net.cell.code, "layers": list(net.layers)}
     return _cpu.Network(**(given | {"w_out": net.weight, "b_out": net.bias} | changes))
 

@@ -190,7 +190,7 @@ def test_an_embedding_is_a_layer_of_real_numbers(cell):
     _, state, weights, _ = layer_inputs(cell, T, B, E, H)
     ids, targets = integers((T, B), V - 2, 50), integers((T, B), V, 51)
     embedding, w_out, b_out = (numbers(s, 60 + i) for i, s in enumerate([(V, E), (V, H), (V,)]))
-    network = kernels.Network(kernels.CELLS[cell], (weights,), w_out, b_out, embedding)
+    network = kernels.ModelWeights(kernels.CELLS[cell], (weights,), w_out, b_out, embedding)
     before = tuple(part[None] for part in state)
     ran = cases.forward(cell, embedding[ids], state, weights)
     hidden, last = kernels.run(network, ids, before)

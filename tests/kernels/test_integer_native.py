@@ -120,7 +120,7 @@ def test_generation(integer_isa, cell, exponent, bits):
     decoder: Any = model.decoder(model.begin_state(B))
     decoder.read(text(3, B, V))
     h, *c = (part.copy() for part in decoder.state)
-    state = integer.State(h, c[0] if c else None)
+    state = integer.IntegerState(h, c[0] if c else None)
     chosen, logits = [], decoder.logits.copy()
     for t in range(steps):
         if exponent < 0:

@@ -109,7 +109,7 @@ def test_gradients_with_an_embedding(cell):
         np.testing.assert_allclose(mine, parameter.grad.numpy(), atol=2e-7, err_msg=name)
     w, bias = (module.output.weight.detach().numpy(), module.output.bias.detach().numpy())
     layers: Any = tuple(tuple(p.detach().numpy() for p in of_layer) for of_layer in module.layer.weights())
-    network = kernels.Network(core.network.cell, layers, w, bias, module.embedding.weight.detach().numpy())
+    network = kernels.ModelWeights(core.network.cell, layers, w, bias, module.embedding.weight.detach().numpy())
     state = tuple(np.zeros((2, 4, 9)) for _ in range(network.cell.states))
     _, _, exact = reference.loss_and_grads(network, ids.numpy(), targets.numpy(), state, None)
     for name, parameter, mine in zip(core.named_parameters(), module.parameters(), exact, strict=True):

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import given
 from ..errors import CompressedError, InputError
-from ..kernels import CELLS, _cpu, integer  # pyright: ignore[reportAttributeAccessIssue]
+from ..kernels import CELLS, LayerWeights, _cpu, integer  # pyright: ignore[reportAttributeAccessIssue]
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -22,8 +22,6 @@ CONTRACT = 1
 
 NO_MODEL = bytes(16)
 """The digest where contexts work alone."""
-
-Layer = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
 class Predictor:
@@ -65,7 +63,7 @@ class Predictor:
     def from_arrays(
         cls,
         cell: str,
-        layers: Sequence[Layer],
+        layers: Sequence[LayerWeights],
         w_out: np.ndarray,
         b_out: np.ndarray | None = None,
         *,

@@ -26,7 +26,7 @@ ISAS = ("portable", "avx2", "avx512", "neon")
 # --- the recurrent layer ---
 
 
-def forward(cell: str, x: Array, state: kernels.State, weights: kernels.Weights) -> dict[str, Any]:
+def forward(cell: str, x: Array, state: kernels.State, weights: kernels.LayerWeights) -> dict[str, Any]:
     """Run a layer and keep what backward needs: the arguments of `_cpu.recurrent` by name, its results among them."""
     kind, (T, B), H = kernels.CELLS[cell], x.shape[:2], weights[1].shape[1]
     is_ids, lstm = x.dtype == np.int64, cell == "lstm"
@@ -70,7 +70,7 @@ def unset(shape: Sequence[int]) -> Array:
 
 
 def run_layer(
-    cell: str, x: Array, state: kernels.State, weights: kernels.Weights, cotangents: Sequence[Array | None]
+    cell: str, x: Array, state: kernels.State, weights: kernels.LayerWeights, cotangents: Sequence[Array | None]
 ) -> tuple[list[Array], list[Array]]:
     """Output and states, and the gradients of x (if real), the states and the weights."""
     run = forward(cell, x, state, weights)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..kernels import CELLS, State, Weights
+from ..kernels import CELLS, LayerWeights, State
 from ..model import initial
 
 Array = np.ndarray
@@ -37,7 +37,7 @@ def layer_inputs(
     ids: bool = False,
     bias: bool = True,
     seed: int = 1,
-) -> tuple[Array, State, Weights, list[Array]]:
+) -> tuple[Array, State, LayerWeights, list[Array]]:
     """x, state, weights, and cotangents of (output, *state)."""
     rows, states = CELLS[cell].gates * H, CELLS[cell].states
     x = integers((T, B), I, seed) if ids else numbers((T, B, I), seed)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import kernels
 from ..kernels import integer
-from ..kernels.integer import Layer, Matrix, Network
+from ..kernels.integer import IntegerLayer, IntegerWeights, Matrix
 from ..model.integer import IntegerNetwork
 from ..model.rounding import to_integers
 from .inputs import digest
@@ -60,7 +60,7 @@ def extreme(cell: str, L: int, H: int, V: int, *, bits: int = 8, scale: float = 
         return Matrix(q, np.abs(uniform((rows,), s + 1)) * np.float32(largest))
 
     layers = [
-        Layer(
+        IntegerLayer(
             matrix(N, H if l else V, scale if l else 40.0, seed + 10 * l),
             matrix(N, H, scale, seed + 10 * l + 2),
             whole((N,), 3000, seed + 10 * l + 4, np.int32),
@@ -68,10 +68,12 @@ def extreme(cell: str, L: int, H: int, V: int, *, bits: int = 8, scale: float = 
         )
         for l in range(L)
     ]
-    return IntegerNetwork(Network(cell, tuple(layers), matrix(V, H, 1e-3, seed + 70), uniform((V,), seed + 72)), bits)
+    return IntegerNetwork(
+        IntegerWeights(cell, tuple(layers), matrix(V, H, 1e-3, seed + 70), uniform((V,), seed + 72)), bits
+    )
 
 
-def any_state(model: IntegerNetwork, B: int, seed: int = 5) -> integer.State:
+def any_state(model: IntegerNetwork, B: int, seed: int = 5) -> integer.IntegerState:
     state = model.begin_state(B)
     state.h[:] = whole(state.h.shape, 127, seed)
     if state.c is not None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, cast
 
-from .. import given
+from .. import given, moved
 from ..errors import InputError
 from . import reference
 from .backend import (
@@ -23,18 +23,18 @@ from .backend import (
     Cell,
     Decoder,
     Dropout,
-    Network,
+    LayerWeights,
+    ModelWeights,
     State,
     Stepper,
     StepResult,
     Update,
-    Weights,
 )
 from .forced import Forced
 
 __all__ = [
-    "CELLS", "Array", "Backend", "Cell", "Decoder", "Dropout", "Network", "State", "StepResult", "Stepper", "Update",
-    "Weights", "about", "cross_entropy", "decoder", "dropout", "exp", "grad_norm", "has_native", "linear",
+    "CELLS", "Array", "Backend", "Cell", "Decoder", "Dropout", "LayerWeights", "ModelWeights", "State", "StepResult",
+    "Stepper", "Update", "about", "cross_entropy", "decoder", "dropout", "exp", "grad_norm", "has_native", "linear",
     "log_softmax", "loss_and_grads", "recurrent", "run", "run_cells", "serving", "stepper", "tanh", "update", "use",
 ]  # fmt: skip
 
@@ -60,6 +60,7 @@ if importlib.util.find_spec("._cpu", __name__) is not None:  # one that is there
 else:
     globals()["_cpu"] = _Absent()
 
+__getattr__ = moved.names(__name__)
 _forced = Forced(lambda name: _named(name))
 
 
@@ -100,7 +101,7 @@ def _serve(cell: Cell | None = None) -> Backend:
     return _named(serving(cell)[0])
 
 
-def recurrent(cell: Cell, x: Array, state: State, weights: Weights) -> tuple[Array, State]:
+def recurrent(cell: Cell, x: Array, state: State, weights: LayerWeights) -> tuple[Array, State]:
     """One recurrent layer over T steps.
 
     Args:
@@ -132,18 +133,18 @@ def cross_entropy(hidden: Array, weight: Array, bias: Array | None, targets: Arr
     return _serve().cross_entropy(hidden, weight, bias, targets)
 
 
-def run(network: Network, ids: Array, state: State) -> tuple[Array, State]:
+def run(network: ModelWeights, ids: Array, state: State) -> tuple[Array, State]:
     """All layers over ids, int64 (T, B): the last one's output (T, B, H), and the state (L, B, H) after ids[-1]."""
     return _serve(network.cell).run(network, ids, state)
 
 
-def run_cells(network: Network, ids: Array, state: State) -> tuple[Array, Array, State]:
+def run_cells(network: ModelWeights, ids: Array, state: State) -> tuple[Array, Array, State]:
     """`run` of an LSTM, and between its output and state the last layer's c after every step, (T, B, H)."""
     return _serve(network.cell).run_cells(network, ids, state)
 
 
 def loss_and_grads(
-    network: Network, ids: Array, targets: Array, state: State, dropout: Dropout | None = None
+    network: ModelWeights, ids: Array, targets: Array, state: State, dropout: Dropout | None = None
 ) -> tuple[float, State, list[Array]]:
     """Forward and backward through a whole model: a step of training, without the update.
 
@@ -158,7 +159,7 @@ def loss_and_grads(
     return _serve(network.cell).loss_and_grads(network, ids, targets, state, dropout)
 
 
-def update(network: Network, grads: Sequence[Array], how: Update, sound: bool = True) -> tuple[float, list[float]]:
+def update(network: ModelWeights, grads: Sequence[Array], how: Update, sound: bool = True) -> tuple[float, list[float]]:
     """Clip and apply gradients of `network.weights()`, unless they are not finite or `sound` is false.
 
     Returns:
@@ -167,12 +168,12 @@ def update(network: Network, grads: Sequence[Array], how: Update, sound: bool = 
     return _serve(network.cell).update(network, grads, how, sound)
 
 
-def stepper(network: Network) -> Stepper:
+def stepper(network: ModelWeights) -> Stepper:
     """What trains this network."""
     return _serve(network.cell).stepper(network)
 
 
-def decoder(network: Network, batch_size: int) -> Decoder:
+def decoder(network: ModelWeights, batch_size: int) -> Decoder:
     """What reads and writes texts token by token, from zero states. Its bits are those of `run` and `linear`."""
     return _serve(network.cell).decoder(network, batch_size)
 

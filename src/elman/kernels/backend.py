@@ -15,7 +15,7 @@ import numpy as np
 Array = np.ndarray
 State = tuple[Array, ...]
 """(h,), or (h, c) for the LSTM: (B, H) of one layer, (L, B, H) of all."""
-Weights = tuple[Array, Array, Array | None, Array | None]
+LayerWeights = tuple[Array, Array, Array | None, Array | None]
 """Of one layer: w_ih (GH, I), w_hh (GH, H), and b_ih, b_hh (GH) or None, in torch's layout and gate order."""
 
 
@@ -45,11 +45,11 @@ CELLS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class ModelWeights:
     """The weights of a whole model: float32, C-contiguous, the model's own memory, which is never moved."""
 
     cell: Cell
-    layers: tuple[Weights, ...]
+    layers: tuple[LayerWeights, ...]
     weight: Array
     """(V, H), of the dense output."""
     bias: Array | None
@@ -105,7 +105,7 @@ class Dropout:
     weights: float = 0.0
     """Of every layer's w_hh, (GH, H)."""
 
-    def words(self, network: Network, steps: int, rows: int) -> dict[str, int]:
+    def words(self, network: ModelWeights, steps: int, rows: int) -> dict[str, int]:
         """How many words the masks of each kind take, for a batch of (steps, rows); in their order."""
         state, layers = rows * network.hidden_size, len(network.layers)
         weights = network.cell.gates * network.hidden_size**2
@@ -113,7 +113,7 @@ class Dropout:
         counts["weights"] = layers * weights
         return {kind: count if getattr(self, kind) else 0 for kind, count in counts.items()}
 
-    def begins(self, network: Network, steps: int, rows: int) -> dict[str, int]:
+    def begins(self, network: ModelWeights, steps: int, rows: int) -> dict[str, int]:
         """The word at which the masks of each kind begin."""
         begins, at = {}, self.offset
         for kind, count in self.words(network, steps, rows).items():
@@ -199,21 +199,21 @@ class Decoder(Protocol):
 class Backend(Protocol):
     """One signature an operation; `elman.kernels` says what each computes."""
 
-    def recurrent(self, cell: Cell, x: Array, state: State, weights: Weights) -> tuple[Array, State]: ...
+    def recurrent(self, cell: Cell, x: Array, state: State, weights: LayerWeights) -> tuple[Array, State]: ...
     def linear(self, x: Array, weight: Array, bias: Array | None) -> Array: ...
     def cross_entropy(
         self, hidden: Array, weight: Array, bias: Array | None, targets: Array
     ) -> tuple[float, Array]: ...
-    def run(self, network: Network, ids: Array, state: State) -> tuple[Array, State]: ...
-    def run_cells(self, network: Network, ids: Array, state: State) -> tuple[Array, Array, State]: ...
+    def run(self, network: ModelWeights, ids: Array, state: State) -> tuple[Array, State]: ...
+    def run_cells(self, network: ModelWeights, ids: Array, state: State) -> tuple[Array, Array, State]: ...
     def loss_and_grads(
-        self, network: Network, ids: Array, targets: Array, state: State, dropout: Dropout | None
+        self, network: ModelWeights, ids: Array, targets: Array, state: State, dropout: Dropout | None
     ) -> tuple[float, State, list[Array]]: ...
     def update(
-        self, network: Network, grads: Sequence[Array], how: Update, sound: bool
+        self, network: ModelWeights, grads: Sequence[Array], how: Update, sound: bool
     ) -> tuple[float, list[float]]: ...
-    def stepper(self, network: Network) -> Stepper: ...
-    def decoder(self, network: Network, batch_size: int) -> Decoder: ...
+    def stepper(self, network: ModelWeights) -> Stepper: ...
+    def decoder(self, network: ModelWeights, batch_size: int) -> Decoder: ...
     def dropout(self, x: Array, p: float, seed: int, offset: int) -> Array: ...
     def exp(self, x: Array) -> Array: ...
     def tanh(self, x: Array) -> Array: ...

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import moved
 from .backend import CELLS
 
 CONTRACT = 1
@@ -32,6 +33,7 @@ POINT = 11
 """Fraction bits of a pre-activation."""
 LIMIT = 2**29
 """No bias, and no scaled sum that any input can give, reaches this, so that the int32 sum of three never overflows."""
+__getattr__ = moved.names(__name__)
 
 SIGMOID = np.array(
     [
@@ -61,7 +63,9 @@ class Matrix(NamedTuple):
     """float32 (N), at least 0."""
 
 
-class Layer(NamedTuple):
+class IntegerLayer(NamedTuple):
+    """The numbers of one layer."""
+
     w_ih: Matrix
     """(GH, I): I is H above layer 0, which has E, or V where no embedding is."""
     w_hh: Matrix
@@ -73,11 +77,11 @@ class Layer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Network:
+class IntegerWeights:
     """All numbers of an integer model."""
 
     cell: str
-    layers: tuple[Layer, ...]
+    layers: tuple[IntegerLayer, ...]
     output: Matrix
     """(V, H); a sum times its scale is a logit."""
     output_bias: np.ndarray
@@ -91,17 +95,19 @@ class Network:
         return len(self.layers), self.output.q.shape[1], self.output.q.shape[0]
 
 
-class State(NamedTuple):
+class IntegerState(NamedTuple):
+    """What goes on from a step to the next."""
+
     h: np.ndarray
     """int8 (L, B, H)."""
     c: np.ndarray | None
     """int16 (L, B, H), or None for an RNN."""
 
 
-def begin_state(network: Network, batch: int) -> State:
+def begin_state(network: IntegerWeights, batch: int) -> IntegerState:
     L, H, _ = network.sizes
     carried = np.zeros((L, batch, H), np.int16) if network.cell in CARRIES else None
-    return State(np.zeros((L, batch, H), np.int8), carried)
+    return IntegerState(np.zeros((L, batch, H), np.int8), carried)
 
 
 # --- arithmetic ---
@@ -152,7 +158,7 @@ def narrow(h: np.ndarray) -> np.ndarray:
 # --- the model ---
 
 
-def table(network: Network) -> np.ndarray:
+def table(network: IntegerWeights) -> np.ndarray:
     """int32 (V, GH): layer 0's pre-activations from each id, bias included."""
     layer, embedding = network.layers[0], network.embedding
     if embedding is None:
@@ -161,7 +167,7 @@ def table(network: Network) -> np.ndarray:
     return np.rint((total * layer.w_ih.scale) * embedding.scale[:, None]).astype(np.int32) + layer.bias
 
 
-def pointwise(cell: str, x: np.ndarray, total: np.ndarray, layer: Layer, c: np.ndarray | None):
+def pointwise(cell: str, x: np.ndarray, total: np.ndarray, layer: IntegerLayer, c: np.ndarray | None):
     """The step of a cell after its products.
 
     Args:
@@ -190,7 +196,7 @@ def pointwise(cell: str, x: np.ndarray, total: np.ndarray, layer: Layer, c: np.n
     return narrow(c), c
 
 
-def step(network: Network, inputs: np.ndarray, ids: np.ndarray, state: State) -> State:
+def step(network: IntegerWeights, inputs: np.ndarray, ids: np.ndarray, state: IntegerState) -> IntegerState:
     """The state after one id of each row. inputs: `table` of the network; ids: int64 (B,)."""
     x, hidden, carried = inputs[ids], [], []
     for l, layer in enumerate(network.layers):
@@ -201,15 +207,15 @@ def step(network: Network, inputs: np.ndarray, ids: np.ndarray, state: State) ->
         )
         hidden.append(h)
         carried.append(c)
-    return State(np.stack(hidden), None if state.c is None else np.stack(carried))
+    return IntegerState(np.stack(hidden), None if state.c is None else np.stack(carried))
 
 
-def logits(network: Network, h: np.ndarray) -> np.ndarray:
+def logits(network: IntegerWeights, h: np.ndarray) -> np.ndarray:
     """float32 (..., V), of h int8 (..., H): a sum, a product and an addition, each rounded once."""
     return sums(h, network.output.q).astype(np.float32) * network.output.scale + network.output_bias
 
 
-def run(network: Network, ids: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+def run(network: IntegerWeights, ids: np.ndarray, state: IntegerState) -> tuple[np.ndarray, IntegerState]:
     """Read ids (T, B): logits float32 (T, B, V) after each, and the state after the last."""
     inputs, hidden = table(network), []
     for row in ids:

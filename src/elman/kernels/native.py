@@ -13,12 +13,12 @@ import numpy as np
 
 from ..errors import InputError
 from . import _cpu
-from .backend import Array, Cell, Dropout, Network, State, StepResult, Update, Weights
+from .backend import Array, Cell, Dropout, LayerWeights, ModelWeights, State, StepResult, Update
 
 CELLS = ("rnn_relu", "rnn_tanh", "gru", "lstm")
 """Those of src/native; the reference serves another."""
-_networks: WeakKeyDictionary[Network, _cpu.Network] = WeakKeyDictionary()
-_packed: WeakKeyDictionary[Network, tuple[int, _cpu.Packed]] = WeakKeyDictionary()
+_networks: WeakKeyDictionary[ModelWeights, _cpu.Network] = WeakKeyDictionary()
+_packed: WeakKeyDictionary[ModelWeights, tuple[int, _cpu.Packed]] = WeakKeyDictionary()
 """With the fingerprint of the weights that were packed."""
 
 
@@ -38,7 +38,7 @@ def about() -> str:
     return f"{isa}, {_cpu.threads()} thread{'s' if _cpu.threads() > 1 else ''}"
 
 
-def _network(network: Network) -> _cpu.Network:
+def _network(network: ModelWeights) -> _cpu.Network:
     handle = _networks.get(network)
     if handle is None:
         handle = _cpu.Network(
@@ -74,7 +74,7 @@ def _drops(dropout: Dropout | None) -> tuple[float, float, float, float, int, in
     return d.p, d.hidden, d.output, d.weights, d.seed, d.offset
 
 
-def recurrent(cell: Cell, x: Array, state: State, weights: Weights) -> tuple[Array, State]:
+def recurrent(cell: Cell, x: Array, state: State, weights: LayerWeights) -> tuple[Array, State]:
     w_ih, w_hh, b_ih, b_hh = weights
     of_ids = x.dtype.kind in "iu"
     output = np.empty((*x.shape[:2], w_hh.shape[1]), dtype=np.float32)
@@ -109,14 +109,14 @@ def cross_entropy(hidden: Array, weight: Array, bias: Array | None, targets: Arr
     return mean, nats
 
 
-def run(network: Network, ids: Array, state: State) -> tuple[Array, State]:
+def run(network: ModelWeights, ids: Array, state: State) -> tuple[Array, State]:
     last = _own(state)
     hidden = np.empty((*ids.shape, network.hidden_size), dtype=np.float32)
     _network(network).run(ids=_ids(ids), h=last[0], c=_second(last), hidden=hidden)
     return hidden, last
 
 
-def run_cells(network: Network, ids: Array, state: State) -> tuple[Array, Array, State]:
+def run_cells(network: ModelWeights, ids: Array, state: State) -> tuple[Array, Array, State]:
     last = _own(state)
     hidden = np.empty((*ids.shape, network.hidden_size), dtype=np.float32)
     cells = np.empty_like(hidden)
@@ -125,7 +125,7 @@ def run_cells(network: Network, ids: Array, state: State) -> tuple[Array, Array,
 
 
 def loss_and_grads(
-    network: Network, ids: Array, targets: Array, state: State, dropout: Dropout | None
+    network: ModelWeights, ids: Array, targets: Array, state: State, dropout: Dropout | None
 ) -> tuple[float, State, list[Array]]:
     last = _own(state)
     grads = [np.empty_like(w) for w in network.weights()]
@@ -143,7 +143,7 @@ def loss_and_grads(
 class NativeStepper:
     """A Stepper: one native call for each step, the state updated in place."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: ModelWeights) -> None:
         self._network, self._handle, self.state = network, _network(network), network.begin_state(0)
 
     def step(self, ids: Array, targets: Array, fresh: bool, dropout: Dropout | None, update: Update) -> StepResult:
@@ -177,7 +177,7 @@ class NativeStepper:
     def sync(self) -> None: ...
 
 
-def update(network: Network, grads: Sequence[Array], how: Update, sound: bool) -> tuple[float, list[float]]:
+def update(network: ModelWeights, grads: Sequence[Array], how: Update, sound: bool) -> tuple[float, list[float]]:
     norm, layer_norms = grad_norm(grads), [grad_norm(part) for part in network.groups(grads)]
     if not (sound and math.isfinite(norm)):
         return norm, layer_norms
@@ -205,7 +205,7 @@ def update(network: Network, grads: Sequence[Array], how: Update, sound: bool) -
     return norm, layer_norms
 
 
-def stepper(network: Network) -> NativeStepper:
+def stepper(network: ModelWeights) -> NativeStepper:
     return NativeStepper(network)
 
 
@@ -256,7 +256,7 @@ class NativeDecoder:
         return ids
 
 
-def decoder(network: Network, batch_size: int) -> NativeDecoder:
+def decoder(network: ModelWeights, batch_size: int) -> NativeDecoder:
     """Packs the weights once, and again only when they have changed."""
     fingerprint = _network(network).fingerprint()
     known = _packed.get(network)

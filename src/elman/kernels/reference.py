@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .backend import Array, Cell, Dropout, Network, State, StepResult, Update, Weights
+from .backend import Array, Cell, Dropout, LayerWeights, ModelWeights, State, StepResult, Update
 
 
 def sigmoid(x: Array) -> Array:
@@ -109,7 +109,7 @@ def _project(x: Array, w_ih: Array, b_ih: Array | None) -> Array:
     return projected if b_ih is None else projected + b_ih
 
 
-def _forward(cell: Cell, x: Array, state: State, weights: Weights) -> _Trace:
+def _forward(cell: Cell, x: Array, state: State, weights: LayerWeights) -> _Trace:
     w_ih, w_hh, b_ih, b_hh = weights
     projected, step = _project(x, w_ih, b_ih), _STEPS[cell.name][0]
     trace = _Trace(x, np.empty((*x.shape[:2], w_hh.shape[1]), dtype=w_hh.dtype), [state], [])
@@ -121,7 +121,7 @@ def _forward(cell: Cell, x: Array, state: State, weights: Weights) -> _Trace:
     return trace
 
 
-def _backward(cell: Cell, trace: _Trace, weights: Weights, d_output: Array) -> tuple[Array, list[Array]]:
+def _backward(cell: Cell, trace: _Trace, weights: LayerWeights, d_output: Array) -> tuple[Array, list[Array]]:
     """From the gradient of the output: that of the pre-activations' input share, (T, B, GH), and of the weights."""
     w_ih, w_hh, b_ih, b_hh = weights
     back, grad = _STEPS[cell.name][1], tuple(np.zeros_like(part) for part in trace.states[0])
@@ -143,7 +143,7 @@ def _backward(cell: Cell, trace: _Trace, weights: Weights, d_output: Array) -> t
     return d_projected, grads
 
 
-def recurrent(cell: Cell, x: Array, state: State, weights: Weights) -> tuple[Array, State]:
+def recurrent(cell: Cell, x: Array, state: State, weights: LayerWeights) -> tuple[Array, State]:
     trace = _forward(cell, x, state, weights)
     return trace.output, trace.states[-1]
 
@@ -173,7 +173,7 @@ def cross_entropy(hidden: Array, weight: Array, bias: Array | None, targets: Arr
 # --- a whole model ---
 
 
-def _traces(network: Network, ids: Array, state: State, masks: _Masks | None = None) -> list[_Trace]:
+def _traces(network: ModelWeights, ids: Array, state: State, masks: _Masks | None = None) -> list[_Trace]:
     traces, x = [], ids if network.embedding is None else network.embedding[ids]
     for layer, weights in enumerate(network.layers):
         if masks:
@@ -186,7 +186,7 @@ def _traces(network: Network, ids: Array, state: State, masks: _Masks | None = N
 class _Masks:
     """The masks of one step, applied to what goes forward and to the gradients that come back."""
 
-    def __init__(self, settings: Dropout, network: Network, steps: int, rows: int) -> None:
+    def __init__(self, settings: Dropout, network: ModelWeights, steps: int, rows: int) -> None:
         self.settings, self.begins = settings, settings.begins(network, steps, rows)
 
     def _mask(self, kind: str, index: int, x: Array, together: bool = False) -> Array:
@@ -208,7 +208,7 @@ class _Masks:
     def of_recurrent(self, layer: int, w_hh: Array) -> Array:
         return self._mask("weights", layer, w_hh)
 
-    def of_weights(self, layer: int, weights: Weights) -> Weights:
+    def of_weights(self, layer: int, weights: LayerWeights) -> LayerWeights:
         w_ih, w_hh, b_ih, b_hh = weights
         return w_ih, self.of_recurrent(layer, w_hh), b_ih, b_hh
 
@@ -217,19 +217,19 @@ def _last(traces: list[_Trace]) -> State:
     return tuple(np.stack(parts) for parts in zip(*(trace.states[-1] for trace in traces), strict=True))
 
 
-def run(network: Network, ids: Array, state: State) -> tuple[Array, State]:
+def run(network: ModelWeights, ids: Array, state: State) -> tuple[Array, State]:
     traces = _traces(network, ids, state)
     return traces[-1].output, _last(traces)
 
 
-def run_cells(network: Network, ids: Array, state: State) -> tuple[Array, Array, State]:
+def run_cells(network: ModelWeights, ids: Array, state: State) -> tuple[Array, Array, State]:
     traces = _traces(network, ids, state)
     cells = [after[1] for after in traces[-1].states[1:]]
     return traces[-1].output, np.stack(cells) if cells else traces[-1].output, _last(traces)
 
 
 def loss_and_grads(
-    network: Network, ids: Array, targets: Array, state: State, dropout_: Dropout | None
+    network: ModelWeights, ids: Array, targets: Array, state: State, dropout_: Dropout | None
 ) -> tuple[float, State, list[Array]]:
     masks = _Masks(dropout_ or Dropout(0.0, 0, 0), network, *ids.shape)
     traces = _traces(network, ids, state, masks)
@@ -258,7 +258,7 @@ def loss_and_grads(
 class ReferenceStepper:
     """A Stepper: gradients, norms, clipping and the update, one after the other."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: ModelWeights) -> None:
         self._network, self.state = network, network.begin_state(0)
 
     def step(self, ids: Array, targets: Array, fresh: bool, dropout: Dropout | None, update: Update) -> StepResult:
@@ -272,11 +272,11 @@ class ReferenceStepper:
     def sync(self) -> None: ...
 
 
-def stepper(network: Network) -> ReferenceStepper:
+def stepper(network: ModelWeights) -> ReferenceStepper:
     return ReferenceStepper(network)
 
 
-def update(network: Network, grads: Sequence[Array], how: Update, sound: bool) -> tuple[float, list[float]]:
+def update(network: ModelWeights, grads: Sequence[Array], how: Update, sound: bool) -> tuple[float, list[float]]:
     norm = grad_norm(grads)
     if sound and math.isfinite(norm):
         scale = how.clip / norm if how.clip and norm > how.clip else 1.0
@@ -345,7 +345,7 @@ def _orthogonal(u: Array) -> Array:
 class ReferenceDecoder:
     """A Decoder that runs the network a call at a time."""
 
-    def __init__(self, network: Network, batch_size: int) -> None:
+    def __init__(self, network: ModelWeights, batch_size: int) -> None:
         self._network, self.state = network, network.begin_state(batch_size)
         self.logits = np.zeros((batch_size, network.vocab_size), dtype=np.float32)
 
@@ -355,7 +355,7 @@ class ReferenceDecoder:
             self.logits = linear(hidden[-1], self._network.weight, self._network.bias)
 
 
-def decoder(network: Network, batch_size: int) -> ReferenceDecoder:
+def decoder(network: ModelWeights, batch_size: int) -> ReferenceDecoder:
     return ReferenceDecoder(network, batch_size)
 
 

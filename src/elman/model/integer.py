@@ -18,7 +18,7 @@ import numpy as np
 from .. import kernels
 from ..errors import InputError
 from ..kernels import CELLS, _cpu, integer
-from ..kernels.integer import CONTRACT, LIMIT, Layer, Matrix, Network, State
+from ..kernels.integer import CONTRACT, LIMIT, IntegerLayer, IntegerState, IntegerWeights, Matrix
 
 if TYPE_CHECKING:
     from ..kernels.native import NativeDecoder
@@ -35,17 +35,17 @@ class IntegerNetwork:
         bits: of each weight in the file.
     """
 
-    def __init__(self, network: Network, bits: int = 8) -> None:
+    def __init__(self, network: IntegerWeights, bits: int = 8) -> None:
         """Raises InputError where numbers are out of range, so that a sum could overflow."""
         check(network)
         self.network, self.bits = network, bits
         self.num_layers, self.hidden_size, self.vocab_size = network.sizes
 
-    def begin_state(self, batch: int) -> State:
+    def begin_state(self, batch: int) -> IntegerState:
         """Zeros."""
         return integer.begin_state(self.network, batch)
 
-    def run(self, ids: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+    def run(self, ids: np.ndarray, state: IntegerState | None = None) -> tuple[np.ndarray, IntegerState]:
         """Read ids (T, B): logits float32 (T, B, V) after each, and the state after the last."""
         state, ids = self._given(ids, state)
         if self._native is None:
@@ -54,7 +54,9 @@ class IntegerNetwork:
         self._native.run(ids=ids, h=state.h, c=state.c, logits=logits)
         return logits, state
 
-    def score(self, ids: np.ndarray, targets: np.ndarray, state: State | None = None) -> tuple[np.ndarray, State]:
+    def score(
+        self, ids: np.ndarray, targets: np.ndarray, state: IntegerState | None = None
+    ) -> tuple[np.ndarray, IntegerState]:
         """Read ids (T, B): the cost of targets (T, B) after each, float64 nats, and the state after the last."""
         state, ids = self._given(ids, state)
         if self._native is None:
@@ -74,7 +76,9 @@ class IntegerNetwork:
         _cpu.integer_log_softmax(logits=rows, y=likely)
         return likely.reshape(logits.shape)
 
-    def activations(self, ids: np.ndarray, layer: int, state: State | None = None) -> tuple[np.ndarray, State]:
+    def activations(
+        self, ids: np.ndarray, layer: int, state: IntegerState | None = None
+    ) -> tuple[np.ndarray, IntegerState]:
         """What the units of a layer, 0 .. L-1, show after each id: for looking, not for computing on.
 
         Returns:
@@ -97,10 +101,10 @@ class IntegerNetwork:
                 values[t] = kept * np.float32(2**-15)
         return values, state
 
-    def decoder(self, state: State) -> Decoder | NativeDecoder:
+    def decoder(self, state: IntegerState) -> ReferenceIntegerDecoder | NativeDecoder:
         """Rows that grow from `state`, which it takes over; with the native loop over characters where it serves."""
         if self._native is None:
-            return Decoder(self.network, state)
+            return ReferenceIntegerDecoder(self.network, state)
         from ..kernels.native import NativeDecoder
 
         logits = np.zeros((state.h.shape[1], self.vocab_size), np.float32)
@@ -132,14 +136,14 @@ class IntegerNetwork:
         """Without the native kernels, which are made again when they are first used."""
         return {name: value for name, value in self.__dict__.items() if name != "native"}
 
-    def _given(self, ids: np.ndarray, state: State | None) -> tuple[State, np.ndarray]:
+    def _given(self, ids: np.ndarray, state: IntegerState | None) -> tuple[IntegerState, np.ndarray]:
         """A state of the caller's own that may be written, and ids in one piece."""
         ids = np.ascontiguousarray(ids, np.int64)
         if state is None:
             return self.begin_state(ids.shape[1]), ids
         if state.h.shape[1] != ids.shape[1]:
             raise InputError(f"state has B={state.h.shape[1]} but ids has B={ids.shape[1]}; call begin_state")
-        return State(state.h.copy(), None if state.c is None else state.c.copy()), ids
+        return IntegerState(state.h.copy(), None if state.c is None else state.c.copy()), ids
 
     # --- the file ---
 
@@ -216,17 +220,17 @@ class IntegerNetwork:
             w_ih, w_hh = matrix(f"{base}.w_ih", N, H if l else E or V), matrix(f"{base}.w_hh", N, H)
             bias = get(f"{base}.bias", (N,), np.int32)
             bias_hn = get(f"{base}.bias_hn", (H,), np.int32) if cell == "gru" else np.zeros(0, np.int32)
-            layers.append(Layer(w_ih, w_hh, bias, bias_hn))
+            layers.append(IntegerLayer(w_ih, w_hh, bias, bias_hn))
         output, bias = matrix("output", V, H), get("output.bias", (V,), np.float32)
         if left:
             raise InputError(f"unknown arrays: {', '.join(sorted(left))}")
-        return cls(Network(cell, tuple(layers), output, bias, embedding), bits)
+        return cls(IntegerWeights(cell, tuple(layers), output, bias, embedding), bits)
 
 
-class Decoder:
-    """Rows that grow together, by the definition."""
+class ReferenceIntegerDecoder:
+    """A `kernels.Decoder` of integers: rows that grow together, by the definition."""
 
-    def __init__(self, network: Network, state: State) -> None:
+    def __init__(self, network: IntegerWeights, state: IntegerState) -> None:
         self._network, self._inputs, self._state = network, integer.table(network), state
         self.logits = np.zeros((state.h.shape[1], network.sizes[2]), np.float32)
 
@@ -261,7 +265,7 @@ def unpack(packed: np.ndarray, bits: int, N: int, K: int) -> np.ndarray:
     return (np.packbits(wide, axis=1).astype(np.int16) - 2 ** (bits - 1)).astype(np.int8).reshape(N, K)
 
 
-def check(network: Network) -> None:
+def check(network: IntegerWeights) -> None:
     """Raises InputError where a sum could overflow, or a number is none: after this the arithmetic cannot go wrong."""
     matrices = [m for layer in network.layers for m in layer[:2]] + [network.output]
     if network.embedding is not None:

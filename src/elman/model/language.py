@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import given, kernels
 from ..errors import InputError
-from ..kernels import CELLS, Array, Dropout, Network
+from ..kernels import CELLS, Array, Dropout, ModelWeights
 from ..text import Reading
 from . import initial
 from .layers import (
@@ -110,7 +110,7 @@ class LanguageModel(Parameters):
             f"{part}.{name}": array for part, of in parts.items() for name, array in of.named_parameters().items()
         }
         of_tokens = None if embedding is None else embedding.weight
-        self.network = Network(CELLS[layer.cell], layer.weights(), self.output.weight, self.output.bias, of_tokens)
+        self.network = ModelWeights(CELLS[layer.cell], layer.weights(), self.output.weight, self.output.bias, of_tokens)
         """The weights as `elman.kernels` takes them."""
 
     @property

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import given, kernels
 from ..errors import InputError
-from ..kernels import CELLS, Array, State, Weights
+from ..kernels import CELLS, Array, LayerWeights, State
 from . import initial
 
 ModelState = Array | tuple[Array, Array]
@@ -137,7 +137,7 @@ class Recurrent(Parameters):
             arrays = {name: uniform(stream, shape, hidden_size) for stream, (name, shape) in enumerate(shapes.items())}
         self._arrays = dict(arrays)
 
-    def weights(self) -> tuple[Weights, ...]:
+    def weights(self) -> tuple[LayerWeights, ...]:
         """(w_ih, w_hh, b_ih, b_hh) of every layer."""
         return tuple(
             tuple(self._arrays.get(f"{part}_l{layer}") for part in PARTS)  # type: ignore[misc]

@@ -18,7 +18,7 @@ import numpy as np
 from .. import given, kernels
 from ..errors import InputError
 from ..kernels import Array, _cpu
-from ..kernels.integer import State
+from ..kernels.integer import IntegerState
 from ..text import Reading
 from .integer import IntegerNetwork
 from .interface import Model
@@ -174,7 +174,7 @@ class QuantisedModel:
             f"{self.num_parameters:,} parameters)"
         )
 
-    def _unpack(self, state: ModelState | None, batch: int) -> State | None:
+    def _unpack(self, state: ModelState | None, batch: int) -> IntegerState | None:
         if state is None:
             return None
         parts = tuple(state) if isinstance(state, tuple) else (state,)
@@ -183,14 +183,14 @@ class QuantisedModel:
         if [(p.dtype, p.shape) for p in parts] != [(p.dtype, p.shape) for p in expected]:
             shapes = " and ".join(f"{p.dtype} {p.shape}" for p in expected)
             raise InputError(f"the state of this input is {shapes}; call begin_state({batch}) or pass None")
-        return State(parts[0], parts[1] if len(parts) > 1 else None)
+        return IntegerState(parts[0], parts[1] if len(parts) > 1 else None)
 
 
 _NAMES = {"vocab": "vocab_size", "hidden": "hidden_size", "layers": "num_layers", "embedding": "embedding_size"}
 """Sizes of an IntegerNetwork, under the names that every model file has for them."""
 
 
-def _pack(state: State) -> ModelState:
+def _pack(state: IntegerState) -> ModelState:
     return state.h if state.c is None else (state.h, state.c)
 
 

@@ -12,12 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import InputError
-from ..kernels import CELLS, integer
-from ..kernels.integer import DEFINED, LIMIT, POINT, Layer, Matrix, Network
+from ..kernels import CELLS, LayerWeights, integer
+from ..kernels.integer import DEFINED, LIMIT, POINT, IntegerLayer, IntegerWeights, Matrix
 from .integer import BITS, IntegerNetwork
-
-FloatLayer = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]
-"""w_ih (GH, I), w_hh (GH, H), b_ih (GH), b_hh (GH) or None twice: float32, in torch's layout and gate order."""
 
 _CLIPS = tuple(np.float32(1.0 - 0.02 * i) for i in range(26))
 """Shares of a row's largest weight that its largest integer may stand for; the best one serves."""
@@ -25,7 +22,7 @@ _CLIPS = tuple(np.float32(1.0 - 0.02 * i) for i in range(26))
 
 def to_integers(
     cell: str,
-    layers: Sequence[FloatLayer],
+    layers: Sequence[LayerWeights],
     output: tuple[np.ndarray, np.ndarray | None],
     *,
     bits: int = 8,
@@ -67,7 +64,7 @@ def to_integers(
     return IntegerNetwork(_network(cell, layers, output, bits, embedding, ranges, moments), bits)
 
 
-def _network(cell, layers, output, bits, embedding, ranges, moments) -> Network:
+def _network(cell, layers, output, bits, embedding, ranges, moments) -> IntegerWeights:
     one, top = np.float32(1.0), np.float32(127.0)
     E, made = None, []
     if embedding is not None:
@@ -87,7 +84,7 @@ def _network(cell, layers, output, bits, embedding, ranges, moments) -> Network:
             bias = np.concatenate((bias[: 2 * H], b_ih[2 * H :]))
             bias_hn = b_hh[2 * H :]
         made.append(
-            Layer(
+            IntegerLayer(
                 Matrix(ih.q, ih.scale * unit),
                 Matrix(hh.q, hh.scale * unit),
                 _whole(bias * unit),
@@ -97,7 +94,7 @@ def _network(cell, layers, output, bits, embedding, ranges, moments) -> Network:
     w, b = output
     out = _matrix(w * (ranges[-1] / top), bits, moments[-1] if moments is not None else None)
     b = np.zeros(w.shape[0], np.float32) if b is None else b.astype(np.float32)
-    return Network(cell, tuple(made), out, b, E)
+    return IntegerWeights(cell, tuple(made), out, b, E)
 
 
 def _matrix(w: np.ndarray, bits: int, moments: np.ndarray | None) -> Matrix:
@@ -130,7 +127,7 @@ def _whole(x: np.ndarray) -> np.ndarray:
     return np.rint(x).astype(np.int32)
 
 
-def _moments(network: Network, ids: np.ndarray) -> np.ndarray:
+def _moments(network: IntegerWeights, ids: np.ndarray) -> np.ndarray:
     """float64 (L, H): the sums of squares of each unit's h, over a text that the integer model reads."""
     inputs, state = integer.table(network), integer.begin_state(network, ids.shape[1])
     total = np.zeros((len(network.layers), network.sizes[1]), np.int64)

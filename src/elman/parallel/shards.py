@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import kernels
 from ..errors import InputError
-from ..kernels import Array, Dropout, Network, StepResult, Update
+from ..kernels import Array, Dropout, ModelWeights, StepResult, Update
 from .ranks import Ranks
 
 
@@ -21,7 +21,7 @@ def bounds(rows: int, shards: int) -> list[tuple[int, int]]:
     return [(rows * s // shards, rows * (s + 1) // shards) for s in range(shards)]
 
 
-def mask_words(dropout: Dropout, network: Network, steps: int, rows: int, shards: int) -> list[int]:
+def mask_words(dropout: Dropout, network: ModelWeights, steps: int, rows: int, shards: int) -> list[int]:
     """How many words of dropout's stream each shard of a batch uses, one after the other."""
     return [sum(dropout.words(network, steps, b - a).values()) for a, b in bounds(rows, shards)]
 
@@ -33,7 +33,7 @@ class ShardedStepper:
         InputError: more processes than shards.
     """
 
-    def __init__(self, network: Network, shards: int, ranks: Ranks) -> None:
+    def __init__(self, network: ModelWeights, shards: int, ranks: Ranks) -> None:
         if ranks.size > shards:
             raise InputError(
                 f"{ranks.size} processes but {shards} shards: one would have nothing to do; raise --shards"

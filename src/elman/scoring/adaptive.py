@@ -17,7 +17,7 @@ import copy
 import numpy as np
 
 from .. import kernels
-from ..kernels import Array, Network, State, Update
+from ..kernels import Array, ModelWeights, State, Update
 from ..kernels.integer import log
 from ..model import Model, trainable
 from .ngrams import Ngrams
@@ -51,7 +51,7 @@ def adaptive_nats(model: Model, ids: Array, starts: Array, lengths: Array) -> Ar
 class _Learning:
     """A copy of a network, which learns from what it reads."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: ModelWeights) -> None:
         self._network = copy.deepcopy(network)
         self._weights = self._network.weights()
         self._trained = [w.copy() for w in self._weights]

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..kernels import Array, Dropout, Network, State, StepResult, Update
+from ..kernels import Array, Dropout, ModelWeights, State, StepResult, Update
 from . import kernels
-from .reference import Weights
+from .reference import LayerWeights
 
 
-def stepper(network: Network, device: str) -> DeviceStepper:
+def stepper(network: ModelWeights, device: str) -> DeviceStepper:
     """Raises InputError if torch does not have this device."""
     try:
         torch.zeros(1, device=device)
@@ -29,7 +29,7 @@ def stepper(network: Network, device: str) -> DeviceStepper:
 class DeviceStepper:
     """See `kernels.Stepper`."""
 
-    def __init__(self, network: Network, device: torch.device) -> None:
+    def __init__(self, network: ModelWeights, device: torch.device) -> None:
         self._network, self._device = network, device
         self._weights = [torch.tensor(w, device=device, requires_grad=True) for w in network.weights()]
         self._kept: dict[str, list[tuple[Array, Tensor]]] = {}
@@ -80,7 +80,7 @@ class DeviceStepper:
                 x = x * mask("p", layer - 1, x.detach())
             if layer and d.hidden:
                 x = x * mask("hidden", layer - 1, x[0].detach())
-            mine: Weights = tuple(None if w is None else next(weights) for w in of_layer)  # type: ignore[assignment]
+            mine: LayerWeights = tuple(None if w is None else next(weights) for w in of_layer)  # type: ignore[assignment]
             if d.weights:
                 mine = (mine[0], mine[1] * mask("weights", layer, mine[1].detach()), *mine[2:])
             before = tuple(part[layer].contiguous() for part in state)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .reference import State, Weights, cross_entropy, dropout, linear
+from .reference import LayerWeights, State, cross_entropy, dropout, linear
 
 __all__ = ["cross_entropy", "dropout", "linear", "recurrent"]
 
@@ -18,7 +18,7 @@ CELLS = {
 }
 
 
-def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
+def recurrent(cell: str, x: Tensor, state: State, weights: LayerWeights) -> tuple[Tensor, State]:
     """One recurrent layer over T steps; see `kernels.recurrent` for the shapes."""
     w_ih, w_hh, b_ih, b_hh = weights
     if x.shape[0] == 0 or x.shape[1] == 0:

@@ -20,7 +20,7 @@ from .. import kernels as core
 from ..errors import InputError
 from ..kernels.forced import Forced
 from . import fused, reference
-from .reference import State, Weights
+from .reference import LayerWeights, State
 
 _native: ModuleType | None = None
 if core.has_native():
@@ -74,7 +74,7 @@ def _serve(like: Tensor, cell: str | None = None) -> ModuleType:
     return module if cell is None or module is reference or cell in module.CELLS else reference
 
 
-def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
+def recurrent(cell: str, x: Tensor, state: State, weights: LayerWeights) -> tuple[Tensor, State]:
     """One recurrent layer, one direction, over T steps.
 
     Args:

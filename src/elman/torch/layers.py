@@ -22,7 +22,7 @@ from ..errors import InputError
 from ..kernels import CELLS
 from . import kernels
 
-Direction = Callable[[str, Tensor, kernels.State, kernels.Weights], tuple[Tensor, kernels.State]]
+Direction = Callable[[str, Tensor, kernels.State, kernels.LayerWeights], tuple[Tensor, kernels.State]]
 """How one layer runs in one direction: as `kernels.recurrent`."""
 
 
@@ -92,7 +92,7 @@ class Recurrent(nn.RNNBase):
         self._flat_weights_names = list(shapes)  # torch's name for it
         self.reset_parameters()
 
-    def weights(self) -> list[kernels.Weights]:
+    def weights(self) -> list[kernels.LayerWeights]:
         """(w_ih, w_hh, b_ih, b_hh) of every layer and direction, in the order in which they run."""
         return [
             tuple(getattr(self, f"{part}_{place}", None) for part in _PARTS)  # type: ignore[misc]
@@ -273,7 +273,9 @@ def stack(layers: Sequence[Tensor]) -> Tensor:
     return torch.ops.aten._unsafe_view(layers[0], (1, *layers[0].shape))
 
 
-def _backward(cell: str, x: Tensor, state: kernels.State, weights: kernels.Weights) -> tuple[Tensor, kernels.State]:
+def _backward(
+    cell: str, x: Tensor, state: kernels.State, weights: kernels.LayerWeights
+) -> tuple[Tensor, kernels.State]:
     """`kernels.recurrent` from the last step to the first."""
     out, last = kernels.recurrent(cell, x.flip(0), state, weights)
     return out.flip(0), last
@@ -289,7 +291,7 @@ def _blocks(x: Tensor, runs: Runs) -> list[Tensor]:
 
 
 def _packed_forward(
-    runs: Runs, cell: str, x: Tensor, state: kernels.State, weights: kernels.Weights
+    runs: Runs, cell: str, x: Tensor, state: kernels.State, weights: kernels.LayerWeights
 ) -> tuple[Tensor, kernels.State]:
     """Sequences leave as they end, the last ones of the batch first."""
     outputs, ended = [], []
@@ -304,7 +306,7 @@ def _packed_forward(
 
 
 def _packed_backward(
-    runs: Runs, cell: str, x: Tensor, state: kernels.State, weights: kernels.Weights
+    runs: Runs, cell: str, x: Tensor, state: kernels.State, weights: kernels.LayerWeights
 ) -> tuple[Tensor, kernels.State]:
     """From the end: sequences join at their last step, with their own first state."""
     outputs, now = [], tuple(part[:0] for part in state)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .. import kernels as core
 from ..kernels import _cpu, native
-from .reference import State, Weights
+from .reference import LayerWeights, State
 
 CELLS = {name: core.CELLS[name].code for name in native.CELLS}
 _BY_CODE = {cell.code: cell for cell in core.CELLS.values()}
@@ -159,7 +159,7 @@ def _recurrent_grad(
     return None, *(g if needed else None for g, needed in zip(grads, need[1:8], strict=True)), None
 
 
-def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
+def recurrent(cell: str, x: Tensor, state: State, weights: LayerWeights) -> tuple[Tensor, State]:
     """One recurrent layer over T steps; see `elman.kernels.recurrent` for the shapes."""
     c0 = state[1] if cell == "lstm" else None
     save = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *state, *weights))

@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 State = tuple[Tensor, ...]  # (h,) or (h, c), each (B, H)
-Weights = tuple[Tensor, Tensor, Tensor | None, Tensor | None]  # w_ih (GH, I), w_hh (GH, H), b_ih (GH), b_hh (GH)
+LayerWeights = tuple[Tensor, Tensor, Tensor | None, Tensor | None]  # w_ih (GH, I), w_hh (GH, H), b_ih (GH), b_hh (GH)
 
 
-def recurrent(cell: str, x: Tensor, state: State, weights: Weights) -> tuple[Tensor, State]:
+def recurrent(cell: str, x: Tensor, state: State, weights: LayerWeights) -> tuple[Tensor, State]:
     """One recurrent layer over T steps; see `kernels.recurrent` for the shapes."""
     w_ih, w_hh, b_ih, b_hh = weights
     projected = project(x, w_ih, b_ih)

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ..kernels import Array, Network, Update
+from ..kernels import Array, ModelWeights, Update
 from ..recipes.recipe import Recipe
 
 
 class Optimiser:
     """The state of an optimiser; `kernels` does the arithmetic, so that an update has the same bits everywhere."""
 
-    def __init__(self, network: Network, recipe: Recipe) -> None:
+    def __init__(self, network: ModelWeights, recipe: Recipe) -> None:
         self.recipe, self.steps, self._weights = recipe, 0, network.weights()
         self.muon = network.matrices() if recipe.optimizer == "muon" else [False] * len(self._weights)
         sizes = [] if recipe.optimizer == "sgd" else [w.size for w in self._weights]
