@@ -8,7 +8,7 @@ import pytest
 
 import elman
 from elman.generation import beam_search, new_records, stream
-from elman.inspection import write
+from elman.inspection import sample
 from elman.scoring import compare, words
 
 LINES = "ada\nbo went\n" * 5
@@ -47,7 +47,7 @@ def test_what_is_no_whole_number(wrong):
         "width": lambda: beam_search(MODEL, "a", 3, wrong),
         "count": lambda: elman.after(MODEL, "a", wrong),
         "the number of new records": lambda: new_records(RECORDS, [], wrong),
-        "length ": lambda: write(MODEL, wrong),
+        "length ": lambda: sample(MODEL, wrong),
     }.items():
         with pytest.raises(elman.InputError, match=f"^{name.strip()} must be "):
             call()

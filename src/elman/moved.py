@@ -39,6 +39,10 @@ NAMES = {
         "Network": "elman.kernels.integer:IntegerWeights",
         "State": "elman.kernels.integer:IntegerState",
     },
+    "elman.inspection": {"write": "elman.inspection:sample"},
+    "elman.model.quantised": {"quantise": "elman.model"},
+    "elman.pages": {"Layer": "elman.pages:Overlay"},
+    "elman.text": {"Decoder": "elman.text:TextDecoder"},
     "elman.training": {
         "Checkpoint": "elman.runs",
         "Epoch": "elman.runs",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.inspection import divided, memorisation, most_characters, recorded_corpus, recorded_places, write
+from elman.inspection import divided, memorisation, most_characters, recorded_corpus, recorded_places, sample
 from elman.model import read_header
 
 
@@ -90,16 +90,16 @@ def test_the_training_text_is_found_again(tmp_path, records):
 def test_writing_is_seeded_and_of_the_asked_length():
     corpus = elman.Corpus("t", LINES, "none", "here")
     model = elman.build_model(corpus, hidden_size=5, init_std=None)
-    assert len(write(model, 300)) == 300
-    np.testing.assert_array_equal(write(model, 300, seed=3), write(model, 300, seed=3))
-    assert not np.array_equal(write(model, 300, seed=3), write(model, 300, seed=4))
+    assert len(sample(model, 300)) == 300
+    np.testing.assert_array_equal(sample(model, 300, seed=3), sample(model, 300, seed=3))
+    assert not np.array_equal(sample(model, 300, seed=3), sample(model, 300, seed=4))
     model.reading = dataclasses.replace(model.reading, records=True)
-    text = model.reading.vocabulary.decode(write(model, 5000))
+    text = model.reading.vocabulary.decode(sample(model, 5000))
     assert len(text) == 5000
     records = elman.generate(model, "", 1000, num_samples=3, seed=0)
     assert text.split("\n")[:3] == records
     with pytest.raises(ValueError, match="length must be at least 1"):
-        write(model, 0)
+        sample(model, 0)
 
 
 @pytest.mark.parametrize(

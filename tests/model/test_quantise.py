@@ -16,7 +16,7 @@ from elman.cli import main
 from elman.inspection import activations, units
 from elman.kernels import integer
 from elman.model import file, read_header
-from elman.model.quantisation import ROWS, STEPS, sample
+from elman.model.quantisation import ROWS, STEPS, calibration_rows
 from elman.model.rounding import relu_ranges
 from elman.scoring import words
 
@@ -117,7 +117,7 @@ def test_units_are_nearly_the_floats(cell, layer):
     small = elman.quantise(model, 8, TEXT)
     exact, shown = (activations(m, elman.score(m, TEXT), layer, None) for m in (model, small))
     if cell == "rnn_relu":  # in shares of each unit's range, which is measured on pieces of the text
-        pieces = sample(model.reading, model.reading.vocabulary.encode(TEXT))
+        pieces = calibration_rows(model.reading, model.reading.vocabulary.encode(TEXT))
         most, awake = relu_ranges(model.layer.weights(), pieces, None)[layer], exact.max(0) > 0
         exact, shown = exact[:, awake] / most[awake], shown[:, awake]
     assert np.abs(exact - shown).max() < (0.1 if cell == "rnn_relu" else 0.05)
@@ -182,12 +182,12 @@ def test_records_and_bytes():
 def test_what_a_text_is_sampled_into():
     reading = elman.Reading(elman.Vocabulary.bytes())
     ids = np.arange(20_000).astype(np.uint8)
-    pieces = sample(reading, ids)
+    pieces = calibration_rows(reading, ids)
     assert pieces.shape == (STEPS, ROWS)
     assert (np.diff(pieces[1:], axis=0) % 256 == 1).all()
-    assert sample(reading, ids[:7]).T.tolist() == [[10, *range(7)]]
+    assert calibration_rows(reading, ids[:7]).T.tolist() == [[10, *range(7)]]
     lines = elman.Reading(elman.Vocabulary.bytes(), records=True)
-    pieces = sample(lines, np.frombuffer(b"some name\n" * 900, np.uint8))
+    pieces = calibration_rows(lines, np.frombuffer(b"some name\n" * 900, np.uint8))
     assert pieces.shape == (STEPS, ROWS)
     assert (pieces[0] == ord("\n")).all()
 

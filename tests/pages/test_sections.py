@@ -11,7 +11,7 @@ import pytest
 from page_data import unpack
 
 import elman
-from elman.inspection import memorisation, quotations, units, write
+from elman.inspection import memorisation, quotations, sample, units
 from elman.pages import inspection_page
 
 TEXT = "the sea is wide,\nand <b>home</b> & again.\n" * 12
@@ -105,7 +105,7 @@ def test_the_command(trained, tmp_path):
     assert told["next"] == [{"token": t, "probability": p} for t, p in elman.after(model, "the sea\n")]
     assert told["activation"] == "tanh(c)"
     ids = model.reading.vocabulary.encode(TEXT)
-    report = memorisation(write(model, 500, 0.5, 3), ids, seed=3)
+    report = memorisation(sample(model, 500, 0.5, 3), ids, seed=3)
     texts = {row.pop("text"): row for row in told["memorisation"]["texts"]}
     assert list(texts) == ["generated", "6-gram", "shuffled", "this text"]
     lengths = texts["generated"].pop("lengths")

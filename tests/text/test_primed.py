@@ -11,8 +11,8 @@ import elman
 from elman.cli.interactive.steps import Steps
 from elman.generation import Streams, beam_search, stream
 from elman.generation.sampling import Sampling
-from elman.inspection import activations, write
-from elman.model.quantisation import sample
+from elman.inspection import activations, sample
+from elman.model.quantisation import calibration_rows
 from elman.recipes import Recipe
 from elman.scoring import score_many, text_nats, words
 from elman.training.data import Split, Text
@@ -104,7 +104,7 @@ def test_an_unprompted_text_has_no_character_of_no_language():
     model.output.bias[:] = -50.0
     model.output.bias[model.reading.vocabulary.encode("ag")] = 50.0
     assert {elman.generate(model, "", 1, seed=seed) for seed in range(8)} <= {"a", "g"}
-    assert {chr(i) for i in model.reading.vocabulary.encode("ag")} >= {chr(i) for i in write(model, 30)}
+    assert {chr(i) for i in model.reading.vocabulary.encode("ag")} >= {chr(i) for i in sample(model, 30)}
 
 
 def test_the_start_is_not_a_part_of_the_text():
@@ -124,6 +124,6 @@ def test_the_start_is_not_a_part_of_the_text():
 def test_what_quantisation_measures_begins_alike(text):
     model = make(text)
     ids = model.reading.vocabulary.encode(text)
-    pieces = sample(model.reading, ids)
+    pieces = calibration_rows(model.reading, ids)
     assert (pieces[0] == model.reading.start).all()
     assert pieces[1:, 0].tolist() == ids[: len(pieces) - 1].tolist()

@@ -73,7 +73,7 @@ def inspect(
     chosen = None if units is None else _indices(units)
     import numpy as np
 
-    from ..inspection import kind, memorisation, quotations, records_report, write
+    from ..inspection import kind, memorisation, quotations, records_report, sample
     from ..inspection import units as look
     from ..scoring import after, score
     from ..text import Bytes
@@ -84,7 +84,7 @@ def inspect(
     cost = score(loaded, text)
     found, values = look(loaded, cost, layer, chosen)
     layer = loaded.num_layers - 1 if layer is None else layer
-    written = write(loaded, length, temperature, seed)
+    written = sample(loaded, length, temperature, seed)
     vocabulary = loaded.reading.vocabulary
     others = {"this text": vocabulary.encode(cost.data)}
     if vocabulary.unit == "token":  # what is word for word the same is measured in bytes

@@ -17,7 +17,7 @@ from .files import Part, Progress, blocks, decoded, folder_files, read_file
 from .mapped import MappedCorpus, load_mapped
 from .named import NAMED, cache, corpora, is_named, without_licence
 from .places import opened, size_on_disk, standard_input, whole_place
-from .tokens import SAMPLE, Tokens, first, reads_bytes, subwords
+from .tokens import SAMPLE, Tokens, reads_bytes, subwords, take
 
 __all__ = [
     "NAMED",
@@ -115,7 +115,7 @@ def load_corpus(
     normalisation = "none" if as_bytes else normalisation
     pieces = record_parts(pieces, normalisation) if records else pieces
     pieces = pieces if records or as_bytes else normalised_parts(pieces, normalisation)
-    text: Any = (b"" if as_bytes else "").join(first(pieces, max_chars))
+    text: Any = (b"" if as_bytes else "").join(take(pieces, max_chars))
     if records and text:
         text = text[: text.rfind(b"\n" if as_bytes else "\n") + 1]
         if not text:

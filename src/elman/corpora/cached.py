@@ -75,17 +75,17 @@ def kept(path: Path, make: Callable[[BinaryIO], dict[str, Any]]) -> dict[str, An
     """What is known of the file at `path`, an .ids: from the .json beside it if both are whole, which is checked by
     digests; else from `make`, which writes the file and returns what is to be known of it, any JSON."""
     about = path.with_suffix(".json")
-    known = read(about)
+    known = read_known(about)
     if known is not None and _digest(path) == known["ids"]:
         return known["about"]
     with staged(path) as file:
         made = make(file)
-    write(about, {"ids": _digest(path), "about": made})
+    write_known(about, {"ids": _digest(path), "about": made})
     return made
 
 
-def read(path: Path) -> Any:
-    """What `write` put there; None if it is not there or not whole."""
+def read_known(path: Path) -> Any:
+    """What `write_known` put there; None if it is not there or not whole."""
     try:
         digest, _, text = path.read_bytes().partition(b"\n")
         return json.loads(text) if hashlib.sha256(text).hexdigest().encode() == digest else None
@@ -93,7 +93,7 @@ def read(path: Path) -> Any:
         return None
 
 
-def write(path: Path, value: Any) -> None:
+def write_known(path: Path, value: Any) -> None:
     """Any JSON, after its digest."""
     text = json.dumps(value).encode()
     write_atomically(path, hashlib.sha256(text).hexdigest().encode() + b"\n" + text)

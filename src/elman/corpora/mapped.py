@@ -20,11 +20,11 @@ import numpy as np
 
 from ..errors import CorpusError, EmptyTextError, InputError
 from ..text import UNKNOWN, Characters, Subwords, Vocabulary, normalised_parts
-from .cached import contents, kept, mapped, place, read, unchanged, write
+from .cached import contents, kept, mapped, place, read_known, unchanged, write_known
 from .corpus import Corpus
 from .files import blocks, decoded, folder_files
 from .named import cache
-from .tokens import Tokens, first, reads_bytes, subwords
+from .tokens import Tokens, reads_bytes, subwords, take
 
 _BLOCK = 1 << 22  # bytes read, or ids written, at a time
 _MOST_SYMBOLS = 1 << 16
@@ -130,11 +130,11 @@ def load_mapped(
 def _subwords(tokens: Tokens, files: list[Path], keys: list[str], how: dict[str, Any]) -> Subwords | None:
     """As `subwords`; those that are trained from the text are kept in the cache."""
     path = place(".bpe", keys, how, tokens) if isinstance(tokens, str) and tokens.startswith("bpe:") else None
-    if path is not None and (known := read(path)) is not None:
+    if path is not None and (known := read_known(path)) is not None:
         return Subwords.from_dict(known)  # type: ignore[return-value]
     own = subwords(tokens, _parts(files, **how))
     if path is not None and own is not None:
-        write(path, own.to_dict())
+        write_known(path, own.to_dict())
     return own
 
 
@@ -148,9 +148,9 @@ def _parts(
 ) -> Iterator[Any]:
     """What is trained on: bytes, or characters."""
     if as_bytes:
-        return first(_joined(map(blocks, files), b"\n"), max_chars)
+        return take(_joined(map(blocks, files), b"\n"), max_chars)
     texts = (decoded(blocks(path), str(path), encoding, encoding_errors) for path in files)
-    return first(normalised_parts(_joined(texts, "\n"), normalisation), max_chars)
+    return take(normalised_parts(_joined(texts, "\n"), normalisation), max_chars)
 
 
 def _joined(texts: Iterable[Iterator[Any]], between: str | bytes) -> Iterator[Any]:

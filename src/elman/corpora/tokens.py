@@ -31,7 +31,7 @@ def subwords(tokens: Tokens, parts: Iterable[str | bytes]) -> Subwords | None:
         return tokens if isinstance(tokens, Subwords) else None
     size = check_tokens(tokens)
     if size is not None:
-        return train_subwords(first(parts, SAMPLE), size)
+        return train_subwords(take(parts, SAMPLE), size)
     if tokens in ("chars", "bytes"):
         return None
     try:
@@ -40,7 +40,7 @@ def subwords(tokens: Tokens, parts: Iterable[str | bytes]) -> Subwords | None:
         raise CorpusError(f"{tokens}: {error.strerror or error}") from None
 
 
-def first(parts: Iterable[Any], most: int | None) -> Iterator[Any]:
+def take(parts: Iterable[Any], most: int | None) -> Iterator[Any]:
     """The first characters, or bytes, of a text in parts."""
     for part in parts:
         if most is not None and len(part) >= most:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..text import Decoder, Vocabulary
+from ..text import TextDecoder, Vocabulary
 
 
 class Writer:
     """ids in, text out: whole characters only, cut at the first stop string, holding back what may become one."""
 
     def __init__(self, vocabulary: Vocabulary, stops: Sequence[str]) -> None:
-        self._decoder, self._stops, self._held, self.ended = Decoder(vocabulary), stops, "", False
+        self._decoder, self._stops, self._held, self.ended = TextDecoder(vocabulary), stops, "", False
 
     def write(self, ids: np.ndarray) -> str:
         if self.ended:

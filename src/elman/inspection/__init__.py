@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import moved
 from .matching import Matches, Overlap, expected_longest, longest_matches, ngram_text
 from .memorisation import (
     Report,
@@ -12,7 +13,7 @@ from .memorisation import (
     read_corpus,
     recorded_corpus,
     recorded_places,
-    write,
+    sample,
 )
 from .nearest import Nearest, RecordReport, nearest, records_report
 from .units import MEASURED, Unit, activations, correlation_ratio, features, kind, units
@@ -41,6 +42,7 @@ __all__ = [
     "recorded_corpus",
     "recorded_places",
     "records_report",
+    "sample",
     "units",
-    "write",
 ]
+__getattr__ = moved.names(__name__)

@@ -119,7 +119,7 @@ def memorisation(
     return Report(generated, corpus, matches, expected_longest(corpus, size))
 
 
-def write(model: Model, length: int, temperature: float = 1.0, seed: int = 0) -> np.ndarray:
+def sample(model: Model, length: int, temperature: float = 1.0, seed: int = 0) -> np.ndarray:
     """ids (length,) that the model writes without a prompt: a text, or records until there are enough."""
     length = whole_number("length", length, 1)
     sampling = Sampling(temperature=temperature, seed=seed)

@@ -93,13 +93,13 @@ def describe(model: LanguageModel | QuantisedModel) -> dict[str, Any]:
     }
 
 
-def write(path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarray], kind: str = MODEL) -> None:
+def write_tensors(path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarray], kind: str = MODEL) -> None:
     """A file of this kind: tensors, a header of any JSON, and a digest over both."""
     write_atomically(path, to_bytes(header, tensors, kind))
 
 
 def to_bytes(header: dict[str, Any], tensors: dict[str, np.ndarray], kind: str = MODEL) -> bytes:
-    """What `write` writes."""
+    """What `write_tensors` writes."""
     config = _json(header)
     whole = _json({"format": FORMAT, "digest": _digest(config, tensors), "config": config})
     return to_safetensors(tensors, metadata={kind: whole})

@@ -51,7 +51,7 @@ class Parameters:
     def __setattr__(self, name: str, value: Any) -> None:
         arrays = self.__dict__.get("_arrays", {})
         if name in arrays:
-            write(arrays[name], value, name)
+            assign(arrays[name], value, name)
         else:
             super().__setattr__(name, value)
 
@@ -83,7 +83,7 @@ class Parameters:
             if value.shape != own[name].shape:
                 raise InputError(f"{name} is {value.shape}; expected {own[name].shape}")
         for name, value in values.items():
-            write(own[name], value, name)
+            assign(own[name], value, name)
 
 
 def to_array(value: Any) -> Array:
@@ -93,7 +93,7 @@ def to_array(value: Any) -> Array:
     return given.array("the value of a parameter", value, "fiu", "real numbers")
 
 
-def write(array: Array, value: Any, name: str) -> None:
+def assign(array: Array, value: Any, name: str) -> None:
     """Copy `value` into a parameter. Raises InputError for a shape that is not its own."""
     value = to_array(value)
     if value.shape != array.shape:

@@ -37,7 +37,7 @@ def quantise(model: Model, bits: int = 8, text: str | bytes | None = None) -> Qu
     if isinstance(bits, bool) or not isinstance(bits, int):
         raise InputError(f"bits is {given.shown(bits)}; expected 8, 6, 5 or 4")
     ids = None if text is None else model.reading.vocabulary.encode(model.reading.prepare(text))
-    n, measured = model.network, sample(model.reading, ids) if ids is not None and len(ids) else None
+    n, measured = model.network, calibration_rows(model.reading, ids) if ids is not None and len(ids) else None
     network = to_integers(n.cell.name, n.layers, (n.weight, n.bias), bits=bits, embedding=n.embedding, ids=measured)
     return QuantisedModel(network, model.reading)
 
@@ -47,7 +47,7 @@ def takes_text(model: Model, bits: int) -> bool:
     return bits < 8 or model.cell == "rnn_relu"
 
 
-def sample(reading: Reading, ids: Array) -> Array:
+def calibration_rows(reading: Reading, ids: Array) -> Array:
     """int64 (T, B): evenly spaced pieces of a text of ids (N,), each primed; those of records begin with a record."""
     ids = reading.primed(ids)
     starts = record_spans(ids, reading.line_end)[0] if reading.records else np.arange(len(ids))

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import given, kernels
+from .. import given, kernels, moved
 from ..errors import InputError
 from ..kernels import Array, _cpu
 from ..kernels.integer import IntegerState
@@ -24,6 +24,8 @@ from .integer import IntegerNetwork
 from .interface import Model
 from .language import LanguageModel
 from .layers import ModelState, token_ids
+
+__getattr__ = moved.names(__name__)
 
 
 class QuantisedModel:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from .. import moved
 from .inspection import inspection_page
-from .page import Layer, page
+from .page import Overlay, page
 from .surprisal import comparison_page, lines_page, surprisal_page
 
-__all__ = ["Layer", "comparison_page", "inspection_page", "lines_page", "page", "surprisal_page"]
+__all__ = ["Overlay", "comparison_page", "inspection_page", "lines_page", "page", "surprisal_page"]
+__getattr__ = moved.names(__name__)

@@ -12,7 +12,7 @@ import numpy as np
 from ..inspection import MEASURED, Matches, RecordReport, Report, Unit, kind, quotations
 from ..model import Model
 from ..scoring import Score
-from .page import Layer, page
+from .page import Overlay, page
 
 _QUOTE = 300  # characters of a quotation that are shown
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 240, 56, 40  # of the chart
@@ -43,10 +43,10 @@ def inspection_page(
     return page(model, [score], [name], title=f"Inspection: {name}", layers=layers, sections=sections)
 
 
-def _layer(unit: Unit, values: np.ndarray, note: str) -> Layer:
+def _layer(unit: Unit, values: np.ndarray, note: str) -> Overlay:
     signed = bool(values.min() < 0)
     name = f"unit {unit.index}" + (f": {unit.feature}" if unit.feature else "")
-    return Layer(name, note, values, signed, float(np.abs(values).max()) or 1.0)
+    return Overlay(name, note, values, signed, float(np.abs(values).max()) or 1.0)
 
 
 def _units(found: Sequence[Unit], what: str, layer: int) -> str:

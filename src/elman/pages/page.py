@@ -36,7 +36,7 @@ Expected = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class Overlay:
     """Something else than surprisal that a page can colour its text by: a hidden unit's activation."""
 
     name: str
@@ -54,7 +54,7 @@ def page(
     names: Sequence[str],
     *,
     title: str,
-    layers: Sequence[Layer] = (),
+    layers: Sequence[Overlay] = (),
     sections: str = "",
     expected: Sequence[Expected] | None = None,
     columns: Mapping[str, Sequence[str]] | None = None,
@@ -80,7 +80,7 @@ def page(
     whole = {key: np.concatenate([a[key] for a in arrays]) for key in arrays[0]}
     kinds: list[dict[str, Any]] = [{"name": "surprisal", "kind": "bits", "array": "bits"}]
     for number, layer in enumerate(layers):
-        whole[f"layer{number}"] = _quantised(layer, files)
+        whole[f"layer{number}"] = _steps(layer, files)
         kinds.append(
             {
                 "name": layer.name,
@@ -165,11 +165,11 @@ def _thousandths(bits: np.ndarray) -> np.ndarray:
     return np.minimum(np.rint(bits * 1000), _MOST).astype(np.uint16)
 
 
-def _quantised(layer: Layer, files: Sequence[dict[str, Any]]) -> np.ndarray:
+def _steps(layer: Overlay, files: Sequence[dict[str, Any]]) -> np.ndarray:
     """int8 in -127 .. 127, or uint8 in 0 .. 255, with an entry for the end of each text."""
-    steps = layer.values / layer.scale * (127 if layer.signed else 255)
+    values = layer.values / layer.scale * (127 if layer.signed else 255)
     ends = [file["end"] - number for number, file in enumerate(files, 1)]
-    return np.insert(np.rint(steps).astype(np.int8 if layer.signed else np.uint8), ends, 0)
+    return np.insert(np.rint(values).astype(np.int8 if layer.signed else np.uint8), ends, 0)
 
 
 def _packed(values: np.ndarray) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..model import Model
 from ..scoring import ADAPTIVE, BURST, Comparison, Lines, Score
-from .page import Layer, expectations, page
+from .page import Overlay, expectations, page
 
 _MOST = 8.0  # bits of difference that have the deepest colour: more is rare, and would leave the rest pale
 
@@ -103,7 +103,7 @@ def comparison_page(
         values = np.concatenate([c.by_character for c in of]).astype(np.float32)
         scale = min(float(np.abs(values).max()), _MOST) or 1.0
         note = f"red: likelier to {first}, blue: likelier to {name}; by so many bits"
-        layers.append(Layer(f"against {name}", note, values.clip(-scale, scale), True, scale))
+        layers.append(Overlay(f"against {name}", note, values.clip(-scale, scale), True, scale))
     title = names[0] if len(names) == 1 else f"{len(names)} texts"
     title = f"{first} against {', '.join(compared)}: {title}"
     unknown = [f"{sum(c.unknown for c in of):,} to {name}" for name, of in compared.items()]

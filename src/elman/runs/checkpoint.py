@@ -19,7 +19,7 @@ from .. import given
 from ..corpora import Corpus, Progress, load_corpus, load_mapped
 from ..errors import InputError, ModelFileError
 from ..model import LanguageModel
-from ..model.file import CHECKPOINT, build, describe, read, write
+from ..model.file import CHECKPOINT, build, describe, read, write_tensors
 from ..recipes.recipe import Recipe
 from ..typed import Fields
 from .folder import RunFolder
@@ -107,7 +107,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, weights: dict[str, np.n
         "signed": signature(checkpoint.loaded),
         **{name: getattr(checkpoint, name) for name in ("epoch", "steps", "masked", "seconds")},
     }
-    write(path, header, weights | {_EXTRA + name: array for name, array in checkpoint.tensors.items()}, CHECKPOINT)
+    write_tensors(
+        path, header, weights | {_EXTRA + name: array for name, array in checkpoint.tensors.items()}, CHECKPOINT
+    )
 
 
 def read_checkpoint(folder: str | Path) -> Checkpoint:

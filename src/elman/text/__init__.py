@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import moved
 from ..visible import CONTROLS, visible
 from .fields import csv_field, field_lines, field_values, json_field, row_reader
 from .reading import Reading
@@ -12,7 +13,7 @@ from .vocabulary import (
     UNKNOWN,
     Bytes,
     Characters,
-    Decoder,
+    TextDecoder,
     Vocabulary,
     normalise,
     normalised_parts,
@@ -25,9 +26,9 @@ __all__ = [
     "UNKNOWN",
     "Bytes",
     "Characters",
-    "Decoder",
     "Reading",
     "Subwords",
+    "TextDecoder",
     "Vocabulary",
     "check_tokens",
     "csv_field",
@@ -47,3 +48,4 @@ __all__ = [
     "without_blank_lines",
     "word_border",
 ]
+__getattr__ = moved.names(__name__)

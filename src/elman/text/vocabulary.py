@@ -86,7 +86,7 @@ def _code_points(text: str) -> Iterator[np.ndarray]:
     return (np.frombuffer(part.encode("utf-32-le", "surrogatepass"), dtype="<u4") for part in chunks(text))
 
 
-class Decoder:
+class TextDecoder:
     """ids in, text out, as it comes: a token may end within a character, which is then held back."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
