@@ -129,7 +129,7 @@ def nats(model: elman.LanguageModel, train: str, text: str) -> tuple[float, floa
 @cache
 def static_ngrams(vocabulary: Vocabulary, train: str, text: str) -> np.ndarray:
     """float64 (T,): the probability of each character of `text`, after Witten and Bell (1991) as in
-    elman.scoring.baselines, by counts of `train` alone. All seeds have the same."""
+    elman.scoring.compressors, by counts of `train` alone. All seeds have the same."""
     known, ids = vocabulary.encode(train).tolist(), vocabulary.encode(text).tolist()
     p = np.full(len(ids), 1 / len(vocabulary))
     for order in range(ORDER + 1):

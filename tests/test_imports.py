@@ -15,12 +15,13 @@ ROOMS = {
     "batches": ("windows", "records",),
     "kernels": ("backend", "forced", "integer", "native", "reference",),
     "model": (
-        "initial", "integer", "layers", "interface", "language", "extend", "named", "rounding", "quantised",
+        "initial", "integer", "layers", "interface", "language", "extension", "named", "rounding", "quantised",
         "quantisation", "file",
     ),
     "generation": ("sampling", "beam", "choose", "loop", "new", "writer", "text",),
     "scoring": (
-        "after", "blocks", "lines", "ngrams", "adaptive", "score", "totals", "baselines", "stream", "compare", "words",
+        "next_tokens", "blocks", "lines", "ngrams", "adaptive", "scores", "totals", "compressors", "stream",
+        "comparison", "word_costs",
     ),
     "compression": ("handle", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",),
     "recipes": ("recipe", "settings",),
@@ -33,8 +34,8 @@ ROOMS = {
         "further", "loop", "train", "sizing",
     ),
     "coders": ("rivals", "train",),
-    "inspection": ("matching", "memorisation", "nearest", "units",),
-    "pages": ("page", "inspection", "surprisal",),
+    "inspection": ("matching", "memorised", "neighbours", "hidden_units",),
+    "pages": ("document", "inspection", "surprisal",),
     "golden": ("inputs", "floats", "integers", "coder", "compare"),
     "cli/shared": (
         "streams", "rich_console", "console", "commands", "curve_file", "listing", "summary", "piecewise",

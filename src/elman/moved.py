@@ -16,6 +16,17 @@ from typing import Any, cast
 
 MODULES = {
     "elman.compression.rivals": "elman.coders.rivals",
+    "elman.inspection.memorisation": "elman.inspection.memorised",
+    "elman.inspection.nearest": "elman.inspection.neighbours",
+    "elman.inspection.units": "elman.inspection.hidden_units",
+    "elman.model.extend": "elman.model.extension",
+    "elman.model.quantise": "elman.model.quantisation",
+    "elman.pages.page": "elman.pages.document",
+    "elman.scoring.after": "elman.scoring.next_tokens",
+    "elman.scoring.baselines": "elman.scoring.compressors",
+    "elman.scoring.compare": "elman.scoring.comparison",
+    "elman.scoring.score": "elman.scoring.scores",
+    "elman.scoring.words": "elman.scoring.word_costs",
     "elman.training.checkpoint": "elman.runs.checkpoint",
     "elman.training.coder": "elman.coders.train",
     "elman.training.curve": "elman.runs.curve",
@@ -97,6 +108,9 @@ class _Loader:
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         _warn(spec.name, MODULES[spec.name])
         module = import_module(MODULES[spec.name])
+        room, _, name = spec.name.rpartition(".")
+        if name in vars(sys.modules[room]):
+            sys.modules[room].__class__ = _Room
         self._spec, self._loader = module.__spec__, module.__loader__
         return module
 
@@ -104,7 +118,16 @@ class _Loader:
         module.__spec__, module.__loader__ = self._spec, self._loader  # import has set those of the old path
 
 
+class _Room(ModuleType):
+    """A room one of whose functions has a former module's name: importing the old path must not hide the function."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        former = isinstance(value, ModuleType) and f"{self.__name__}.{name}" in MODULES
+        if not (former and name in vars(self)):
+            super().__setattr__(name, value)
+
+
 def install() -> None:
     """Let imports find the old paths; once."""
     if not any(found is _Finder for found in sys.meta_path):
-        sys.meta_path.append(cast(Any, _Finder))
+        sys.meta_path.insert(0, cast(Any, _Finder))  # first: an editable install may still know the old path

@@ -128,7 +128,7 @@ def test_baselines_in_pieces_are_those_of_the_whole(monkeypatch):
     assert whole["bzip2"] == 8 * len(bz2.compress(data))
     assert whole["gzip"] == 8 * len(gzip.compress(data, 9))
     assert whole["6-gram"] == math.fsum(ngram_bits(ids, 256))
-    monkeypatch.setattr(import_module("elman.scoring.baselines"), "BLOCK", 150_000)
+    monkeypatch.setattr(import_module("elman.scoring.compressors"), "BLOCK", 150_000)
     with Baselines(256) as found:
         for at in range(0, len(data), 90_001):
             found.add(data[at : at + 90_001], ids[at : at + 90_001])

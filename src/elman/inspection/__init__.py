@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .. import moved
+from .hidden_units import MEASURED, Unit, activations, correlation_ratio, features, kind, units
 from .matching import Matches, Overlap, expected_longest, longest_matches, ngram_text
-from .memorisation import (
+from .memorised import (
     Report,
     divided,
     memorisation,
@@ -15,8 +16,7 @@ from .memorisation import (
     recorded_places,
     sample,
 )
-from .nearest import Nearest, RecordReport, nearest, records_report
-from .units import MEASURED, Unit, activations, correlation_ratio, features, kind, units
+from .neighbours import Nearest, RecordReport, nearest, records_report
 
 __all__ = [
     "MEASURED",

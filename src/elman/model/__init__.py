@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .extend import extend
+from .extension import extend
 from .file import FORMAT, load, model_path, read_header, save
 from .interface import Model, take_rows
 from .language import Embedding, LanguageModel

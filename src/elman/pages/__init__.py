@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .. import moved
+from .document import Overlay, page
 from .inspection import inspection_page
-from .page import Overlay, page
 from .surprisal import comparison_page, lines_page, surprisal_page
 
 __all__ = ["Overlay", "comparison_page", "inspection_page", "lines_page", "page", "surprisal_page"]

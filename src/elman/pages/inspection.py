@@ -12,7 +12,7 @@ import numpy as np
 from ..inspection import MEASURED, Matches, RecordReport, Report, Unit, kind, quotations
 from ..model import Model
 from ..scoring import Score
-from .page import Overlay, page
+from .document import Overlay, page
 
 _QUOTE = 300  # characters of a quotation that are shown
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 240, 56, 40  # of the chart
@@ -32,8 +32,8 @@ def inspection_page(
 
     Args:
         layer: whose units they are.
-        found, values: from `inspection.units`.
-        report: from `inspection.memorisation`.
+        found, values: from `inspection.units()`.
+        report: from `inspection.memorisation()`.
         of_records: from `inspection.records_report`, of a model of records.
     """
     what = kind(model)

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..model import Model
 from ..scoring import ADAPTIVE, BURST, Comparison, Lines, Score
-from .page import Overlay, expectations, page
+from .document import Overlay, expectations, page
 
 _MOST = 8.0  # bits of difference that have the deepest colour: more is rare, and would leave the rest pale
 

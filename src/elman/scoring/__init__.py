@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from .adaptive import ADAPTIVE, adaptive_nats
-from .after import after
-from .baselines import Baselines, baselines, ngram_bits
 from .blocks import (
     Block,
     alternatives,
@@ -15,12 +13,14 @@ from .blocks import (
     text_nats,
     walk,
 )
-from .compare import Comparison, compare
+from .comparison import Comparison, compare
+from .compressors import Baselines, baselines, ngram_bits
 from .lines import BURST, Lines, mask
-from .score import Score, perplexity, score, score_many, widths
+from .next_tokens import after
+from .scores import Score, perplexity, score, score_many, widths
 from .stream import Span, spans
 from .totals import Totals
-from .words import Word, words, words_of
+from .word_costs import Word, words, words_of
 
 __all__ = [
     "ADAPTIVE",

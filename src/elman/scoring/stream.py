@@ -25,7 +25,7 @@ from .blocks import (
     text_bits,
     text_entropies,
 )
-from .score import Score, scored
+from .scores import Score, scored
 
 _PIECE = 1 << 19
 """Characters or bytes of a piece, about: they take some 20 MB until they are scored."""

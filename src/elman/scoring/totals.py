@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .score import Score, perplexity
+from .scores import Score, perplexity
 
 _UNIT = 1130  # sums are whole multiples of 2^-_UNIT, as every float64 is
 

@@ -48,7 +48,7 @@ def summarise_texts(model: Model, names: Sequence[str], pieces: Iterable[Span], 
 def _print_summary(rows: list[dict[str, Any]], baselines: Sequence[str], unit: str) -> None:
     """unit: what the model's tokens are."""
     from ...scoring import ADAPTIVE
-    from ...scoring.baselines import BLOCK
+    from ...scoring.compressors import BLOCK
 
     counts = ["characters", *(["tokens"] if unit == "token" else ["bytes"] if unit == "byte" else [])]
     counts += ["unknown"] if any(row["unknown"] for row in rows) else []

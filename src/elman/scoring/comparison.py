@@ -10,7 +10,7 @@ import numpy as np
 from .. import philox
 from ..errors import InputError
 from .lines import token_array
-from .score import Score
+from .scores import Score
 
 _DRAWS = 1000
 _GROUPS = 4096  # of neighbouring lines, at most, that are drawn together

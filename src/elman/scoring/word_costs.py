@@ -10,7 +10,7 @@ import numpy as np
 
 from ..model import Model
 from .blocks import record_entropies, text_entropies
-from .score import Score
+from .scores import Score
 
 _WORD = re.compile(r"\S+")
 
