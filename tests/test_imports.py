@@ -23,6 +23,7 @@ ROOMS = {
         "next_tokens", "blocks", "lines", "ngrams", "adaptive", "scores", "totals", "compressors", "stream",
         "comparison", "word_costs",
     ),
+    "kenlm": ("model", "nbest",),
     "compression": ("handle", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",),
     "recipes": ("recipe", "settings",),
     "runs": (
@@ -44,8 +45,8 @@ ROOMS = {
     ),
     "cli/interactive": ("steps", "session", "watch",),
     "cli": (
-        "compress", "decompress", "generate", "get", "info", "inspect", "message", "quantise", "runs", "score",
-        "self_test", "store", "train", "train_coder",
+        "compress", "decompress", "generate", "get", "info", "inspect", "message", "quantise", "rescore", "runs",
+        "score", "self_test", "store", "train", "train_coder",
     ),
     "torch": ("reference", "fused", "operators", "kernels", "device", "layers", "module",),
 }  # fmt: skip

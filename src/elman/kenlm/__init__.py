@@ -1,0 +1,23 @@
+"""KenLM's calls over a recurrent model: change `import kenlm` to `from elman import kenlm`.
+
+Scores are log10, as KenLM's. A model of characters has no list of words, so every word has a probability: the product
+over its characters and the space before it. `nbest` rescores lists of hypotheses.
+"""
+
+from __future__ import annotations
+
+from .model import ARPALoadComplain, Config, FullScoreReturn, LanguageModel, LoadMethod, Model, State
+from .nbest import Hypothesis, read_nbest, rescore
+
+__all__ = [
+    "ARPALoadComplain",
+    "Config",
+    "FullScoreReturn",
+    "Hypothesis",
+    "LanguageModel",
+    "LoadMethod",
+    "Model",
+    "State",
+    "read_nbest",
+    "rescore",
+]
