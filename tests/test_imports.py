@@ -23,7 +23,7 @@ ROOMS = {
         "next_tokens", "blocks", "lines", "ngrams", "adaptive", "scores", "totals", "compressors", "stream",
         "comparison", "word_costs",
     ),
-    "kenlm": ("model", "nbest",),
+    "kenlm": ("state", "model", "nbest",),
     "compression": ("handle", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",),
     "recipes": ("recipe", "settings",),
     "runs": (

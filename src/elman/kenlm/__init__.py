@@ -6,8 +6,9 @@ over its characters and the space before it. `nbest` rescores lists of hypothese
 
 from __future__ import annotations
 
-from .model import ARPALoadComplain, Config, FullScoreReturn, LanguageModel, LoadMethod, Model, State
+from .model import LanguageModel, Model
 from .nbest import Hypothesis, read_nbest, rescore
+from .state import ARPALoadComplain, Config, FullScoreReturn, LoadMethod, State
 
 __all__ = [
     "ARPALoadComplain",
