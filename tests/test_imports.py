@@ -18,7 +18,9 @@ ROOMS = {
         "initial", "integer", "layers", "interface", "language", "extension", "named", "rounding", "quantised",
         "quantisation", "file",
     ),
-    "generation": ("sampling", "beam", "choose", "loop", "new", "writer", "text",),
+    "generation": (
+        "sampling", "beam", "choose", "completion", "prefixes", "prompt", "loop", "new", "writer", "batch", "text",
+    ),
     "scoring": (
         "next_tokens", "blocks", "lines", "ngrams", "adaptive", "scores", "totals", "compressors", "stream",
         "comparison", "word_costs",

@@ -57,11 +57,22 @@ def test_what_is_no_whole_number(wrong):
     ("name", "wrong"),
     [
         (n, w)
-        for n in ("temperature", "alpha", "top_k", "top_p", "min_p", "seed", "repetition_penalty")
+        for n in (
+            "temperature",
+            "alpha",
+            "top_k",
+            "top_p",
+            "min_p",
+            "seed",
+            "repetition_penalty",
+            "presence_penalty",
+            "frequency_penalty",
+        )
         for w in ("x", [1])
     ]
     + [("temperature", None), ("seed", None), ("top_k", 5.0), ("seed", math.nan), ("temperature", math.nan)]
-    + [("allowed", 5), ("logit_bias", "x"), ("logit_bias", {"a": "x"}), ("logit_bias", {1: 2.0})]
+    + [("allowed", 5), ("logit_bias", "x"), ("logit_bias", {"a": "x"}), ("logit_bias", {1.5: 2.0})]
+    + [("allowed_ids", "ab"), ("allowed_ids", 5)]
     + [("stop", 5), ("stop", None), ("stop", [1]), ("stop", b"x")],
 )
 def test_what_is_no_setting(name, wrong):

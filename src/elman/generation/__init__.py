@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from .batch import Batch, complete
 from .beam import Beam, beam_search
-from .loop import Streams, generate_ids
+from .completion import Completion, Likely, Piece, Text, assembled, likely
+from .loop import Row, Streams, generate_ids
 from .new import new_records
+from .prefixes import Prefixes
 from .sampling import Sampling
-from .text import generate, stream
+from .text import generate, stop_strings, stream
 
 __all__ = [
+    "Batch",
     "Beam",
+    "Completion",
+    "Likely",
+    "Piece",
+    "Prefixes",
+    "Row",
     "Sampling",
     "Streams",
+    "Text",
+    "assembled",
     "beam_search",
+    "complete",
     "generate",
     "generate_ids",
+    "likely",
     "new_records",
+    "stop_strings",
     "stream",
 ]

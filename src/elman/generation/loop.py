@@ -1,17 +1,41 @@
 """Streams: texts that grow side by side; the one loop over characters, here or in the kernel.
 
 A draw is a function of (seed, stream, step) alone, and a choice of the logits and that draw alone, so a text does not
-depend on what else is in the batch, on how it is cut into calls, or on where the loop runs.
+depend on what else is in the batch, on how it is cut into calls, or on where the loop runs. Rows join and leave between
+two calls.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .. import philox
+from ..kernels import State
 from ..model import Model
+from ..text import Vocabulary
 from .choose import choose
 from .sampling import Sampling
+
+
+class Row:
+    """How one text is drawn: its settings, its draws, and what it has already.
+
+    Args:
+        prompt: int64 (T,), ids that the text has before the first step.
+        number: the stream of draws within those of the sampling's seed.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, sampling: Sampling, prompt: np.ndarray, number: int = 0) -> None:
+        self.sampling, self.bias = sampling, sampling.bias(vocabulary)
+        self.words = philox.generator(sampling.seed, philox.DRAW + number)
+        self.seen = self.counts = None
+        if sampling.repetition_penalty != 1:
+            self.seen = np.zeros(len(vocabulary), dtype=bool)
+            self.seen[prompt] = True
+        if sampling.counts:
+            self.counts = np.zeros(len(vocabulary), dtype=np.int64)
 
 
 class Streams:
@@ -23,48 +47,100 @@ class Streams:
         first: number of the first stream, so that a batch can be a part of a larger one.
     """
 
-    def __init__(self, model: Model, prompts: np.ndarray, sampling: Sampling, first: int = 0) -> None:
-        self.sampling, self._bias = sampling, sampling.bias(model.reading.vocabulary)
-        batch = prompts.shape[1]
-        self._words = [philox.generator(sampling.seed, philox.DRAW + first + b) for b in range(batch)]
-        self._decoder = model.decoder(batch)
-        self._seen = np.zeros((batch, model.vocab_size), dtype=bool)
-        if len(prompts):
-            self._seen[np.arange(batch), prompts] = True
-        self._decoder.read(model.reading.primed(prompts))
+    def __init__(
+        self, model: Model, prompts: np.ndarray | None = None, sampling: Sampling | None = None, first: int = 0
+    ) -> None:
+        prompts = np.zeros((1, 0), dtype=np.int64) if prompts is None else prompts
+        self._decoder, vocabulary = model.decoder(prompts.shape[1]), model.reading.vocabulary
+        self.rows: list[Row] = []
+        if prompts.shape[1]:
+            self._decoder.read(model.reading.primed(prompts))
+            ids = prompts.T if len(prompts) else [np.zeros(0, dtype=np.int64)] * prompts.shape[1]
+            self.rows = [Row(vocabulary, sampling or Sampling(), row, first + b) for b, row in enumerate(ids)]
+        self._gather()
 
-    def advance(self, steps: int) -> np.ndarray:
-        """The next int64 (steps, B) ids. Many short calls give what one long one does."""
-        s, native = self.sampling, getattr(self._decoder, "generate", None)
+    def join(self, rows: Sequence[Row], state: State, logits: np.ndarray) -> None:
+        """Further rows, after those here, which have read their prompts.
+
+        Args:
+            state: (L, b, H) each. logits: float32 (b, V), after the last id that each has read.
+        """
+        self._scatter()
+        here, self.rows = self._decoder, [*self.rows, *rows]
+        both = tuple(np.concatenate(pair, axis=1) for pair in zip(here.state, state, strict=True))
+        self._decoder = here.like(both, np.concatenate((here.logits, logits)))
+        self._gather()
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Let all rows but those at these places leave."""
+        self._scatter()
+        here, self.rows = self._decoder, [self.rows[b] for b in places]
+        at = np.array(places, dtype=np.int64)
+        self._decoder = here.like(tuple(part[:, at] for part in here.state), here.logits[at])
+        self._gather()
+
+    def _gather(self) -> None:
+        """What the rows have, as the kernel takes it."""
+        rows, shape = self.rows, (len(self.rows), self._decoder.logits.shape[1])
+        self._each = np.array([row.sampling.numbers for row in rows], dtype=np.float64).reshape(-1, 7)
+        self._bias = self._seen = self._counts = None
+        if any(row.bias is not None for row in rows):
+            self._bias = np.zeros(shape, dtype=np.float32)
+        if any(row.seen is not None for row in rows):
+            self._seen = np.zeros(shape, dtype=bool)
+        if any(row.counts is not None for row in rows):
+            self._counts = np.zeros(shape, dtype=np.int64)
+        for b, row in enumerate(rows):
+            for of_all, own in ((self._bias, row.bias), (self._seen, row.seen), (self._counts, row.counts)):
+                if own is not None:
+                    of_all[b] = own  # type: ignore[index]
+
+    def _scatter(self) -> None:
+        """Give the rows back what the kernel has changed."""
+        for b, row in enumerate(self.rows):
+            if row.seen is not None:
+                row.seen[:] = self._seen[b]  # type: ignore[index]
+            if row.counts is not None:
+                row.counts[:] = self._counts[b]  # type: ignore[index]
+
+    def advance(self, steps: int, trace: np.ndarray | None = None) -> np.ndarray:
+        """The next int64 (steps, B) ids. Many short calls give what one long one does.
+
+        Args:
+            trace: float32 (steps, B, V), receives the logits before each choice.
+        """
+        native = getattr(self._decoder, "generate", None)
+        draws = np.zeros((steps, len(self.rows)))
+        for b, row in enumerate(self.rows):
+            if row.sampling.temperature != 0:
+                draws[:, b] = philox.unit(row.words.random_raw(steps))
         if native is not None:
-            draws = None
-            if s.temperature != 0:
-                draws = philox.unit(np.stack([words.random_raw(steps) for words in self._words], axis=1))
             return native(
-                steps,
-                self._bias,
-                s.exponent,
-                draws,
-                top_k=s.top_k,
-                top_p=s.top_p,
-                min_p=s.min_p,
-                penalty=s.repetition_penalty,
-                seen=self._seen,
+                steps, self._bias, 1.0, draws, each=self._each, seen=self._seen, counts=self._counts, trace=trace
             )
-        made = np.empty((steps, len(self._words)), dtype=np.int64)
+        made = np.empty(draws.shape, dtype=np.int64)
         for t in range(steps):
-            for b, words in enumerate(self._words):
-                u = float(philox.unit(words.random_raw(1))[0])
-                made[t, b] = choose(self._shape(b), self.sampling, u)
-            self._seen[np.arange(len(self._words)), made[t]] = True
+            if trace is not None:
+                trace[t] = self._decoder.logits
+            for b, row in enumerate(self.rows):
+                made[t, b] = choose(self._shape(b), row.sampling, draws[t, b])
+            for table, taken in ((self._seen, True), (self._counts, 1)):
+                if table is not None:
+                    table[np.arange(len(self.rows)), made[t]] += taken
             self._decoder.read(made[t : t + 1])
         return made
 
     def _shape(self, b: int) -> np.ndarray:
-        """float32 (V,): the logits of stream b after bias and penalty."""
-        logits = self._decoder.logits[b] if self._bias is None else self._decoder.logits[b] + self._bias
-        penalty = np.float32(self.sampling.repetition_penalty)
-        if penalty == 1:
+        """float32 (V,): the logits of stream b after bias and penalties."""
+        sampling, logits = self.rows[b].sampling, self._decoder.logits[b]
+        if self._bias is not None:
+            logits = logits + self._bias[b]
+        if sampling.counts and self._counts is not None:
+            counts = self._counts[b].astype(np.float32)
+            taken = np.float32(sampling.presence_penalty) + np.float32(sampling.frequency_penalty) * counts
+            logits = np.where(counts > 0, logits - taken, logits)
+        penalty = np.float32(sampling.repetition_penalty)
+        if penalty == 1 or self._seen is None:
             return logits
         return np.where(self._seen[b], np.where(logits > 0, logits / penalty, logits * penalty), logits)
 

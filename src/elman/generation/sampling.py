@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from types import NoneType
@@ -24,8 +24,14 @@ class Sampling:
 
     allowed: str | None = None
     """Write only these characters. None: all."""
-    logit_bias: Mapping[str, float] | None = None
-    """Added to the logits of single characters; -inf forbids one."""
+    allowed_ids: Sequence[int] | None = None
+    """Write only these ids. None: all."""
+    logit_bias: Mapping[str, float] | Mapping[int, float] | None = None
+    """Added to the logits of single characters, or of ids; -inf forbids one."""
+    presence_penalty: float = 0.0
+    """Taken from the logits of all that the text, without its prompt, has already."""
+    frequency_penalty: float = 0.0
+    """Taken from the logits of all that the text has already, as often as it has it."""
     repetition_penalty: float = 1.0
     """Above 1: characters that the prompt or the text has already become less likely. A logit above 0 is divided by it,
     one below multiplied. Source: Keskar et al., CTRL (2019)."""
@@ -61,12 +67,19 @@ class Sampling:
             raise InputError(f"repetition_penalty must be above 0, got {self.repetition_penalty}")
         if self.allowed == "":
             raise InputError("allowed is empty; give at least one character, or None for all")
-        for character, value in (self.logit_bias or {}).items():
-            if len(character) != 1 or math.isnan(value) or value == math.inf:
-                raise InputError(f"logit_bias maps single characters to numbers below inf; got {character!r}: {value}")
+        for name in ("presence_penalty", "frequency_penalty"):
+            if not abs(getattr(self, name)) <= 1e6:
+                raise InputError(f"{name} must be in -1,000,000 .. 1,000,000, got {getattr(self, name)}")
+        if self.allowed_ids is not None and not len(self.allowed_ids):
+            raise InputError("allowed_ids is empty; give at least one id, or None for all")
+        for token, value in (self.logit_bias or {}).items():
+            if (isinstance(token, str) and len(token) != 1) or math.isnan(value) or value == math.inf:
+                raise InputError(f"logit_bias maps single characters to numbers below inf; got {token!r}: {value}")
 
     def _check_types(self) -> None:
-        for name in ("temperature", "alpha", "top_p", "min_p", "repetition_penalty"):
+        for name in (
+            "temperature", "alpha", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty",
+        ):  # fmt: skip
             value = getattr(self, name)
             if not isinstance(value, (Real, NoneType if name in ("top_p", "min_p") else Real)):
                 raise InputError(f"{name} must be a number, got {value!r}")
@@ -76,9 +89,14 @@ class Sampling:
         if not isinstance(self.allowed, (str, NoneType)):
             raise InputError(f"allowed must be a str of characters, got {self.allowed!r}")
         if not isinstance(self.logit_bias, (Mapping, NoneType)) or not all(
-            isinstance(key, str) and isinstance(value, Real) for key, value in (self.logit_bias or {}).items()
+            isinstance(key, (str, Integral)) and isinstance(value, Real)
+            for key, value in (self.logit_bias or {}).items()
         ):
             raise InputError(f"logit_bias maps single characters to numbers below inf; got {self.logit_bias!r}")
+        if not isinstance(self.allowed_ids, (Sequence, np.ndarray, NoneType)) or not all(
+            isinstance(id, Integral) for id in (() if self.allowed_ids is None else self.allowed_ids)
+        ):
+            raise InputError(f"allowed_ids must be a list of ids, got {self.allowed_ids!r}")
 
     @property
     def exponent(self) -> float:
@@ -100,11 +118,29 @@ class Sampling:
                 _id(vocabulary, character, "allowed")
             forbidden[vocabulary.written_with(self.allowed)] = False
             bias[forbidden] = -np.inf
-        for character, value in (self.logit_bias or {}).items():
-            bias[_id(vocabulary, character, "logit_bias")] += np.float32(value)
+        if self.allowed_ids is not None:
+            forbidden = np.ones(len(vocabulary), dtype=bool)
+            forbidden[[_in(vocabulary, id, "allowed_ids") for id in self.allowed_ids]] = False
+            bias[forbidden] = -np.inf
+        for token, value in (self.logit_bias or {}).items():
+            id = (_id if isinstance(token, str) else _in)(vocabulary, token, "logit_bias")  # type: ignore[arg-type]
+            with np.errstate(over="ignore"):  # to -inf, or to a number that is clipped
+                bias[id] = np.minimum(bias[id] + np.float32(value), np.finfo(np.float32).max)
         if np.isneginf(bias).all():
             raise InputError("allowed and logit_bias together leave no character to write")
         return bias if bias.any() else None
+
+    @property
+    def counts(self) -> bool:
+        """Whether what a text has written bears on what comes next."""
+        return self.presence_penalty != 0 or self.frequency_penalty != 0
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """As a row of the kernel's `each`."""
+        top_p, min_p = (-1.0 if value is None else float(value) for value in (self.top_p, self.min_p))
+        presence, frequency = float(self.presence_penalty), float(self.frequency_penalty)
+        return self.exponent, float(self.repetition_penalty), float(self.top_k or 0), top_p, min_p, presence, frequency
 
 
 def _id(vocabulary: Vocabulary, character: str, name: str) -> int:
@@ -112,3 +148,9 @@ def _id(vocabulary: Vocabulary, character: str, name: str) -> int:
     if len(ids) != 1 or vocabulary.unknown(ids):
         raise InputError(f"{name}: the model has no character {character!r}")
     return int(ids[0])
+
+
+def _in(vocabulary: Vocabulary, id: int, name: str) -> int:
+    if not 0 <= id < len(vocabulary):
+        raise InputError(f"{name}: the model has no id {id}; it has 0 .. {len(vocabulary) - 1}")
+    return int(id)

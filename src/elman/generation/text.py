@@ -5,19 +5,14 @@ Beam search, which keeps several strings and needs no draws, is in `beam`.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, overload
 
-import numpy as np
-
 from ..errors import InputError, whole_number
 from ..model import Model
-from .loop import Streams
+from .batch import Batch, complete
+from .completion import Text
 from .sampling import Sampling
-from .writer import Writer
-
-_BURST = 0.01  # seconds, about: the longest time between two looks at the text, for a stop string or a reader
 
 
 @overload
@@ -86,15 +81,14 @@ def generate(
     Raises:
         ValueError: a setting out of range.
     """
-    if isinstance(prompt, (list, tuple)):
-        return [
-            generate(model, each, length, num_samples=num_samples, stop=stop, **settings)  # type: ignore[call-overload]
-            for each in prompt
-        ]
-    texts = [""] * (1 if num_samples is None else whole_number("num_samples", num_samples, 1))
-    for index, piece in _stream(model, prompt, length, len(texts), stop, settings):
-        texts[index] += piece
-    return texts[0] if num_samples is None else texts
+    prompts = list(prompt) if isinstance(prompt, (list, tuple)) else [prompt]
+    count = 1 if num_samples is None else num_samples
+    texts = [_texts(model, each, length, count, stop, settings) for each in prompts]
+    whole = {text: done.text for text, done in complete(model, texts)}
+    found: list[Any] = [[whole[text] for text in of_one] for of_one in texts]
+    if num_samples is None:
+        found = [of_one[0] for of_one in found]
+    return found if isinstance(prompt, (list, tuple)) else found[0]
 
 
 @overload
@@ -141,31 +135,37 @@ def stream(
 def _stream(
     model: Model, prompt: str, length: int, count: int, stop: str | Sequence[str], settings: dict[str, Any]
 ) -> Iterator[tuple[int, str]]:
+    texts, batch = _texts(model, prompt, length, count, stop, settings), Batch(model)
+    batch.join(texts)
+    return _pieces(batch)
+
+
+def _pieces(batch: Batch) -> Iterator[tuple[int, str]]:
+    while not batch.idle:
+        for piece in batch.step():
+            if piece.added:
+                yield piece.text.number, piece.added
+
+
+def _texts(
+    model: Model, prompt: str, length: int, count: int, stop: str | Sequence[str], settings: dict[str, Any]
+) -> list[Text]:
     sampling, ids = Sampling(**settings), model.reading.prompt(prompt)
+    sampling.bias(model.reading.vocabulary)  # what is wrong is said before a text is begun
     length, count = whole_number("length", length), whole_number("num_samples", count, 1)
+    stops = stop_strings(model, stop)
+    return [Text(ids, length, sampling, number, stops) for number in range(count)]
+
+
+def stop_strings(model: Model, stop: str | Sequence[str]) -> tuple[str, ...]:
+    """The strings that end a text of this model: those given, and of a model of records its line end.
+
+    Raises:
+        InputError: one that is no str, or is empty.
+    """
     stops = (stop,) if isinstance(stop, str) or not isinstance(stop, Collection) else tuple(stop)
     if not all(isinstance(each, str) for each in stops):
         raise InputError(f"stop must be a str or several, got {stop!r}")
     if "" in stops:
         raise InputError("a stop string is empty; leave it out")
-    if model.reading.records:
-        stops = (*stops, "\n")
-    streams = Streams(model, np.repeat(ids[:, None], count, axis=1), sampling)
-    return _pieces(model, streams, length, stops, count)
-
-
-def _pieces(model: Model, streams: Streams, length: int, stops: Sequence[str], count: int) -> Iterator[tuple[int, str]]:
-    writers = [Writer(model.reading.vocabulary, stops) for _ in range(count)]
-    burst, done = 1, 0
-    while done < length and not all(w.ended for w in writers):
-        steps, start = min(burst, length - done), time.perf_counter()
-        made = streams.advance(steps)
-        done += steps
-        if time.perf_counter() - start < _BURST / 2:
-            burst *= 2
-        for index, writer in enumerate(writers):
-            if piece := writer.write(made[:, index]):
-                yield index, piece
-    for index, writer in enumerate(writers):
-        if piece := writer.close():
-            yield index, piece
+    return (*stops, "\n") if model.reading.records else stops

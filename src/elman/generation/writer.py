@@ -14,20 +14,38 @@ class Writer:
 
     def __init__(self, vocabulary: Vocabulary, stops: Sequence[str]) -> None:
         self._decoder, self._stops, self._held, self.ended = TextDecoder(vocabulary), stops, "", False
+        self.used = 0
+        """How many ids of the last call are of the text, that which completed a stop string included."""
+        self.stop: str | None = None
+        """The stop string that ended the text."""
 
     def write(self, ids: np.ndarray) -> str:
         if self.ended:
+            self.used = 0
             return ""
+        before, begun = self._decoder.getstate(), len(self._held)
         self._held += self._decoder.decode(ids)
-        found = [at for at in map(self._held.find, self._stops) if at >= 0]
+        self.used = len(ids)
+        # The first to be complete ends the text, wherever calls are cut; the longer of two that are complete at once.
+        found = [(at + len(s), at, s) for s in self._stops if (at := self._held.find(s)) >= 0]
         if found:
-            self.ended = True
-            piece, self._held = self._held[: min(found)], ""
+            end, at, self.stop = min(found)
+            self.ended, self.used = True, self._until(before, ids, end - begun)
+            piece, self._held = self._held[:at], ""
             return piece
         hold = max((_overlap(self._held, s) for s in self._stops), default=0)
         cut = len(self._held) - hold
         piece, self._held = self._held[:cut], self._held[cut:]
         return piece
+
+    def _until(self, before: tuple[bytes, int], ids: np.ndarray, characters: int) -> int:
+        """How many of `ids` it takes from a state of the decoder to so many characters."""
+        self._decoder.setstate(before)
+        for used in range(len(ids)):
+            characters -= len(self._decoder.decode(ids[used : used + 1]))
+            if characters <= 0:
+                return used + 1
+        return len(ids)
 
     def close(self) -> str:
         """What was held back; half a character at the end becomes U+FFFD."""

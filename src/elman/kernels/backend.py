@@ -191,8 +191,17 @@ class Decoder(Protocol):
 
     logits: Array
 
+    @property
+    def state(self) -> State:
+        """(L, B, H) each."""
+        ...
+
     def read(self, ids: Array) -> None:
         """ids: int64 (T, B)."""
+        ...
+
+    def like(self, state: State, logits: Array) -> Decoder:
+        """A decoder with the same weights for other rows, which go on from copies of `state` and `logits`."""
         ...
 
 

@@ -354,6 +354,11 @@ class ReferenceDecoder:
             hidden, self.state = run(self._network, ids, self.state)
             self.logits = linear(hidden[-1], self._network.weight, self._network.bias)
 
+    def like(self, state: State, logits: Array) -> ReferenceDecoder:
+        other = ReferenceDecoder(self._network, 0)
+        other.state, other.logits = tuple(np.array(part) for part in state), np.array(logits)
+        return other
+
 
 def decoder(network: ModelWeights, batch_size: int) -> ReferenceDecoder:
     return ReferenceDecoder(network, batch_size)

@@ -107,9 +107,13 @@ class IntegerNetwork:
             return ReferenceIntegerDecoder(self.network, state)
         from ..kernels.native import NativeDecoder
 
+        native = self._native
+
+        def over(state: tuple[np.ndarray, ...], logits: np.ndarray) -> Any:
+            return _cpu.IntegerDecoder(native, h=state[0], c=state[1] if len(state) > 1 else None, logits=logits)
+
         logits = np.zeros((state.h.shape[1], self.vocab_size), np.float32)
-        handle = _cpu.IntegerDecoder(self._native, h=state.h, c=state.c, logits=logits)
-        return NativeDecoder(handle, (state.h,) if state.c is None else (state.h, state.c), logits)
+        return NativeDecoder(over, (state.h,) if state.c is None else (state.h, state.c), logits)
 
     @property
     def _native(self) -> Any:
@@ -245,6 +249,12 @@ class ReferenceIntegerDecoder:
     def state(self) -> tuple[np.ndarray, ...]:
         """(h,) or (h, c), each (L, B, H)."""
         return tuple(part for part in self._state if part is not None)
+
+    def like(self, state: tuple[np.ndarray, ...], logits: np.ndarray) -> Decoder:
+        """Other rows, which go on from copies of these."""
+        other = Decoder(self._network, State(np.array(state[0]), np.array(state[1]) if len(state) > 1 else None))
+        other.logits = np.array(logits)
+        return other
 
 
 # --- bits ---

@@ -98,6 +98,13 @@ class TextDecoder:
             return self._utf8.decode(self._vocabulary.decode_bytes(ids), final)
         return self._vocabulary.decode(ids)
 
+    def getstate(self) -> tuple[bytes, int]:
+        """What is held back, for `setstate`."""
+        return self._utf8.getstate()
+
+    def setstate(self, state: tuple[bytes, int]) -> None:
+        self._utf8.setstate(state)
+
 
 class Vocabulary(ABC):
     """The tokens of a model: `Characters`, `Bytes`, or `subwords.Subwords`. Threads may share one."""

@@ -61,6 +61,7 @@ inline int64_t choose(const Choice& c, int64_t V, const float* logits, const uin
   int32_t* heap = reinterpret_cast<int32_t*>(w + whole);
   for (int64_t j = 0; j < V; ++j) {
     x[j] = c.bias ? logits[j] + c.bias[j] : logits[j];
+    if (c.counts && c.counts[j]) x[j] -= c.presence + c.frequency * float(c.counts[j]);
     if (seen && seen[j]) x[j] = x[j] > 0.0f ? x[j] / c.penalty : x[j] * c.penalty;
     if (x[j] == x[j] && (best < 0 || x[j] > x[best])) best = j;
   }

@@ -107,12 +107,9 @@ bool decoder_generate(const Decoder& d, int64_t steps, const Choice& c, int64_t*
   for_lanes(d, choice_floats(d.V), [&](const Lane& lane) {
     for (int64_t t = 0; t < steps; ++t) {
       for (int64_t b = lane.b0; b < lane.b0 + lane.rows && lane.team.id == 0; ++b) {
-        int64_t at = t * d.B + b;
-        uint8_t* seen = c.seen ? c.seen + b * d.V : nullptr;
-        int64_t id = choose(c, d.V, d.logits + b * d.V, seen, c.draws ? c.draws[at] : 0.0, lane.choosing);
+        int64_t id = choose_row(choose, c, t, b, d.B, d.V, d.logits + b * d.V, lane.choosing);
         if (id < 0) __atomic_store_n(&wrong, 1, __ATOMIC_RELAXED);
-        ids[at] = most(0, id);
-        if (seen) seen[ids[at]] = 1;
+        ids[t * d.B + b] = most(0, id);
       }
       lane.team.barrier();
       lane.read(ids + t * d.B, true);

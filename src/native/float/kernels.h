@@ -168,7 +168,31 @@ struct Choice {
   double top_p, min_p;             // < 0: all
   const double* draws;             // (steps, B) in [0, 1), or null when greedy
   uint8_t* seen;                   // (B, V): 1 for what the prompt or the text has, updated; null unless there is a penalty
+  float presence = 0.0f;           // taken from the logits of ids that `counts` has,
+  float frequency = 0.0f;          // and this as often as it has them
+  int64_t* counts = nullptr;       // (V): how often the row has written each id, updated; null: neither is taken. With `each` alone
+  const Choice* each = nullptr;    // (B): what every row has in place of this, where `seen` is the row's (V); null: all have this
+  float* trace = nullptr;          // (steps, B, V): the logits before each choice, unchanged; or null
 };
+
+// How row b of V ids chooses.
+inline Choice choice_of(const Choice& c, int64_t b, int64_t V) {
+  Choice own = c.each ? c.each[b] : c;
+  if (!c.each && own.seen) own.seen += b * V;
+  return own;
+}
+// Row b's choice at step t, and what it leaves behind; -1 where the logits are not numbers.
+template <class Choose>
+inline int64_t choose_row(Choose&& choose, const Choice& c, int64_t t, int64_t b, int64_t B, int64_t V, const float* logits,
+                          float* memory) {
+  Choice own = choice_of(c, b, V);
+  int64_t at = t * B + b;
+  for (int64_t j = 0; c.trace && j < V; ++j) c.trace[at * V + j] = logits[j];
+  int64_t id = choose(own, V, logits, own.seen, c.draws ? c.draws[at] : 0.0, memory), taken = id < 0 ? 0 : id;
+  if (own.seen) own.seen[taken] = 1;
+  if (own.counts) ++own.counts[taken];
+  return id;
+}
 
 struct Table {
   const char* isa;

@@ -62,12 +62,9 @@ inline bool generate_rows(const Rows& r, int64_t steps, const Choice& c, float* 
   for_lanes<F>(r, steps, 1, [&](Lane<F>& lane) {
     for (int64_t t = 0; t < steps; ++t) {
       for (int64_t b = lane.b0; b < lane.b0 + lane.count && lane.team.id == 0; ++b) {
-        int64_t at = t * r.B + b;
-        uint8_t* seen = c.seen ? c.seen + b * V : nullptr;
-        int64_t id = r.choose(c, V, logits + b * V, seen, c.draws ? c.draws[at] : 0.0, lane.choosing());
+        int64_t id = choose_row(r.choose, c, t, b, r.B, V, logits + b * V, lane.choosing());
         if (id < 0) __atomic_store_n(&wrong, 1, __ATOMIC_RELAXED);
-        ids[at] = most(0, id);
-        if (seen) seen[ids[at]] = 1;
+        ids[t * r.B + b] = most(0, id);
       }
       lane.team.barrier();
       lane.take(ids + t * r.B + lane.b0, 1);

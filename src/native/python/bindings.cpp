@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "buffers.h"
+#include "choices.h"
 #include "../float/kernels.h"
 #include "../team/pool.h"
 #include "../float/step.h"
@@ -439,20 +440,17 @@ class PyDecoder {
 
   // False where logits are not numbers.
   bool generate(Ids ids, MaybeFloats bias, double exponent, MaybeDoubles draws, int64_t top_k, double top_p,
-                double min_p, double penalty, MaybeBytes seen) {
+                double min_p, double penalty, MaybeBytes seen, MaybeDoubles each, MaybeIds counts, MaybeFloats trace) {
     Arrays a;
     int64_t* to = a.out(ids, "ids", {-1, decoder_.B});
     int64_t steps = a.size(0);
-    Choice choice{a.in(bias, "bias", {decoder_.V}), float(penalty), float(exponent), top_k, top_p, min_p,
-                  a.in(draws, "draws", {steps, decoder_.B}), a.out(seen, "seen", {decoder_.B, decoder_.V})};
-    expect(exponent < 0 || choice.draws, "draws are missing");
-    expect(top_k >= 0, "top_k must be at least 0");
-    if (choice.top_k > decoder_.V) choice.top_k = decoder_.V;
+    Choice given{nullptr, float(penalty), float(exponent), top_k, top_p, min_p, nullptr, nullptr};
+    Choices choices(a, steps, decoder_.B, decoder_.V, given, bias, draws, seen, each, counts, trace);
     Native native;
     if (!decoder_.B || !steps) return true;
     std::vector<int64_t> made(size_t(steps * decoder_.B));  // each is read to make the next: nobody else may write to it
     std::lock_guard<std::mutex> lock(busy_);
-    bool numbers = kernels().decoder_generate(decoder_, steps, choice, made.data());
+    bool numbers = kernels().decoder_generate(decoder_, steps, choices.all, made.data());
     std::copy(made.begin(), made.end(), to);
     return numbers;
   }
@@ -532,5 +530,6 @@ NB_MODULE(_cpu, m) {
            "logits"_a)
       .def("read", &PyDecoder::read, "ids"_a)
       .def("generate", &PyDecoder::generate, nb::kw_only(), "ids"_a, "bias"_a.none(), "exponent"_a, "draws"_a.none(),
-           "top_k"_a = 0, "top_p"_a = -1.0, "min_p"_a = -1.0, "penalty"_a = 1.0, "seen"_a.none() = nb::none());
+           "top_k"_a = 0, "top_p"_a = -1.0, "min_p"_a = -1.0, "penalty"_a = 1.0, "seen"_a.none() = nb::none(),
+           "each"_a.none() = nb::none(), "counts"_a.none() = nb::none(), "trace"_a.none() = nb::none());
 }

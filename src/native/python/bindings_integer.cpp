@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "buffers.h"
+#include "choices.h"
 #include "../team/pool.h"
 #include "../integer/integer.h"
 #include "../integer/packed.h"
@@ -144,20 +145,17 @@ class IntegerDecoder {
 
   // False where logits are not numbers.
   bool generate(Ids ids, MaybeFloats bias, double exponent, MaybeDoubles draws, int64_t top_k, double top_p, double min_p,
-                double penalty, MaybeBytes seen) {
+                double penalty, MaybeBytes seen, MaybeDoubles each, MaybeIds counts, MaybeFloats trace) {
     Arrays a;
     int64_t* to = a.out(ids, "ids", {-1, rows_.B});
     int64_t steps = a.size(0);
-    Choice choice{a.in(bias, "bias", {V_}), float(penalty), float(exponent), top_k, top_p, min_p,
-                  a.in(draws, "draws", {steps, rows_.B}), a.out(seen, "seen", {rows_.B, V_})};
-    expect(exponent < 0 || choice.draws, "draws are missing");
-    expect(top_k >= 0, "top_k must be at least 0");
-    if (choice.top_k > V_) choice.top_k = V_;
+    Choice given{nullptr, float(penalty), float(exponent), top_k, top_p, min_p, nullptr, nullptr};
+    Choices choices(a, steps, rows_.B, V_, given, bias, draws, seen, each, counts, trace);
     if (!steps || !rows_.B) return true;
     Native native;
     std::lock_guard<std::mutex> lock(busy_);
     std::vector<int64_t> made(size_t(steps * rows_.B));  // each is read to make the next: nobody else may write to it
-    bool numbers = network_.table().generate(ready(), steps, choice, logits_, made.data());
+    bool numbers = network_.table().generate(ready(), steps, choices.all, logits_, made.data());
     std::copy(made.begin(), made.end(), to);
     return numbers;
   }
@@ -236,5 +234,6 @@ void bind_integer(nb::module_& m) {
            "h"_a, "c"_a.none(), "logits"_a)
       .def("read", &IntegerDecoder::read, "ids"_a)
       .def("generate", &IntegerDecoder::generate, "ids"_a, "bias"_a.none(), "exponent"_a, "draws"_a.none(), "top_k"_a = 0,
-           "top_p"_a = -1.0, "min_p"_a = -1.0, "penalty"_a = 1.0, "seen"_a.none() = nb::none());
+           "top_p"_a = -1.0, "min_p"_a = -1.0, "penalty"_a = 1.0, "seen"_a.none() = nb::none(),
+           "each"_a.none() = nb::none(), "counts"_a.none() = nb::none(), "trace"_a.none() = nb::none());
 }

@@ -70,6 +70,8 @@ _DEFAULTS: dict[str, tuple[Callable[[list[str]], Any], Any]] = {
     "top_p": (_number, None),
     "min_p": (_number, None),
     "repetition_penalty": (_number, 1.0),
+    "presence_penalty": (_number, 0.0),
+    "frequency_penalty": (_number, 0.0),
     "logit_bias": (parse_bias, None),
     "allowed": (_single, None),
     "stop": (lambda words: [with_line_ends(w) for w in words], []),
