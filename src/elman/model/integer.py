@@ -250,9 +250,10 @@ class ReferenceIntegerDecoder:
         """(h,) or (h, c), each (L, B, H)."""
         return tuple(part for part in self._state if part is not None)
 
-    def like(self, state: tuple[np.ndarray, ...], logits: np.ndarray) -> Decoder:
+    def like(self, state: tuple[np.ndarray, ...], logits: np.ndarray) -> ReferenceIntegerDecoder:
         """Other rows, which go on from copies of these."""
-        other = Decoder(self._network, State(np.array(state[0]), np.array(state[1]) if len(state) > 1 else None))
+        begun = IntegerState(np.array(state[0]), np.array(state[1]) if len(state) > 1 else None)
+        other = ReferenceIntegerDecoder(self._network, begun)
         other.logits = np.array(logits)
         return other
 
