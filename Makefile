@@ -16,7 +16,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs rooms tools sanitize sdist wheel wheels-ci matrix fuzz test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual rooms tools sanitize sdist wheel wheels-ci matrix fuzz test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -70,6 +70,15 @@ docs: $(DEV)
 	$(call extra,docs)
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	$(BIN)/python -m sphinx -q -W --keep-going -b linkcheck docs docs/_build/links
+
+# The manual page and the shells' completions, in build/share, where packages for distributions have them.
+SHARE := build/share
+manual: $(CORE)
+	mkdir -p $(addprefix $(SHARE)/,man/man1 bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	$(BIN)/elman manual > $(SHARE)/man/man1/elman.1
+	$(BIN)/elman completion bash > $(SHARE)/bash-completion/completions/elman
+	$(BIN)/elman completion zsh > $(SHARE)/zsh/site-functions/_elman
+	$(BIN)/elman completion fish > $(SHARE)/fish/vendor_completions.d/elman.fish
 
 # The imports between rooms: fails on an arrow back, and on a circle within a room.
 rooms: $(CORE)

@@ -6,17 +6,15 @@ import dataclasses
 import inspect
 import pkgutil
 import re
-from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from typer import Context
-from typer.main import get_command
-
 import elman
 import elman.errors
+from elman.cli.manual import ENVIRONMENT
+from elman.cli.shared.tree import Leaf, leaves
 from elman.recipes import Recipe, load_recipe, recipe_names
 
 API = {
@@ -28,15 +26,6 @@ API = {
     "Compression": ("Codec", "Store"),
 }
 """The public names, by what they are for. Errors have a page; a name that is in no group is listed under "More"."""
-ENVIRONMENT = {
-    "ELMAN_DATA": "A folder of texts, where named corpora are looked for before they are downloaded.",
-    "ELMAN_THREADS": "How many threads the kernel uses, 1 to 1024. Unset: one for each core that this process may use.",
-    "ELMAN_ISA": "The instruction set of the float kernel: portable, avx2, avx512 or neon. Unset: the best available.",
-    "ELMAN_INTEGER_ISA": "The integer kernel's: portable, avx2, avxvnni, avx512vnni, neon or neondot. Unset: the best.",
-    "ELMAN_BACKEND": "cpu, the native kernel, or reference, its definition in NumPy. Unset: cpu where it is built.",
-    "ELMAN_PORT": "The port at which the first of several training processes listens. Unset: MASTER_PORT + 1.",
-}
-"""The package's own variables. A test compares them with those that the sources read."""
 OTHERS = {
     "RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, LOCAL_WORLD_SIZE": "Set by torchrun and other launchers: who shares a "
     "training, and where they meet.",
@@ -164,25 +153,8 @@ def _first_sentence(doc: str | None) -> str:
 def commands() -> str:
     """A section for each command, nested ones too: what it does, its arguments, its options with their defaults."""
     parts = ["# Commands\n\n`elman COMMAND --help` prints the same in a terminal.\n", _status()]
-    parts += [_command(path, command) for path, command in walk()]
+    parts += [_command(leaf) for leaf in leaves()]
     return "\n".join(parts)
-
-
-def walk() -> Iterator[tuple[str, Any]]:
-    """Every command, by its whole name."""
-    from elman.cli import app
-
-    yield from _below(get_command(app), "elman")
-
-
-def _below(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    context = Context(command)
-    for name in command.list_commands(context):
-        inner = command.get_command(context, name)
-        if hasattr(inner, "list_commands"):
-            yield from _below(inner, f"{path} {name}")
-        elif not inner.hidden:
-            yield f"{path} {name}", inner
 
 
 def _status() -> str:
@@ -192,17 +164,13 @@ def _status() -> str:
     )
 
 
-def _command(path: str, command: Any) -> str:
-    context = Context(command, info_name=path)
-    usage = " ".join([path, *command.collect_usage_pieces(context)])
+def _command(leaf: Leaf) -> str:
     rows = []
-    for parameter in command.params:
-        record = parameter.get_help_record(context)
-        if record and parameter.name != "help" and not getattr(parameter, "hidden", False):
-            names, text = record
-            rows.append(f"| `{' '.join(names.split()).replace('|', chr(92) + '|')}` | {_cell(text)} |")
+    for each in leaf.parameters:
+        names = " ".join([", ".join(each.names), each.value]).strip()
+        rows.append(f"| `{names}` | {_cell(each.help)} |")
     table = "\n".join(["| | |", "|---|---|", *rows]) if rows else ""
-    return f"## {path}\n\n```text\n{usage}\n```\n\n{_prose(inspect.cleandoc(command.help or ''))}\n\n{table}\n"
+    return f"## elman {leaf.path}\n\n```text\nelman {leaf.path} {leaf.usage}\n```\n\n{_prose(leaf.help)}\n\n{table}\n"
 
 
 def _prose(text: str) -> str:

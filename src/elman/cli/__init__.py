@@ -29,6 +29,7 @@ COMMANDS = {
     "train-coder": Entry(
         "train_coder:train_coder", "Train a small model for messages and stores from samples like those to come."
     ),
+    "quantize": Entry("quantise:quantise", "Make a model of integers, a quarter of the bytes.", hidden=True),
     "get": Entry("get:command", "Print lines of a store by number; now spelt `elman store get`.", hidden=True),
     "runs": Entry("runs:runs", "List the runs in a folder: where they differ, how far they are, what they reached."),
     "plot": Entry("runs:plot", "Draw the curves of several runs in one picture."),
@@ -37,6 +38,8 @@ COMMANDS = {
     "cache": Entry("info:cache", "Show the cache and its size, or clear it."),
     "recipes": Entry("info:recipes", "List the packaged recipes, or print all settings of one."),
     "self-test": Entry("self_test:self_test", "Compare this installation's results with the golden ones, bit for bit."),
+    "completion": Entry("completion:completion", "Print a script that completes commands and options in a shell."),
+    "manual": Entry("manual:manual", "Print the manual page, for `man`."),
 }
 """In the order in which help lists them."""
 
