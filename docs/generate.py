@@ -14,7 +14,7 @@ from typing import Any
 import elman
 import elman.errors
 from elman.cli.manual import ENVIRONMENT
-from elman.cli.shared.tree import Leaf, leaves
+from elman.cli.tree import Leaf, leaves
 from elman.recipes import Recipe, load_recipe, recipe_names
 
 API = {

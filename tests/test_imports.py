@@ -43,12 +43,12 @@ ROOMS = {
     "cli/shared": (
         "streams", "rich_console", "console", "commands", "curve_file", "listing", "summary", "piecewise",
         "against", "options", "progress", "samples", "prompts", "file_options", "filewise", "archives", "stores",
-        "signals", "training_text", "tree", "workers",
+        "signals", "training_text", "workers",
     ),
     "cli/interactive": ("steps", "session", "watch",),
     "cli": (
-        "completion", "compress", "decompress", "generate", "get", "info", "inspect", "manual", "message", "quantise",
-        "rescore", "runs", "score", "self_test", "store", "train", "train_coder",
+        "tree", "completion", "compress", "decompress", "generate", "get", "info", "inspect", "manual", "message",
+        "quantise", "rescore", "runs", "score", "self_test", "store", "train", "train_coder",
     ),
     "torch": ("reference", "fused", "operators", "kernels", "device", "layers", "module",),
 }  # fmt: skip

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from elman.cli import app
 from elman.cli.completion import bash, fish, zsh
 from elman.cli.manual import page
-from elman.cli.shared.tree import leaves
+from elman.cli.tree import leaves
 
 
 def shell(*command: str, **options: Any) -> str:

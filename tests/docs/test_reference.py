@@ -13,7 +13,7 @@ import pytest
 
 import elman
 import elman.errors
-from elman.cli.shared.tree import leaves
+from elman.cli.tree import leaves
 from elman.recipes import Recipe, recipe_names
 
 ROOT = Path(__file__).parents[2]

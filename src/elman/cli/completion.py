@@ -9,7 +9,7 @@ import typer
 
 from .. import __version__
 from ..errors import InputError
-from .shared.tree import Leaf, Parameter, groups, leaves
+from .tree import Leaf, Parameter, groups, leaves
 
 FILES = {"CODE", "CORPUS", "FILE", "FOLDER", "MODEL", "PAGE", "PATH", "RUN", "STORE"}
 """Metavariables of values that are paths, or names beside paths."""

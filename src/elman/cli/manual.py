@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from .. import __version__
-from .shared.tree import Leaf, command, leaves
+from .tree import Leaf, command, leaves
 
 _STATUS = """0: done. 1: some of several files failed, or a comparison found a difference. 2: a wrong call, or nothing
 could be done. 128 + n: ended by signal n. An error is one line: what was expected, what came, and what to do."""

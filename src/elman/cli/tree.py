@@ -34,7 +34,7 @@ class Leaf(NamedTuple):
 
 def command() -> Any:
     """The command `elman` itself."""
-    from .. import app
+    from . import app
 
     return typer.main.get_command(app)
 
