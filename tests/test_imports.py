@@ -39,6 +39,7 @@ ROOMS = {
     "coders": ("rivals", "train",),
     "inspection": ("matching", "memorised", "neighbours", "hidden_units",),
     "pages": ("document", "inspection", "surprisal",),
+    "export": ("c", "onnx",),
     "golden": ("inputs", "floats", "integers", "coder", "compare"),
     "cli/shared": (
         "streams", "rich_console", "console", "commands", "curve_file", "listing", "summary", "piecewise",
@@ -48,7 +49,7 @@ ROOMS = {
     "cli/interactive": ("steps", "session", "watch",),
     "cli": (
         "tree", "completion", "compress", "decompress", "generate", "get", "info", "inspect", "manual", "message",
-        "quantise", "rescore", "runs", "score", "self_test", "store", "train", "train_coder",
+        "quantise", "rescore", "runs", "export", "score", "self_test", "store", "train", "train_coder",
     ),
     "torch": ("reference", "fused", "operators", "kernels", "device", "layers", "module",),
 }  # fmt: skip

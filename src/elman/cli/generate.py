@@ -59,6 +59,12 @@ def generate(
         _drawing("Add to a character's logit; -inf forbids it; may be repeated.", metavar="CHAR=VALUE"),
     ] = None,
     allowed: Annotated[str | None, _drawing("Write only these characters.")] = None,
+    choice: Annotated[
+        str,
+        _drawing(
+            "floats, or integers: as code without doubles draws (elman export c --choice integers).", metavar="HOW"
+        ),
+    ] = "floats",
     beam: Annotated[
         int | None, _instead("Draw nothing: search for the N likeliest texts, so many kept at each step.", metavar="N")
     ] = None,
@@ -91,6 +97,7 @@ def generate(
         "frequency_penalty": frequency_penalty,
         "logit_bias": parse_bias(logit_bias or ()),
         "allowed": allowed,
+        "choice": choice,
         "seed": _seed(seed),
     }
     stops = [with_line_ends(s) for s in stop or ()]

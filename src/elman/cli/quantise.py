@@ -73,7 +73,7 @@ def quantise(
         named = ", ".join(map(visible, text))
         given = _halves(loaded, texts, named) if halve else _Texts(None, texts, named)
     else:
-        given = _recorded(loaded, source, halve, field)
+        given = recorded(loaded, source, halve, field)
     small = to_integers(loaded, bits, given.first)
     summary = {**read_header(source)["run"], "quantised_from": loaded.digest()}
     try:
@@ -111,7 +111,7 @@ def _halves(model: Model, texts: Sequence[Text], name: str) -> _Texts:
     return _Texts(empty.join(first), [text for text in second if text], f"the second half of {name}")
 
 
-def _recorded(model: Model, path: Path, halve: bool, field: str | None) -> _Texts:
+def recorded(model: Model, path: Path, halve: bool, field: str | None = None) -> _Texts:
     """The training text that the model's file names, if available, and what was held out of it."""
     try:
         trained, held_out = training_parts(model, path, None, field)

@@ -8,10 +8,11 @@ from .completion import Completion, Likely, Piece, Text, assembled, likely
 from .loop import Row, Streams, generate_ids
 from .new import new_records
 from .prefixes import Prefixes
-from .sampling import Sampling
+from .sampling import CHOICES, Sampling
 from .text import generate, stop_strings, stream
 
 __all__ = [
+    "CHOICES",
     "Batch",
     "Beam",
     "Completion",

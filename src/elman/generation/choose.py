@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import kernels
+from .. import kernels, philox
 from ..errors import InputError
+from ..kernels import integer
 from .sampling import Sampling
 
 
@@ -35,6 +36,36 @@ def weights(logits: np.ndarray, sampling: Sampling) -> np.ndarray:
     if sampling.min_p is not None:
         w[w < sampling.min_p] = 0.0
     return w
+
+
+def integer_weights(logits: np.ndarray, sampling: Sampling) -> np.ndarray:
+    """int64 (V,): the same in 2^-30, in float32 operations that need no fused multiply-add; so their sum has no order.
+
+    Args:
+        logits: float32 (V,), bias and penalty applied; -inf stays impossible.
+    """
+    likeliest = np.argsort(-logits, kind="stable")
+    if sampling.temperature == 0:
+        w = np.zeros(len(logits), np.int64)
+        w[likeliest[0]] = 1
+        return w
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = (logits - logits[likeliest[0]]) * np.float32(sampling.exponent)
+        scaled[np.isneginf(logits)] = -np.inf
+        w = integer.weights(scaled).astype(np.int64)
+    if sampling.top_k is not None:
+        w[likeliest[sampling.top_k :]] = 0
+    return w
+
+
+def choose_word(logits: np.ndarray, sampling: Sampling, word: int) -> int:
+    """The id that a draw of 64 bits falls on, by `sampling.choice`."""
+    if sampling.choice == "floats":
+        return choose(logits, sampling, float(philox.unit(np.array(word, np.uint64))))
+    if np.isnan(logits).any() or np.isneginf(logits).all():
+        raise InputError("the model's logits are not numbers; its training has diverged")
+    cumulative = np.cumsum(integer_weights(logits, sampling))
+    return int(np.searchsorted(cumulative, word * int(cumulative[-1]) >> 64, side="right"))
 
 
 def choose(logits: np.ndarray, sampling: Sampling, u: float) -> int:

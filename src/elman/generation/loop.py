@@ -15,7 +15,7 @@ from .. import philox
 from ..kernels import State
 from ..model import Model
 from ..text import Vocabulary
-from .choose import choose
+from .choose import choose_word
 from .sampling import Sampling
 
 
@@ -110,20 +110,27 @@ class Streams:
             trace: float32 (steps, B, V), receives the logits before each choice.
         """
         native = getattr(self._decoder, "generate", None)
-        draws = np.zeros((steps, len(self.rows)))
+        words = np.zeros((steps, len(self.rows)), dtype=np.uint64)
         for b, row in enumerate(self.rows):
             if row.sampling.temperature != 0:
-                draws[:, b] = philox.unit(row.words.random_raw(steps))
-        if native is not None:
+                words[:, b] = row.words.random_raw(steps)
+        if native is not None and all(row.sampling.choice == "floats" for row in self.rows):
             return native(
-                steps, self._bias, 1.0, draws, each=self._each, seen=self._seen, counts=self._counts, trace=trace
+                steps,
+                self._bias,
+                1.0,
+                philox.unit(words),
+                each=self._each,
+                seen=self._seen,
+                counts=self._counts,
+                trace=trace,
             )
-        made = np.empty(draws.shape, dtype=np.int64)
+        made = np.empty(words.shape, dtype=np.int64)
         for t in range(steps):
             if trace is not None:
                 trace[t] = self._decoder.logits
             for b, row in enumerate(self.rows):
-                made[t, b] = choose(self._shape(b), row.sampling, draws[t, b])
+                made[t, b] = choose_word(self._shape(b), row.sampling, int(words[t, b]))
             for table, taken in ((self._seen, True), (self._counts, 1)):
                 if table is not None:
                     table[np.arange(len(self.rows)), made[t]] += taken

@@ -13,6 +13,9 @@ import numpy as np
 from ..errors import InputError
 from ..text import Vocabulary
 
+CHOICES = {"floats": 1, "integers": 2}
+"""The ways to choose, and the number of each one's contract."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
@@ -46,6 +49,9 @@ class Sampling:
     min_p: float | None = None
     """Of those, keep the characters at least this many times as likely as the likeliest."""
     seed: int = 0
+    choice: str = "floats"
+    """How a draw becomes a character: "floats", by sums in double; or "integers", by int64 sums of integer weights, for
+    programs without doubles. From one seed the two write almost the same text."""
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -65,6 +71,10 @@ class Sampling:
             raise InputError(f"seed must be in 0 .. 2^64-1, got {self.seed}")
         if not (self.repetition_penalty > 0 and math.isfinite(self.repetition_penalty)):
             raise InputError(f"repetition_penalty must be above 0, got {self.repetition_penalty}")
+        if self.choice not in CHOICES:
+            raise InputError(f"choice must be one of {', '.join(CHOICES)}; got {self.choice!r}")
+        if self.choice == "integers" and (self.top_p, self.min_p) != (None, None):
+            raise InputError("choice 'integers' takes no top_p and no min_p, which are shares of a sum of floats")
         if self.allowed == "":
             raise InputError("allowed is empty; give at least one character, or None for all")
         for name in ("presence_penalty", "frequency_penalty"):
@@ -86,6 +96,8 @@ class Sampling:
         for name in ("top_k", "seed"):
             if not isinstance(getattr(self, name), (Integral, NoneType if name == "top_k" else Integral)):
                 raise InputError(f"{name} must be a whole number, got {getattr(self, name)!r}")
+        if not isinstance(self.choice, str):
+            raise InputError(f"choice must be one of {', '.join(CHOICES)}; got {self.choice!r}")
         if not isinstance(self.allowed, (str, NoneType)):
             raise InputError(f"allowed must be a str of characters, got {self.allowed!r}")
         if not isinstance(self.logit_bias, (Mapping, NoneType)) or not all(

@@ -1,0 +1,153 @@
+"""`elman export c|onnx`: a model as what runs without Python."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import InputError
+from ..sources import mask_of, refuse_same
+from ..visible import visible
+from .shared.commands import Command
+from .shared.console import ModelPath, load_model, out
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..model import QuantisedModel
+
+export = typer.Typer(
+    help="Take a model out of Python: as C for a microcontroller, as ONNX.",
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 100},
+)
+Output = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="File to write.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Bits = Annotated[int, typer.Option(metavar="N", help="Bits of a weight, where MODEL is not quantised: 8, 6, 5 or 4.")]
+
+
+@export.command(cls=Command)
+def c(
+    model: ModelPath,
+    output: Output,
+    bits: Bits = 8,
+    choice: Annotated[
+        str,
+        typer.Option(metavar="HOW", help="How a token is chosen: floats, or integers, for processors without doubles."),
+    ] = "floats",
+    arduino: Annotated[
+        bool, typer.Option("--arduino", help="Write a folder that Arduino's tools take as a library.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a model as C99: one .c and one .h, without allocation, libm or global state.
+
+    Names begin with the name of FILE. The code writes the text of `elman generate --seed` with the quantised MODEL;
+    with --choice integers, the text of `elman generate --choice integers`.
+
+    Example: elman export c runs/story -o story.c
+    """
+    from ..export import arduino_library, to_c
+
+    if arduino:
+        files: Mapping[Path, str] = {
+            output / path: text
+            for path, text in arduino_library(integer_model(model, bits), output.name, choice).items()
+        }
+    else:
+        if output.suffix != ".c":
+            raise InputError(f"{output} does not end with .c; the header gets the same name with .h")
+        code, header = to_c(integer_model(model, bits), output.stem, choice)
+        files = {output: code, output.with_suffix(".h"): header}
+    write_files({path: text.encode() for path, text in files.items()}, model, overwrite)
+
+
+@export.command(cls=Command)
+def onnx(
+    model: ModelPath,
+    output: Output,
+    form: Annotated[
+        str, typer.Option(metavar="NAME", help="plain, or sherpa: an LSTM as sherpa-onnx reads language models.")
+    ] = "plain",
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a model as ONNX: floats, opset 14, states in and out.
+
+    Logits agree with Elman's to 2e-5. The file's metadata hold the vocabulary. Needs the extra elman[onnx].
+
+    Example: elman export onnx runs/story -o story.onnx
+    """
+    from ..export import to_onnx
+
+    write_files({output: to_onnx(load_model(model), form)}, model, overwrite)
+
+
+def integer_model(path: Path, bits: int = 8) -> QuantisedModel:
+    """The quantised model at `path`, or the one that `elman quantise --bits` makes of it.
+
+    Raises:
+        InputError: quantising needs a text, and the training text that the file names is not available.
+    """
+    from ..model import QuantisedModel, model_path, quantise
+    from ..model.quantisation import takes_text
+    from .quantise import recorded
+
+    loaded = load_model(path)
+    if isinstance(loaded, QuantisedModel):
+        return loaded
+    halve = takes_text(loaded, bits)
+    text = recorded(loaded, model_path(path), halve).first if halve else None
+    if text is None and loaded.cell == "rnn_relu":
+        raise InputError(
+            f"{path} is a ReLU RNN, which takes a text to quantise, and its training text was not read; "
+            f"run elman quantise {path} --text FILE, and export what that writes"
+        )
+    return quantise(loaded, bits, text)
+
+
+def write_files(files: Mapping[Path, bytes], model: Path, overwrite: bool) -> None:
+    """Write all files or, where one cannot be written, none; then a line about each.
+
+    Raises:
+        InputError: one is there already, or is the model.
+    """
+    from ..files import staged
+    from ..model import model_path
+
+    source = model_path(model)
+    for path in files:
+        refuse_same(path, source)
+        if os.path.lexists(path) and not overwrite:
+            raise InputError(f"{path} is there already; give another --output, or --overwrite")
+    made: list[Path] = []
+    try:
+        for path in files:
+            made += _folders(path.parent)
+        with ExitStack() as stack:
+            for path, data in files.items():
+                stack.enter_context(staged(path, replace=overwrite, mask=mask_of(source))).write(data)
+    except BaseException as error:
+        for folder in reversed(made):
+            if not any(folder.iterdir()):
+                folder.rmdir()
+        if isinstance(error, FileExistsError):
+            raise InputError(f"{error.filename} is there already; give another --output, or --overwrite") from None
+        raise
+    for path, data in files.items():
+        out.print(f"{visible(str(path))}: {len(data):,} bytes")
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Make a folder with those above it: the ones that were not there, outermost first."""
+    made = []
+    while not folder.exists():
+        made.append(folder)
+        folder = folder.parent
+    for each in reversed(made):
+        each.mkdir()
+    return made[::-1]
