@@ -1,4 +1,4 @@
-"""What a user can cause, in one tree; anything else that is raised is a fault of the package.
+"""Errors that a user can cause, in one tree; anything else that is raised is a fault of the package.
 
     ElmanError
     ├── InputError        (also a ValueError)    a setting, a shape, a text or a model that does not fit

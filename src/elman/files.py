@@ -99,7 +99,7 @@ def staged(
 
 
 def _status(target: Path, replace: bool) -> os.stat_result | None:
-    """What a rename would replace; None: nothing."""
+    """Status of the file that a rename would replace; None if there is none."""
     try:
         old = target.stat() if replace else target.lstat()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a caller gave: arguments of public functions are checked at the door, not where they fail far inside.
+"""Checks of arguments: those of public functions are checked at the door, not where they fail far inside.
 
 Every function raises InputError, one line that says what was expected and what came.
 """
@@ -74,7 +74,7 @@ def array(name: str, value: Any, kinds: str, expected: str) -> np.ndarray:
 
 
 def shown(value: Any) -> str:
-    """As a message shows it: short, and in one line."""
+    """A value as a message shows it: short, and in one line."""
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} {value.shape}"
     if value is None or isinstance(value, str | bytes | int | float):

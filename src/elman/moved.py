@@ -1,4 +1,4 @@
-"""What has another place now: old names go on for one minor version, with a DeprecationWarning that says the new one.
+"""Names that have moved: old names go on for one minor version, with a DeprecationWarning that says the new one.
 
 To move something, add it to one of the two tables. A module with names or submodules in one
 of them has `__getattr__ = moved.names(__name__)`.

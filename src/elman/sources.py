@@ -31,7 +31,7 @@ def mask_of(*inputs: str | Path | int) -> int:
 
 
 def compressed(start: bytes) -> str:
-    """What a file of ours is that begins so, and what reads it; empty for any other."""
+    """Kind of a file of ours that begins so, and the command that reads it; empty for any other."""
     if start.startswith(b"\x89ELZ"):
         return "this is an archive; `elman decompress` gives back what is in it"
     if start.startswith(b"\x89ELR"):

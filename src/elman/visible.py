@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 CONTROLS = {c: f"\\x{c:02x}" for c in (*range(32), *range(0x7F, 0xA0)) if chr(c) not in "\t\n"}
-"""For str.translate: control characters as escapes, but for tab and line end."""
+"""Table for str.translate: control characters as escapes, except tab and line end."""
 
 
 def visible(text: str) -> str:

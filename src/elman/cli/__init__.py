@@ -42,7 +42,7 @@ COMMANDS = {
     "completion": Entry("completion:completion", "Print a script that completes commands and options in a shell."),
     "manual": Entry("manual:manual", "Print the manual page, for `man`."),
 }
-"""In the order in which help lists them."""
+"""The commands, in the order of the help."""
 
 app = typer.Typer(
     cls=lazy_group(__name__, COMMANDS),

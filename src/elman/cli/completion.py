@@ -50,7 +50,7 @@ def takes_files(each: Parameter) -> bool:
 
 
 def inner(all_leaves: Iterable[Leaf]) -> dict[str, dict[str, str]]:
-    """For `elman` ("") and each group: its commands, and the first sentence of each."""
+    """List `elman` ("") and each group with its commands, and the first sentence of each."""
     lines = {path: each.help or "" for path, each in groups()} | {leaf.path: leaf.help for leaf in all_leaves}
     found: dict[str, dict[str, str]] = {}
     for path, text in lines.items():

@@ -146,7 +146,7 @@ def generate(
 
 
 def _prompt(argument: str, option: str | None, file: str | None) -> str:
-    """From the one place where it was given."""
+    """The prompt, from the one place where it was given."""
     given = [bool(argument), option is not None, file is not None]
     if sum(given) > 1:
         raise InputError("the prompt is given twice; give PROMPT, --prompt or --prompt-file")

@@ -25,10 +25,10 @@ _MOST = 1_000_000  # characters of each text that measure
 
 class _Texts(NamedTuple):
     first: Text | None
-    """To quantise with."""
+    """The text to quantise with."""
     measured: Sequence[Text]
     name: str
-    """Of what is measured."""
+    """Name of the measured text."""
 
 
 def quantise(

@@ -153,7 +153,7 @@ def train(
 
 
 def _be_as_private_as(places: list[str]) -> None:
-    """What this process makes from now on is for nobody who may not read these: a model remembers its text."""
+    """Hide this process's new files from whoever may not read these: a model remembers its text."""
     mask = mask_of(*places)
     os.umask(os.umask(0o077) | (0 if mask & 0o040 else 0o070) | (0 if mask & 0o004 else 0o007))
 

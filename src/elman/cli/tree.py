@@ -14,11 +14,11 @@ class Parameter(NamedTuple):
     """An argument or an option."""
 
     names: tuple[str, ...]
-    """As typed, such as -o and --output; () for an argument."""
+    """Spellings, such as -o and --output; () for an argument."""
     value: str
     """The metavariable, such as FILE; empty for a flag."""
     help: str
-    """With the default, if there is one."""
+    """Its help, with the default if there is one."""
     repeated: bool
 
 
@@ -26,7 +26,7 @@ class Leaf(NamedTuple):
     """A command that is no group."""
 
     path: str
-    """As typed after `elman`: "store get"."""
+    """Its name after `elman`: "store get"."""
     usage: str
     help: str
     parameters: tuple[Parameter, ...]

@@ -1,4 +1,4 @@
-"""What other coders make of messages, each alone, where they too may learn from samples: to stand beside ours.
+"""Other coders of messages, each alone, which may learn from samples too: for comparison with ours.
 
 deflate has a dictionary of 32 KB, zstd a trained one of 110 KB, and PPMd has read all samples before each message. zstd
 and PPMd take part where the packages `zstandard` and `pyppmd` are installed. None of this is part of a format.
@@ -20,7 +20,7 @@ _PRIMED_BYTES = 50_000_000
 
 @dataclass(frozen=True)
 class Result:
-    """What a coder makes of messages.
+    """Result of a coder on messages.
 
     Attributes:
         name: of the coder.
@@ -74,7 +74,7 @@ def _deflate(message: bytes, dictionary: bytes) -> bytes:
 
 
 def _zstd(zstd: Any, samples: Sequence[bytes], messages: Sequence[bytes]) -> list[Result]:
-    """With as short a frame as it has: no magic, no size, no checksum, no number of the dictionary."""
+    """Compress with the shortest frame: no magic, no size, no checksum, no number of the dictionary."""
     try:
         dictionary = zstd.train_dictionary(min(ZSTD_DICTIONARY, sum(map(len, samples)) // 8), list(samples), level=19)
     except zstd.ZstdError:  # too few samples for a dictionary

@@ -68,7 +68,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What both ends could share.
+    """A candidate for what both ends share.
 
     Attributes:
         name: its parts.
@@ -87,7 +87,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class TrainedCoder:
-    """What `train_coder` made.
+    """Result of `train_coder`.
 
     Attributes:
         chosen: what both ends are to share.
@@ -173,7 +173,7 @@ def train_coder(
 
 
 def _results(chosen: Candidate, parts: Parts, end: int) -> list[Result]:
-    """Of all coders on the held-out part. Raises InputError where the chosen one makes it no smaller."""
+    """Results of all coders on the held-out part. Raises InputError where the chosen one makes it no smaller."""
     ours, without = (_coded(codec, parts.held_out) for codec in (Codec(chosen.predictor), Codec(end=end)))
     least = min(sum(without), sum(map(len, parts.held_out)))
     if sum(ours) >= least:
@@ -218,13 +218,13 @@ def _first(samples: list[bytes], most: int, size: int, least: int) -> int:
 
 
 def _hidden_size(max_size: int, text: int) -> int:
-    """Of a network for this many bytes of file and of text to learn from; 0: none fits."""
+    """Hidden size of a network for this many bytes of file and of training text; 0: none fits."""
     room = min(NETWORK_SHARE * max_size, 2 * text + 80_000)
     return max((H for H in SIZES if _bytes_of(H) <= room), default=0)
 
 
 def _bytes_of(H: int) -> int:
-    """Of the file of a GRU over bytes, at most."""
+    """Largest file of a GRU over bytes, in bytes."""
     return 3 * H * H + 1024 * H + 40 * H + 8000
 
 

@@ -53,7 +53,7 @@ PIECES, PIECE = 16, 128
 
 @dataclass(frozen=True)
 class Totals:
-    """What went in and out: bytes, and the number of blocks."""
+    """Sizes in and out, in bytes, and the number of blocks."""
 
     raw: int
     coded: int

@@ -32,7 +32,7 @@ CHUNK = 64 * GROUP
 
 @dataclass(frozen=True)
 class Header:
-    """What a store says first.
+    """Header of a store.
 
     Attributes:
         last_line_end: whether a line end follows the last record.
@@ -51,7 +51,7 @@ class Header:
 
     @property
     def teaches(self) -> tuple[object, ...]:
-        """What decides how records are coded."""
+        """Settings by which records are coded."""
         return self.level, self.end, self.digest, self.past, self.past_code, self.past_crc
 
     def pack(self) -> bytes:
@@ -83,7 +83,7 @@ class Header:
 
 
 class Directory:
-    """Where a store's groups of records are.
+    """Positions of a store's groups of records.
 
     Attributes:
         count: records.

@@ -30,7 +30,7 @@ from .predictor import Predictor
 LEAST = HEADER.size + CRC.size + 1 + FOOTER.size
 """Bytes of an archive of nothing."""
 MAX_SIZE_BYTES = 4
-"""Of a size in the table: no block has more than MAX_BLOCK bytes."""
+"""Bytes of a size in the table: no block has more than MAX_BLOCK bytes."""
 
 
 class Archive:
@@ -110,7 +110,7 @@ class Archive:
 
 
 def _members(handle: Handle) -> list[tuple[int, tuple[int, bytes], np.ndarray]]:
-    """Of each archive in the file: where it begins, its level and digest, and its blocks. Read from the end."""
+    """Read each archive in the file, from the end: where it begins, its level and digest, and its blocks."""
     Reader(Place(handle)).header()  # says what the file is, if it is no archive
     members, end = [], handle.size
     while end:

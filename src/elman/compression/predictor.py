@@ -45,7 +45,7 @@ class Predictor:
         self.vocab_size = 256 if native is None else int(native.ids)
 
     def with_past(self, past: bytes, end: int = 10) -> Predictor:
-        """The same network with this past."""
+        """A predictor of this network with another past."""
         hashed = hashlib.sha256(struct.pack("<8sIBI", b"past", CONTRACT, end, len(past)))
         hashed.update(self.digest + past)
         return Predictor(self.native, hashed.digest()[:16], past, end, self._source)
@@ -140,7 +140,7 @@ class Predictor:
 
     @classmethod
     def of(cls, model: Model) -> Predictor:
-        """Of a language model over bytes, or over characters of which the bytes of ASCII are what they stand for.
+        """Make the predictor of a language model over bytes, or over characters, whose ASCII is coded as its bytes.
 
         What a vocabulary of characters lacks is coded all the same, at 23 bits or so in the network's opinion.
         """
@@ -162,7 +162,7 @@ class Predictor:
 
 
 class _Source:
-    """What a predictor was made of, by which a pickle makes it again. The arrays are the caller's, not copies."""
+    """Arguments of a predictor, from which a pickle makes it again. The arrays are the caller's, not copies."""
 
     def __init__(self, make: str, arguments: tuple, options: dict[str, Any], start: bytes, hashed: list) -> None:
         self.make, self.arguments, self.options = make, arguments, options
@@ -171,7 +171,7 @@ class _Source:
 
 
 def _again(made: tuple[str, tuple[Any, ...], dict[str, Any]] | None, digest: bytes, past: bytes, end: int) -> Predictor:
-    """What was pickled."""
+    """Make the predictor that was pickled."""
     if made is None:
         return Predictor(None, digest, past, end)
     make, arguments, options = made
@@ -180,7 +180,7 @@ def _again(made: tuple[str, tuple[Any, ...], dict[str, Any]] | None, digest: byt
 
 
 def predictor_of(model: Model | Predictor | None) -> Predictor | None:
-    """What codes with `model`."""
+    """Return the predictor of `model`."""
     if model is None or isinstance(model, Predictor):
         return model
     return Predictor.of(model)
@@ -236,7 +236,7 @@ def _alphabet(
 
 
 def _digest(start: bytes, arrays: Sequence[np.ndarray | None]) -> bytes:
-    """Of what `start` says and of these arrays, with their shapes."""
+    """SHA-256 of `start` and of these arrays, with their shapes."""
     hashed = hashlib.sha256(start)
     for array in arrays:
         shape = () if array is None else array.shape

@@ -1,4 +1,4 @@
-"""What samples taught, in one file: a network, a past, or both. `elman train-coder` writes it.
+"""A trained coder in one file: a network, a past, or both. `elman train-coder` writes it.
 
 It is a model's file (model/file.py): its header has an object "coder", and its tensors a "past", coded as a block,
 beside the integers of the network.
@@ -25,16 +25,16 @@ MAX_PAST = 1 << 20
 
 
 def swapped(end: int) -> bytes:
-    """For bytes.translate, its own inverse: the byte `end` and the line end in each other's place. The ids of a network
-    that learned messages with another `end`: to it as to every other, a line end ends a record."""
+    """Table for bytes.translate, its own inverse: the byte `end` and the line end in each other's place. The ids of a
+    network that learned messages with another `end`: to it as to every other, a line end ends a record."""
     table = bytearray(range(256))
     table[end], table[10] = 10, end
     return bytes(table)
 
 
 def predictor_for(model: QuantisedModel | None, past: bytes, end: int) -> Predictor:
-    """Of a model of bytes with this past. One that ends messages with another byte than the line end learned them
-    `swapped`."""
+    """Make the predictor of a model of bytes with this past. One that ends messages with another byte than the line end
+    learned them `swapped`."""
     found = Predictor(None, NO_MODEL)
     if model is not None:
         ids = None if end == 10 else list(swapped(end))

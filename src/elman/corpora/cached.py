@@ -23,7 +23,7 @@ from ..files import staged, write_atomically
 from .named import NAMED, cache
 
 FORMAT = 2
-"""Of the files in the cache; others are made again."""
+"""Format of the files in the cache; others are made again."""
 _OURS = re.compile(r"[0-9a-f]{32}\.(ids|json|bpe)|\.[0-9a-f]{32}\.(ids|json|bpe)\.[0-9a-f]{12}")
 _States = list[tuple[Any, ...]]
 
@@ -65,14 +65,14 @@ def _states(files: Sequence[Path]) -> _States:
 
 
 def place(suffix: str, *key: Any) -> Path:
-    """Where what is made from this key belongs."""
+    """Path in the cache for this key."""
     folder = cache() / "ids"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is in it was made from files that may be private
     return folder / (hashlib.sha256(json.dumps([FORMAT, *key]).encode()).hexdigest()[:32] + suffix)
 
 
 def kept(path: Path, make: Callable[[BinaryIO], dict[str, Any]]) -> dict[str, Any]:
-    """What is known of the file at `path`, an .ids: from the .json beside it if both are whole, which is checked by
+    """Read the facts about the file at `path`, an .ids: from the .json beside it if both are whole, which is checked by
     digests; else from `make`, which writes the file and returns what is to be known of it, any JSON."""
     about = path.with_suffix(".json")
     known = read_known(about)
@@ -85,7 +85,7 @@ def kept(path: Path, make: Callable[[BinaryIO], dict[str, Any]]) -> dict[str, An
 
 
 def read_known(path: Path) -> Any:
-    """What `write_known` put there; None if it is not there or not whole."""
+    """Read what `write_known` wrote; None if it is missing or not whole."""
     try:
         digest, _, text = path.read_bytes().partition(b"\n")
         return json.loads(text) if hashlib.sha256(text).hexdigest().encode() == digest else None

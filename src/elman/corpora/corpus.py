@@ -21,15 +21,15 @@ class Corpus:
     name: str
     text: str | bytes
     normalisation: str
-    """What was done to the text: "book" or "none"."""
+    """Normalisation of the text: "book" or "none"."""
     source: str | tuple[str, ...]
     """A path, an address, "bundled" or "standard input"; several, if the text was put together."""
     records: bool = False
     """The text is lines that stand for themselves, each with its line end; see `records`."""
     loaded: dict[str, Any] | None = dataclasses.field(default=None, compare=False, repr=False)
-    """What `load_corpus` was given, so that it can be loaded again; None: it came from elsewhere."""
+    """Arguments of `load_corpus`, with which it can be loaded again; None: it came from elsewhere."""
     own: Vocabulary | None = None
-    """What it is cut into; None: the characters that it has, or bytes."""
+    """Its vocabulary; None: the characters that it has, or bytes."""
 
     def __post_init__(self) -> None:
         given.instance("text", self.text, (str, bytes), "a str or bytes")
@@ -37,7 +37,7 @@ class Corpus:
         given.instance("records", self.records, bool, "True or False")
 
     def vocabulary(self) -> Vocabulary:
-        """What it is cut into."""
+        """Its vocabulary."""
         if self.own is not None:
             return self.own
         return Vocabulary.from_text(self.text) if isinstance(self.text, str) else Vocabulary.bytes()
@@ -76,7 +76,7 @@ class Corpus:
 
     @property
     def num_records(self) -> int:
-        """Of a text of records: its lines."""
+        """Lines of a text of records."""
         return self.text.count("\n") if isinstance(self.text, str) else self.text.count(b"\n")
 
     def first(self, max_chars: int | None) -> Corpus:

@@ -43,7 +43,7 @@ def download(sources: Sequence[str], progress: Progress | None, wrong: Callable[
 
 
 def stream(url: str, progress: Progress | None) -> Iterator[bytes]:
-    """What a source answers, unpacked if its path ends with .gz or .xz, in blocks as they come: for a reader that may
+    """Yield a source's answer in blocks as they come, unpacked if its path ends with .gz or .xz: for a reader that may
     need the first of them only. It is tried again only before the first block.
 
     Raises:
@@ -71,7 +71,7 @@ def stream(url: str, progress: Progress | None) -> Iterator[bytes]:
 
 
 def _reason(error: Exception) -> tuple[str, bool]:
-    """In words, and whether another try would fail as well."""
+    """Describe a failure, and say whether another try would fail as well."""
     if isinstance(error, urllib.error.HTTPError) and error.code < 500:
         return f"HTTP {error.code} {error.reason}", True
     return str(getattr(error, "reason", None) or error), False

@@ -28,7 +28,7 @@ BLOCK = 1 << 22  # bytes read at a time
 MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 Part = tuple[str, Iterator[bytes]]
-"""Where it came from, and what is there, in blocks."""
+"""The origin of a text, and its bytes in blocks."""
 
 
 def folder_files(path: Path) -> list[Path]:

@@ -68,7 +68,7 @@ class MappedCorpus(Corpus):
         return vocabulary.unknown(ids)
 
     def ids(self, vocabulary: Vocabulary) -> np.ndarray:
-        """By a vocabulary that has all of its own, as one that was extended does, ids are mapped once more."""
+        """Ids of the text by a vocabulary that has all symbols of this one, as an extended one does."""
         own = self.vocabulary()
         if vocabulary == own:
             return self.mapped
@@ -128,7 +128,7 @@ def load_mapped(
 
 
 def _subwords(tokens: Tokens, files: list[Path], keys: list[str], how: dict[str, Any]) -> Subwords | None:
-    """As `subwords`; those that are trained from the text are kept in the cache."""
+    """Like `subwords`; those that are trained on the text are kept in the cache."""
     path = place(".bpe", keys, how, tokens) if isinstance(tokens, str) and tokens.startswith("bpe:") else None
     if path is not None and (known := read_known(path)) is not None:
         return Subwords.from_dict(known)  # type: ignore[return-value]
@@ -146,7 +146,7 @@ def _parts(
     encoding: str | None,
     encoding_errors: str,
 ) -> Iterator[Any]:
-    """What is trained on: bytes, or characters."""
+    """Yield the text to count and train on, as bytes or characters."""
     if as_bytes:
         return take(_joined(map(blocks, files), b"\n"), max_chars)
     texts = (decoded(blocks(path), str(path), encoding, encoding_errors) for path in files)
@@ -183,7 +183,7 @@ def _make(files: list[Path], file: BinaryIO, own: Subwords | None, **how: Any) -
 
 
 def _make_characters(texts: Iterator[Any], file: BinaryIO) -> Vocabulary:
-    """In order of appearance, as uint16 in a file of no name while they are counted; then by their frequency."""
+    """Ids in order of appearance, as uint16 in an unnamed file while they are counted; then by frequency."""
     known, seen, counts = np.full(0x110000, -1, dtype=np.int32), [], np.zeros(_MOST_SYMBOLS, dtype=np.int64)
     with tempfile.TemporaryFile(dir=cache()) as beside:
         for text in texts:

@@ -103,7 +103,7 @@ def cache() -> Path:
 
 
 def _places(entry: Named) -> list[Path]:
-    """Where a named corpus may already be: $ELMAN_DATA, then the cache."""
+    """Places where a named corpus may already be: $ELMAN_DATA, then the cache."""
     data = os.environ.get("ELMAN_DATA")
     with suppress(CorpusError):  # no home: nothing is kept
         return [*([Path(data) / entry.file] if data else []), cache() / entry.file]
@@ -147,7 +147,7 @@ def read_named(name: str, entry: Named, progress: Progress | None) -> tuple[str,
 
 
 def wrong_digest(data: bytes, entry: Named) -> str:
-    """What is wrong with the digest of `data`; empty if nothing is."""
+    """Fault of the digest of `data`; empty if there is none."""
     if not entry.digest:
         return ""
     got = hashlib.new(entry.algorithm, data).hexdigest()
@@ -155,7 +155,7 @@ def wrong_digest(data: bytes, entry: Named) -> str:
 
 
 def without_licence(text: str) -> str:
-    """What stands between Project Gutenberg's START and END lines."""
+    """The text between Project Gutenberg's START and END lines."""
     start = re.search(r"\*\*\* ?START OF", text)
     begin = text.find("***", start.end()) if start else -1
     end = re.compile(r"\*\*\* ?END OF").search(text, begin + 3) if begin >= 0 else None

@@ -17,7 +17,7 @@ from .named import BUNDLED, NAMED, is_named, read_named
 
 
 def whole_place(name: str) -> str:
-    """The same place, from wherever it is looked for: the whole path of a file."""
+    """Make a place independent of the current folder: the absolute path of a file."""
     if is_named(name) or name == "-" or name.lower().startswith(("http://", "https://")):
         return name
     return os.path.abspath(name)
@@ -35,7 +35,7 @@ def size_on_disk(name_or_path: str | Path) -> int:
 
 
 def standard_input() -> Iterator[bytes]:
-    """In blocks."""
+    """Yield standard input in blocks."""
     return bounded(sys.stdin.buffer, "standard input")
 
 

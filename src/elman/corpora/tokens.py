@@ -1,4 +1,4 @@
-"""What a corpus is cut into: the setting `tokens`, and the vocabulary that it asks for."""
+"""Tokens of a corpus: the setting `tokens`, and the vocabulary that it asks for."""
 
 from __future__ import annotations
 

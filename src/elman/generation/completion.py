@@ -31,7 +31,7 @@ class Likely:
 
 
 def likely(model: Model, logits: np.ndarray, ids: np.ndarray, count: int) -> Likely:
-    """What `logits`, float32 (T, V), say of the ids (T,) that came after them, and of the `count` likeliest."""
+    """Log-probabilities under `logits`, float32 (T, V), of the ids (T,) that followed and of the `count` likeliest."""
     logprobs = model.log_softmax(logits).astype(np.float64)
     rest, top = logprobs.copy(), np.empty((len(ids), min(count, logits.shape[1])), dtype=np.int64)
     for k in range(top.shape[1]) if top.shape[1] <= 32 else ():
@@ -64,9 +64,9 @@ class Completion:
     stop: str | None = None
     """The string that ended it."""
     likely: Likely | None = None
-    """Of `ids`, if asked for."""
+    """Costs of `ids`, if asked for."""
     prompt_likely: Likely | None = field(default=None, repr=False)
-    """Of the prompt's ids, if asked for."""
+    """Costs of the prompt's ids, if asked for."""
 
 
 @dataclass(eq=False)
@@ -101,7 +101,7 @@ class Text:
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """What a step added to a text."""
+    """The part of a text that a step added."""
 
     text: Text
     added: str

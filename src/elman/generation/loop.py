@@ -80,7 +80,7 @@ class Streams:
         self._gather()
 
     def _gather(self) -> None:
-        """What the rows have, as the kernel takes it."""
+        """The rows' settings, in the kernel's form."""
         rows, shape = self.rows, (len(self.rows), self._decoder.logits.shape[1])
         self._each = np.array([row.sampling.numbers for row in rows], dtype=np.float64).reshape(-1, 7)
         self._bias = self._seen = self._counts = None

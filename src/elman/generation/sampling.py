@@ -45,9 +45,9 @@ class Sampling:
     top_k: int | None = None
     """Keep only the k likeliest characters; of equals, those of lowest id."""
     top_p: float | None = None
-    """Of those, keep the smallest set of likeliest characters that has at least this share of their probability."""
+    """Keep the smallest set of likeliest characters that has at least this share of their probability."""
     min_p: float | None = None
-    """Of those, keep the characters at least this many times as likely as the likeliest."""
+    """Keep the characters at least this many times as likely as the likeliest."""
     seed: int = 0
     choice: str = "floats"
     """How a draw becomes a character: "floats", by sums in double; or "integers", by int64 sums of integer weights, for
@@ -149,7 +149,7 @@ class Sampling:
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """As a row of the kernel's `each`."""
+        """This text's row of the kernel's `each`."""
         top_p, min_p = (-1.0 if value is None else float(value) for value in (self.top_p, self.min_p))
         presence, frequency = float(self.presence_penalty), float(self.frequency_penalty)
         return self.exponent, float(self.repetition_penalty), float(self.top_k or 0), top_p, min_p, presence, frequency

@@ -120,7 +120,7 @@ def stream(
     stop: str | Sequence[str] = (),
     **settings: Any,
 ) -> Iterator[str] | Iterator[tuple[int, str]]:
-    """What `generate` returns, piece by piece as it is made: never half a character, never a part of a stop string.
+    """Yield the text of `generate` piece by piece as it is made: never half a character, never a part of a stop string.
 
     Yields:
         pieces of the continuation; (sample, piece) if `num_samples` is given.

@@ -48,7 +48,7 @@ class Writer:
         return len(ids)
 
     def close(self) -> str:
-        """What was held back; half a character at the end becomes U+FFFD."""
+        """The rest of the text; half a character at the end becomes U+FFFD."""
         return "" if self.ended else self._held + self._decoder.decode(np.zeros(0, dtype=np.int64), final=True)
 
 

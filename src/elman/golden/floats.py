@@ -65,7 +65,7 @@ def backward(
 
 
 def unset(shape: Sequence[int]) -> Array:
-    """What is not written shows."""
+    """An array of NaN, in which an element that is not written shows."""
     return np.full(shape, np.nan, dtype=np.float32)
 
 

@@ -25,7 +25,7 @@ def uniform(shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 
 def whole(shape: tuple[int, ...], reach: int, seed: int, dtype: type = np.int64) -> np.ndarray:
-    """In -reach .. reach."""
+    """Draw integers in -reach .. reach."""
     raw = np.random.Philox(key=seed + 1000).random_raw(int(np.prod(shape)))
     return ((raw % np.uint64(2 * reach + 1)).astype(np.int64) - reach).astype(dtype).reshape(shape)
 

@@ -1,4 +1,4 @@
-"""What a model learnt: its hidden units over a text, and what it has memorised."""
+"""Inspection of a model: its hidden units over a text, and what it has memorised."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Unit:
 
 
 def kind(model: Model) -> str:
-    """What an activation of this model is."""
+    """Definition of an activation of this model, in words."""
     return "tanh(c)" if model.cell == "lstm" else "h"
 
 
@@ -87,7 +87,7 @@ def units(
 
 
 def features(text: str) -> dict[str, np.ndarray]:
-    """What can be seen at each character: name -> int64 (T,), equal where it is equal."""
+    """Features of each character: name -> int64 (T,), equal where it is equal."""
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
     known, which = np.unique(points, return_inverse=True)
 

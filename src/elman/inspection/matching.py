@@ -17,18 +17,18 @@ from .. import philox
 
 @dataclass(frozen=True)
 class Overlap:
-    """A string that stands in both."""
+    """A substring of both texts."""
 
     start: int
-    """In the text."""
+    """Its position in the text."""
     place: int
-    """In the corpus; one of its places, if it has several."""
+    """Its position in the corpus; one of them, if it occurs more than once."""
     length: int
 
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """For each position of a text, the longest string that begins there and stands in the corpus."""
+    """The longest string that begins at each position of a text and occurs in the corpus."""
 
     lengths: np.ndarray
     """int64 (T,); 0 where the corpus lacks the character."""

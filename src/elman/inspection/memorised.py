@@ -23,7 +23,7 @@ from ..training.data import Split
 from .matching import Matches, expected_longest, longest_matches, ngram_text
 
 ORDER = 6
-"""Of the n-gram model: each character follows the five before it as one did somewhere in the corpus."""
+"""Order of the n-gram model: each character follows the five before it as one did somewhere in the corpus."""
 _ROWS = 64  # records written side by side
 _BURST = 64  # characters between two looks at whether they have ended
 _LONGEST = 1024  # characters of a written record at most
@@ -40,7 +40,7 @@ class Report:
     matches: dict[str, Matches]
     """"generated", then "held-out" if there is one, "6-gram", "shuffled", and others that were asked for."""
     expected_longest: float
-    """Of "shuffled", by `matching.expected_longest`."""
+    """Expected longest match of "shuffled", by `matching.expected_longest`."""
 
     @property
     def baseline(self) -> str:
@@ -54,8 +54,8 @@ class Report:
         return int(self.matches[self.baseline].lengths.max())
 
     def rows(self) -> list[dict[str, Any]]:
-        """Of each text: its size; median, 99th percentile and longest match; and `beyond`, the share of its characters
-        that stand in overlaps longer than the bound."""
+        """A row for each text: its size; median, 99th percentile and longest match; and `beyond`, the share of its
+        characters in overlaps longer than the bound."""
         return [
             {
                 "text": name,
@@ -140,7 +140,7 @@ def sample(model: Model, length: int, temperature: float = 1.0, seed: int = 0) -
 
 
 def recorded_places(run: Mapping[str, Any]) -> tuple[list[str], bool]:
-    """Where a model's file says that its training text is, and whether that is one of Elman's own corpora. A file may
+    """Places of the training text that a model's file names, and whether they are Elman's corpora. A file may
     come from anyone, and name any path or address: ask before another one is opened.
 
     Args:
@@ -161,7 +161,7 @@ def recorded_places(run: Mapping[str, Any]) -> tuple[list[str], bool]:
 
 
 def _inside(run: Any, key: str) -> Mapping[str, Any]:
-    """What a summary of a run has there, if it is an object: a file may hold anything."""
+    """An entry of a run's summary, if it is an object: a file may hold anything."""
     value = run.get(key) if isinstance(run, Mapping) else None
     return value if isinstance(value, Mapping) else {}
 

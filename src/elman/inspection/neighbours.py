@@ -27,7 +27,7 @@ class Nearest:
 
 @dataclass(frozen=True)
 class RecordReport:
-    """What a model of records wrote, beside its training list."""
+    """Records that a model wrote, compared with its training list."""
 
     written: int
     distinct: float
@@ -35,11 +35,11 @@ class RecordReport:
     known: float
     """Share of what was written that is in the training list."""
     held_out_known: float | None
-    """The same of the held-out records, which no model wrote; None if none were held out."""
+    """Share of the held-out records, which no model wrote, in the training list; None if none were held out."""
     training: int
     """Distinct records of the training list."""
     nearest: list[Nearest]
-    """Of the first distinct ones that are not in the list."""
+    """Nearest records of the first distinct ones that are not in the list."""
 
 
 def records_report(
@@ -74,7 +74,7 @@ def _split(ids: np.ndarray, vocabulary: Vocabulary) -> list[str]:
 
 
 def nearest(texts: Sequence[str], records: Sequence[str]) -> list[Nearest]:
-    """For each text the record with the fewest edits between them.
+    """Find for each text the record with the fewest edits between them.
 
     Records are tried in the order of a bound that counting characters gives, until it reaches what was found.
     """

@@ -178,5 +178,5 @@ def _split(sentence: str) -> list[str]:
 
 
 def _log10(nats: np.ndarray) -> float:
-    """Of the probability that costs these nats; 0.0, not -0.0, of none."""
+    """log10 of the probability that costs these nats; 0.0, not -0.0, for none."""
     return 0.0 - math.fsum(nats.astype(np.float64)) / _LN_10

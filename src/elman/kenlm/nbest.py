@@ -34,7 +34,7 @@ class Hypothesis:
     """Moses's fields after the total, as they were written: alignments."""
     moses: bool = True
     log10: float = 0.0
-    """What `rescore` found: log10 p of the text."""
+    """Score by `rescore`: log10 p of the text."""
 
     def line(self, name: str = "Elman") -> str:
         """The hypothesis in its format. `name` is of the feature that holds `log10`."""

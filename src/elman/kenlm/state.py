@@ -1,4 +1,4 @@
-"""What KenLM's calls take and give: settings, the score of a word, and State."""
+"""Arguments and results of KenLM's calls: settings, the score of a word, and State."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class FullScoreReturn(NamedTuple):
 
 @dataclass(eq=False)
 class State:
-    """What a model has read. `State()` is the null context until a call writes to it."""
+    """State of a model after a text. `State()` is the null context until a call writes to it."""
 
     before: ModelState | None = None
     """h (L, 1, H), or (h, c), before the last id; None: zeros."""

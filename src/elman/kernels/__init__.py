@@ -80,7 +80,7 @@ def serving(cell: Cell | None = None) -> tuple[str, str]:
 
 
 def about() -> str:
-    """Of the native kernel: what it computes with, or why it is not there."""
+    """Describe the native kernel: its instruction set and threads, or why it is missing."""
     return _about
 
 
@@ -169,12 +169,12 @@ def update(network: ModelWeights, grads: Sequence[Array], how: Update, sound: bo
 
 
 def stepper(network: ModelWeights) -> Stepper:
-    """What trains this network."""
+    """Return the trainer of this network."""
     return _serve(network.cell).stepper(network)
 
 
 def decoder(network: ModelWeights, batch_size: int) -> Decoder:
-    """What reads and writes texts token by token, from zero states. Its bits are those of `run` and `linear`."""
+    """Return a decoder, which reads and writes texts token by token from zero states; bits as of `run` and `linear`."""
     return _serve(network.cell).decoder(network, batch_size)
 
 

@@ -1,4 +1,4 @@
-"""What a backend computes with and must offer: the cells, a model's weights as arrays, and the protocols.
+"""Definition of a backend: the cells, a model's weights as arrays, and the protocols.
 
 Shapes, last axis fastest: T steps, B batch, V vocabulary, E embedding, I input, H hidden,
 G gates (RNN 1, GRU 3, LSTM 4), L layers.
@@ -16,12 +16,12 @@ Array = np.ndarray
 State = tuple[Array, ...]
 """(h,), or (h, c) for the LSTM: (B, H) of one layer, (L, B, H) of all."""
 LayerWeights = tuple[Array, Array, Array | None, Array | None]
-"""Of one layer: w_ih (GH, I), w_hh (GH, H), and b_ih, b_hh (GH) or None, in torch's layout and gate order."""
+"""Weights of one layer: w_ih (GH, I), w_hh (GH, H), and b_ih, b_hh (GH) or None, in torch's layout and gate order."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What distinguishes one cell from another, beside its arithmetic."""
+    """Properties of a cell, beside its arithmetic."""
 
     name: str
     code: int
@@ -66,8 +66,8 @@ class ModelWeights:
         return self.weight.shape[1]
 
     def groups(self, of_weights: Sequence[Any]) -> list[Sequence[Any]]:
-        """What belongs to each layer, the lowest first and the embedding with it, and to the output, of a list like
-        `weights()`."""
+        """Divide a list like `weights()` into the parts of each layer, the lowest first and the embedding with it, and
+        of the output."""
         each = 4 if self.layers[0][2] is not None else 2
         first = 0 if self.embedding is None else 1
         cuts = [0, *(first + i * each for i in range(1, len(self.layers) + 1))]
@@ -91,19 +91,19 @@ class ModelWeights:
 
 @dataclass(frozen=True)
 class Dropout:
-    """What a step of training drops: shares, 0 for none. Their masks follow each other in the stream of `seed` from
+    """Dropout in a step of training: shares, 0 for none. Their masks follow each other in the stream of `seed` from
     word `offset` on, in the order of `words`."""
 
     p: float
-    """Of what each layer above the first reads, (T, B, H)."""
+    """Share of each upper layer's input, (T, B, H)."""
     seed: int
     offset: int
     hidden: float = 0.0
-    """Of the same, but one mask (B, H) for all T steps."""
+    """Share of that input, with one mask (B, H) for all T steps."""
     output: float = 0.0
-    """Of the last layer's output, one mask (B, H) for all T steps."""
+    """Share of the last layer's output, with one mask (B, H) for all T steps."""
     weights: float = 0.0
-    """Of every layer's w_hh, (GH, H)."""
+    """Share of every layer's w_hh, (GH, H)."""
 
     def words(self, network: ModelWeights, steps: int, rows: int) -> dict[str, int]:
         """How many words the masks of each kind take, for a batch of (steps, rows); in their order."""
@@ -134,7 +134,7 @@ class Update:
     exp_avg: Sequence[Array] = ()
     exp_avg_sq: Sequence[Array] = ()
     step: int = 1
-    """From 1."""
+    """Number of the step, from 1."""
     weight_decay: float = 0.0
     beta1: float = 0.9
     beta2: float = 0.999
@@ -146,19 +146,19 @@ class Update:
     average: Sequence[Array] = ()
     """An average of each weight over the steps, float32 (size,); empty: none is kept."""
     average_keep: float = 0.0
-    """What a step keeps of it; the rest comes from the new weights."""
+    """Share that a step keeps; the rest comes from the new weights."""
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step of training found. Where loss or norm are not finite, the weights stayed as they were."""
+    """Result of a step of training. Where loss or norm are not finite, the weights stayed as they were."""
 
     loss: float
     """The mean over the targets that count, in nats."""
     norm: float
     """Euclidean, of all gradients together, before clipping."""
     layer_norms: list[float]
-    """Of each layer's gradients, the lowest first, and of the dense output's."""
+    """Norm of each layer's gradients, the lowest first, and of the dense output's."""
 
 
 class Stepper(Protocol):

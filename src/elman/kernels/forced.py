@@ -1,4 +1,4 @@
-"""What is asked for in place of the backend that would serve: by `use`, else by ELMAN_BACKEND."""
+"""The backend that is asked for by `use`, else by ELMAN_BACKEND, instead of the one that would serve."""
 
 from __future__ import annotations
 

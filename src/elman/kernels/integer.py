@@ -96,7 +96,7 @@ class IntegerWeights:
 
 
 class IntegerState(NamedTuple):
-    """What goes on from a step to the next."""
+    """State that a step passes to the next."""
 
     h: np.ndarray
     """int8 (L, B, H)."""

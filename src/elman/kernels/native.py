@@ -16,14 +16,14 @@ from . import _cpu
 from .backend import Array, Cell, Dropout, LayerWeights, ModelWeights, State, StepResult, Update
 
 CELLS = ("rnn_relu", "rnn_tanh", "gru", "lstm")
-"""Those of src/native; the reference serves another."""
+"""Cells of src/native; the reference serves another."""
 _networks: WeakKeyDictionary[ModelWeights, _cpu.Network] = WeakKeyDictionary()
 _packed: WeakKeyDictionary[ModelWeights, tuple[int, _cpu.Packed]] = WeakKeyDictionary()
-"""With the fingerprint of the weights that were packed."""
+"""Packed weights, with the fingerprint of those they were made from."""
 
 
 def about() -> str:
-    """What serves here, to be shown.
+    """Describe the kernel that serves here.
 
     Raises:
         InputError: ELMAN_ISA or ELMAN_THREADS is not something that this machine can do.

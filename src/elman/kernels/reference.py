@@ -122,7 +122,7 @@ def _forward(cell: Cell, x: Array, state: State, weights: LayerWeights) -> _Trac
 
 
 def _backward(cell: Cell, trace: _Trace, weights: LayerWeights, d_output: Array) -> tuple[Array, list[Array]]:
-    """From the gradient of the output: that of the pre-activations' input share, (T, B, GH), and of the weights."""
+    """Gradients of the pre-activations' input share, (T, B, GH), and of the weights, from the output's gradient."""
     w_ih, w_hh, b_ih, b_hh = weights
     back, grad = _STEPS[cell.name][1], tuple(np.zeros_like(part) for part in trace.states[0])
     d_projected = np.empty((*trace.x.shape[:2], len(w_hh)), dtype=w_hh.dtype)

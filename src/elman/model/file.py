@@ -35,9 +35,9 @@ MODEL, CHECKPOINT = "elman", "elman-checkpoint"
 BEST, LAST = "best.safetensors", "model.safetensors"
 """The models in a run's folder: the one of the lowest held-out loss, and the last."""
 INTEGER = f"integer {CONTRACT}"
-"""What a quantised model needs: a version that computes by its contract."""
+"""A quantised model's entry in `needs`: a version that computes by its contract."""
 KNOWN = frozenset({"bpe", "embedding", INTEGER})
-"""What a file may say that it `needs`, beyond what every version has. A reader refuses the rest."""
+"""Entries of a file's `needs` that this version serves. A reader refuses the rest."""
 PAST = "past"
 """The tensor of a file of `elman train-coder` that is no weight."""
 
@@ -99,7 +99,7 @@ def write_tensors(path: str | Path, header: dict[str, Any], tensors: dict[str, n
 
 
 def to_bytes(header: dict[str, Any], tensors: dict[str, np.ndarray], kind: str = MODEL) -> bytes:
-    """What `write_tensors` writes."""
+    """The bytes of the file that `write_tensors` writes."""
     config = _json(header)
     whole = _json({"format": FORMAT, "digest": _digest(config, tensors), "config": config})
     return to_safetensors(tensors, metadata={kind: whole})
@@ -164,13 +164,13 @@ def _unfit(path: str | Path, error: Exception) -> ModelFileError:
 
 
 def _layer_shapes(header: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Of the recurrent layer that a checked header describes, in the order of its parameters."""
+    """Shapes of the recurrent layer's parameters, in their order, by a checked header."""
     H, L = header["hidden_size"], header["num_layers"]
     return parameter_shapes(header["cell"], _input_size(header), H, L, bool(header["bias"]))
 
 
 def _input_size(header: dict[str, Any]) -> int:
-    """Of the first layer."""
+    """Input size of the first layer."""
     return header.get("embedding_size") or header["vocab_size"]
 
 
@@ -213,7 +213,7 @@ def model_path(path: str | Path) -> Path:
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """What `save` wrote beside the weights: configuration, vocabulary, and the summary of the run. Raises as `load`."""
+    """Read the metadata that `save` wrote: configuration, vocabulary, and the summary of the run. Raises as `load`."""
     return read(path)[0]
 
 
@@ -272,7 +272,7 @@ def read(path: str | Path, kind: str = MODEL) -> tuple[dict[str, Any], dict[str,
 
 
 def _json(value: Any) -> str:
-    """As UTF-8 can hold it: half a surrogate pair, which a file's name may have, in JSON's own escape."""
+    """Text that UTF-8 can hold: half a surrogate pair, which a file's name may have, in JSON's own escape."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True).encode("utf-8", "backslashreplace").decode()
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..kernels.native import NativeDecoder
 
 BITS = (8, 6, 5, 4)
-"""Of a weight; below 8 they are packed in the file."""
+"""Bits of a weight; below 8 they are packed in the file."""
 
 
 class IntegerNetwork:
@@ -79,7 +79,7 @@ class IntegerNetwork:
     def activations(
         self, ids: np.ndarray, layer: int, state: IntegerState | None = None
     ) -> tuple[np.ndarray, IntegerState]:
-        """What the units of a layer, 0 .. L-1, show after each id: for looking, not for computing on.
+        """Activations of the units of a layer, 0 .. L-1, after each id: to look at, not to compute with.
 
         Returns:
             values: float32 (T, B, H): tanh(c) of an LSTM, else h; of a ReLU RNN in shares of each unit's range.
@@ -117,7 +117,7 @@ class IntegerNetwork:
 
     @property
     def _native(self) -> Any:
-        """What serves: the native kernels, or None where NumPy is to."""
+        """The native kernels, or None where NumPy computes."""
         return self.native if kernels.serving()[0] == "cpu" else None
 
     @cached_property
@@ -152,7 +152,7 @@ class IntegerNetwork:
     # --- the file ---
 
     def header(self) -> dict[str, Any]:
-        """What the arrays do not say: for JSON."""
+        """Everything that the arrays do not say, for JSON."""
         return {"contract": CONTRACT, "cell": self.network.cell, "bits": self.bits, "sizes": self._sizes()}
 
     def _sizes(self) -> dict[str, int]:

@@ -24,7 +24,7 @@ class Model(Protocol):
 
     @property
     def cell(self) -> str:
-        """As in `kernels.CELLS`."""
+        """Name of the cell, one of `kernels.CELLS`."""
         ...
 
     @property
@@ -39,7 +39,7 @@ class Model(Protocol):
         ...
 
     def begin_state(self, batch_size: int) -> ModelState:
-        """For the start of a text: h (L, B, H), or (h, c)."""
+        """The state at the start of a text: h (L, B, H), or (h, c)."""
         ...
 
     def __call__(self, ids: Array, state: ModelState | None = None) -> tuple[Array, ModelState]:
@@ -47,7 +47,7 @@ class Model(Protocol):
         ...
 
     def loss(self, ids: Array, targets: Array, state: ModelState | None = None) -> tuple[float, Array, ModelState]:
-        """What `targets` (T, B) cost after `ids` (T, B): the mean and (T, B), in nats, and the state after the last."""
+        """Cost of `targets` (T, B) after `ids` (T, B): its mean and (T, B), in nats; and the state after the last."""
         ...
 
     def log_softmax(self, logits: Array) -> Array:
@@ -55,12 +55,12 @@ class Model(Protocol):
         ...
 
     def activations(self, ids: Array, layer: int, state: ModelState | None = None) -> tuple[Array, ModelState]:
-        """What a layer's units show after each of the ids (T, B), float32 (T, B, H): tanh(c) of an LSTM, else h. The
-        state is for another such call with the same layer."""
+        """Activations of a layer's units after each of the ids (T, B), float32 (T, B, H): tanh(c) of an LSTM, else h.
+        The state is for another such call with the same layer."""
         ...
 
     def decoder(self, batch_size: int) -> Decoder:
-        """What reads and writes texts token by token, from the start. Its bits are those of a call."""
+        """Return a decoder, which reads and writes texts token by token, from the start, with the bits of a call."""
         ...
 
     def digest(self) -> str:

@@ -125,7 +125,7 @@ class LanguageModel(Parameters):
 
     @property
     def cell(self) -> str:
-        """As in `kernels.CELLS`."""
+        """Name of the cell, one of `kernels.CELLS`."""
         return self.layer.cell
 
     @property
@@ -160,7 +160,7 @@ class LanguageModel(Parameters):
         return kernels.linear(hidden, self.output.weight, self.output.bias), last
 
     def hidden(self, ids: Array, state: ModelState | None = None) -> tuple[Array, ModelState]:
-        """As a call, but the last layer's output, (T, B, H), in place of logits."""
+        """Compute what a call does, with the last layer's output, (T, B, H), instead of logits."""
         ids = self._ids(ids, "token ids")
         parts = unpack_state(self.begin_state(ids.shape[1]) if state is None else state, self.layer, ids.shape[1])
         hidden, last = kernels.run(self.network, ids, parts)
@@ -184,8 +184,8 @@ class LanguageModel(Parameters):
         return kernels.log_softmax(logits)
 
     def activations(self, ids: Array, layer: int, state: ModelState | None = None) -> tuple[Array, ModelState]:
-        """What the units of a layer, 0 .. L-1, show after each of the ids (T, B): tanh(c) of an LSTM, as in Karpathy's
-        pictures, else h.
+        """Activations of the units of a layer, 0 .. L-1, after each of the ids (T, B): tanh(c) of an LSTM, as in
+        Karpathy's pictures, else h.
 
         Returns:
             values: float32 (T, B, H). state: of the layers up to this one, for another such call.
@@ -211,7 +211,7 @@ class LanguageModel(Parameters):
         return LanguageModel(first, self.reading, self.output.named_parameters(), self.embedding)
 
     def decoder(self, batch_size: int) -> kernels.Decoder:
-        """What reads and writes texts token by token, from zero states."""
+        """Return a decoder, which reads and writes texts token by token, from zero states."""
         batch_size = given.whole("batch_size", batch_size, 0)
         return kernels.decoder(self.network, batch_size)
 

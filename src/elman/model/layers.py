@@ -102,7 +102,7 @@ def assign(array: Array, value: Any, name: str) -> None:
 
 
 class Recurrent(Parameters):
-    """What the three layers share. Shapes: T steps, B batch, I input, H hidden, L layers."""
+    """Base of the three layers. Shapes: T steps, B batch, I input, H hidden, L layers."""
 
     cell: str
 

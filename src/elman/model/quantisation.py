@@ -1,4 +1,4 @@
-"""From a LanguageModel to a QuantisedModel, with a sample of text on which its ranges are measured."""
+"""Quantisation of a LanguageModel, with a sample of text on which its ranges are measured."""
 
 from __future__ import annotations
 

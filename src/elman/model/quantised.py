@@ -50,12 +50,12 @@ class QuantisedModel:
 
     @property
     def cell(self) -> str:
-        """As in `kernels.CELLS`."""
+        """Name of the cell, one of `kernels.CELLS`."""
         return self.network.network.cell
 
     @property
     def bits(self) -> int:
-        """Of a weight in the file."""
+        """Bits of a weight in the file."""
         return self.network.bits
 
     @property
@@ -122,7 +122,7 @@ class QuantisedModel:
         return self.network.log_softmax(logits)
 
     def activations(self, ids: Array, layer: int, state: ModelState | None = None) -> tuple[Array, ModelState]:
-        """What the units of a layer show after each of the ids (T, B): tanh(c) of an LSTM, else h.
+        """Activations of the units of a layer after each of the ids (T, B): tanh(c) of an LSTM, else h.
 
         Returns:
             values: float32 (T, B, H); of a ReLU RNN in shares of each unit's range. state: after ids[-1].
@@ -132,7 +132,7 @@ class QuantisedModel:
         return values, _pack(last)
 
     def decoder(self, batch_size: int) -> kernels.Decoder:
-        """What reads and writes texts token by token, from zero states."""
+        """Return a decoder, which reads and writes texts token by token, from zero states."""
         return self.network.decoder(self.network.begin_state(given.whole("batch_size", batch_size, 0)))
 
     def digest(self) -> str:
@@ -150,7 +150,7 @@ class QuantisedModel:
         return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
     def header(self) -> dict[str, Any]:
-        """Of its file, without the reading: what the arrays do not say."""
+        """The file's header without the reading: everything that the arrays do not say."""
         header = self.network.header()
         sizes = header.pop("sizes")
         return header | {_NAMES[key]: size for key, size in sizes.items()}

@@ -1,4 +1,4 @@
-"""From float weights to the integer model: how its numbers are chosen. What they mean is in elman.kernels.integer.
+"""Rounding of float weights to an integer model. elman.kernels.integer says what its numbers mean.
 
 Choosing is exact too: the same weights, bits and text give the same integer model on every machine, for everything here
 is a single IEEE-754 operation on each element, or a sum in a fixed order.

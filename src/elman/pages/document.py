@@ -32,7 +32,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 Expected = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Of a score, its ids (T,), and the likeliest tokens (T + 1, k) and their bits before each and after the last."""
+"""Data of a score: its ids (T,), and the likeliest tokens (T + 1, k) and their bits before each and after the last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Overlay:
 
     name: str
     note: str
-    """What the legend says before the scale."""
+    """Text of the legend before the scale."""
     values: np.ndarray
     """float32 (T,), one for each character of all texts, in -scale .. scale, or in 0 .. scale if not `signed`."""
     signed: bool
@@ -121,7 +121,7 @@ def page(
 
 
 def expectations(model: Model, scores: Sequence[Score]) -> list[Expected]:
-    """For each score its ids (T,), and the likeliest tokens (T + 1, k) and their bits, before each and at the end."""
+    """Compute each score's ids (T,), and the likeliest tokens (T + 1, k) and their bits before each and at the end."""
     parts = [model.reading.vocabulary.encode(score.data) for score in scores]
     result: list[Any] = [None] * len(scores)
     carried = [i for i, score in enumerate(scores) if not score.records]
@@ -211,7 +211,7 @@ def _part(name: str) -> str:
 
 
 def _digest(part: str) -> str:
-    """As a Content-Security-Policy names a style or script."""
+    """Name of a style or script in a Content-Security-Policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()
 
 

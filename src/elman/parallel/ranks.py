@@ -44,7 +44,7 @@ class Ranks:
 
     @classmethod
     def from_environment(cls) -> Ranks:
-        """As a launcher says; alone where none does.
+        """Read rank and size from a launcher's variables; alone without them.
 
         Raises:
             InputError: a variable is missing or no number.
@@ -135,7 +135,7 @@ class Ranks:
         return host, int(port)
 
     def gather(self, data: bytes) -> list[bytes] | None:
-        """What every process gave, by rank; None but for the first."""
+        """Gather a value from every process, by rank; None except at the first."""
         if self.rank:
             with self._losing(0):
                 _send(self._peers[0], data)
@@ -147,7 +147,7 @@ class Ranks:
         return parts
 
     def broadcast(self, data: bytes | None) -> bytes:
-        """What the first one gives."""
+        """Send the first process's value to all."""
         if self.rank:
             with self._losing(0):
                 return _receive(self._peers[0])

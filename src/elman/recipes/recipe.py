@@ -223,7 +223,7 @@ def to_toml(recipe: Recipe) -> str:
 
 
 def purpose(name: str) -> str:
-    """What a packaged recipe is for: the first sentence of its file."""
+    """Purpose of a packaged recipe: the first sentence of its file."""
     comment = itertools.takewhile(lambda line: line.startswith("#"), _packaged(name).splitlines())
     return " ".join(line.removeprefix("#").strip() for line in comment).partition(". ")[0].rstrip(".") + "."
 

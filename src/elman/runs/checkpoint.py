@@ -38,17 +38,17 @@ class Checkpoint:
     epoch: int
     """The one under way, from 1."""
     means: Means
-    """Of its steps so far: as many batches of it are done."""
+    """Means of its steps so far: as many batches of it are done."""
     steps: int
-    """Of the optimiser."""
+    """Steps of the optimiser so far."""
     masked: int
     """Words of dropout's stream that are used."""
     seconds: float
-    """Of training so far."""
+    """Seconds of training so far."""
     ours: bool = field(kw_only=True, default=True)
     """This user wrote it: what it names may be read without a question."""
     loaded: dict[str, Any] | None
-    """What `load_corpus` was given; None: the corpus came from elsewhere."""
+    """Arguments of `load_corpus`; None: the corpus came from elsewhere."""
     tensors: dict[str, np.ndarray]
     """state.0 (and state.1): (L, B, H); and what `Optimiser.tensors` gives."""
 
@@ -113,7 +113,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, weights: dict[str, np.n
 
 
 def read_checkpoint(folder: str | Path) -> Checkpoint:
-    """Where the run in a folder stood.
+    """Read the checkpoint of the run in a folder.
 
     Raises:
         ModelFileError: there is none, it is damaged, or of a version that this one cannot go on from; one line.
@@ -167,7 +167,7 @@ def _means(fields: Fields) -> Means:
 
 
 def _checked(loaded: Fields) -> dict[str, Any]:
-    """What `load_corpus` or `load_mapped` is to be given, if each of it is of its type."""
+    """Arguments for `load_corpus` or `load_mapped`, if each has its type."""
     loaded.texts("name_or_path")
     loaded.whole("max_chars", None, at_least=1)
     for name in ("mapped", "records", "as_bytes"):

@@ -34,7 +34,7 @@ def _of_epoch(epoch: Epoch) -> bytes:
 
 
 def scalars(epoch: Epoch) -> Iterator[tuple[str, float]]:
-    """What there is to draw of an epoch, by name."""
+    """Values of an epoch to draw, by name."""
     yield "perplexity/train", epoch.train_perplexity
     if epoch.val_perplexity is not None:
         yield "perplexity/held-out", epoch.val_perplexity

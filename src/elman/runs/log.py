@@ -27,11 +27,11 @@ class Epoch:
     grad_norm: float
     """Mean over the epoch's steps, before clipping."""
     layer_grad_norms: list[float]
-    """The same of each layer's parameters alone, the lowest first, and of the dense output's."""
+    """Mean norm of each layer's gradients, the lowest first, and of the dense output's."""
     seconds: float
     """Since training began."""
     chars_per_second: float
-    """Of this epoch's training, without its evaluation."""
+    """Speed of this epoch's training, without its evaluation."""
     samples: dict[str, str] = field(default_factory=dict)
     """Prompt -> its greedy continuation, on the epochs that have them."""
     lr: float = 0.0
@@ -43,7 +43,7 @@ class Epoch:
 
 
 def as_json(epoch: Epoch) -> dict[str, Any]:
-    """What JSON can hold of an epoch."""
+    """An epoch for JSON."""
     line = asdict(epoch)
     for name, usual in (("part", 1.0), ("minutes", None)):
         if line[name] == usual:

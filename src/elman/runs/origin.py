@@ -18,7 +18,7 @@ _SIZE = 32
 
 
 def signature(loaded: dict[str, Any] | None) -> str | None:
-    """Of what a checkpoint says about how its text was loaded; None: there is no key, or nothing was loaded."""
+    """Signature of a checkpoint's entry on how its text was loaded; None: there is no key, or nothing was loaded."""
     key = None if loaded is None else _key()
     if key is None:
         return None

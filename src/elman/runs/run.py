@@ -15,16 +15,16 @@ from .log import Epoch, finite
 
 @dataclass(frozen=True)
 class Step:
-    """Where training stands, for a progress bar or a closer look."""
+    """Progress of training, for a bar or a closer look."""
 
     epoch: int
     epochs: int
     fraction: float
-    """Of all the work, 0..1."""
+    """Share of all the work, 0..1."""
     perplexity: float
-    """Of this epoch so far."""
+    """Perplexity of this epoch so far."""
     grad_norm: float
-    """Of this step, before clipping."""
+    """Norm of this step's gradient, before clipping."""
     chars_per_second: float
     lr: float = 0.0
     """The learning rate of this step."""
@@ -32,7 +32,7 @@ class Step:
 
 @dataclass
 class Run:
-    """What `fit` returns. One thread trains it; others may read it when `fit` has returned."""
+    """Result of `fit`. One thread trains it; others may read it when `fit` has returned."""
 
     model: LanguageModel
     recipe: Recipe
@@ -45,7 +45,7 @@ class Run:
 
     @property
     def perplexity(self) -> float:
-        """Of the training text, in the last epoch."""
+        """Perplexity of the training text, in the last epoch."""
         return self.log[-1].train_perplexity if self.log else math.inf
 
     def __repr__(self) -> str:
@@ -54,7 +54,7 @@ class Run:
         return f"Run({ended}{len(self.log)} of {self.recipe.epochs} epochs, perplexity {self.perplexity:.3f}{where})"
 
     def summary(self) -> dict[str, Any]:
-        """For the model file: a function of corpus, recipe and seed, so without times."""
+        """Summary for the model file: a function of corpus, recipe and seed, so without times."""
         recipe = asdict(self.recipe) | {"prompts": list(self.recipe.prompts)}
         last = self.log[-1] if self.log else None
         return {
@@ -69,7 +69,7 @@ class Run:
 
 @dataclass
 class Means:
-    """Of an epoch's steps so far; sums until they are divided."""
+    """Means over an epoch's steps so far; sums until they are divided."""
 
     steps: int = 0
     count: int = 0
@@ -78,9 +78,9 @@ class Means:
     norm: float = 0.0
     layer_norms: list[float] = field(default_factory=list)
     seconds: float = 0.0
-    """Of training."""
+    """Seconds of training."""
     lr: float = 0.0
-    """Of the last step."""
+    """Learning rate of the last step."""
 
     def add(self, result: StepResult, counted: int) -> None:
         self.steps, self.count = self.steps + 1, self.count + counted

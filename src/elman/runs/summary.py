@@ -1,4 +1,4 @@
-"""What a run's folder says of it, for one who did not train it: its recipe, and its log as far as it goes."""
+"""Summary of a run's folder: its recipe, and its log as far as it goes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .log import Epoch, from_json
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run's folder says: its recipe, its text and its log so far."""
+    """Contents of a run's folder: its recipe, its text and its log so far."""
 
     path: Path
     recipe: dict[str, Any]
@@ -43,7 +43,7 @@ class RunSummary:
         return [from_json(Fields(line, str(self.path))) for line in self.log]
 
     def summary(self) -> dict[str, Any]:
-        """For JSON."""
+        """A dict for JSON."""
         return {"corpus": self.corpus, "recipe": self.recipe, "last": self.last, "best": self.best}
 
 

@@ -25,7 +25,7 @@ _COLOURS = (
     ("#0969b5", "#6cb6ff"), ("#c2570c", "#f69d50"), ("#1a7f37", "#57ab5a"), ("#b8343f", "#f47067"),
     ("#7a4fc4", "#b083f0"), ("#7a5a00", "#daaa3f"), ("#a8328a", "#e275ad"), ("#2f7d7d", "#56c2c2"),
 )  # fmt: skip
-"""For light and dark backgrounds."""
+"""Colours for light and dark backgrounds."""
 
 
 class Drawing(str):
@@ -122,14 +122,14 @@ def _round_numbers(low: float, high: float, least: float) -> list[float]:
 
 
 def _drawable(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Those that a logarithmic axis can show, and of very many only some, the last among them."""
+    """The points that a logarithmic axis can show; of very many only some, the last among them."""
     kept = [(x, y) for x, y in points if 1e-9 < y < 1e200]
     stride = max(1, math.ceil(len(kept) / _MOST))
     return kept[::-stride][::-1]
 
 
 def _at(point: tuple[float, float], across: _Axis, up: _Axis) -> tuple[float, float]:
-    """In the picture, from the upper left corner of the plot."""
+    """Position in the picture, from the upper left corner of the plot."""
     x = _LEFT + across.share(point[0]) * (_WIDTH - _LEFT - _RIGHT)
     y = _HEIGHT - _BOTTOM - up.share(point[1]) * (_HEIGHT - _TOP - _BOTTOM)
     return round(x, 1), round(y, 1)

@@ -1,4 +1,4 @@
-"""What texts cost under a model, in bits, and what others make of them."""
+"""Cost of texts under a model, in bits, beside compressors and an n-gram model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sequences cost a model that learns from them while it reads: never from a token before that token is scored.
+"""Cost of sequences under a model that learns from them while it reads: never from a token before that token is scored.
 
 Two things learn, one on top of the other. The network takes a step of training after every 20 tokens (dynamic
 evaluation): RMSprop, which is Adam without momentum, and a little of the way back to its trained weights. And n-grams,
@@ -28,13 +28,13 @@ _STEPS = 20
 """Tokens between two updates."""
 _LR = 4e-4
 _DECAY = np.float32(1e-3)
-"""Of the way back to the trained weights, what each update goes."""
+"""Share of the way back to the trained weights that each update goes."""
 _LEAST = np.float32(1e-30)
-"""Of a probability: exp of a float32 is 0 from about -104 down."""
+"""Smallest probability: exp of a float32 is 0 from about -104 down."""
 
 
 def adaptive_nats(model: Model, ids: Array, starts: Array, lengths: Array) -> Array:
-    """As `sequence_nats`, but of a copy of `model` that learns from each sequence, and carries on to the next."""
+    """Like `sequence_nats`, with a copy of `model` that learns from each sequence and carries on to the next."""
     network, ngrams = _Learning(trainable(model).network), Ngrams(model.vocab_size)
     costs, at = np.empty(int(lengths.sum())), 0
     for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""What sequences of ids cost: read side by side, sorted by length, in as few calls of the model as memory allows.
+"""Cost of sequences of ids, read side by side, sorted by length, in as few calls of the model as memory allows.
 
 Sums are exact: no order shows in them.
 """
@@ -21,7 +21,7 @@ _STEPS = 4096  # most steps in a call, for a single row
 _LOGITS = 1 << 22  # most logits at once
 
 Measure = Callable[[Model, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""As `sequence_nats`."""
+"""A function like `sequence_nats`."""
 
 
 def text_bits(model: Model, parts: Sequence[np.ndarray], measure: Measure | None = None) -> list[np.ndarray]:
@@ -30,7 +30,7 @@ def text_bits(model: Model, parts: Sequence[np.ndarray], measure: Measure | None
 
 
 def text_entropies(model: Model, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """As `text_bits`, but the entropy, in bits, of the distribution that the token is drawn from."""
+    """Like `text_bits`: the entropy, in bits, of the distribution from which each token is drawn."""
     return _of_texts(model, parts, sequence_entropies)
 
 
@@ -59,7 +59,7 @@ def record_bits(model: Model, parts: Sequence[np.ndarray], measure: Measure | No
 
 
 def record_entropies(model: Model, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """As `record_bits`, but the entropy, in bits, of the distribution that the token is drawn from."""
+    """Like `record_bits`: the entropy, in bits, of the distribution from which each token is drawn."""
     return _of_records(model, parts, sequence_entropies)
 
 
@@ -99,7 +99,7 @@ def sequence_nats(
 def sequence_entropies(
     model: Model, ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray, carry: Carry | None = None
 ) -> np.ndarray:
-    """Where `sequence_nats` has a cost, the entropy of the distribution, in nats: what the cost was expected to be."""
+    """Entropy of the distribution, in nats, at each cost of `sequence_nats`: the expected cost."""
     nats, offsets = np.empty(int(lengths.sum())), np.cumsum(lengths) - lengths
     for block in walk(model, ids, starts, lengths, _logits(model), _LOGITS // model.vocab_size, carry):
         likely = model.log_softmax(block.values[block.counted]).astype(np.float32)
@@ -127,11 +127,11 @@ def alternatives(
 
 
 Read = Callable[[np.ndarray, np.ndarray, ModelState | None], tuple[np.ndarray, ModelState]]
-"""From ids (steps, b), the ids that follow each, and a state: values (steps, b, ...), and the state after."""
+"""A function of ids (steps, b), the ids that follow each, and a state: values (steps, b, ...), and the state after."""
 
 
 def _nats(model: Model) -> Read:
-    """What the ids that follow cost, (steps, b)."""
+    """Cost of the ids that follow, (steps, b)."""
     return lambda ids, following, state: model.loss(ids, following, state)[1:]
 
 
@@ -142,7 +142,7 @@ def _logits(model: Model) -> Read:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """What one call of the model read: `steps` steps of the sequences `rows`, from step `first` on."""
+    """Part of the ids that one call of the model reads: `steps` steps of the sequences `rows`, from step `first` on."""
 
     rows: np.ndarray
     """(b,), indices of sequences."""
@@ -153,7 +153,7 @@ class Block:
     """(steps, b, ...), what the call gave; beyond a row's end, anything."""
 
     def places(self, offsets: np.ndarray) -> np.ndarray:
-        """Where the counted entries, step by step, go in an array in which sequence r begins at offsets[r]."""
+        """Positions of the counted entries, step by step, in an array in which sequence r begins at offsets[r]."""
         steps = np.arange(self.first, self.first + len(self.counted))[:, None]
         return (offsets[self.rows] + steps)[self.counted]
 

@@ -23,7 +23,7 @@ class Comparison:
     bits: float
     """log2 of the ratio of the two probabilities: the second one's cost less the first one's."""
     low: float | None
-    """Of the 95 % interval; None if the text has one line."""
+    """Lower end of the 95 % interval; None if the text has one line."""
     high: float | None
     by_line: np.ndarray = field(repr=False)
     """float64 (N,): bits of each line."""
@@ -34,7 +34,7 @@ class Comparison:
 
     @property
     def bits_per_char(self) -> float:
-        """Of the characters that are not left out; 0 if all are."""
+        """Mean over the characters that are not left out; 0 if all are."""
         counted = len(self.by_character) - self.unknown
         return self.bits / counted if counted else 0.0
 

@@ -1,4 +1,4 @@
-"""What others make of the same text: gzip, bzip2 and xz, and an n-gram model; all adaptive, starting from nothing.
+"""Baselines for a text: gzip, bzip2 and xz, and an n-gram model; all adaptive, starting from nothing.
 
 A general compressor has seen no training text, and neither has this n-gram model: it learns from the characters before
 the one that it predicts. So the four say what the text itself gives away, and the model's advantage is what its
@@ -64,7 +64,7 @@ class Baselines:
             self._ids = [held[BLOCK:]]
 
     def bits(self) -> dict[str, float]:
-        """For all of it; nothing can be added afterwards."""
+        """Results for the whole text; nothing can be added afterwards."""
         self._wait()
         if any(map(len, self._ids)):
             self._ngram.add_bits(ngram_bits(np.concatenate(self._ids), self._vocab_size))

@@ -40,7 +40,7 @@ class Lines:
         return (line if isinstance(line, str) else line.decode("utf-8", "replace")).removesuffix("\n")
 
     def burst_span(self, index: int) -> tuple[int, int]:
-        """Where in the line's characters its burst is: from, to. The line end may be the last of it."""
+        """Start and end of the burst within the line's characters. The line end may be the last of it."""
         end = int(self.peaks[index]) + 1
         begin = max(0, end - BURST)
         if isinstance(self.data, bytes):  # whole characters, of those bytes

@@ -1,4 +1,4 @@
-"""What comes next: the likeliest tokens after a text."""
+"""The likeliest tokens after a text."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 ORDER = 7
 """Most tokens of a context."""
 _FIRST = (3.8, 4.0)
-"""What a weight starts as: of so many tokens, the share owed to the lower part."""
+"""Initial value of a weight: of so many tokens, the share owed to the lower part."""
 _MOST = 63.0
 """Tokens that a weight remembers; then it forgets half."""
 _ALL = -1

@@ -1,4 +1,4 @@
-"""What texts cost under a model: the surprisal of every token, in bits.
+"""Cost of texts under a model: the surprisal of every token, in bits.
 
 The model reads a line end before every text, as before every record, so its first token has a context too. A record
 also pays for its own line end. The total is the length that a coder would emit.
@@ -30,7 +30,7 @@ class Score:
     """The cost of a text under a model. Nothing changes it, so threads may share it."""
 
     data: str | bytes
-    """What was scored: the text after the model's normalisation; as bytes, if the model's tokens are of bytes."""
+    """The scored text, after the model's normalisation; as bytes, if the model's tokens are of bytes."""
     surprisal: np.ndarray
     """float64 (T,), bits of each token."""
     unknown: int
@@ -61,7 +61,7 @@ class Score:
 
     @cached_property
     def num_bytes(self) -> int:
-        """Of the text as UTF-8."""
+        """Bytes of the text as UTF-8."""
         return len(self.data.encode("utf-8", "surrogatepass") if isinstance(self.data, str) else self.data)
 
     @property
@@ -99,7 +99,7 @@ class Score:
         return token[ends - wide], token[ends - 1]
 
     def tokens_between(self, begin: int, end: int) -> slice:
-        """Those of data[begin:end], whole."""
+        """The tokens of data[begin:end], whole."""
         if self.widths is None:
             return slice(begin, end)
         first, last = np.searchsorted(np.concatenate(([0], np.cumsum(self.widths))), (begin, end))

@@ -125,7 +125,7 @@ def _pieces(reading: Reading, parts: Iterable[Any], by_line: bool, whole_lines: 
 
 
 def _cut(parts: Iterable[Any], whole_lines: bool) -> Iterator[Any]:
-    """The same in pieces of about `_PIECE` entries, cut after line ends; where there are none, between characters."""
+    """Cut into pieces of about `_PIECE` entries, after line ends; where there are none, between characters."""
     held: list[Any] = []
     for part in parts:
         newline: Any = "\n" if isinstance(part, str) else b"\n"

@@ -63,5 +63,5 @@ class Totals:
 
     @property
     def perplexity(self) -> float:
-        """As of a Score."""
+        """Perplexity, like a Score's."""
         return perplexity(self.bits / max(1, self.tokens))

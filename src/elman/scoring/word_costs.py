@@ -21,11 +21,11 @@ class Word:
 
     text: str
     place: int
-    """Of its first character in the text, from 0."""
+    """Position of its first character in the text, from 0."""
     line: int
-    """From 1."""
+    """Line number, from 1."""
     number: int
-    """Of the word in its line, from 1."""
+    """Number of the word in its line, from 1."""
     bits: float
     """The cost of its characters and of the white space after it, which says that it has ended: p(word | context)."""
     entropy: float

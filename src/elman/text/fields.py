@@ -56,7 +56,7 @@ def field_lines(parts: Iterable[str], field: str, source: str, or_lines: bool = 
 
 
 def field_values(parts: Iterable[str], field: str, source: str, or_lines: bool = False, strings: bool = False) -> _Rows:
-    """What each row has in `field`, with the number of its last line: any JSON, or a cell's text.
+    """The value of `field` in each row, with the number of its last line: any JSON, or a cell's text.
 
     Args and errors as `field_lines`. strings: refuse what is neither a string nor null.
     """
@@ -77,7 +77,7 @@ def field_values(parts: Iterable[str], field: str, source: str, or_lines: bool =
 
 
 def _kind(source: str) -> str | None:
-    """What a file's name says of its rows."""
+    """The format of a file's rows, by the file's name."""
     name = source.lower().removesuffix(".gz").removesuffix(".xz")
     if name.endswith((".csv", ".tsv")):
         return "csv"
@@ -141,7 +141,7 @@ def _objects(parts: Iterable[str], field: str, source: str, strings: bool) -> _R
 
 
 def _look_up(record: Any, field: str) -> Any:
-    """What is in a field, `_MISSING` if there is none."""
+    """The value of a field, `_MISSING` if there is none."""
     if not isinstance(record, dict):
         return _MISSING
     if field in record:

@@ -20,7 +20,7 @@ class Reading:
 
     vocabulary: Vocabulary
     normalisation: str = "none"
-    """What is done to a text before it is encoded: "book" or "none"; see `normalise`."""
+    """Normalisation of a text before it is encoded: "book" or "none"; see `normalise`."""
     records: bool = False
     """A text is records, one a line: the state is reset at each, which then is primed as every text is."""
     field: str | None = None
@@ -34,7 +34,7 @@ class Reading:
             raise InputError(f"normalisation must be one of {', '.join(NORMALISATIONS)}; got {self.normalisation!r}")
 
     def __len__(self) -> int:
-        """Of the vocabulary, V."""
+        """Size of the vocabulary, V."""
         return len(self.vocabulary)
 
     @property
@@ -92,12 +92,12 @@ class Reading:
         return "".join(dict.fromkeys(c for c in normalise(text, self.normalisation) if c not in known))
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; the inverse of `from_dict`. Without a field there is no key for one, as in the first files."""
+        """A dict for JSON; the inverse of `from_dict`. Without a field it has no key for one, as the first files."""
         field = {} if self.field is None else {"field": self.field}
         return self.of_texts() | field
 
     def of_texts(self) -> dict[str, Any]:
-        """For JSON: what decides the ids of a text; not where in a file of rows texts are."""
+        """A dict for JSON that decides the ids of a text; not where in a file of rows texts are."""
         return {
             "vocabulary": self.vocabulary.to_dict(),
             "normalisation": self.normalisation,

@@ -44,7 +44,7 @@ def without_blank_lines(text: str) -> str: ...
 @overload
 def without_blank_lines(text: bytes) -> bytes: ...
 def without_blank_lines(text: str | bytes) -> str | bytes:
-    """To train on: an empty record teaches nothing."""
+    """Records to train on: an empty one teaches nothing."""
     if isinstance(text, bytes):
         return re.sub(rb"\n\n+", b"\n", text).removeprefix(b"\n")
     return re.sub(r"\n\n+", "\n", text).removeprefix("\n")
@@ -79,7 +79,7 @@ def line_end(vocabulary: Vocabulary) -> int:
 
 
 def record_spans(ids: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where records stand in `ids`, which begins with a line end and ends with one.
+    """Start and length of each record in `ids`, which begins with a line end and ends with one.
 
     Returns:
         starts: int64 (R,), of the line end before each record.

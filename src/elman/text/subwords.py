@@ -122,7 +122,7 @@ class Subwords(Vocabulary):
         return self._lengths[ids]
 
     def characters(self, ids: np.ndarray) -> int:
-        """In the text of `ids`; of what is not UTF-8, bytes that could begin one."""
+        """Characters in the text of `ids`; in invalid UTF-8, bytes that could begin one."""
         return sum(int(self._heads[ids[i : i + _AT_ONCE]].sum()) for i in range(0, len(ids), _AT_ONCE))
 
     def name(self, id: int) -> str:

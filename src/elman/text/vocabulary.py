@@ -51,7 +51,7 @@ def normalised_parts(texts: Iterable[str], how: str) -> Iterator[str]:
 
 
 def _chunks(texts: Iterable[str]) -> Iterator[str]:
-    """The same text in parts of about `_CHUNK` characters, which cut no word."""
+    """Cut a text into parts of about `_CHUNK` characters, between words."""
     held: list[str] = []  # parts of a word that may go on in the next one, put together once it has ended
     size = 0
     for text in texts:
@@ -93,13 +93,13 @@ class TextDecoder:
         self._vocabulary, self._utf8 = vocabulary, codecs.getincrementaldecoder("utf-8")("replace")
 
     def decode(self, ids: np.ndarray, final: bool = False) -> str:
-        """What is whole by now. final: half a character becomes U+FFFD."""
+        """The characters that are whole by now. final: half a character becomes U+FFFD."""
         if self._vocabulary.reads_bytes:
             return self._utf8.decode(self._vocabulary.decode_bytes(ids), final)
         return self._vocabulary.decode(ids)
 
     def getstate(self) -> tuple[bytes, int]:
-        """What is held back, for `setstate`."""
+        """The bytes held back, for `setstate`."""
         return self._utf8.getstate()
 
     def setstate(self, state: tuple[bytes, int]) -> None:
@@ -112,13 +112,13 @@ class Vocabulary(ABC):
     kind: ClassVar[str]
     """Its name in files."""
     unit: ClassVar[str]
-    """What a token is, for a reader."""
+    """Name of a token's unit, for a reader."""
     reads_bytes: ClassVar[bool]
     """Its tokens are one or more bytes each, of a text as UTF-8 or of anything; else they are characters."""
     symbols: tuple[str, ...] = ()
-    """Of characters: what each id stands for."""
+    """The character of each id, where tokens are characters."""
     needs: tuple[str, ...] = ()
-    """What a reader of a model's file must know beyond the first version."""
+    """Entries of a model file's `needs` that this kind adds."""
     never_written: tuple[int, ...] = ()
     """Ids that no text has, and a model must not write."""
     _kinds: ClassVar[dict[str, type[Vocabulary]]] = {}
@@ -145,17 +145,17 @@ class Vocabulary(ABC):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of ids: the smallest unsigned type that has them all."""
+        """Type of ids: the smallest unsigned one that has them all."""
         return np.dtype(np.uint8 if len(self) <= 1 << 8 else np.uint16 if len(self) <= 1 << 16 else np.uint32)
 
     @property
     def setting(self) -> str:
-        """As a recipe names it."""
+        """Its name in a recipe."""
         return self.kind
 
     @property
     def identity(self) -> Any:
-        """What two of one kind must have in common to be equal."""
+        """The key by which two of one kind are compared."""
         return self.symbols
 
     @abstractmethod
@@ -225,7 +225,7 @@ class Vocabulary(ABC):
         """Its own tokens, and after them what `other` has more. Raises InputError if they cannot be joined."""
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; the inverse of `from_dict`."""
+        """A dict for JSON; the inverse of `from_dict`."""
         return {"kind": self.kind, "symbols": list(self.symbols)}
 
     @classmethod
@@ -243,7 +243,7 @@ class Vocabulary(ABC):
     @classmethod
     @abstractmethod
     def _from_dict(cls, data: dict[str, Any]) -> Vocabulary:
-        """Of what `from_dict` has checked to be an object with symbols, which are strings."""
+        """Build one from an object that `from_dict` has checked to have symbols, which are strings."""
 
 
 class Characters(Vocabulary):

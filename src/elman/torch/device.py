@@ -33,7 +33,7 @@ class DeviceStepper:
         self._network, self._device = network, device
         self._weights = [torch.tensor(w, device=device, requires_grad=True) for w in network.weights()]
         self._kept: dict[str, list[tuple[Array, Tensor]]] = {}
-        """What updates keep: the arrays that they gave, and where their values are."""
+        """State of the updates: the arrays that they gave, and where their values are."""
         self._state = [torch.from_numpy(part).to(device) for part in network.begin_state(0)]
 
     @property
@@ -71,7 +71,7 @@ class DeviceStepper:
         begins = d.begins(self._network, *ids.shape)
 
         def mask(kind: str, index: int, like: Tensor) -> Tensor:
-            """Of the shape of `like`: what remains is 1 / (1 - share)."""
+            """Mask of the shape of `like`: what remains is 1 / (1 - share)."""
             share, begin = getattr(d, kind), begins[kind] + index * like.numel()
             return kernels.dropout(torch.ones_like(like), share, d.seed, begin) if share else torch.ones_like(like)
 
@@ -100,7 +100,7 @@ class DeviceStepper:
             average.lerp_(w.reshape(-1), 1 - u.average_keep)
 
     def _of(self, name: str, arrays: Sequence[Array]) -> list[Tensor]:
-        """Where the values of these arrays are on the device."""
+        """Tensors of these arrays' values on the device."""
         if name not in self._kept:
             self._kept[name] = [(array, torch.tensor(array, device=self._device)) for array in arrays]
         return [tensor for _, tensor in self._kept[name]]

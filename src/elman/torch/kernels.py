@@ -1,4 +1,4 @@
-"""What computes a call on tensors: one signature per operation, and the choice of who serves it.
+"""Kernels on tensors: one signature per operation, and the choice of who serves it.
 
 Three backends: `cpu`, the native kernel (float32 on a CPU, the same bits everywhere); `torch`, torch.nn's own fused
 layers (GPUs, float64, no compiler); `reference`, plain loops. The first that can serve a call does; ELMAN_BACKEND or
@@ -69,7 +69,7 @@ def _backend(name: str) -> ModuleType:
 
 
 def _serve(like: Tensor, cell: str | None = None) -> ModuleType:
-    """What serves such tensors; the reference where that is the only one to have the cell."""
+    """The kernels that serve such tensors; the reference where that is the only one to have the cell."""
     module = _backend(serving(like)[0])
     return module if cell is None or module is reference or cell in module.CELLS else reference
 

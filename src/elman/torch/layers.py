@@ -48,7 +48,7 @@ def parameter_shapes(
 
 
 class Recurrent(nn.RNNBase):
-    """What the three layers share. Shapes: T steps, B batch, I input, H hidden, L layers, D directions (1 or 2).
+    """Base of the three layers. Shapes: T steps, B batch, I input, H hidden, L layers, D directions (1 or 2).
 
     An `nn.RNNBase` for programs that ask; of what that keeps for cuDNN, a list of the weights in one block, there is
     nothing here.
@@ -106,7 +106,7 @@ class Recurrent(nn.RNNBase):
 
     @property
     def all_weights(self) -> list[list[nn.Parameter]]:
-        """As torch: the parameters of every layer and direction."""
+        """Parameters of every layer and direction, as in torch."""
         return [[w for w in weights if w is not None] for weights in self.weights()]  # type: ignore[misc]
 
     @property
@@ -132,13 +132,13 @@ class Recurrent(nn.RNNBase):
         return nn.Module._replicate_for_data_parallel(self)
 
     def reset_parameters(self) -> None:
-        """As torch: uniform in +-1/sqrt(H), from torch's generator. `elman.LanguageModel.initialise` is exact."""
+        """Draw uniformly from +-1/sqrt(H) with torch's generator, as torch; `LanguageModel.initialise` is exact."""
         bound = 1.0 / math.sqrt(self.hidden_size)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
     def flatten_parameters(self) -> None:
-        """For programs that call torch's: nothing to do, the backends lay out the weights themselves."""
+        """Do nothing, for compatibility with torch.nn: the backends lay out the weights themselves."""
 
     def begin_state(self, batch_size: int) -> Tensor | tuple[Tensor, Tensor]:
         """Zeros for the start of a text: h (L*D, B, H), or (h, c) for the LSTM."""
@@ -208,7 +208,7 @@ class Recurrent(nn.RNNBase):
     def _forward_packed(
         self, packed: PackedSequence, hx: Tensor | tuple[Tensor, Tensor] | None
     ) -> tuple[PackedSequence, Tensor | tuple[Tensor, Tensor]]:
-        """As torch: sequences of different lengths, longest first, each with the state after its own last step."""
+        """Run sequences of different lengths, as torch does: longest first, each with the state after its last step."""
         x, sizes, order, back = packed
         runs, counts = torch.unique_consecutive(sizes, return_counts=True)
         runs = list(zip(runs.tolist(), counts.tolist(), strict=True))
@@ -259,7 +259,7 @@ class Recurrent(nn.RNNBase):
         return kernels.dropout(x, p, seed, offsets[0])
 
     def extra_repr(self) -> str:
-        """As torch: what is not the default."""
+        """Settings that are not the default, as torch shows them."""
         parts = [str(self.input_size), str(self.hidden_size)]
         defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
         return ", ".join(parts + [f"{k}={getattr(self, k)}" for k, v in defaults.items() if getattr(self, k) != v])
@@ -308,7 +308,7 @@ def _packed_forward(
 def _packed_backward(
     runs: Runs, cell: str, x: Tensor, state: kernels.State, weights: kernels.LayerWeights
 ) -> tuple[Tensor, kernels.State]:
-    """From the end: sequences join at their last step, with their own first state."""
+    """Run from the end: sequences join at their last step, with their own first state."""
     outputs, now = [], tuple(part[:0] for part in state)
     for block in reversed(_blocks(x, runs)):
         b = block.shape[1]

@@ -121,7 +121,7 @@ def _recurrent_backward(
 def _recurrent_gradients(
     cell: int, x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, bias: bool, want: list[bool]
 ) -> tuple[Tensor, ...]:
-    """Of x, h0, c0, w_ih, w_hh, b_ih, b_hh; empty where not wanted. want: x, the state, w_ih, w_hh, biases."""
+    """Gradients of x, h0, c0, w_ih, w_hh, b_ih, b_hh; empty if not wanted. want: x, the state, w_ih, w_hh, biases."""
     new, none = w_hh.new_empty, (0,)
     return (
         new(x.shape if want[0] and x.is_floating_point() else none),

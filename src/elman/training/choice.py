@@ -1,4 +1,4 @@
-"""What to train with when nobody says: a recipe by the kind of text, and epochs and batch by its size."""
+"""Settings that nobody gave: a recipe by the kind of text, and epochs and batch by its size."""
 
 from __future__ import annotations
 

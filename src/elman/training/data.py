@@ -114,7 +114,7 @@ class Text:
         """Tokens to measure on."""
 
     def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
-        """As `record_batches`."""
+        """Batches of records; see `record_batches`."""
         r = self.recipe
         windows = _PARTITIONS[r.partition](self._train, r.batch_size, r.seq_length, r.seed, epoch)
         for i, (inputs, targets) in enumerate(windows):
@@ -130,7 +130,7 @@ class Text:
         return whole / len(self._val), whole / model.reading.vocabulary.characters(self._val)
 
     def characters_per_token(self, vocabulary: Vocabulary) -> float:
-        """Of what is trained on."""
+        """Mean number of characters in a token of the training part."""
         if self._ratio is None:
             count = 0
             for first in range(0, len(self._train), _IDS):

@@ -38,7 +38,7 @@ def further(
 
 
 def where(checkpoint: Checkpoint) -> str:
-    """Where a finished run ended."""
+    """Say why a finished run ended."""
     recipe, log = checkpoint.run.recipe, checkpoint.run.log
     if out_of_patience(recipe, log):
         return f"its patience of {recipe.patience} ended this run after {len(log)} epochs"
@@ -46,14 +46,14 @@ def where(checkpoint: Checkpoint) -> str:
 
 
 def more_patience(checkpoint: Checkpoint) -> str:
-    """What lets a run go on that its patience ended."""
+    """Say how to continue a run that its patience ended."""
     lowest = best(checkpoint.run.log)
     worse = sum(epoch.epoch > lowest.epoch for epoch in no_better(checkpoint.run.log)) if lowest else 0
     return f"--patience {worse + 1} or more, or 0 for none, lets it go on"
 
 
 def what_to_do(checkpoint: Checkpoint) -> str:
-    """For one who goes on with a finished run: one line."""
+    """A line of advice for continuing a finished run."""
     done = len(checkpoint.run.log)
     longer = f"--epochs {done + 1} or more, or --minutes, trains it further"
     if out_of_patience(checkpoint.run.recipe, checkpoint.run.log):
@@ -62,7 +62,7 @@ def what_to_do(checkpoint: Checkpoint) -> str:
 
 
 def new_schedule(checkpoint: Checkpoint) -> str:
-    """What the learning rate does where a run goes further than it was told at first; "" if that changes nothing."""
+    """A note on the learning rate of a run that is made longer; "" if nothing changes."""
     run = checkpoint.run
     if run.recipe.schedule not in ("linear", "cosine") or checkpoint.fresh:
         return ""

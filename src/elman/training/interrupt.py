@@ -1,4 +1,4 @@
-"""What ends a training early, and lets it save: Ctrl-C and its like. Afterwards the program gets the signal."""
+"""Signals that end a training early and let it save: Ctrl-C and its like. Afterwards the program gets the signal."""
 
 from __future__ import annotations
 

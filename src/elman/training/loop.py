@@ -82,7 +82,7 @@ class Training:
             yield line
 
     def _steps(self, stopped: Callable[[], bool]) -> Generator[StepResult, None, bool]:
-        """What is left of the epoch under way; returns False if it was stopped."""
+        """Train the rest of the epoch under way; return False if it was stopped."""
         means, start = self.means, budget.now() - self.means.seconds
         for ids, targets, fresh in islice(self.data.batches(self.number), means.steps, None):
             if stopped():
@@ -118,7 +118,7 @@ class Training:
         return result
 
     def progress(self, result: StepResult) -> Step:
-        """Where training stands after the step that gave this result."""
+        """Progress of training after the step that gave this result."""
         means = self.means
         so_far, rate = perplexity(means.nats / means.count / math.log(2)), means.count / means.seconds
         return Step(self.number, self.recipe.epochs, self.fraction(), so_far, result.norm, rate, means.lr)
@@ -170,7 +170,7 @@ class Training:
         return self.seconds + budget.now() - self._start
 
     def snapshot(self) -> Checkpoint | None:
-        """Where training stands; None within a step that failed."""
+        """A checkpoint of training; None within a step that failed."""
         if self._within:
             return None
         state = {f"state.{i}": part for i, part in enumerate(self.stepper.state)}

@@ -1,4 +1,4 @@
-"""What is known of an epoch: the means of its steps, and its line in the log."""
+"""Measurements of an epoch: the means of its steps, and its line in the log."""
 
 from __future__ import annotations
 

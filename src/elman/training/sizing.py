@@ -45,12 +45,12 @@ def for_minutes(minutes: float, recipe: Recipe, text: Corpus) -> Sized:
 
 @dataclass(frozen=True)
 class Sized:
-    """What `for_minutes` found."""
+    """Result of `for_minutes`."""
 
     recipe: Recipe
     text: Corpus
     minutes: float
-    """Those that are left to train."""
+    """Minutes that are left to train."""
     left_out: str
     """A line about what of the text is not trained on; "" if all is."""
 
@@ -65,7 +65,7 @@ def _minutes(minutes: float) -> str:
 
 
 def _characters_per_second(recipe: Recipe, text: Corpus, probe: float) -> float:
-    """Of training as the recipe says; grows what it trains on until that takes long enough to be measured.
+    """Speed of training with the recipe, measured on a part of the text that grows until it takes long enough.
 
     Args:
         probe: seconds that it should take, about.

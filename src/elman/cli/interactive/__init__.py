@@ -1,1 +1,1 @@
-"""What goes on while somebody types or a log grows: a session, its steps, a watcher."""
+"""Interactive commands, while somebody types or a log grows: a session, its steps, a watcher."""

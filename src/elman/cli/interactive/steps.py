@@ -24,7 +24,7 @@ _COLOURS = ((1, "green"), (3, "yellow"), (6, "dark_orange"), (math.inf, "red"))
 
 
 def colour(bits: float) -> str:
-    """Of a character that cost so many bits: green as expected, red as not."""
+    """Colour of a character that cost so many bits: green if expected, red if not."""
     return next(name for most, name in _COLOURS if bits < most)
 
 
@@ -64,7 +64,7 @@ class Steps:
             self.take(line, choices)
 
     def take(self, line: str, choices: list[str]) -> None:
-        """What was typed: a number takes a choice, nothing the likeliest, /undo goes back; other text is
+        """Act on the typed line: a number takes a choice, nothing the likeliest, /undo goes back; other text is
         written, and what follows a "=" as it is but for \\n, a line end."""
         word = line.strip()
         if word == "/undo":

@@ -69,7 +69,7 @@ def _batches(decoder: codecs.IncrementalDecoder) -> Iterator[str]:
 
 
 def _read() -> bytes:
-    """What has come, at least a byte; none at the end."""
+    """Read the bytes that have come, at least one; none at the end."""
     while True:
         try:
             return os.read(sys.stdin.fileno(), _BLOCK)

@@ -1,1 +1,1 @@
-"""What several commands share: the console, options, how texts and files are named and listed."""
+"""Code that several commands share: the console, options, how texts and files are named and listed."""

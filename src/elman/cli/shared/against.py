@@ -21,7 +21,7 @@ def compare_all(
     texts: Sequence[str | bytes],
     encoding: tuple[str | None, str, str | None],
 ) -> dict[str, list[Comparison]]:
-    """For each other model, the comparison of every text. texts: as the first model reads them, not
+    """Compare every text under each other model. texts: as the first model reads them, not
     yet normalised. encoding: what to do about errors, and the field, as `read_text` takes them."""
     from ...scoring import compare, score_many
 

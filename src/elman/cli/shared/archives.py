@@ -1,4 +1,4 @@
-"""What `elman compress` and `decompress` do with each file."""
+"""Work of `elman compress` and `decompress` on each file."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _list(name: str, as_json: bool) -> None:
 def expand_or_list(
     job: Filewise, model: Path | None, test: bool, list_: bool, json_: bool, say: bool, threads: int
 ) -> None:
-    """What -t, -l or neither of them ask for."""
+    """Test, list or unpack one file."""
     if list_:
         list_archives(job, json_)
     else:

@@ -1,4 +1,4 @@
-"""What the commands share: where they print, the options that several have, and the model that they load."""
+"""Console of the commands: where they print, the options that several have, and the model that they load."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PlainConsole:
 
     @property
     def is_terminal(self) -> bool:
-        """As rich decides it."""
+        """Whether it is a terminal, by rich's rules."""
         if (set_to := os.environ.get("TTY_COMPATIBLE")) in ("0", "1"):
             return set_to == "1"
         return bool(os.environ.get("FORCE_COLOR")) or self.stream.isatty()

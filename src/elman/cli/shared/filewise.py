@@ -22,7 +22,7 @@ from .streams import complain, is_console
 
 @dataclass
 class Filewise:
-    """What a command does with each of its files.
+    """The handling of each of a command's files.
 
     Attributes:
         names: of the files; - is standard input.
@@ -62,7 +62,7 @@ class Filewise:
 
     @contextmanager
     def pair(self, name: str, beside: str, *, for_terminals: bool) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-        """What to read and what to write, which is whole or not at all, and has the mode and times of the other.
+        """Open the input and the output, which is written whole or not at all, with the input's mode and times.
 
         Args:
             beside: the file to write if no option names one.
@@ -78,7 +78,7 @@ class Filewise:
 
     @contextmanager
     def store(self, name: str, beside: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """As `pair`, for a store, which is a file in any case: its name, and options of `write_store`."""
+        """Like `pair`, for a store, which is always a file: its name, and options of `write_store`."""
         target = self.target(name, beside)
         if target in ("-", os.devnull):
             raise InputError("a store is a file, of which parts are read; give its name with -o, and leave out -c")

@@ -1,4 +1,4 @@
-"""What `elman score` lists: lines, words and characters, as a table, JSON lines or CSV."""
+"""Lists of `elman score`: lines, words and characters, as a table, JSON lines or CSV."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BURST = "bold red"
 
 
 def write_rows(rows: Iterable[dict[str, Any]], form: str) -> None:
-    """For a program: JSON lines or CSV."""
+    """Rows for a program: JSON lines or CSV."""
     if form == "csv":
         write_csv(rows)
         return

@@ -17,7 +17,7 @@ _PANELS = {
     "epochs": "The optimisation",
     "eval_every": "What is shown meanwhile",
 }
-"""In the command's help: the first field of a group, and its heading."""
+"""Headings in the command's help: the first field of a group, and its heading."""
 
 
 def with_recipe_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listed:
-    """What is listed; nothing: the totals."""
+    """The lists that are asked for; without any, totals."""
 
     lines: bool
     top: int | None
@@ -81,7 +81,7 @@ def _parts(model: Model, name: str, how: tuple[str | None, str, str | None], by_
 
 
 def _shown(found: Iterable[Span], status: Any) -> Iterator[Span]:
-    """The same, while a terminal shows how much has been read."""
+    """Yield each part, while a terminal shows how much has been read."""
     size = 0
     for piece in found:
         size += len(piece.score.data)

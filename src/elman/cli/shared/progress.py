@@ -1,4 +1,4 @@
-"""What `elman train` prints while it trains: a line for some epochs, and a bar, or lines within a long epoch."""
+"""Progress of `elman train`: a line for some epochs, and a bar, or lines within a long epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `elman generate` and its sessions share: options as typed, and a continuation shown as it is made."""
+"""Prompts of `elman generate` and its sessions: options as typed, and a continuation shown as it is made."""
 
 from __future__ import annotations
 

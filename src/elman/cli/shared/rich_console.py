@@ -1,4 +1,4 @@
-"""What draws tables, bars and colours: rich's console, to which text of users and models is text alone."""
+"""Tables, bars and colours by rich's console, which takes text of users and models as plain text."""
 
 from __future__ import annotations
 

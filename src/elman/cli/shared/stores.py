@@ -104,7 +104,7 @@ def print_count(path: Path, model: Path | None) -> None:
 
 
 def print_facts(path: Path, json_: bool) -> None:
-    """What a store's header and directory say; no model is needed."""
+    """Print the facts of a store's header and directory; no model is needed."""
     from ...compression.handle import Handle
     from ...compression.layout import Directory, Header
 

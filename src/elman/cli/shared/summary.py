@@ -1,4 +1,4 @@
-"""What `elman score` says of whole texts: a row for each, and one in all, beside the baselines."""
+"""Summary of `elman score`: a row for each text, and one in all, beside the baselines."""
 
 from __future__ import annotations
 
