@@ -25,7 +25,7 @@ _OPERATORS: dict[str, tuple[str, list[int], dict[str, Any]]] = {
     "gru": ("GRU", [1, 0, 2], {"linear_before_reset": 1}),
     "lstm": ("LSTM", [0, 3, 1, 2], {}),
 }
-"""Of a cell: ONNX's operator, where each of its gates is among ours, and its attributes."""
+"""ONNX's operator for a cell, where each of its gates is among ours, and its attributes."""
 
 
 def to_onnx(model: LanguageModel | QuantisedModel, form: str = "plain") -> bytes:
