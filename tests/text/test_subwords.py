@@ -17,7 +17,8 @@ import elman
 from elman.compression import Predictor
 from elman.corpora import cached, files, load_mapped, mapped, tokens
 from elman.text import Subwords, Vocabulary, read_tokenizer, train_subwords
-from elman.text.subwords import _letters_of_bytes, word_lists
+from elman.text.subwords import word_lists
+from elman.text.tokenizer_file import _letters_of_bytes
 
 pytest.importorskip("tokenizers", reason="subwords are trained by tokenizers, of the extra elman[bpe]")
 TEXT = (

@@ -226,7 +226,8 @@ def _alphabet(
     if ids_of_bytes is None:
         if not 256 <= vocab_size <= 1024:
             raise InputError(
-                f"the model has {vocab_size} ids; to code bytes it needs one for each byte (train with --bytes)"
+                f"the model has {vocab_size} ids; to code bytes it needs one for each byte (train with `tokens` bytes)",
+                setting="tokens",
             )
         return None, 10 if first is None else first
     ids = np.ascontiguousarray(ids_of_bytes, np.int64)

@@ -58,6 +58,10 @@ class ModelWeights:
     """(V, E), whose rows are the first layer's input; None: a token selects a column of its w_ih, (GH, V)."""
 
     @property
+    def num_layers(self) -> int:
+        return len(self.layers)
+
+    @property
     def vocab_size(self) -> int:
         return self.weight.shape[0]
 
@@ -85,7 +89,7 @@ class ModelWeights:
 
     def begin_state(self, batch_size: int) -> State:
         """Zeros (L, B, H), for the start of a text."""
-        shape = (len(self.layers), batch_size, self.hidden_size)
+        shape = (self.num_layers, batch_size, self.hidden_size)
         return tuple(np.zeros(shape, dtype=np.float32) for _ in range(self.cell.states))
 
 

@@ -76,6 +76,32 @@ class Model(Protocol):
         ...
 
 
+class Described:
+    """The sizes that a model has from the network with which it computes."""
+
+    network: Any
+
+    @property
+    def cell(self) -> str:
+        """Name of the cell, one of `kernels.CELLS`."""
+        return self.network.cell.name
+
+    @property
+    def num_layers(self) -> int:
+        """L."""
+        return self.network.num_layers
+
+    @property
+    def hidden_size(self) -> int:
+        """H."""
+        return self.network.hidden_size
+
+    @property
+    def vocab_size(self) -> int:
+        """V."""
+        return self.network.vocab_size
+
+
 def take_rows(state: ModelState, rows: Any) -> ModelState:
     """The state of these rows of the batch."""
     if isinstance(state, tuple):

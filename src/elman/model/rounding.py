@@ -14,7 +14,8 @@ import numpy as np
 from ..errors import InputError
 from ..kernels import CELLS, LayerWeights, integer
 from ..kernels.integer import DEFINED, LIMIT, POINT, IntegerLayer, IntegerWeights, Matrix
-from .integer import BITS, IntegerNetwork
+from .integer import IntegerNetwork
+from .integer_arrays import BITS
 
 _CLIPS = tuple(np.float32(1.0 - 0.02 * i) for i in range(26))
 """Shares of a row's largest weight that its largest integer may stand for; the best one serves."""

@@ -19,7 +19,8 @@ from .. import given
 from ..corpora import Corpus, Progress, load_corpus, load_mapped
 from ..errors import InputError, ModelFileError
 from ..model import LanguageModel
-from ..model.file import CHECKPOINT, build, describe, read, write_tensors
+from ..model.container import CHECKPOINT, read, write_tensors
+from ..model.file import build, describe
 from ..recipes.recipe import Recipe
 from ..typed import Fields
 from .folder import RunFolder
@@ -90,7 +91,7 @@ class Checkpoint:
         if text.digest() != was:
             raise InputError(
                 f"{corpus.source}: not the text that this run trains on, which had {size:,} characters and SHA-256 "
-                f"{was[:12]}...; this one has {len(text):,}; give the text as it was, or start a run with --from"
+                f"{was[:12]}...; this one has {len(text):,}; give the text as it was, or start another run"
             )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import kernels
 from ..kernels import Array, ModelWeights, State, Update
-from ..kernels.integer import log
+from ..kernels.likelihood import log
 from ..model import Model, trainable
 from .ngrams import Ngrams
 

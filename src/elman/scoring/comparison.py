@@ -57,7 +57,7 @@ def compare(first: Score, second: Score, seed: int = 0) -> Comparison:
     if text != other_text or first.records != second.records:
         raise InputError(
             "the models read the text differently, so their costs are those of two texts; compare models with one "
-            "normalisation, and all with --records or all with --no-records"
+            "normalisation, and all of them by records or none"
         )
     left_out = np.zeros(len(text), dtype=bool)
     for each in (first, second):

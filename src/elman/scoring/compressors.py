@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.integer import log
+from ..kernels.likelihood import log
 from .totals import Totals
 
 ORDER = 6

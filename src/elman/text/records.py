@@ -72,8 +72,9 @@ def line_end(vocabulary: Vocabulary) -> int:
     ids = vocabulary.encode("\n")
     if vocabulary.unknown(ids):
         raise InputError(
-            "the model has never seen a line end, so it cannot tell records apart; train with --records, or with "
-            "--normalisation none"
+            "the model has never seen a line end, so it cannot tell records apart; train with `records`, or with "
+            "`normalisation` none",
+            setting=("records", "normalisation"),
         )
     return int(ids[0])
 
