@@ -61,7 +61,7 @@ def test_the_tree_is_whole():
 
 
 def test_the_library_does_not_speak_the_commands_options():
-    """A message names a setting in backquotes, which the command words; docstrings may name an option."""
+    """A message names a setting in backquotes, which the command words. Docstrings may name an option, and so may C."""
     package, found = Path(elman.__file__).parent, []
     for path in sorted(package.rglob("*.py")):
         name = path.relative_to(package).as_posix()
@@ -70,7 +70,12 @@ def test_the_library_does_not_speak_the_commands_options():
         tree = ast.parse(path.read_text(encoding="utf-8"))
         prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and id(node) not in prose
+                and "#error" not in node.value
+            ):
                 found += [
                     f"{name}:{node.lineno} {option}" for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", node.value)
                 ]

@@ -15,7 +15,7 @@ from elman import kernels
 from elman.cli import main
 from elman.inspection import activations, units
 from elman.kernels import integer, likelihood
-from elman.model import file, read_header
+from elman.model import container, read_header
 from elman.model.quantisation import ROWS, STEPS, calibration_rows
 from elman.model.rounding import relu_ranges
 from elman.scoring import words
@@ -144,7 +144,7 @@ def test_a_file_there_and_back(cell, bits, tmp_path):
 
 def test_an_older_version_would_refuse_it(tmp_path, monkeypatch):
     elman.save(made("gru"), tmp_path / "m")
-    monkeypatch.setattr(file, "KNOWN", frozenset())
+    monkeypatch.setattr(container, "KNOWN", frozenset())
     with pytest.raises(elman.ModelFileError, match="it needs 'integer 1', which this version lacks; upgrade Elman"):
         elman.load(tmp_path / "m")
 

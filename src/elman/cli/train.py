@@ -133,12 +133,8 @@ def train(
         left_out = ""
         if minutes is not None:
             sized = for_minutes(minutes, chosen, text)
-            chosen, text, how["minutes"], left_out = (
-                sized.recipe,
-                sized.text,
-                sized.minutes,
-                worded(sized.left_out, ["minutes"], option),
-            )
+            chosen, text, how["minutes"] = sized.recipe, sized.text, sized.minutes
+            left_out = worded(sized.left_out, ["minutes"], option)
         if output is not None:
             for written in RunFolder(output).written:
                 refuse_same(written, *places)

@@ -92,18 +92,11 @@ class Predictor:
         ids, first = _alphabet(len(w_out), ids_of_bytes, unknown, first)
         arrays: list[Any] = [tuple(None if w is None else _floats(w) for w in layer) for layer in layers]
         output, embedding = (None if array is None else _floats(array) for array in (b_out, embedding))
-        make = _cpu.float_predictor
         try:
-            native = make(
-                cell=CELLS[cell].code,
-                layers=arrays,
-                w_out=w_out,
-                b_out=output,
-                embedding=embedding,
-                ids_of_bytes=ids,
-                unknown=unknown,
-                first=first,
-            )
+            native = _cpu.float_predictor(
+                cell=CELLS[cell].code, layers=arrays, w_out=w_out, b_out=output, embedding=embedding, ids_of_bytes=ids,
+                unknown=unknown, first=first,
+            )  # fmt: skip
         except ValueError as error:
             raise InputError(f"the weights do not fit each other: {error}") from None
         start = struct.pack("<8sIIIII", b"float32", CONTRACT, CELLS[cell].code, len(arrays), unknown, first)
