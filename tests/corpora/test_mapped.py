@@ -115,7 +115,7 @@ def test_made_once_and_again_when_the_file_changes(monkeypatch):
     ("name", "data", "message"),
     [
         ("x", b"", "x is empty; expected a text"),
-        ("x", b"abcdefghijk\xff", r"not UTF-8: byte 0xff at offset 11 \(invalid start byte\); give its --encoding"),
+        ("x", b"abcdefghijk\xff", r"not UTF-8: byte 0xff at offset 11 \(invalid start byte\); give its `encoding`"),
         ("x.gz", gzip.compress(b"abc" * 99, mtime=0)[:-9], "not a whole gzip file"),
         ("x.xz", lzma.compress(b"abc" * 99)[:-9], "x.xz: not a whole xz file"),
         ("missing", None, "No such file"),
