@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import EmptyTextError, InputError
-from ..sources import mask_of, refuse_same
 from .shared.against import compare_all, summarise
 from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, err, load_model, read_text
+from .shared.inputs import keep_inputs, mask_for
 from .shared.listing import choose, chosen_rows, list_characters, list_lines, list_words
 from .shared.piecewise import Listed, stream
 from .shared.summary import summarise_texts
@@ -81,8 +81,8 @@ def score(
     """
     what = Listed(lines or top is not None or above is not None, top, above, words, chars)
     _refuse(what, lines, mask, bool(against), adaptive, json_ and csv, html)
-    if html is not None:
-        refuse_same(html, model, *(against or ()), *(files or ()))
+    for output in (None, html) if html is not None else (None,):
+        keep_inputs(output, model, *(against or ()), *(files or ["-"]))
     loaded, names, form = load_model(model), files or ["-"], "json" if json_ else "csv" if csv else "table"
     records = True if records is None and field else records  # what is in a row is a text
     if above is not None and names == ["-"] and top is None and not mask and html is None:
@@ -208,5 +208,5 @@ def _write_page(
             lines_page(model, scores, names, some, compared),
             f"{len(some):,} line{'' if len(some) == 1 else 's'}, as listed",
         )
-    write_atomically(html, page.encode("utf-8", "replace"), mask=mask_of(*names))
+    write_atomically(html, page.encode("utf-8", "replace"), mask=mask_for(*names))
     err.print(f"{html}: {what}")

@@ -12,6 +12,7 @@ from ..errors import InputError, worded
 from ..given import amount
 from ..sources import refuse_same
 from .shared.console import Bytes, Encoding, EncodingErrors, Json
+from .shared.inputs import files_read
 from .shared.options import changes, with_recipe_options
 from .shared.streams import option
 from .shared.training_report import report
@@ -136,9 +137,10 @@ def train(
             chosen, text, how["minutes"] = sized.recipe, sized.text, sized.minutes
             left_out = worded(sized.left_out, ["minutes"], option)
         if output is not None:
+            read = files_read(*places, start, recipe)
             for written in RunFolder(output).written:
-                refuse_same(written, *places)
-        be_as_private_as(places)
+                refuse_same(written, *read)
+        be_as_private_as(*places, start)
         folder = run_folder(output, text.name, overwrite) if ranks.rank == 0 else None
         try:
             _train(text, name, chosen, model, every, json_, how | {"output": folder}, left_out)
@@ -168,6 +170,7 @@ def _resume(
     given += [f"--{name.replace('_', '-')}" for name in settings if name not in ("epochs", "patience")]
     if given:
         raise InputError(f"a run that goes on keeps its settings; with --resume leave out {given[0]}")
+    be_as_private_as(folder, *(corpus or ()))
     checkpoint = read_checkpoint(folder)
     if not corpus and not checkpoint.ours:
         ask_to_resume(folder, checkpoint)

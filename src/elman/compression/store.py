@@ -48,6 +48,7 @@ def write_store(
     last_line_end: bool = True,
     replace: bool = True,
     like: os.stat_result | None = None,
+    mask: int = 0o666,
 ) -> None:
     """Write a store of `lines`, which have no line end in them.
 
@@ -60,7 +61,7 @@ def write_store(
         past_size: bytes of that choice, at most, and at most an eighth of the records.
         level: 1..9.
         last_line_end: whether the text of these lines ends with a line end. `elman store get` gives it back as it was.
-        replace, like: as for `files.staged`.
+        replace, like, mask: as for `files.staged`.
     """
     whole(level, "level is {}; expected 1..9", 1, 9)
     predictor = predictor_of(model)
@@ -75,7 +76,7 @@ def write_store(
         raise InputError(f"the past is {len(past)} bytes; expected at most {MAX_PAST}")
     code = code_of_past(past, predictor)
     header = Header(level, END, digest_of(predictor)[:8], len(past), len(code), zlib.crc32(past))
-    with ExitStack() as until_it_is_whole, staged(path, replace=replace, like=like) as file:
+    with ExitStack() as until_it_is_whole, staged(path, replace=replace, like=like, mask=mask) as file:
         file.write(header.pack() + code)
         messages = _cpu.Messages(as_array(learned + past), level=level, end=END, predictor=native_of(predictor))
         if write_records(file, given, messages) and not last_line_end:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
-from ...sources import mask_of
 from .console import err
+from .inputs import mask_for
 from .options import changes
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _MAPPED_BYTES = 100_000_000  # a corpus this large stays on disk
 
 
-def be_as_private_as(places: list[str]) -> None:
+def be_as_private_as(*places: str | Path | None) -> None:
     """Hide this process's new files from whoever may not read these: a model remembers its text."""
-    mask = mask_of(*places)
+    mask = mask_for(*places)
     os.umask(os.umask(0o077) | (0 if mask & 0o040 else 0o070) | (0 if mask & 0o004 else 0o007))
 
 
