@@ -48,7 +48,7 @@ ROOMS = {
     "export": ("c", "onnx",),
     "golden": ("inputs", "floats", "integers", "coder", "compare"),
     "cli/shared": (
-        "streams", "rich_console", "console", "commands", "curve_file", "listing", "summary", "piecewise",
+        "streams", "inputs", "rich_console", "console", "commands", "curve_file", "listing", "summary", "piecewise",
         "against", "options", "progress", "samples", "prompts", "file_options", "filewise", "archives", "stores",
         "signals", "training_text", "training_source", "training_report", "workers",
     ),
