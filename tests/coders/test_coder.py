@@ -168,7 +168,7 @@ def test_whole_files_end_with_another_byte():
     assert made.predictor.end == 0
     with pytest.raises(InputError, match="the messages of the model's past end with 0"):
         Codec(made.predictor, end=10)
-    with pytest.raises(InputError, match="those of a store are lines"):
+    with pytest.raises(InputError, match="a store's messages are lines"):
         write_store([b"a"], "never", made.predictor)
 
 

@@ -210,7 +210,7 @@ def test_going_on(command, tmp_path, monkeypatch):
     command("train", "u.txt", "--from", "a", "--epochs", 1, "--recipe", "modern", "--batch-size", 32, "--output", "c")
     assert elman.load("c").reading == a.reading
     other = train_subwords([TEXT[::-1]], 300)
-    with pytest.raises(elman.InputError, match="the model has subwords of its own, 300"):
+    with pytest.raises(elman.InputError, match="the model has its own subwords, 300"):
         elman.model.extend(a, other)
     with pytest.raises(elman.InputError, match="the model reads subwords; to code bytes"):
         Predictor.of(a)

@@ -67,7 +67,7 @@ def test_bytes_take_anything():
         ({"kind": "chars", "symbols": ["<unk>", "ab"]}, "single characters"),
         ({"kind": "chars", "symbols": ["<unk>", "a", "a"]}, "twice"),
         ({"kind": "words", "symbols": []}, "of kind 'chars', 'bytes' or 'bpe'"),
-        ({"kind": "bytes", "symbols": ["a"]}, "no symbols of its own"),
+        ({"kind": "bytes", "symbols": ["a"]}, "fixed symbols"),
     ],
 )
 def test_a_damaged_vocabulary_is_refused(data, message):

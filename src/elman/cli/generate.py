@@ -1,4 +1,4 @@
-"""`elman generate`: text from a model, shown as it is made."""
+"""`elman generate`: text from a model, shown while it is made."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Predictor:
     Attributes:
         vocab_size: its ids; 256 for bytes.
         digest: 16 bytes that no other weights, cell, alphabet or past has.
-        native: what `_cpu` codes with, immutable, so that threads may share it; None: a past alone.
+        native: what `_cpu` codes with, immutable, so threads may share it; None: a past alone.
         past: messages, each with its `end`; what codes files has no use for them.
         end: the byte after a message.
 
@@ -84,7 +84,7 @@ class Predictor:
             unknown: the id that is read for a byte without one.
             first: the id that is read before a text; the line end's if None.
         Raises:
-            InputError: a vocabulary that cannot stand for bytes.
+            InputError: a vocabulary that cannot represent bytes.
         """
         if cell not in CELLS:
             raise InputError(f"cell is {cell!r}; expected one of {', '.join(CELLS)}")

@@ -56,7 +56,7 @@ def write_store(
         lines: the records.
         path: of the file, which is replaced once the new one is whole.
         model: a model of bytes, what `load_predictor` read, or None.
-        past: lines that teach the coder, each with its line end, such as those of a store beside this one, after those
+        past: lines that teach the coder, each with its line end, such as another store's, after those
             of the model; if None and the model has none, a choice of the records.
         past_size: bytes of that choice, at most, and at most an eighth of the records.
         level: 1..9.
@@ -91,7 +91,7 @@ def _past_of(predictor: Predictor | None) -> bytes:
     if predictor is None or not predictor.past:
         return b""
     if predictor.end != END:
-        raise InputError(f"the messages of the model's past end with {predictor.end}; those of a store are lines")
+        raise InputError(f"the messages of the model's past end with {predictor.end}; a store's messages are lines")
     return predictor.past
 
 
@@ -101,7 +101,7 @@ def _records(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class _View:
-    """A store as it was when it was opened: never changed, so that who reads it need not wait for who appends."""
+    """A store as it was when it was opened: never changed, so who reads it need not wait for who appends."""
 
     handle: Handle
     header: Header

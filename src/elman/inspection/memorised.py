@@ -98,7 +98,7 @@ def memorisation(
     Args:
         generated, corpus: ids, (T,) and (N,), of one vocabulary.
         held_out: ids of a text like the corpus that the model was not trained on.
-        others: name -> ids of more texts to measure. Of these and of `held_out` at most the first T count, so that the
+        others: name -> ids of more texts to measure. Of these and of `held_out` at most the first T count, so the
             longest are comparable.
         seed: of the texts that are drawn, each as long as `generated`.
     Raises:

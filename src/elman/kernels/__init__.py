@@ -163,7 +163,7 @@ def update(network: ModelWeights, grads: Sequence[Array], how: Update, sound: bo
     """Clip and apply gradients of `network.weights()`, unless they are not finite or `sound` is false.
 
     Returns:
-        norm, layer_norms: as in StepResult. The bits are those of a Stepper with these gradients.
+        norm, layer_norms: as in StepResult. A Stepper with these gradients gives the same bits.
     """
     return _serve(network.cell).update(network, grads, how, sound)
 

@@ -78,7 +78,7 @@ class ModelWeights:
         return [of_weights[a:b] for a, b in zip(cuts, [*cuts[1:], len(of_weights)], strict=True)]
 
     def weights(self) -> list[Array]:
-        """All of them: the embedding; layer by layer w_ih, w_hh, b_ih, b_hh; then those of the output."""
+        """All of them: the embedding; layer by layer w_ih, w_hh, b_ih, b_hh; then the output's."""
         groups = ((self.embedding,), *self.layers, (self.weight, self.bias))
         return [w for group in groups for w in group if w is not None]
 

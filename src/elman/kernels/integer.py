@@ -32,7 +32,7 @@ CARRIES = {"gru", "lstm"}
 POINT = 11
 """Fraction bits of a pre-activation."""
 LIMIT = 2**29
-"""No bias, and no scaled sum that any input can give, reaches this, so that the int32 sum of three never overflows."""
+"""No bias, and no scaled sum that any input can give, reaches this, so the int32 sum of three never overflows."""
 __getattr__ = moved.names(__name__)
 
 SIGMOID = np.array(

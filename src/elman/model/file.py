@@ -33,7 +33,7 @@ def save(
     replace: bool = True,
     mask: int = 0o666,
 ) -> None:
-    """Write `model` beside `path` and rename it there, so that no reader ever sees half of it.
+    """Write `model` beside `path` and rename it there, so no reader ever sees half of it.
 
     Args:
         run: a summary of the training, for `elman info`; any JSON.

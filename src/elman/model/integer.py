@@ -33,7 +33,7 @@ class IntegerNetwork:
     """
 
     def __init__(self, network: IntegerWeights, bits: int = 8) -> None:
-        """Raises InputError where numbers are out of range, so that a sum could overflow."""
+        """Raises InputError where numbers are out of range, so a sum could overflow."""
         check(network)
         self.network, self.bits = network, bits
         self.cell = CELLS[network.cell]

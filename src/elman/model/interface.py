@@ -51,7 +51,7 @@ class Model(Protocol):
         ...
 
     def log_softmax(self, logits: Array) -> Array:
-        """(..., V): ln p of every token; what `loss` gives for a target is its negative, but for rounding."""
+        """(..., V): ln p of every token; what `loss` gives for a target is its negative, up to rounding."""
         ...
 
     def activations(self, ids: Array, layer: int, state: ModelState | None = None) -> tuple[Array, ModelState]:

@@ -1,9 +1,9 @@
-"""QuantisedModel: a language model of integers, used as a LanguageModel is, but for training.
+"""QuantisedModel: a language model of integers, used like a LanguageModel, except for training.
 
     small = elman.quantise(model, bits=8)
     elman.generate(small, "the ")
 
-It serves whatever takes a `Model`. Its numbers and its arithmetic are those of `IntegerNetwork`.
+It serves whatever takes a `Model`. `IntegerNetwork` has its numbers and does its arithmetic.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Checkpoint: a training that stopped, in one .safetensors file: all that the rest of it depends on.
 
-Beside the weights as they are and what the optimiser keeps, that is the recipe, where the corpus came from and its
+Beside the latest weights and the optimiser's state it has the recipe, the origin of the corpus and its
 digest, the place in the epoch with the carried state, how far dropout's stream is used, and the log. The batches of an
 epoch, the learning rate and the best epoch are functions of those, so a training that goes on from here ends with the
 bits of one that never stopped.
@@ -96,7 +96,7 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint, weights: dict[str, np.ndarray]) -> None:
-    """Whole or not at all, as every file. weights: those of the model, as the next step needs them."""
+    """Write it whole or not at all, like every file. weights: the model's, as the next step needs them."""
     run = checkpoint.run
     header = describe(run.model) | {
         "recipe": asdict(run.recipe) | {"prompts": list(run.recipe.prompts)},

@@ -91,7 +91,7 @@ class Characters(Vocabulary):
 
 
 class Bytes(Vocabulary):
-    """The 256 bytes, so that nothing is unknown."""
+    """The 256 bytes, so nothing is unknown."""
 
     kind, unit, reads_bytes = "bytes", "byte", True
 

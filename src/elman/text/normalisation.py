@@ -9,7 +9,7 @@ from .. import given
 from ..errors import InputError
 
 NORMALISATIONS = ("book", "none")
-CHUNK = 1 << 20  # characters worked on at a time, so that 50 MB of text costs no multiple of itself
+CHUNK = 1 << 20  # characters worked on at a time, so 50 MB of text costs no multiple of itself
 _WHITE_SPACE = re.compile(r"\s+")
 
 

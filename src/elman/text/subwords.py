@@ -138,7 +138,7 @@ class Subwords(Vocabulary):
         given.instance("other", other, Vocabulary, "a Vocabulary")
         if other != self:
             raise InputError(
-                f"the model has subwords of its own, {len(self):,}, and the text was cut into others; use the model's"
+                f"the model has its own subwords, {len(self):,}, and the text was cut into others; use the model's"
             )
         return self
 

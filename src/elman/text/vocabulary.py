@@ -100,7 +100,7 @@ class Vocabulary(ABC):
         return found.astype(np.int64) if found.dtype.kind == "f" else found
 
     def unknown(self, ids: np.ndarray) -> int:
-        """How many of `ids` stand for a character that the vocabulary lacks."""
+        """Number of `ids` that represent a character the vocabulary lacks."""
         return 0
 
     def is_unknown(self, ids: np.ndarray) -> np.ndarray:
