@@ -136,8 +136,8 @@ def _whole(
     adaptive: bool,
     against: Sequence[Path],
 ) -> bool:
-    """What needs every text as a whole: a page, another model, adaptive scores, lines that are alike. Returns whether a
-    line was listed."""
+    """Print what needs every text as a whole: a page, another model, adaptive scores, lines that are alike. Return
+    whether a line was listed."""
     from ..scoring import ADAPTIVE, Span, score_many
     from ..scoring import words as words_in
 

@@ -1,4 +1,4 @@
-"""What the calls of the native kernel share: its handles on weights, and arrays laid out as it reads them."""
+"""Handles of the native kernel on weights, and arrays laid out as it reads them."""
 
 from __future__ import annotations
 
@@ -68,6 +68,6 @@ def own(state: State) -> State:
 
 
 def drops(dropout: Dropout | None) -> tuple[float, float, float, float, int, int]:
-    """As the native calls take it."""
+    """The form that the native calls take."""
     d = dropout or Dropout(0.0, 0, 0)
     return d.p, d.hidden, d.output, d.weights, d.seed, d.offset

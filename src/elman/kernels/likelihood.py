@@ -1,4 +1,4 @@
-"""From logits to costs by integers: the definition, in plain NumPy.
+"""Costs of logits by integers: the definition, in plain NumPy.
 
 The weights of ids are integers, so their sum has no order and the bits need none.
 """

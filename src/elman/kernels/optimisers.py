@@ -1,4 +1,4 @@
-"""What a step of training does to the weights, in plain NumPy: SGD, AdamW and Muon."""
+"""Updates of the weights in plain NumPy: SGD, AdamW and Muon."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .backend import Array, Update
 
 
 def apply(update: Update, weights: Sequence[Array], grads: Sequence[Array], gates: int = 1) -> None:
-    """An update in place, and that of the average of the weights."""
+    """Update weights in place, and their average."""
     _apply(update, weights, grads, gates)
     for w, average in zip(weights, update.average, strict=False):
         average += (w.reshape(-1) - average) * np.float32(1 - update.average_keep)

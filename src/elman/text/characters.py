@@ -122,5 +122,5 @@ class Bytes(Vocabulary):
     @classmethod
     def _from_dict(cls, data: dict[str, Any]) -> Bytes:
         if data["symbols"]:
-            raise InputError("a vocabulary of bytes has no symbols of its own")
+            raise InputError("a vocabulary of bytes has fixed symbols")
         return cls()

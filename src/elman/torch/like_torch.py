@@ -1,4 +1,4 @@
-"""What programs that know torch.nn's layers ask of one: its parameters under torch's names, and torch's habits."""
+"""Interface that programs expect of torch.nn's layers: parameters under torch's names, and torch's habits."""
 
 from __future__ import annotations
 

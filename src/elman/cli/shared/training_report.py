@@ -1,4 +1,4 @@
-"""What `elman train` says: how it begins, how it goes on, and what it has written."""
+"""Report of `elman train`: how it begins, how it goes on, and what it has written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training starts from: its corpus, the model whose weights it takes, and the folder that it writes."""
+"""Sources of a training: its corpus, the model whose weights it takes, and the folder that it writes."""
 
 from __future__ import annotations
 
