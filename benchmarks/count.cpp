@@ -9,10 +9,10 @@
 
 #include "coding/block.h"
 #include "coding/messages.h"
+#include "float/kernels.h"
+#include "float/step.h"
 #include "integer/packed.h"
-#include "kernels.h"
-#include "pool.h"
-#include "step.h"
+#include "team/pool.h"
 
 using namespace elman;
 namespace elman::integer {

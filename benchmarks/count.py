@@ -41,11 +41,12 @@ def build(compiler: str, folder: Path) -> Path:
     units: list[tuple[str, Path, list[str]]] = []
     for isa, machine in {**MACHINE, "avx512": ["-mavx512f", "-mavx512dq", "-mfma", "-O0"]}.items():  # which never runs
         named = [f"-DELMAN_ISA_NAME={isa}", f"-DELMAN_{isa.upper()}", *machine]
-        units.append((f"float_{isa}", NATIVE / "isa.cpp", named))
+        units.append((f"float_{isa}", NATIVE / "float" / "isa.cpp", named))
         if isa in MACHINE:
             units.append((f"integer_{isa}", NATIVE / "integer" / "isa.cpp", named))
-    others = ["dispatch", "pool", "wait", "cores", "scratch", "environment", "step", "integer/packed"]
-    others += [f"coding/{path.stem}" for path in (NATIVE / "coding").glob("*.cpp") if "bindings" not in path.stem]
+    others = ["float/dispatch", "float/step", "integer/packed"]
+    others += [f"coding/{path.stem}" for path in (NATIVE / "coding").glob("*.cpp")]
+    others += [f"team/{path.stem}" for path in (NATIVE / "team").glob("*.cpp") if path.stem != "alone"]
     units += [(name.replace("/", "_"), NATIVE / f"{name}.cpp", []) for name in others]
     units.append(("main", Path(__file__).with_name("count.cpp"), []))
 

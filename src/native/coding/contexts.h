@@ -86,7 +86,7 @@ class Buckets {
     *poorer = fresh;
     return poorer;
   }
-  void prefetch(uint32_t hash) const { __builtin_prefetch(&all_[place(hash)]); }
+  void prefetch(uint32_t hash) const { fetch(&all_[place(hash)]); }
 
  private:
   uint32_t place(uint32_t hash) const { return (hash ^ hash >> 15) & mask_; }

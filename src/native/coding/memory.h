@@ -79,7 +79,7 @@ struct Memory {
   }
   void prefetch(const Recent& recent) const {
     for (int i = 0; i < level.contexts; ++i) buckets.prefetch(recent.hashes[i]);
-    __builtin_prefetch(&match_table[recent.match_place]);
+    fetch(&match_table[recent.match_place]);
     by_two.prefetch(two_place(recent, 1));
   }
   // The correction by the last byte and the bits so far.

@@ -7,6 +7,7 @@
 #include "../team/failures.h"
 #include "../team/pool.h"
 #include "fastest.h"
+#include "foretold.h"
 #include "range.h"
 
 namespace elman::coding {
@@ -65,6 +66,7 @@ inline void run_lanes(const Memory& memory, Predictor* network, const Alphabet& 
     for (int64_t r = 0; r < rows; ++r) {
       Lane<Coder>& lane = lanes[size_t(r)];
       if (lane.message < 0) continue;
+      if (r + 1 < rows) memory.prefetch(lanes[size_t(r + 1)].row);
       if (logits) tree_of<Stages>(logits + r * network->ids(), network->ids(), alphabet.plain ? nullptr : alphabet.of_byte, tree.data());
       int byte = step(lane, model, logits ? tree.data() : nullptr);
       if (byte < 0) {
@@ -113,11 +115,13 @@ Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint
   for (int64_t at = 0, begin = 0; at < size; ++at)
     if (past_[size_t(at)] == end || at + 1 == size) starts.push_back(begin), begin = at + 1;
   starts.push_back(size);
-  auto learn_one = [&](auto& model, int64_t from, int64_t to, const uint32_t* trees, bool watch) {
+  auto learn_one = [&](auto& model, int64_t from, int64_t to, const Way* ways, bool watch) {
     Row row = fresh_row(memory_, end);
+    uint32_t tree[512];
     for (int64_t at = from; at < to; ++at) {
       int byte = past_[size_t(at)];
-      model.begin_byte(row, trees ? trees + (at - from) * 512 : nullptr, past_.data(), byte);
+      if (ways) ways[at - from].fill(tree, byte);
+      model.begin_byte(row, ways ? tree : nullptr, past_.data(), byte);
       for (int i = 7; i >= 0; --i) {
         if (watch) {
           model.watch(byte >> i & 1);
@@ -130,37 +134,21 @@ Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint
       model.remember(row, at + 1 < to ? at + 1 : 0);
     }
   };
-  auto learn = [&](int64_t from, int64_t to, const uint32_t* trees, bool watch) {
+  auto learn = [&](int64_t from, int64_t to, const Way* ways, bool watch) {
     fastest(memory_.level, [&](auto stages) {
       BitModel<true, decltype(stages)> model(memory_);
-      learn_one(model, from, to, trees, watch);
+      learn_one(model, from, to, ways, watch);
     });
   };
   // From most of it contexts alone learn, which is fast; from the end the mixers do too, beside the network.
   size_t first = 0, messages = starts.size() - 1;
   for (; first < messages && size - starts[first] > kTogether; ++first) learn(starts[first], starts[first + 1], nullptr, true);
-  std::vector<std::vector<uint32_t>> trees(kRows);
+  std::vector<std::vector<Way>> ways(kRows);
   for (size_t m = first; m < messages; m += kRows) {
     size_t rows = std::min<size_t>(kRows, messages - m);
-    int64_t longest = 0;
-    for (size_t r = 0; r < rows; ++r) longest = std::max(longest, starts[m + r + 1] - starts[m + r]);
-    if (network) {
-      network->begin(int64_t(rows));
-      std::vector<int64_t> ids(rows, alphabet.first);
-      for (size_t r = 0; r < rows; ++r) trees[r].resize(size_t(starts[m + r + 1] - starts[m + r]) * 512);
-      for (int64_t t = 0; t < longest; ++t) {
-        const float* logits = network->read(ids.data());
-        for (size_t r = 0; r < rows; ++r) {
-          if (starts[m + r] + t >= starts[m + r + 1]) continue;
-          fill_tree(logits + int64_t(r) * network->ids(), network->ids(), alphabet.plain ? nullptr : alphabet.of_byte,
-                    &trees[r][size_t(t) * 512]);
-          int byte = past_[size_t(starts[m + r] + t)];
-          int64_t id = alphabet.plain ? byte : alphabet.of_byte[byte];
-          ids[r] = id < 0 ? alphabet.unknown : id;
-        }
-      }
-    }
-    for (size_t r = 0; r < rows; ++r) learn(starts[m + r], starts[m + r + 1], network ? trees[r].data() : nullptr, false);
+    if (network)
+      fastest(memory_.level, [&](auto stages) { foretell<decltype(stages)>(*network, alphabet_, past_.data(), &starts[m], rows, ways); });
+    for (size_t r = 0; r < rows; ++r) learn(starts[m + r], starts[m + r + 1], network ? ways[r].data() : nullptr, false);
   }
 }
 

@@ -55,8 +55,8 @@ class Correction {
   }
   void prefetch(int context) const {
     const uint16_t* points = &points_[size_t(context) * kPoints];
-    __builtin_prefetch(points);
-    __builtin_prefetch(points + kPoints - 1);
+    fetch(points);
+    fetch(points + kPoints - 1);
   }
   struct Place {
     size_t at;

@@ -40,6 +40,8 @@ class BitModel {
     if (known_) {
       prefetch_half(16 | byte >> 4);
       foresee(byte);
+    } else if (expected_) {
+      prefetch_half(expected_ >> 4);
     }
     half_byte();
   }
@@ -49,8 +51,8 @@ class BitModel {
     uint32_t p = mix();
     if (!known_) {
       const int likely = 2 * node_ + (p >= 32768);
-      if (node_ >= 128) foresee(likely & 255);
-      else if (node_ >= 8 && node_ < 16) prefetch_half(likely);
+      if (node_ >= 128 && (likely & 255) != ahead_byte_) foresee(likely & 255);
+      else if (node_ >= 8 && node_ < 16 && likely != expected_ >> 4) prefetch_half(likely);
     }
     return p;
   }
@@ -158,7 +160,9 @@ class BitModel {
     m_.by_two.prefetch(two_place_);
     if constexpr (kVectors && kLearns)
       if (nibble_ >= 16 && in_vectors_) Stages::give(buckets_, m_.level.contexts, half_);
-    if (node_ >= 16 && node_ < 32) half_byte();
+    if (node_ < 16 || node_ >= 32) return;
+    half_byte();
+    if (!known_ && node_ == expected_ >> 4) foresee(expected_ & 255);
   }
 
   void half_byte() {
