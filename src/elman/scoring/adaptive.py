@@ -3,9 +3,9 @@
 Two things learn, one on top of the other. The network takes a step of training after every 20 tokens (dynamic
 evaluation): RMSprop, which is Adam without momentum, and a little of the way back to its trained weights. And n-grams,
 which know nothing at first, are mixed in. Such a cost is what a compressor that learns would spend; it does not compare
-with the cost under a fixed model, and is labelled wherever it is shown.
+with that of a model that stays as it was trained, and is labelled wherever it is shown.
 
-The bits are the same on every machine, as in training.
+The bits are the same on every machine, as those of training are.
 
 Source: Krause et al., "Dynamic evaluation of neural sequence models" (2018).
 """
@@ -18,13 +18,13 @@ import numpy as np
 
 from .. import kernels
 from ..kernels import Array, ModelWeights, State, Update
-from ..kernels.likelihood import log
+from ..kernels.integer import log
 from ..model import Model, trainable
 from .ngrams import Ngrams
 
 ADAPTIVE = "adaptive: learns from the text that it scores, as a compressor does"
 """How such scores are labelled."""
-_STEPS = 20
+STEPS = 20
 """Tokens between two updates."""
 _LR = 4e-4
 _DECAY = np.float32(1e-3)
@@ -35,24 +35,24 @@ _LEAST = np.float32(1e-30)
 
 def adaptive_nats(model: Model, ids: Array, starts: Array, lengths: Array) -> Array:
     """Like `sequence_nats`, with a copy of `model` that learns from each sequence and carries on to the next."""
-    network, ngrams = _Learning(trainable(model).network), Ngrams(model.vocab_size)
+    network, ngrams = Learning(copy.deepcopy(trainable(model).network)), Ngrams(model.vocab_size)
     costs, at = np.empty(int(lengths.sum())), 0
     for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
         network.restart()
         ngrams.restart(int(ids[start]))
-        for first in range(start, start + length, _STEPS):
-            tokens = np.asarray(ids[first : min(first + _STEPS, start + length) + 1], dtype=np.int64)
+        for first in range(start, start + length, STEPS):
+            tokens = np.asarray(ids[first : min(first + STEPS, start + length) + 1], dtype=np.int64)
             likely = network.read(tokens)
             costs[at : at + len(likely)] = [ngrams.mix(*pair) for pair in zip(tokens[1:].tolist(), likely, strict=True)]
             at += len(likely)
     return -log(costs * 2.0**30)  # it takes its argument in 2^-30
 
 
-class _Learning:
-    """A copy of a network, which learns from what it reads."""
+class Learning:
+    """A network that learns from what it reads: its weights change."""
 
     def __init__(self, network: ModelWeights) -> None:
-        self._network = copy.deepcopy(network)
+        self._network = network
         self._weights = self._network.weights()
         self._trained = [w.copy() for w in self._weights]
         self._square = [np.zeros(w.size, dtype=np.float32) for w in self._weights]

@@ -14,10 +14,12 @@ Source: Jelinek and Mercer (1980), whose weights are learned here on the way.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..kernels import Array
+
 ORDER = 7
 """Most tokens of a context."""
-_FIRST = (3.8, 4.0)
-"""Initial value of a weight: of so many tokens, the share owed to the lower part."""
 _MOST = 63.0
 """Tokens that a weight remembers; then it forgets half."""
 _ALL = -1
@@ -25,10 +27,14 @@ _ALL = -1
 
 
 class Ngrams:
-    """n-gram counts over a vocabulary of `vocab_size` tokens, with the weights that mix them."""
+    """n-gram counts over a vocabulary of `vocab_size` tokens, with the weights that mix them.
 
-    def __init__(self, vocab_size: int) -> None:
-        self._vocab_size = vocab_size
+    Args:
+        first: what a weight starts as: of so many tokens, the share owed to the lower part.
+    """
+
+    def __init__(self, vocab_size: int, first: tuple[float, float] = (3.8, 4.0)) -> None:
+        self._vocab_size, self._first = vocab_size, first
         self._counts: list[dict[int, dict[int, int]]] = [{} for _ in range(ORDER + 1)]
         self._weights: dict[tuple[int, int, int], list[float]] = {}
         self._contexts = [0]  # of each order, the last tokens as the digits of a number
@@ -36,6 +42,24 @@ class Ngrams:
     def restart(self, token: int) -> None:
         """Begin a text: `token` is its first, and no context reaches beyond it."""
         self._contexts = [0, token]
+
+    def mixed(self, p: Array, contexts: Sequence[int]) -> Array:
+        """The probabilities (V,) of every next token after `contexts`, of which another model says p (V,). Nothing is
+        learned: what `mix` would return for each token, but for rounding."""
+        for order, context in enumerate(contexts):
+            seen = self._counts[order].get(context)
+            if seen is not None:
+                kept, all_kept = self._weights.get(self._kind(order, seen), self._first)
+                p = p * (kept / all_kept)
+                share = (1 - kept / all_kept) / seen[_ALL]
+                for token, count in seen.items():
+                    if token != _ALL:
+                        p[token] += share * count
+        return p
+
+    def followed(self, contexts: Sequence[int], token: int) -> list[int]:
+        """The contexts after one more token."""
+        return [0, *(c * self._vocab_size + token for c in contexts[:ORDER])]
 
     def mix(self, token: int, p: float) -> float:
         """The probability of the next token, of which another model says p; and learn from it."""
@@ -45,8 +69,7 @@ class Ngrams:
                 self._counts[order][context] = {_ALL: 1, token: 1}
                 continue
             total, count = seen[_ALL], seen.get(token, 0)
-            kind = (order, total if total < 4 else 2 + total.bit_length(), min(len(seen), 5))
-            weight = self._weights.setdefault(kind, [*_FIRST])
+            weight = self._weights.setdefault(self._kind(order, seen), [*self._first])
             lower = weight[0] / weight[1] * p
             p = lower + (1 - weight[0] / weight[1]) * (count / total)
             weight[0] += lower / p
@@ -54,5 +77,11 @@ class Ngrams:
             if weight[1] > _MOST:
                 weight[0], weight[1] = weight[0] / 2, weight[1] / 2
             seen[_ALL], seen[token] = total + 1, count + 1
-        self._contexts = [0, *(c * self._vocab_size + token for c in self._contexts[:ORDER])]
+        self._contexts = self.followed(self._contexts, token)
         return p
+
+    @staticmethod
+    def _kind(order: int, seen: dict[int, int]) -> tuple[int, int, int]:
+        """Which weight serves a context."""
+        total = seen[_ALL]
+        return order, total if total < 4 else 2 + total.bit_length(), min(len(seen), 5)
