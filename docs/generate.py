@@ -23,6 +23,7 @@ API = {
     "Training": ("build_model", "fit", "resume", "Recipe", "load_recipe", "Run"),
     "Generation": ("generate", "stream", "beam_search", "Sampling", "Beam"),
     "Scoring": ("score", "Score", "after"),
+    "Typing": ("Typist",),
     "Compression": ("Codec", "Store"),
 }
 """The public names, by what they are for. Errors have a page; a name that is in no group is listed under "More"."""
@@ -79,7 +80,7 @@ def llms(docs: Path) -> str:
     """llms.txt, for language models that read the site: what Elman is, and every page's title and first sentence."""
     parts = [ABOUT]
     for kind, name in KINDS.items():
-        paths = sorted((docs / name).rglob("*.md"))
+        paths = [*([docs / "jobs.md"] if name == "how-to" else []), *sorted((docs / name).rglob("*.md"))]
         parts.append(f"## {kind}\n\n" + "\n".join(_listed(path, docs) for path in paths) + "\n")
     return "\n".join(parts)
 

@@ -10,19 +10,13 @@ import elman
 
 PACKAGE = Path(elman.__file__).parent
 ROOMS = {
-    "text": (
-        "fields", "normalisation", "vocabulary", "characters", "decoding", "records", "reading", "subwords",
-        "subword_training", "tokenizer_file",
-    ),
+    "text": ("fields", "vocabulary", "records", "reading", "subwords",),
     "corpora": ("files", "download", "named", "cached", "corpus", "places", "tokens", "mapped",),
     "batches": ("windows", "records",),
-    "kernels": (
-        "backend", "forced", "integer", "likelihood", "handles", "native_decoder", "native", "cell_steps", "masks",
-        "optimisers", "reference",
-    ),
+    "kernels": ("backend", "forced", "integer", "native", "reference",),
     "model": (
-        "initial", "integer_arrays", "integer", "parameters", "layers", "interface", "dense", "language", "extension",
-        "named", "rounding", "quantised", "quantisation", "container", "file",
+        "initial", "integer", "layers", "interface", "language", "extension", "named", "rounding", "quantised",
+        "quantisation", "file",
     ),
     "generation": (
         "sampling", "beam", "choose", "completion", "prefixes", "prompt", "loop", "new", "writer", "batch", "text",
@@ -31,9 +25,10 @@ ROOMS = {
         "next_tokens", "blocks", "lines", "ngrams", "adaptive", "scores", "totals", "compressors", "stream",
         "comparison", "word_costs",
     ),
+    "typing": ("tokens", "paths", "habits", "typist",),
     "kenlm": ("state", "model", "nbest",),
     "compression": ("handle", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",),
-    "recipes": ("recipe", "settings", "toml",),
+    "recipes": ("recipe", "settings",),
     "runs": (
         "folder", "log", "run", "lock", "events", "svg", "curve", "origin", "checkpoint", "saver", "summary",
     ),
@@ -42,25 +37,22 @@ ROOMS = {
         "budget", "choice", "build", "data", "interrupt", "live", "measure", "optimiser", "schedule",
         "further", "loop", "train", "sizing",
     ),
-    "coders": ("rivals", "samples", "network", "train",),
+    "coders": ("rivals", "train",),
     "inspection": ("matching", "memorised", "neighbours", "hidden_units",),
     "pages": ("document", "inspection", "surprisal",),
     "export": ("c", "onnx",),
     "golden": ("inputs", "floats", "integers", "coder", "compare"),
     "cli/shared": (
-        "streams", "inputs", "rich_console", "console", "commands", "curve_file", "listing", "summary", "piecewise",
+        "streams", "rich_console", "console", "commands", "curve_file", "listing", "summary", "piecewise",
         "against", "options", "progress", "samples", "prompts", "file_options", "filewise", "archives", "stores",
-        "signals", "training_text", "training_source", "training_report", "workers",
+        "signals", "training_text", "workers",
     ),
     "cli/interactive": ("steps", "session", "watch",),
     "cli": (
         "tree", "completion", "compress", "decompress", "generate", "get", "info", "inspect", "manual", "message",
         "quantise", "rescore", "runs", "export", "score", "self_test", "store", "train", "train_coder",
     ),
-    "torch": (
-        "reference", "fused", "registry", "dense_operators", "recurrent_operator", "operators", "kernels", "device",
-        "like_torch", "packed", "layers", "module",
-    ),
+    "torch": ("reference", "fused", "operators", "kernels", "device", "layers", "module",),
 }  # fmt: skip
 """In the order in which the package is read; the files of a room, likewise."""
 SHARED = ("moved", "errors", "visible", "files", "philox", "sources", "typed", "given")

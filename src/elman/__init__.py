@@ -25,6 +25,7 @@ _HOME = {
     "training": ("build_model", "fit", "resume"),
     "generation": ("Beam", "Sampling", "beam_search", "generate", "stream"),
     "scoring": ("Score", "after", "score"),
+    "typing": ("Typist",),
 }  # fmt: skip
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 _ALIASES = {"normalize": "normalise", "quantize": "quantise"}

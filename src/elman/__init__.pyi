@@ -38,6 +38,7 @@ from .text import normalise as normalise
 from .training import build_model as build_model
 from .training import fit as fit
 from .training import resume as resume
+from .typing import Typist as Typist
 
 quantize = quantise
 normalize = normalise
@@ -66,6 +67,7 @@ __all__ = [
     "Score",
     "Store",
     "TrainingDiverged",
+    "Typist",
     "Vocabulary",
     "WorkerLost",
     "after",
