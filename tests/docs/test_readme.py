@@ -83,8 +83,8 @@ def test_the_options_on_the_pages_exist(command, monkeypatch):
                 assert set(options) <= set(re.findall(r"--[a-z][a-z-]*", helped(name, command))), line
 
 
-def test_the_service(tmp_path, monkeypatch):
-    text = (README.parent / "docs" / "how-to" / "service.md").read_text(encoding="utf-8")
+def test_the_service_of_the_jobs(tmp_path, monkeypatch):
+    text = (README.parent / "docs" / "jobs.md").read_text(encoding="utf-8")
     (code,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "http.server" in block]
     code, count = re.subn(r"8000\), Service\)\.serve_forever\(\)", "0), Service)", code)
     assert count == 1
@@ -94,7 +94,7 @@ def test_the_service(tmp_path, monkeypatch):
     model = elman.build_model(elman.load_corpus("traveller"), hidden_size=8, init_std=None)
     elman.save(model, "runs/story/model.safetensors")
     names: dict[str, Any] = {}
-    exec(compile(code, "service.md", "exec"), names)
+    exec(compile(code, "jobs.md", "exec"), names)
     monkeypatch.setattr(names["Service"], "log_message", lambda *_: None)
 
     def ask(path, **asked):

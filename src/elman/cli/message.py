@@ -12,7 +12,6 @@ from ..errors import CompressedError, InputError
 from .shared import file_options as options
 from .shared.archives import predictor_of
 from .shared.commands import Command
-from .shared.inputs import keep_inputs, mask_for
 
 if TYPE_CHECKING:
     from ..compression import Codec
@@ -49,13 +48,11 @@ def encode(
 
     Example: elman message encode -m english --text base85 "See you at the station at six."
     """
-    read = _places(text, past)
-    keep_inputs(output, *read, model)
     codec = _codec(model, form, check, past)
     code = codec.encode(_given(text)) + (b"\n" if form else b"")
     if not form and output is None and sys.stdout.isatty() and not force:
         raise InputError("refusing to write bytes to a terminal; give --text base85, a file with -o, or -f")
-    _write(code, output, force, mask_for(*read))
+    _write(code, output, force)
 
 
 @message.command(cls=Command)
@@ -76,8 +73,6 @@ def decode(
 
     Example: elman message decode -m english --text base85 'H%=4GY-MfU'
     """
-    read = _places(code, past)
-    keep_inputs(output, *read, model)
     codec = _codec(model, form, check, past)
     if form is None and code not in (None, "-"):
         raise InputError("a code given as an argument is text; say which with --text, or give bytes on standard input")
@@ -91,7 +86,7 @@ def decode(
 
         write(decoded.decode("utf-8", "backslashreplace") + "\n")
         return
-    _write(decoded, output, force, mask_for(*read))
+    _write(decoded, output, force)
 
 
 def _codec(model: Path | None, form: str | None, check: bool, past: Path | None) -> Codec:
@@ -103,17 +98,12 @@ def _codec(model: Path | None, form: str | None, check: bool, past: Path | None)
     return Codec(predictor_of(model), read_file(past) if past else b"", check=check, text=form)
 
 
-def _places(text: str | None, past: Path | None) -> tuple[str | Path | None, ...]:
-    """The files of a message; one that is an argument has none."""
-    return "-" if text in (None, "-") else None, past
-
-
 def _given(text: str | None) -> bytes:
     """An argument's bytes as the shell gave them, or standard input's."""
     return sys.stdin.buffer.read() if text in (None, "-") else text.encode("utf-8", "surrogateescape")
 
 
-def _write(data: bytes, output: Path | None, force: bool, mask: int) -> None:
+def _write(data: bytes, output: Path | None, force: bool) -> None:
     if output is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -121,7 +111,7 @@ def _write(data: bytes, output: Path | None, force: bool, mask: int) -> None:
     from ..files import staged
 
     try:
-        with staged(output, replace=force, mask=mask) as file:
+        with staged(output, replace=force) as file:
             file.write(data)
     except FileExistsError:
         raise InputError(f"{output} exists; -f writes over it") from None

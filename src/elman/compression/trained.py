@@ -48,8 +48,7 @@ def to_file(model: QuantisedModel | None, past: bytes, end: int, about: dict[str
     Args:
         about: how it was made, for `elman info`; any JSON.
     """
-    from ..model.container import to_bytes
-    from ..model.file import PAST, describe
+    from ..model.file import PAST, describe, to_bytes
 
     header = {"needs": []} if model is None else describe(model)
     header |= {"run": about, "coder": {"end": end, "past": len(past), "crc": zlib.crc32(past)}}
@@ -66,8 +65,7 @@ def load_predictor(path: str | Path) -> Predictor:
         ModelFileError: no whole file of a model, or of one that cannot predict bytes.
     """
     from ..model import QuantisedModel
-    from ..model.container import read
-    from ..model.file import PAST, model_of
+    from ..model.file import PAST, model_of, read
 
     header, arrays = read(path)
     if "coder" not in header:

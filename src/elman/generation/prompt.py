@@ -53,5 +53,5 @@ class Prompt:
 
 
 def side_by_side(states: Sequence[State]) -> State:
-    """Join states of one row each into a batch's."""
+    """The states of one row each as those of a batch."""
     return tuple(np.concatenate(parts, axis=1) for parts in zip(*states, strict=True))

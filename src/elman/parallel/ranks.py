@@ -1,7 +1,7 @@
 """Processes that train one model together: each computes some shards of every batch, and the first adds them in order.
 
 They meet over TCP, by the environment that torchrun and most launchers set (RANK, WORLD_SIZE, MASTER_ADDR,
-MASTER_PORT), or that `elman train --workers N` sets for the processes that it starts. Gradients and states travel
+MASTER_PORT), or that `elman train --workers N` sets for processes of its own. What travels are gradients and states
 as raw float32; every process holds the whole model and applies every update itself, so nothing depends on how many
 there are.
 """

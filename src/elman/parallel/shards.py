@@ -36,8 +36,7 @@ class ShardedStepper:
     def __init__(self, network: ModelWeights, shards: int, ranks: Ranks) -> None:
         if ranks.size > shards:
             raise InputError(
-                f"{ranks.size} processes but {shards} shards: one would have nothing to do; raise `shards`",
-                setting="shards",
+                f"{ranks.size} processes but {shards} shards: one would have nothing to do; raise --shards"
             )
         self._network, self._shards, self._ranks = network, shards, ranks
         self.state = network.begin_state(0)

@@ -10,9 +10,8 @@ import numpy as np
 
 from .. import given
 from ..errors import InputError
-from .normalisation import NORMALISATIONS, normalise
 from .records import line_end, record_lines
-from .vocabulary import Vocabulary
+from .vocabulary import NORMALISATIONS, Vocabulary, normalise
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def measure(
     model: LanguageModel, data: Text | Records, recipe: Recipe, epoch: int, means: Means, seconds: float, last: bool
 ) -> Epoch:
     """An epoch's line in the log, with what is measured and written when it is due, and in the last one anyway."""
-    if not is_sound(model):  # the last step's loss belongs to the weights before it
+    if not is_sound(model):  # the last step's loss was that of the weights before it
         raise TrainingDiverged(
             f"training diverged in the last step of epoch {epoch}: the model's weights or logits are no longer "
             f"finite; use a lower learning rate (now {means.lr:g})"

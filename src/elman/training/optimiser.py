@@ -12,7 +12,7 @@ from ..recipes.recipe import Recipe
 
 
 class Optimiser:
-    """The state of an optimiser; `kernels` does the arithmetic, so an update has the same bits everywhere."""
+    """The state of an optimiser; `kernels` does the arithmetic, so that an update has the same bits everywhere."""
 
     def __init__(self, network: ModelWeights, recipe: Recipe) -> None:
         self.recipe, self.steps, self._weights = recipe, 0, network.weights()
