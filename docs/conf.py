@@ -19,6 +19,7 @@ source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build"]
 default_role = "literal"
 nitpicky = False
+smartquotes_action = "q"  # a -- is an option's, not a dash
 suppress_warnings = ["ref.python"]  # two classes may have an attribute of one name
 
 myst_enable_extensions = ["colon_fence", "deflist", "linkify", "attrs_inline"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import elman
 import elman.errors
-from elman.cli.manual import ENVIRONMENT
+from elman.cli.manual import ENVIRONMENT, STATUS
 from elman.cli.tree import Leaf, leaves
 from elman.recipes import Recipe, load_recipe, recipe_names
 
@@ -153,16 +153,10 @@ def _first_sentence(doc: str | None) -> str:
 
 def commands() -> str:
     """A section for each command, nested ones too: what it does, its arguments, its options with their defaults."""
-    parts = ["# Commands\n\n`elman COMMAND --help` prints the same in a terminal.\n", _status()]
+    parts = ["# Commands\n\n`elman COMMAND --help` prints the same in a terminal.\n"]
+    parts.append(f"**Exit status**: {' '.join(STATUS.split())}\n")
     parts += [_command(leaf) for leaf in leaves()]
     return "\n".join(parts)
-
-
-def _status() -> str:
-    return (
-        "**Exit status**: 0; 1 if some of several files failed, or `score --above` found a line; 2 for a wrong call "
-        "or a file that failed; 128 + n after signal n. An error is one line: what was expected, and what to do.\n"
-    )
 
 
 def _command(leaf: Leaf) -> str:
@@ -170,13 +164,16 @@ def _command(leaf: Leaf) -> str:
     for each in leaf.parameters:
         names = " ".join([", ".join(each.names), each.value]).strip()
         rows.append(f"| `{names}` | {_cell(each.help)} |")
-    table = "\n".join(["| | |", "|---|---|", *rows]) if rows else ""
+    table = "\n".join(["| argument or option | meaning |", "|---|---|", *rows]) if rows else ""
     return f"## elman {leaf.path}\n\n```text\nelman {leaf.path} {leaf.usage}\n```\n\n{_prose(leaf.help)}\n\n{table}\n"
 
 
 def _prose(text: str) -> str:
-    """A help text, whose examples are commands."""
-    return re.sub(r"(?m)^(Examples?):\s*(.*)$", lambda m: f"{m[1]}: `{m[2].strip()}`", text).replace("<", "&lt;")
+    """A help text with its examples, a line each."""
+    prose, _, examples = text.partition("\n\nExample")
+    lines = [" ".join(each.split()) for each in examples.partition(":")[2].split(";")]
+    block = "\n\n```text\n" + "\n".join(lines) + "\n```" if examples else ""
+    return prose.replace("<", "&lt;") + block
 
 
 def _cell(text: str) -> str:

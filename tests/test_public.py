@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.metadata
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +91,27 @@ def test_the_warning_names_the_line_that_imports():
         "<string>:2: DeprecationWarning: elman.training.recipe has moved to elman.recipes.recipe",
         "<string>:3: DeprecationWarning: elman.training.load_recipe has moved to elman.recipes.load_recipe",
     }
+
+
+def test_a_deprecated_function_warns_its_caller_and_works():
+    @moved.deprecated("use elman.score")
+    def cost(x: int, *, twice: bool = False) -> int:
+        """Cost of x."""
+        return 2 * x if twice else x
+
+    with pytest.warns(DeprecationWarning, match=r"^test_public\..*cost is deprecated; use elman\.score$") as caught:
+        assert cost(3, twice=True) == 6
+    assert [each.filename for each in caught] == [__file__]
+    assert cost.__doc__ == "Cost of x."
+
+
+def test_the_version_is_written_once():
+    root = Path(__file__).parents[1]
+    version = re.compile(rf"^version:? *=? *[\"']?{re.escape(elman.__version__)}", re.M)
+    files = [root / name for name in ("pyproject.toml", "CITATION.cff", "CMakeLists.txt")]
+    found = [path.name for path in files if path.is_file() and version.search(path.read_text(encoding="utf-8"))]
+    assert found == []
+    assert importlib.metadata.version("elman") == elman.__version__
 
 
 def test_unknown_names_are_refused():

@@ -1,18 +1,23 @@
 """Names that have moved: old names go on for one minor version, with a DeprecationWarning that says the new one.
 
-To move something, add it to one of the two tables. A module with names or submodules in one
+To move something, add it to one of the two tables; a function that goes without a successor of its kind gets
+`deprecated`. A module with names or submodules in one
 of them has `__getattr__ = moved.names(__name__)`.
 """
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, ParamSpec, TypeVar, cast
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 MODULES = {
     "elman.compression.rivals": "elman.coders.rivals",
@@ -87,6 +92,25 @@ def names(module: str, lazy: Mapping[str, str] | None = None) -> Callable[[str],
         return getattr(import_module(place), new or name)
 
     return get
+
+
+def deprecated(instead: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Mark a function or method that goes with the next minor version: calls of it warn.
+
+    Args:
+        instead: what to use, as in "use elman.score".
+    """
+
+    def mark(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def warning(*args: P.args, **kwargs: P.kwargs) -> R:
+            text = f"{function.__module__}.{function.__qualname__} is deprecated; {instead}"
+            warnings.warn(text, DeprecationWarning, stacklevel=2)
+            return function(*args, **kwargs)
+
+        return warning
+
+    return mark
 
 
 def _warn(old: str, new: str) -> None:

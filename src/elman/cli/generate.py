@@ -52,8 +52,8 @@ def generate(
         float | None, _drawing("Keep the characters at least this many times as likely as the likeliest.")
     ] = None,
     repetition_penalty: Annotated[float, _drawing("Penalty for characters already written, above 1.")] = 1.0,
-    presence_penalty: Annotated[float, _drawing("Taken from the logits of what the text has already.")] = 0.0,
-    frequency_penalty: Annotated[float, _drawing("The same, as often as the text has it.")] = 0.0,
+    presence_penalty: Annotated[float, _drawing("Subtract this from the logits of characters already written.")] = 0.0,
+    frequency_penalty: Annotated[float, _drawing("Subtract this for each time that a character was written.")] = 0.0,
     logit_bias: Annotated[
         list[str] | None,
         _drawing("Add to a character's logit; -inf forbids it; may be repeated.", metavar="CHAR=VALUE"),

@@ -7,8 +7,9 @@ import re
 from .. import __version__
 from .tree import Leaf, command, leaves
 
-_STATUS = """0: done. 1: some of several files failed, or a comparison found a difference. 2: a wrong call, or nothing
-could be done. 128 + n: ended by signal n. An error is one line: what was expected, what came, and what to do."""
+STATUS = """0: done. 1: some of several files failed, `score --above` found a line, or `self-test` a difference.
+2: a wrong call, or a file that failed. 128 + n: ended by signal n. An error is one line: what was expected, and what to
+do."""
 ENVIRONMENT = {
     "ELMAN_DATA": "A folder of texts, where named corpora are looked for before they are downloaded.",
     "ELMAN_THREADS": "How many threads the kernel uses, 1 to 1024. Unset: one for each core that this process may use.",
@@ -47,7 +48,7 @@ def page() -> str:
         ".SH COMMANDS",
         *(line for leaf in all_leaves for line in _section(leaf)),
         ".SH EXIT STATUS",
-        _roff(_STATUS),
+        _roff(STATUS),
         ".SH ENVIRONMENT",
         *(line for name, text in (ENVIRONMENT | _OTHERS).items() for line in (".TP", f".B {name}", _roff(text))),
     ]

@@ -90,7 +90,8 @@ def train(
 ) -> None:
     """Train a model on a text.
 
-    Writes RUN/model.safetensors, checkpoint.safetensors, log.jsonl and curve.svg.
+    Writes RUN/model.safetensors, checkpoint.safetensors, log.jsonl and curve.svg. Settings that are left out are the
+    recipe's: `elman recipes modern` prints them.
 
     Examples: elman train access.log --records --output runs/log;  elman train --resume runs/log
     """
