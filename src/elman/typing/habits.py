@@ -28,7 +28,7 @@ HOLDS = "the text that was typed, in order, for the typist that learned from it;
 MOST = 100_000
 """Symbols that a file keeps, the last ones: they are counted again in about a second."""
 _FIRST = (15.9, 16.0)
-"""What a weight of the counts starts as: the model knows the language, and counts have to earn their share."""
+"""Initial parameters of a weight of the counts: the model knows the language, and counts have to earn their share."""
 
 
 class Habits:
@@ -101,7 +101,7 @@ class Habits:
         write_atomically(target, to_bytes(header, tensors, KIND), mask=0o600)
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """What `save` wrote. Raises InputError if that was for another model or alphabet, ModelFileError if damaged."""
+        """Load a saved file. Raises InputError if it is for another model or alphabet, ModelFileError if damaged."""
         header, tensors = read(str(path), KIND)
         expected = self._header()
         wrong = next((key for key in expected if header.get(key) != expected[key]), None)
@@ -137,6 +137,6 @@ class Habits:
         self._learning = Learning(model.network)
 
     def _header(self) -> dict[str, Any]:
-        """What a file must agree in."""
+        """The header in which a file must agree."""
         alphabet = hashlib.sha256(json.dumps(self._symbols).encode()).hexdigest()
         return {"model": self._trained.fingerprint(), "alphabet": alphabet}

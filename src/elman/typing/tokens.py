@@ -67,7 +67,7 @@ class Tokens:
         return self._ids.get(string)
 
     def range(self, prefix: bytes) -> tuple[int, int]:
-        """Where in `order` the tokens are that begin with `prefix`."""
+        """Start and end in `order` of the tokens that begin with `prefix`."""
         return bisect_left(self._strings, prefix), bisect_left(self._strings, prefix + _HIGHEST)
 
     def ranges(self, pending: bytes) -> tuple[np.ndarray, np.ndarray]:

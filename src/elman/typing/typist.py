@@ -27,7 +27,7 @@ class Completion(NamedTuple):
     text: str
     """The symbols that follow what was typed, to the end of the word."""
     probability: float
-    """Of exactly these symbols, and then of one that is not of a word."""
+    """Probability of exactly these symbols, and then of one that is not of a word."""
 
 
 class Typist:
@@ -81,7 +81,7 @@ class Typist:
             self._habits.load(self._file)
             self._ways[0].use(self._habits.model)
         self.text = ""
-        """What was entered since the last line end."""
+        """Text entered since the last line end."""
         self._begin()
 
     def _begin(self) -> None:

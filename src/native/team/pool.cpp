@@ -89,12 +89,12 @@ Pool& pool() {
   p = the_pool.load();
   if (!p) {
     p = new Pool;  // never freed: its threads are detached and outlive static destruction
-    static bool registered = false;
 #if !defined(_WIN32)
-    // A forked child has none of the threads: it starts a pool of its own.
+    // A forked child has none of the threads: it starts its own pool.
+    static bool registered = false;
     if (!registered) pthread_atfork(nullptr, nullptr, [] { the_pool.store(nullptr); });
-#endif
     registered = true;
+#endif
     the_pool.store(p, std::memory_order_release);
   }
   return *p;
