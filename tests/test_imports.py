@@ -39,18 +39,22 @@ ROOMS = {
     ),
     "coders": ("rivals", "train",),
     "inspection": ("matching", "memorised", "neighbours", "hidden_units",),
-    "pages": ("document", "inspection", "surprisal",),
+    "pages": ("document", "inspection", "surprisal", "playground",),
+    "serving": (
+        "limits", "refusal", "fields", "served", "protocol", "metrics", "batcher", "answers", "guard", "writing",
+        "costs", "packing", "texts", "schema", "server",
+    ),
     "export": ("c", "onnx",),
     "golden": ("inputs", "floats", "integers", "coder", "compare"),
     "cli/shared": (
         "streams", "rich_console", "console", "commands", "curve_file", "listing", "summary", "piecewise",
         "against", "options", "progress", "samples", "prompts", "file_options", "filewise", "archives", "stores",
-        "signals", "training_text", "workers",
+        "server", "signals", "training_text", "workers",
     ),
     "cli/interactive": ("steps", "session", "watch",),
     "cli": (
         "tree", "completion", "compress", "decompress", "generate", "get", "info", "inspect", "manual", "message",
-        "quantise", "rescore", "runs", "export", "score", "self_test", "store", "train", "train_coder",
+        "quantise", "rescore", "runs", "export", "score", "self_test", "serve", "store", "train", "train_coder",
     ),
     "torch": ("reference", "fused", "operators", "kernels", "device", "layers", "module",),
 }  # fmt: skip

@@ -16,7 +16,7 @@ from ..model import Model
 from ..model.layers import pack_state
 from .completion import Completion, Piece, Text, assembled, likely
 from .loop import Row, Streams
-from .prefixes import EVERY, Prefixes
+from .prefixes import EVERY, FAR, Prefixes
 from .prompt import Prompt, side_by_side
 from .writer import Writer
 
@@ -46,8 +46,13 @@ class Batch:
         self.waiting.append(list(texts))
 
     @property
-    def running(self) -> int:
+    def begun(self) -> list[Text]:
         """Texts that are read or grow."""
+        return [text for text, _ in self._grown] + [text for prompt in self._reading for text in prompt.texts]
+
+    @property
+    def running(self) -> int:
+        """How many have begun."""
         return len(self._grown) + sum(len(prompt.texts) for prompt in self._reading)
 
     @property
@@ -124,7 +129,7 @@ class Batch:
         for b, prompt in enumerate(prompts):
             own = tuple(np.array(part[:, b : b + 1]) for part in after)
             prompt.went_on(ids[:, b], own, np.array(last[b : b + 1]), None if logits is None else logits[:, b])
-            if prompt.left and self.prefixes is not None and prompt.at % EVERY == 0:
+            if prompt.left and self.prefixes is not None and prompt.at % EVERY == 0 and prompt.at <= FAR:
                 self.prefixes.put(prompt.ids[: prompt.at], prompt.state, prompt.logits)
 
     def _write(self) -> list[Piece]:
@@ -153,7 +158,7 @@ class Batch:
             elif text.written >= text.length:
                 text.finish_reason = "length"
                 added += writer.close()
-            pieces.append(Piece(text, added, ids, report))
+            pieces.append(Piece(text, added, ids, report, bool(text.finish_reason)))
         if any(text.finish_reason for text in texts):
             self._keep([b for b, text in enumerate(texts) if not text.finish_reason])
         return pieces
@@ -165,7 +170,7 @@ class Batch:
     @staticmethod
     def _ended(text: Text, writer: Writer | None, reason: str) -> Piece:
         text.finish_reason = reason
-        return Piece(text, writer.close() if writer else "", np.zeros(0, dtype=np.int64), None)
+        return Piece(text, writer.close() if writer else "", np.zeros(0, dtype=np.int64), None, True)
 
 
 def complete(model: Model, groups: Sequence[Sequence[Text]], **settings: float) -> Iterator[tuple[Text, Completion]]:
@@ -178,5 +183,5 @@ def complete(model: Model, groups: Sequence[Sequence[Text]], **settings: float) 
             text = piece.text
             pieces = parts.setdefault(text, [])
             pieces.append(piece)
-            if text.finish_reason:
+            if piece.last:
                 yield text, assembled(text, parts.pop(text))

@@ -109,6 +109,8 @@ class Piece:
     ids: np.ndarray
     """int64 (t,)."""
     likely: Likely | None
+    last: bool
+    """The text has ended with it."""
 
 
 def assembled(text: Text, pieces: Sequence[Piece]) -> Completion:

@@ -11,7 +11,8 @@ import numpy as np
 from ..kernels import State
 
 EVERY = 256
-"""States are kept after every so many ids, and after the last."""
+"""States are kept after every so many ids, up to `FAR`, and after the last."""
+FAR = 1 << 14
 _NEAR = 512  # a prompt is looked for at its own length and at so many below it, and at every `EVERY`th place
 
 
@@ -43,7 +44,7 @@ class Prefixes:
             return None
         hashes = self._hashes(ids)
         near = range(len(ids), max(0, len(ids) - _NEAR), -1)
-        far = range(max(0, len(ids) - _NEAR) // EVERY * EVERY, 0, -EVERY)
+        far = range(min(FAR, max(0, len(ids) - _NEAR) // EVERY * EVERY), 0, -EVERY)
         for length in (*near, *far):
             key = length, int(hashes[length - 1])
             known = self._known.get(key)

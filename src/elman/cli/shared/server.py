@@ -1,0 +1,133 @@
+"""uvicorn around the application: its socket, its signals and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import stat
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from ...errors import InputError
+
+_log = logging.getLogger("elman.serving")
+
+
+def run(app: Any, host: str, port: int, uds: Path | None, grace: float) -> None:
+    """Serve until a signal ends it."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", force=True)
+    config = uvicorn.Config(
+        app, http="h11", ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
+        timeout_graceful_shutdown=int(grace) + 2, timeout_keep_alive=60, h11_max_incomplete_event_size=1 << 16,
+        backlog=512,
+    )  # fmt: skip
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    sock = _unix(uds) if uds is not None else _tcp(host, port)
+    sock.listen(config.backlog)
+    place = str(uds)
+    if uds is None:
+        name = sock.getsockname()
+        place = f"http://[{name[0]}]:{name[1]}" if sock.family == socket.AF_INET6 else f"http://{name[0]}:{name[1]}"
+        _log.info("serving at %s", place)
+        _log.info('try: curl %s/v1/completions -d \'{"prompt": "The ", "max_tokens": 50}\'', place)
+    else:
+        _log.info("serving at %s", place)
+    try:
+        _Server(config, app, grace).run(sockets=[sock])
+    finally:
+        sock.close()
+        if uds is not None:
+            with suppress(OSError):
+                uds.unlink()
+
+
+class _Server(uvicorn.Server):
+    """Ends as soon as its requests are done, after `grace` seconds at the latest; a second signal ends it at once."""
+
+    def __init__(self, config: uvicorn.Config, app: Any, grace: float) -> None:
+        super().__init__(config)
+        self._app, self._grace = app, grace
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Those of a server, and no others; afterwards the signals are the command's again."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        ends = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) is not signal.SIG_IGN]
+        before = {number: signal.getsignal(number) for number in ends}
+        hang_up = getattr(signal, "SIGHUP", None)
+        if hang_up is not None:
+            before[hang_up] = signal.getsignal(hang_up)
+            loop.add_signal_handler(hang_up, self._reload)
+        for number in ends:
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._end, loop))
+        try:
+            yield
+        finally:
+            if hang_up is not None:
+                loop.remove_signal_handler(hang_up)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self.should_exit:
+            self.force_exit = True
+            self._app.state.end("abort")
+            return
+        _log.info("ending; requests have %g second%s to finish", self._grace, "" if self._grace == 1 else "s")
+        self._app.state.health.state = "ending"
+        self.should_exit = True
+        loop.call_later(self._grace, self._app.state.end, "abort")
+
+    def _reload(self) -> None:
+        def work() -> None:
+            try:
+                self._app.state.reload()
+                _log.info("the models were loaded anew")
+            except Exception as error:
+                _log.error("the models were not loaded anew, and the old ones go on: %s", error)
+
+        threading.Thread(target=work, daemon=True).start()
+
+
+def _tcp(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+    except OSError as error:
+        raise InputError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}; give another --port"
+        ) from None
+    return sock
+
+
+def _unix(path: Path) -> socket.socket:
+    """A socket for this user alone. One that nobody listens on any more is replaced."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise InputError(f"{path} exists and is no socket; give --uds another name")
+        with socket.socket(socket.AF_UNIX) as probe, suppress(ConnectionRefusedError):
+            probe.connect(str(path))
+            raise InputError(f"another server listens on {path}")
+        path.unlink()
+    sock, mask = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), os.umask(0o177)
+    try:
+        sock.bind(str(path))
+    except OSError as error:
+        raise InputError(f"cannot listen on {path}: {error.strerror or error}") from None
+    finally:
+        os.umask(mask)
+    return sock

@@ -1,0 +1,230 @@
+"""Protocol: a request of `/v1/completions` or `/v1/chat/completions`, checked field by field, as the texts to write."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..generation import Sampling, Text, stop_strings
+from .fields import Fields, is_ids, real, shown
+from .limits import Limits
+from .refusal import Refused
+from .served import Served
+
+CHAT_TOKENS = 256
+"""Symbols that a chat request gets where it does not say how many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What a request asks for."""
+
+    served: Served
+    groups: list[list[Text]]
+    """Of each prompt its `best_of` texts."""
+    n: int
+    seed: int
+    stream: bool
+    include_usage: bool
+    echo: bool
+    logprobs: int | None
+    prompt_logprobs: int | None
+    token_ids: bool
+    """Whether ids are returned."""
+    names_as_ids: bool
+    """Whether log-probabilities name symbols by their ids."""
+    chat: bool = False
+    unknown: tuple[str, ...] = ()
+
+
+def completions(body: Any, find: Callable[[str | None], Served], limits: Limits) -> Asked:
+    """The request of a body of `/v1/completions`. Raises Refused where a field does not fit."""
+    fields = Fields(body)
+    served = find(fields.text("model"))
+    prompts = _prompts(fields.get("prompt"), served)
+    if fields.get("suffix") not in (None, ""):
+        raise Refused("suffix is not supported: a model of this kind reads from left to right only", param="suffix")
+    size = served.model.vocab_size
+    if isinstance(fields.get("logprobs"), bool):  # as in a chat
+        logprobs = 1 if fields.flag("logprobs") else None
+    else:
+        logprobs = fields.whole("logprobs", least=0, most=size)
+    length = fields.whole("max_tokens", "length", least=0, most=limits.max_tokens, default=min(16, limits.max_tokens))
+    return _asked(fields, served, prompts, length, logprobs, fields.flag("echo"), limits, chat=False)
+
+
+def chat(body: Any, find: Callable[[str | None], Served], limits: Limits) -> Asked:
+    """The same of `/v1/chat/completions`: the prompt is the contents of the messages, one a line. A model of this kind
+    knows nothing of roles."""
+    fields = Fields(body)
+    served = find(fields.text("model"))
+    messages = fields.get("messages")
+    if not isinstance(messages, list) or not messages or not all(isinstance(m, dict) for m in messages):
+        raise Refused(f"messages is {shown(messages)}; expected a list of objects with a content", param="messages")
+    prompt = "\n".join(_content(message.get("content")) for message in messages)
+    logprobs = None
+    top = fields.whole("top_logprobs", least=0, most=served.model.vocab_size, default=0)
+    if fields.flag("logprobs"):
+        logprobs = top
+    most = limits.max_tokens
+    length = fields.whole(
+        "max_completion_tokens", "max_tokens", "length", least=0, most=most, default=min(CHAT_TOKENS, most)
+    )
+    return _asked(fields, served, _prompts(prompt, served), length, logprobs, False, limits, chat=True)
+
+
+def _content(content: Any) -> str:
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list) and all(isinstance(p, dict) and isinstance(p.get("text"), str) for p in content):
+        return "".join(part["text"] for part in content)
+    raise Refused("the content of a message is neither a string nor a list of texts", param="messages")
+
+
+def _prompts(given: Any, served: Served) -> list[np.ndarray]:
+    if isinstance(given, list) and given and not is_ids(given):
+        many = given
+    elif given == []:
+        raise Refused("prompt is an empty list; give a string, or leave it out to begin a text", param="prompt")
+    else:
+        many = ["" if given is None else given]
+    return [prompt_ids(one, served) for one in many]
+
+
+def prompt_ids(given: Any, served: Served, name: str = "prompt") -> np.ndarray:
+    """int64 (T,): the ids of a text, or ids themselves."""
+    if isinstance(given, str):
+        return served.model.reading.prompt(given)
+    if not is_ids(given):
+        raise Refused(f"{name} is {shown(given)}; expected a string, a list of ids, or a list of these", param=name)
+    for place, id in enumerate(given):
+        if not 0 <= id < served.model.vocab_size:
+            most = served.model.vocab_size - 1
+            raise Refused(f"{name} has the id {shown(id)} at {place}; the model has 0..{most}", param=name)
+    return np.array(given, dtype=np.int64)
+
+
+def _asked(
+    fields: Fields,
+    served: Served,
+    prompts: list[np.ndarray],
+    length: int,
+    logprobs: int | None,
+    echo: bool,
+    limits: Limits,
+    chat: bool,
+) -> Asked:
+    stream = fields.flag("stream")
+    options = fields.object("stream_options")
+    n = fields.whole("n", "num_samples", least=1, most=limits.texts, default=1)
+    best_of = fields.whole("best_of", least=1, most=limits.texts, default=n)
+    if best_of < n:
+        raise Refused(f"best_of is {best_of}; expected at least n, which is {n}", param="best_of")
+    if stream and best_of > n:
+        raise Refused("best_of needs whole texts and cannot be streamed; leave out stream or best_of", param="best_of")
+    if len(prompts) * best_of > limits.texts:
+        raise Refused(
+            f"{len(prompts)} prompts times {best_of}; one request writes at most {limits.texts} texts", param="n"
+        )
+    symbols = sum(map(len, prompts))
+    if symbols > limits.prompt:
+        raise Refused(f"the prompt has {symbols:,} symbols; expected at most {limits.prompt:,}", 413, "prompt")
+    prompt_logprobs = fields.get("prompt_logprobs")
+    if prompt_logprobs is not None:
+        prompt_logprobs = fields.whole("prompt_logprobs", least=0, most=served.model.vocab_size)
+    prompt_top = prompt_logprobs
+    if echo and logprobs is not None:
+        prompt_top = max(logprobs, prompt_top or 0)
+    each, each_prompt = (0 if count is None else 2 + count for count in (logprobs, prompt_top))
+    numbers = symbols * each_prompt + len(prompts) * best_of * length * each
+    if numbers > limits.numbers:
+        raise Refused(
+            f"the answer has {numbers:,} log-probabilities; expected at most {limits.numbers:,}", param="logprobs"
+        )
+    sampling, seed = _sampling(fields, served)
+    stops = _stops(fields, served, limits)
+    top = logprobs if logprobs is not None else 0 if best_of > n else None
+    groups = [
+        [
+            Text(
+                prompt, length, sampling, number, stops,
+                None if top is None else max(1, top), None if prompt_top is None else max(1, prompt_top),
+            )
+            for number in range(best_of)
+        ]
+        for prompt in prompts
+    ]  # fmt: skip
+    usage = options.get("include_usage", False)
+    if not isinstance(usage, bool):
+        raise Refused("stream_options.include_usage is neither true nor false", param="stream_options")
+    token_ids = fields.flag("return_token_ids")
+    as_ids = fields.flag("return_tokens_as_token_ids")
+    fields.get("user", "suffix", "stream_options")
+    return Asked(
+        served, groups, n, seed, stream, usage, echo, logprobs, prompt_logprobs, token_ids, as_ids, chat,
+        tuple(fields.unknown),
+    )  # fmt: skip
+
+
+def _stops(fields: Fields, served: Served, limits: Limits) -> tuple[str, ...]:
+    stop = fields.get("stop", default=[])
+    stop = [stop] if isinstance(stop, str) else stop
+    if not isinstance(stop, list) or not all(isinstance(each, str) for each in stop):
+        raise Refused(f"stop is {shown(stop)}; expected a string or a list of strings", param="stop")
+    if sum(map(len, stop)) > limits.stops:
+        raise Refused(f"the stop strings have more than {limits.stops:,} characters together", param="stop")
+    try:
+        return stop_strings(served.model, tuple(stop))
+    except InputError as error:
+        raise Refused(str(error), param="stop") from None
+
+
+def _sampling(fields: Fields, served: Served) -> tuple[Sampling, int]:
+    """How symbols are drawn, and the seed: what was given, or one that is drawn here."""
+    seed = fields.whole("seed", least=-(2**63), most=2**64 - 1)
+    seed = secrets.randbits(31) if seed is None else seed % 2**64
+    top_k = fields.whole("top_k", least=-1, most=2**31)
+    allowed_ids = fields.get("allowed_token_ids", "allowed_ids")
+    if allowed_ids is not None and not is_ids(allowed_ids):
+        raise Refused(f"allowed_token_ids is {shown(allowed_ids)}; expected a list of ids", param="allowed_token_ids")
+    given = {
+        "temperature": fields.number("temperature"),
+        "alpha": fields.number("alpha"),
+        "top_k": top_k if top_k and top_k > 0 else None,
+        "top_p": fields.number("top_p"),
+        "min_p": fields.number("min_p"),
+        "repetition_penalty": fields.number("repetition_penalty", "repeat_penalty"),
+        "presence_penalty": fields.number("presence_penalty"),
+        "frequency_penalty": fields.number("frequency_penalty"),
+        "allowed": fields.text("allowed"),
+        "allowed_ids": allowed_ids,
+        "logit_bias": _bias(fields, served),
+    }
+    try:
+        sampling = Sampling(seed=seed, **{name: value for name, value in given.items() if value is not None})
+        sampling.bias(served.model.reading.vocabulary)
+    except InputError as error:
+        name = str(error).partition(" ")[0].rstrip(":")
+        raise Refused(str(error), param=name if name in given else None) from None
+    return sampling, seed
+
+
+def _bias(fields: Fields, served: Served) -> dict[int, float] | None:
+    """By id. A key is an id in digits, or the text of a symbol."""
+    bias: dict[int, float] = {}
+    for key, value in fields.object("logit_bias").items():
+        if key.isascii() and key.isdigit() and len(key) < 10:
+            id = int(key)
+        elif key in served.ids:
+            id = served.ids[key]
+        else:
+            raise Refused(f"logit_bias has {shown(key)}; expected an id or a symbol of the model", param="logit_bias")
+        bias[id] = bias.get(id, 0.0) + max(-1e30, min(1e30, real(value, "logit_bias")))
+    return bias or None

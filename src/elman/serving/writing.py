@@ -1,0 +1,159 @@
+"""Writing: `/v1/completions` and `/v1/chat/completions`, whole or streamed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import numpy as np
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+
+from ..generation import Piece, assembled
+from . import protocol
+from .answers import Answer, dumps
+from .batcher import Batcher, Job
+from .fields import parsed
+from .guard import answer, body_of, log
+from .limits import Limits
+from .protocol import Asked
+from .refusal import Refused
+from .served import Models
+
+
+class Writing:
+    """The two endpoints.
+
+    Args:
+        strict: refuse fields that nobody knows, instead of naming each once in the log.
+        log_prompts: write the bodies of requests to the log.
+    """
+
+    def __init__(self, models: Models, batcher: Batcher, limits: Limits, strict: bool, log_prompts: bool) -> None:
+        self._models, self._batcher, self._limits = models, batcher, limits
+        self._strict, self._log_prompts, self._named = strict, log_prompts, set[str]()
+
+    async def completions(self, request: Request) -> Response:
+        return await self._write(request, protocol.completions)
+
+    async def chat(self, request: Request) -> Response:
+        return await self._write(request, protocol.chat)
+
+    async def _write(self, request: Request, read: Callable[..., Asked]) -> Response:
+        data = await body_of(request, self._limits)
+        if self._log_prompts:
+            log.info("%s", data.decode("utf-8", "backslashreplace"))
+        asked = read(parsed(data), self._models.find, self._limits)
+        self._note(asked.unknown)
+        job = Job(asked.served, asked.groups, asked.stream)
+        self._batcher.submit(job)
+        made = Answer(asked, job)
+        if asked.stream:
+            headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+            return StreamingResponse(self._events(made), media_type="text/event-stream", headers=headers)
+        return answer(made.whole(await self._whole(request, job)))
+
+    def _note(self, unknown: tuple[str, ...]) -> None:
+        if unknown and self._strict:
+            raise Refused(f"unknown field {unknown[0][:100]!r}", param=unknown[0][:100])
+        for name in unknown:
+            if len(self._named) < 1000 and name not in self._named:
+                self._named.add(name)
+                log.warning("the field %r is unknown and ignored", name[:100])
+
+    async def _whole(self, request: Request, job: Job) -> list[list[Any]]:
+        """The completions of each prompt. A client that leaves meanwhile frees its rows."""
+
+        async def left() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+
+        written, gone = asyncio.ensure_future(_all(job)), asyncio.ensure_future(left())
+        try:
+            await asyncio.wait({written, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not written.done():
+                raise ClientDisconnect
+            pieces = written.result()
+        finally:
+            gone.cancel()
+            written.cancel()
+            self._batcher.leave(job)
+        of_text: dict[Any, list[Piece]] = {}
+        for piece in pieces:
+            of_text.setdefault(piece.text, []).append(piece)
+        return [[assembled(text, of_text.get(text, [])) for text in texts] for texts in job.groups]
+
+    async def _events(self, made: Answer) -> AsyncIterator[bytes]:
+        """Server-sent events: a chunk for what a step added, and [DONE]."""
+        job = made.job
+        try:
+            stream = _Chunks(made)
+            while True:
+                try:
+                    async with asyncio.timeout(self._limits.alive_seconds):
+                        found = await job.pieces.get()
+                except TimeoutError:
+                    yield b": the server is there\n\n"
+                    continue
+                if found is None:
+                    break
+                if isinstance(found, Refused):
+                    yield _event(found.body)
+                    break
+                chunks = [made.object([choice]) for piece in found for choice in stream.of(piece)]
+                yield b"".join(map(_event, chunks))
+            if made.asked.include_usage and found is None:
+                yield _event(made.object([], usage=made.usage(), timings=job.timings()))
+            yield b"data: [DONE]\n\n"
+        finally:
+            self._batcher.leave(job)
+
+
+class _Chunks:
+    """The choices of a stream's chunks, each a part of one text."""
+
+    def __init__(self, made: Answer) -> None:
+        self._made = made
+        texts = [text for texts in made.asked.groups for text in texts]
+        self._index = {text: index for index, text in enumerate(texts)}
+        self._before = {text: list[np.ndarray]() for text in texts}
+        self._written = dict.fromkeys(texts, 0)
+
+    def of(self, piece: Piece) -> list[dict[str, Any]]:
+        asked, text = self._made.asked, piece.text
+        added, reports, first = piece.added, [piece.likely], self._written[text] == 0
+        before = self._before[text]
+        prompt = asked.echo and first
+        if prompt:
+            added = asked.served.model.reading.vocabulary.decode(text.prompt) + added
+            reports.insert(0, text.prompt_likely)
+        found = None if asked.logprobs is None else [report for report in reports if report is not None]
+        if not (added or piece.last or (found and len(piece.ids))):
+            return []
+        ids = np.concatenate(before) if before and found is not None else None
+        choice = self._made.piece(
+            self._index[text], added, found, self._written[text], text.finish_reason if piece.last else None,
+            text.stop if piece.last else None, bool(prompt and len(text.prompt)), ids,
+        )  # fmt: skip
+        if asked.token_ids:
+            choice["token_ids"] = piece.ids.tolist()
+            if first:
+                choice["prompt_token_ids"] = text.prompt.tolist()
+        if asked.logprobs is not None:
+            before += [text.prompt, piece.ids] if prompt else [piece.ids]
+        self._written[text] += 1
+        return [choice]
+
+
+async def _all(job: Job) -> list[Piece]:
+    pieces: list[Piece] = []
+    while (found := await job.pieces.get()) is not None:
+        if isinstance(found, Refused):
+            raise found
+        pieces += found
+    return pieces
+
+
+def _event(value: Any) -> bytes:
+    return b"data: " + dumps(value) + b"\n\n"

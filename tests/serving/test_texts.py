@@ -1,0 +1,195 @@
+"""What is served beside completions: symbols, scores, what comes next, compression, metrics, and the schema."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pytest
+
+import elman
+
+pytest.importorskip("starlette", reason="the extra elman[serve] is not installed")
+import asgi
+from test_completions import MODELS, TEXT
+
+from elman.scoring import words
+from elman.serving import Limits, create_app
+
+LINES = {"Content-Type": "application/x-ndjson"}
+JSON = {"Content-Type": "application/json"}
+
+
+def served(work, **settings):
+    return asgi.run(create_app(MODELS, **settings), work)
+
+
+def test_symbols_and_back_with_both_clients_names_and_paths():
+    async def work(client):
+        info = (await client.get("/tokenizer_info?model=names")).json(), (await client.get("/v1/tokenizer_info")).json()
+        found = []
+        for prefix in ("", "/v1"):
+            ids = (await client.post(f"{prefix}/tokenize", {"prompt": "the sea", "add_special_tokens": False})).json()
+            same = (await client.post(f"{prefix}/tokenize", {"content": "the sea"})).json()
+            assert ids == same
+            found.append(ids["tokens"])
+            back = (await client.post(f"{prefix}/detokenize", {"tokens": ids["tokens"]})).json()
+            assert back == {"prompt": "the sea", "content": "the sea"}
+        wrong = await client.post("/detokenize", {"tokens": [99]})
+        assert (wrong.status, wrong.json()["error"]["message"]) == (
+            400,
+            "tokens has the id 99 at 0; the model has 0..18",
+        )
+        return info, found
+
+    (records, stream), found = served(work)
+    assert found == [MODELS["chars"].reading.prompt("the sea").tolist()] * 2
+    assert (records["eos_token"], records["bos_token"]) == ("\n", "\n")
+    assert (stream["eos_token"], stream["bos_token"]) == (None, "\n"), "a text of a stream has no end"
+
+
+def test_scores_are_those_of_the_library():
+    texts = ["the sea\nwent home", "", "q"]
+
+    async def work(client):
+        found = {}
+        for by in ("symbols", "words", "lines"):
+            found[by] = (await client.post("/v1/score", {"model": "chars", "text": texts, "by": by})).json()["data"]
+        found["records"] = (await client.post("/score", {"model": "names", "text": "anna\notto"})).json()["data"][0]
+        body = [b'"the sea\\nwent', b' home"\n\n{"text": "q"}\n"an', b'na"']
+        found["lines of"] = await client.ask("POST", "/v1/score?model=chars&by=symbols", body, headers=LINES)
+        found["bad"] = await client.ask("POST", "/v1/score", [b'"a"\n', b"[1]\n", b'"b"\n'], headers=LINES)
+        return found
+
+    found = served(work)
+    score = elman.score(MODELS["chars"], texts[0])
+    assert [each["index"] for each in found["symbols"]] == [0, 1, 2]
+    assert found["symbols"][0]["bits"] == score.bits
+    assert [s["bits"] for s in found["symbols"][0]["symbols"]] == score.surprisal.tolist()
+    assert found["symbols"][1]["bits"] == 0
+    assert found["symbols"][2]["unknown"] == 1
+    assert [w["text"] for w in found["words"][0]["words"]] == ["the", "sea", "went", "home"]
+    assert [w["bits"] for w in found["words"][0]["words"]] == [w.bits for w in words(MODELS["chars"], score)]
+    lines = score.lines()
+    assert [(line["text"], line["bits"]) for line in found["lines"][0]["lines"]] == [
+        (lines.text(i), lines.bits[i]) for i in range(2)
+    ]
+    assert found["lines"][0]["burst"]["bits"] == lines.bursts.max()
+    assert found["records"]["bits"] == elman.score(MODELS["names"], "anna\notto").bits
+    rows = [json.loads(line) for line in found["lines of"].body.splitlines()]
+    assert [row["bits"] for row in rows] == [elman.score(MODELS["chars"], t).bits for t in (texts[0], "q", "anna")]
+    good, bad = (json.loads(line) for line in found["bad"].body.splitlines())
+    assert good["bits"] == elman.score(MODELS["chars"], "a").bits
+    assert bad["error"]["message"] == "line 2 is a list; expected a string, or an object with a text"
+
+
+def test_what_comes_next():
+    async def work(client):
+        return (await client.post("/v1/after", {"model": "bytes", "text": "n", "n": 3})).json()["data"]
+
+    assert [(each["text"], each["probability"]) for each in served(work)] == elman.after(MODELS["bytes"], "n", 3)
+
+
+def test_archives_there_and_back():
+    raw = b"\0\xff" + TEXT.encode() * 9
+
+    async def work(client):
+        packed = (await client.ask("POST", "/v1/compress?model=bytes", raw)).body
+        back = (await client.ask("POST", "/v1/decompress?model=bytes", packed)).body
+        text = (await client.ask("POST", "/v1/compress", {"model": "bytes", "text": TEXT}, headers=JSON)).json()
+        body = {"model": "bytes", "data": text["data"]}
+        again = (await client.ask("POST", "/v1/decompress", body, headers=JSON)).json()
+        other = await client.ask("POST", "/v1/decompress?model=chars", packed)
+        junk = await client.ask("POST", "/v1/decompress", {"data": "!"}, headers=JSON)
+        return packed, back, text, again, other, junk
+
+    packed, back, text, again, other, junk = served(work)
+    assert back == raw
+    assert len(packed) < len(raw)
+    assert again["text"] == TEXT
+    assert len(base64.b64decode(text["data"])) == text["bytes"]
+    assert other.status == 400
+    assert junk.json()["error"]["message"] == "data is not base64"
+
+
+def test_an_archive_unpacks_within_the_limit():
+    async def pack(client):
+        return (await client.ask("POST", "/v1/compress?model=bytes", b"a" * 100_000)).body
+
+    packed = served(pack)
+
+    async def work(client):
+        return await client.ask("POST", "/v1/decompress?model=bytes", packed)
+
+    assert len(packed) < 10_000
+    answered = served(work, limits=Limits(body=50_000))
+    assert (answered.status, answered.json()["error"]["message"]) == (
+        413,
+        "the archive unpacks to more than 50,000 bytes",
+    )
+
+
+def test_metrics_are_prometheus_text():
+    async def work(client):
+        for _ in range(3):
+            await client.post("/v1/completions", {"model": "chars", "prompt": "the ", "max_tokens": 5})
+        return (await client.get("/metrics")).body.decode()
+
+    lines = served(work).splitlines()
+    kinds = {line.split()[2]: line.split()[3] for line in lines if line.startswith("# TYPE")}
+    samples = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert all(name.startswith("elman_") for name in kinds)
+    assert samples['elman_prompt_tokens_total{model="chars"}'] == "12"
+    assert samples['elman_generation_tokens_total{model="chars"}'] == "15"
+    assert samples['elman_request_success_total{model="chars",finished_reason="length"}'] == "3"
+    assert samples["elman_num_requests_running"] == samples["elman_num_requests_waiting"] == "0"
+    for name in ("time_to_first_token", "inter_token_latency", "e2e_request_latency", "request_queue_time"):
+        counts = [int(v) for key, v in samples.items() if key.startswith(f"elman_{name}_seconds_bucket")]
+        assert counts == sorted(counts)
+        assert counts[-1] == int(samples[f'elman_{name}_seconds_count{{model="chars"}}']) == 3
+    assert all(kinds[key.partition("{")[0]] for key in samples if "_seconds" not in key)
+
+
+def test_models_and_the_schema():
+    async def work(client):
+        models = (await client.get("/v1/models")).json()["data"]
+        one = (await client.get("/v1/models/small")).json()
+        return models, one, (await client.get("/openapi.json")).json(), (await client.get("/")).headers
+
+    models, one, schema, page = served(work)
+    assert [model["id"] for model in models] == list(MODELS)
+    assert one in models
+    assert schema["openapi"] == "3.1.0"
+    properties = schema["paths"]["/v1/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    settings = {*elman.Sampling.__dataclass_fields__} - {"allowed_ids"}
+    assert settings <= set(properties["properties"])
+    assert "default-src 'none'" in page["content-security-policy"]
+
+
+def test_a_model_is_loaded_anew(tmp_path):
+    path = tmp_path / "m.safetensors"
+    elman.save(MODELS["chars"], path)
+    app = create_app({"m": str(path)})
+
+    async def work(client):
+        async def text():
+            answered = await client.post("/v1/completions", {"prompt": "the ", "seed": 1})
+            return answered.json()["choices"][0]["text"], answered.json()["system_fingerprint"]
+
+        first = await text()
+        other = elman.load(path)
+        other.output.bias[:] = np.arange(len(other.output.bias))  # type: ignore[union-attr]
+        elman.save(other, path)  # type: ignore[arg-type]
+        assert await text() == first
+        app.state.reload()
+        second = await text()
+        path.write_bytes(b"nothing")
+        with pytest.raises(ValueError, match=r"m\.safetensors"):
+            app.state.reload()
+        assert await text() == second, "the old one goes on"
+        return first, second
+
+    first, second = asgi.run(app, work)
+    assert first[1] != second[1]
+    assert first[0] != second[0]
