@@ -99,7 +99,8 @@ def create_app(
     routes = _twice(
         {
             "/completions": ("POST", writing.completions), "/chat/completions": ("POST", writing.chat),
-            "/models": ("GET", about.list_models), "/models/{id:path}": ("GET", about.one_model), "/health": ("GET", health),
+            "/models": ("GET", about.list_models), "/models/{id:path}": ("GET", about.one_model),
+            "/health": ("GET", health),
             "/metrics": ("GET", about.show_metrics), "/tokenize": ("POST", texts.tokenize),
             "/detokenize": ("POST", texts.detokenize), "/tokenizer_info": ("GET", texts.tokenizer_info),
             "/openapi.json": ("GET", about.openapi), "/score": ("POST", texts.score), "/after": ("POST", texts.after),
