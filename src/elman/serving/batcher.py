@@ -118,7 +118,6 @@ class Batcher:
             self._cut(gone, ending)
             for served, batch in list(self._batches.items()):
                 self._step(served, batch)
-            self._count()
 
     def _join(self, job: Job) -> None:
         if job.served not in self._batches:
@@ -147,6 +146,7 @@ class Batcher:
             self._batches.pop(served)
             for job in {job for job in self._jobs.values() if job.served is served}:
                 self._finish(job, Refused(text, 500))
+            self._count()
             return
         now, touched = time.monotonic(), dict[Job, None]()
         for piece in pieces:
@@ -165,6 +165,7 @@ class Batcher:
         known = self._prefixes[served]
         self._metrics.set("prefix_cache_queries_total", known.queries, model=served.id)
         self._metrics.set("prefix_cache_hits_total", known.hits, model=served.id)
+        self._count()  # before anyone is told, who may ask for it at once
         self._hand_on(list(touched), now)
         if batch.idle:
             del self._batches[served]
