@@ -204,6 +204,7 @@ def _sampling(fields: Fields, served: Served) -> tuple[Sampling, int]:
         "presence_penalty": fields.number("presence_penalty"),
         "frequency_penalty": fields.number("frequency_penalty"),
         "allowed": fields.text("allowed"),
+        "choice": fields.text("choice"),
         "allowed_ids": allowed_ids,
         "logit_bias": _bias(fields, served),
     }

@@ -28,6 +28,7 @@ def openapi_schema(limits: Limits) -> dict[str, Any]:
         "n": {**integer, "minimum": 1, "maximum": limits.texts}, "stop": strings, "stream": flag,
         "stream_options": {"type": "object", "properties": {"include_usage": flag}},
         "logit_bias": {"type": "object", "additionalProperties": number}, "allowed": string,
+        "choice": {"enum": ["floats", "integers"]},
         "allowed_token_ids": ids, "return_token_ids": flag, "return_tokens_as_token_ids": flag, "user": string,
     }  # fmt: skip
     completion = settings | {
