@@ -146,7 +146,7 @@ def test_bytes_have_names_and_characters_have_places():
 @pytest.mark.parametrize("name", MODELS)
 def test_a_stream_is_the_whole_in_chunks(name):
     body = {"model": name, "prompt": ["a", "o", ""], "n": 2, "max_tokens": 60, "seed": 3, "logprobs": 2, "echo": True}
-    body |= {"stop": ["el", "wn t", "é"], "return_token_ids": True}
+    body |= {"stop": ["el", "wn t", "é"], "return_token_ids": True, "user": "someone", "suffix": ""}
     whole, stream = asked(body, body | {"stream": True, "stream_options": {"include_usage": True}})
     events = stream.events()
     assert events[-1]["choices"] == []

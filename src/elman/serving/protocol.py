@@ -166,7 +166,7 @@ def _asked(
         raise Refused("stream_options.include_usage is neither true nor false", param="stream_options")
     token_ids = fields.flag("return_token_ids")
     as_ids = fields.flag("return_tokens_as_token_ids")
-    fields.get("user", "suffix", "stream_options")
+    fields.get("user")  # names who asks; nothing depends on it
     return Asked(
         served, groups, n, seed, stream, usage, echo, logprobs, prompt_logprobs, token_ids, as_ids, chat,
         tuple(fields.unknown),
