@@ -16,7 +16,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual rooms tools sanitize sdist wheel wheels-ci matrix fuzz test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -131,6 +131,14 @@ sdist:
 wheels-ci: sdist
 	$(PUBLISH)/python -m pip install --quiet -c constraints.txt cibuildwheel
 	$(PUBLISH)/python -m cibuildwheel --output-dir dist dist/*.tar.gz
+
+# A wheel for every platform, compiled here by Zig, and its kernel run where something runs it: in dist/cross. With PYTHON=python3.12 for
+# 3.12 and later, and for Windows too. TARGETS chooses; each takes minutes, most of them the first time, for Zig's C++ library.
+CROSS := build/cross/venv/bin
+wheels-cross:
+	$(PYTHON) -m venv build/cross/venv
+	$(CROSS)/python -m pip install --quiet --no-compile -c constraints.txt abi3audit abi3info cmake nanobind ninja pefile pyelftools wheel ziglang
+	$(CROSS)/python packaging/cross.py $(TARGETS)
 
 # The core's tests with other versions, without the kernel, and with a home that cannot be written (packaging/matrix.sh).
 matrix:

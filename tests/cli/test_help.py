@@ -54,3 +54,11 @@ def test_required_arguments_are_bare_and_optional_ones_in_brackets():
     for name, command in ALL.items():
         for piece in command.collect_usage_pieces(typer.Context(command, info_name=name)):
             assert re.fullmatch(r"\[?[A-Z]+\]?(\.\.\.)?|COMMAND \[ARGS\]\.\.\.", piece), (name, piece)
+
+
+def test_american_spellings_are_accepted():
+    quantise, train = (GROUP.get_command(typer.Context(GROUP), name) for name in ("quantize", "train"))
+    assert [option.opts for option in quantise.params] == [option.opts for option in ALL["quantise"].params]
+    assert quantise.hidden
+    (spelt,) = [option.opts for option in train.params if option.name == "normalisation"]
+    assert spelt == ["--normalisation", "--normalization"]

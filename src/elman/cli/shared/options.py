@@ -43,7 +43,9 @@ def _option(field: dataclasses.Field[Any], panel: str) -> inspect.Parameter:
     of = {"i": int, "f": float, "s": str}.get(kind[0], list[str])
     if field.metadata["can_be_off"]:
         help = help.replace("off:", "0:") if "off:" in help else f"{help.removesuffix('.')}; 0: all."
-    option = typer.Option(f"--{name.replace('_', '-')}", help=help, rich_help_panel=panel)
+    name = f"--{name.replace('_', '-')}"
+    american = [name.replace("isation", "ization")] if "isation" in name else []
+    option = typer.Option(name, *american, help=help, rich_help_panel=panel)
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[of | None, option]
     )
