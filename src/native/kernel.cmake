@@ -1,4 +1,4 @@
-# What the kernel is made of but for its border: for Python's module (../../CMakeLists.txt) and for libelman (c/CMakeLists.txt).
+# The parts of the kernel except its border: for Python's module (../../CMakeLists.txt) and for libelman (c/CMakeLists.txt).
 # elman_kernel(TARGET) adds it all to a target; `kernel` is this folder.
 set(CMAKE_CXX_STANDARD 17)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)

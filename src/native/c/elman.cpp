@@ -1,4 +1,4 @@
-// libelman's border: everything that a caller can get wrong is refused here, for nothing behind it checks again.
+// libelman's border: everything that a caller can get wrong is refused here, for nothing after it checks again.
 #include "elman.h"
 
 #include <cmath>

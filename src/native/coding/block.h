@@ -1,4 +1,4 @@
-// A block of bytes, coded and decoded: `rows` pieces of it side by side, so that the network steps once for all of them and
+// A block of bytes, coded and decoded: `rows` pieces of it side by side, so the network steps once for all of them and
 // each learns at once from what the others held.
 #pragma once
 #include <cstdint>

@@ -1,7 +1,7 @@
 // What has been seen of bytes: hashed contexts of orders 1 to 6 and of words, and the longest match.
 //
 // A context is looked up once for each half of a byte and gives a bucket of 15 slots, one for each node of the tree of four
-// bits. A slot is 16 bits: a probability of 12 and a count of 4, stored with bit 15 flipped, so that zeros are "never seen,
+// bits. A slot is 16 bits: a probability of 12 and a count of 4, stored with bit 15 flipped, so zeros are "never seen,
 // one half". What a slot says is learned again: `maps` give, for each context and each state of a slot, how often a 1 came.
 #pragma once
 #include <cstdint>

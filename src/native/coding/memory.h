@@ -64,7 +64,7 @@ struct Memory {
     for (Mixer* mixer : {&by_partial, &by_order, &by_strength})
       for (int s = 0; s < mixer->sets(); ++s) start(mixer->set(s));
   }
-  // For a frozen memory that has learned nothing: the network's word is taken as it is.
+  // For a frozen memory that has learned nothing: the network's word is taken unchanged.
   void trust_network() {
     for (Mixer* mixer : {&by_partial, &by_order, &by_strength})
       for (int s = 0; s < mixer->sets(); ++s)

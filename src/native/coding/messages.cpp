@@ -80,7 +80,7 @@ inline void run_lanes(const Memory& memory, Predictor* network, const Alphabet& 
   }
 }
 
-// Many messages by several threads, each with a network of its own, few by one, whose network may use several.
+// Many messages by several threads, each with its own network, few by one, whose network may use several.
 template <class Coder, class Take, class Step>
 inline void run_threads(const Memory& memory, const Source* source, const Alphabet& alphabet, uint8_t end, int64_t count,
                         Take&& take, Step&& step) {
@@ -103,7 +103,7 @@ inline int code_byte(Coder& coder, Model& model, int byte) {
   return model.byte();
 }
 
-// The codes that mean a message as it is.
+// The codes that mean an unchanged message.
 bool is_raw(const Piece& code) { return code.size > 0 && code.bytes[0] == kNeverFirst; }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Messages, each coded alone: what was learned from a text is frozen, so a message has the same code in any company.
 //
 // A message is its bytes and then the byte `end`; after a byte `end` that belongs to the message comes a rare bit. A code of
-// which that makes more than the message itself is replaced: kNeverFirst, then the message as it is.
+// which that makes more than the message itself is replaced: kNeverFirst, then the message unchanged.
 #pragma once
 #include <cstdint>
 #include <vector>

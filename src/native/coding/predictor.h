@@ -15,7 +15,7 @@ class Predictor {
   virtual const float* read(const int64_t* ids) = 0;   // (rows) -> logits (rows, ids), valid until the next call
 };
 
-// Weights, from which any number of threads read with a state of their own each.
+// Weights, from which any number of threads read each with its own state.
 class Source {
  public:
   virtual ~Source() = default;

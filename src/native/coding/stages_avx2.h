@@ -2,7 +2,7 @@
 //
 // What is read as a vector is written as one, or the processor waits until the parts are in its cache.
 //
-// For half a byte the slots of eight buckets lie transposed, those of one node side by side, and go back after it. Two contexts
+// For half a byte the slots of eight buckets lie transposed, one node's side by side, and go back after it. Two contexts
 // that claimed the same bucket learn one after the other, which only the plain stages do.
 #pragma once
 #if defined(__x86_64__) && defined(__GNUC__)

@@ -1,6 +1,6 @@
 // Logarithms and the logistic function in integers. The logistic domain is st = ln(p / (1 - p)) in units of 1/256.
 //
-// The tables are computed when first used, by integer operations alone, so that they are the same everywhere.
+// The tables are computed when first used, by integer operations alone, so they are the same everywhere.
 #pragma once
 #include <cstdint>
 

@@ -16,7 +16,7 @@ struct Step {
   float* gates;                    // (rows, saved * H): activations; left as Forward::gates says. RNN: (rows, H), may be out
 };
 
-// body(j, n) for the vectors of columns j .., of which n lanes lie before H. Whole ones come with a constant n, so that
+// body(j, n) for the vectors of columns j .., of which n lanes lie before H. Whole ones come with a constant n, so
 // nothing is asked about it, and what they compute stays in registers.
 template <class F>
 inline void by_vectors(Range columns, int64_t H, F&& body) {

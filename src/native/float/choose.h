@@ -1,7 +1,7 @@
 // The choice of the next character.
 #pragma once
 
-// The ids of a row in the order of their likelihood, one after another; of equals the lowest first. A heap, whose root is
+// The ids of a row in the order of their likelihood, one after another; ties go to the lowest. A heap, whose root is
 // the next one.
 struct Likeliest {
   const float* x;
@@ -22,7 +22,7 @@ struct Likeliest {
     }
     heap[i] = id;
   }
-  void next() {                    // the one that is taken stays behind the heap, so that heap[left] .. are those taken
+  void next() {                    // the one that is taken stays behind the heap, so heap[left] .. are those taken
     int32_t best = heap[0], last = heap[--left];
     heap[0] = last;
     if (left) sink(0);
@@ -51,7 +51,7 @@ inline void keep_likeliest(const Choice& c, int64_t V, const float* x, double* w
 // each in whole vectors.
 inline int64_t choice_floats(int64_t V) { return product(V / 16 + 1, 16, 5); }
 
-// The id that a row of logits gives: the likeliest, the lowest of equals, when greedy; else the one that u in [0, 1) falls
+// The id that a row of logits gives: the likeliest, ties to the lowest, when greedy; else the one that u in [0, 1) falls
 // on, as generation/choose.py defines. -1: the logits are not numbers. seen: (V), or null.
 inline int64_t choose(const Choice& c, int64_t V, const float* logits, const uint8_t* seen, double u,
                       float* memory) {

@@ -90,7 +90,7 @@ inline void for_lanes(const Decoder& d, int64_t choosing, F&& body) {
   });
 }
 
-// Read ids (T, B); the logits are those after the last, and left as they are where T is zero.
+// Read ids (T, B); the logits belong to the last, and do not change where T is zero.
 void decoder_read(const Decoder& d, int64_t T, const int64_t* ids) {
   for_lanes(d, 0, [&](const Lane& lane) {
     for (int64_t t = 0; t < T; ++t) lane.read(ids + t * d.B, t == T - 1);

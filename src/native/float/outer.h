@@ -2,7 +2,7 @@
 #pragma once
 
 constexpr int64_t kTiles = 256 / kRows;             // of A in one packed block of an outer product: 256 KiB
-constexpr int64_t kTileSize = kRows * kBlock + 16;  // a cache line more, so that tiles do not share its sets
+constexpr int64_t kTileSize = kRows * kBlock + 16;  // a cache line more, so tiles do not share its sets
 
 inline int64_t tiles_of(int64_t M) { return (M + kRows - 1) / kRows; }
 

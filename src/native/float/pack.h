@@ -21,7 +21,7 @@ inline void pack_transposed(const float* w, int64_t N, int64_t K, int64_t ld, fl
   }
 }
 
-// Panels of B = W as it is: W is (K, N).
+// Panels of B = W, unchanged: W is (K, N).
 inline void pack_plain(const float* w, int64_t N, int64_t K, float* packed, Range range) {
   for (int64_t panel = range.begin; panel < range.end; ++panel) {
     float* to = packed + panel * kPanel * K;
@@ -35,7 +35,7 @@ inline void pack_plain(const float* w, int64_t N, int64_t K, float* packed, Rang
 }
 
 // The rows of a (T, B, ld) buffer in the order in which weight gradients sum: t decreasing, then b increasing. With
-// `before`, row (t, b) is that of the step before it, and before the first comes `before` (B, ld).
+// `before`, row (t, b) is the one of the step before it, and before the first comes `before` (B, ld).
 struct Rows {
   const float* x;
   int64_t ld, T, B;

@@ -60,7 +60,7 @@ void forward(const Forward& f) {
   int64_t entries = by_position ? T * B : f.I;
   Region region(row_threads(B));
   int64_t unit = row_unit(B, region.n()), most_rows = largest_share(B, unit, region.n());
-  // Real input: a few steps' pre-activations at a time, so that W_ih is read once for all of them.
+  // Real input: a few steps' pre-activations at a time, so W_ih is read once for all of them.
   int64_t ahead = f.ids ? 0 : most(1, least(T, (int64_t(1) << 18) / product(most_rows, N)));
   Shared packed_hh = region.shared(packed_hh_size(f.cell, H));
   Shared packed_x = region.shared(f.ids ? 0 : packed_size(N, f.I));

@@ -81,7 +81,7 @@ void run_layers(const Model& model, int64_t T, int64_t B, const int64_t* ids, fl
   bool lstm = model.cell == LSTM;
   auto floats = [](int64_t count) { return AlignedFloats(size_t(count)); };
   AlignedFloats below = floats(model.L > 1 ? T * size : 0), before = floats(size), before_c = floats(lstm ? size : 0);
-  // Layers write by turns to `below` and `hidden`, so that the last one's output ends in `hidden`.
+  // Layers write by turns to `below` and `hidden`, so the last one's output ends in `hidden`.
   float* outputs[] = {hidden, below.data()};
   AlignedFloats embedded = floats(T * B * model.E);
   const float* x = model.embedding ? embedded.data() : nullptr;
@@ -279,7 +279,7 @@ Packed pack(const Model& model) {
 
 uint64_t fingerprint(const Model& model) {
   constexpr uint64_t kPrime = 0x9E3779B97F4A7C15u;
-  uint64_t lanes[8] = {1, 2, 3, 4, 5, 6, 7, 8};  // eight, so that one multiplication need not wait for another
+  uint64_t lanes[8] = {1, 2, 3, 4, 5, 6, 7, 8};  // eight, so one multiplication need not wait for another
   auto mix = [](uint64_t lane, uint64_t word) {
     lane = (lane ^ word) * kPrime;
     return lane ^ (lane >> 29);

@@ -33,7 +33,7 @@ struct Model {
   int64_t first_of(int64_t layer) const { return (embedding ? 1 : 0) + layer * weights_per_layer(); }  // in weights()
 };
 
-// What a step drops: shares, 0 for none. The masks follow each other in the stream from `offset`, those of a share of 0 left
+// What a step drops: shares, 0 for none. The masks follow each other in the stream from `offset`, with a share of 0 left
 // out: of the inputs of layers 1 .. L-1, (T, B, H) each; of the same, (B, H) each, one for all steps; of the last output,
 // (B, H), one for all steps; of the recurrent weights of every layer, (GH, H) each.
 struct Dropout {

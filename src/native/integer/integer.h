@@ -3,7 +3,7 @@
 //
 // Shapes, last axis fastest: T steps, B batch, V vocabulary, K terms of a sum, N sums, H hidden, G gates, L layers.
 //
-// Inside, H and V are padded to whole blocks of 32 units, P blocks of H and Q of V, with zero weights, so that no loop
+// Inside, H and V are padded to whole blocks of 32 units, P blocks of H and Q of V, with zero weights, so no loop
 // has a tail. The columns of a layer's products lie block by block: block u has its G gates one after another, 32 columns
 // of each. So one thread computes all that the units of a block need and goes on to their pointwise part at once.
 #pragma once
@@ -33,7 +33,7 @@ struct Layer {
 
 // Everything belongs to the network of bindings_integer.cpp and is only read.
 struct Network {
-  int cell, bits;                  // of a weight, as it is kept: 8 or 4
+  int cell, bits;                  // of a weight, as stored: 8 or 4
   int64_t L, H, V;
   const Layer* layers;             // (L)
   const int32_t* inputs;           // (V, P, G, 32): layer 0's pre-activations from each id, bias included
@@ -55,7 +55,7 @@ struct Rows {
 struct Table {
   const char* isa;
   bool starts;                     // `pack` writes what sums start from
-  bool nibbles;                    // weights of 4 bits are kept two in a byte; else each in one, as those of 8
+  bool nibbles;                    // weights of 4 bits are kept two in a byte; else each in one, as with 8
   int64_t (*memory_of)(const Network&, int64_t B, int threads);
   // q (N, K) in panels: by blocks of units, N = G H, where H > 0; else in the order of its rows, G = N. packed:
   // (blocks * gates * 32, padded K) of 8 or 4 `bits`; start: one of each column, or null where the table has no `starts`.

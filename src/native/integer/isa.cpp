@@ -17,7 +17,7 @@ namespace elman::integer {
 namespace ELMAN_ISA_NAME {
 namespace {
 
-// mask, all ones or zero, chooses between floats: without a branch, so that loops of it become vectors.
+// mask, all ones or zero, chooses between floats: without a branch, so loops of it become vectors.
 inline float choose_by(int32_t mask, float yes, float no) {
   int32_t y, n;
   memcpy(&y, &yes, 4), memcpy(&n, &no, 4);

@@ -2,7 +2,7 @@
 // long to unpack them as they wait, so portable kernels keep a byte for each (`Table::nibbles`).
 //
 // A panel's byte has two columns: in its low half a weight of one of the first sixteen, as q + 8 in 0 .. 15; in its high half
-// the same term of the column sixteen further on, as q, so that the byte is the int8 16 q' + (q + 8). Multiplied as they
+// the same term of the column sixteen further on, as q, so the byte is the int8 16 q' + (q + 8). Multiplied as they
 // are, the bytes sum up to 16 times the high column and once the low one, which a mask gives alone: one instruction makes
 // both operands. `end` takes the sums apart, and from the low one what the 8 has added: 8 times the sum of x.
 #pragma once

@@ -3,7 +3,7 @@
 
 constexpr int kPanelVectors = int(kUnits) / kColumns;
 
-// What a tile (eight.h, nibbles.h) is given, but for its size; operands x and weights w of the format F.
+// Arguments of a tile (eight.h, nibbles.h), except its size; operands x and weights w of the format F.
 template <class F>
 struct Tile {
   int64_t K;

@@ -402,7 +402,7 @@ class Network {
 
 // --- generation ---
 
-// The packed weights are const, so that many threads can read with them at once.
+// The packed weights are const, so many threads can read with them at once.
 class PyPacked {
  public:
   explicit PyPacked(const Network& network) {

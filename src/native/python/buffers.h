@@ -1,6 +1,6 @@
 // Where Python's arrays become addresses; nowhere else. An array is anything with the buffer protocol, such as NumPy's.
 //
-// `Arrays` holds the buffers of one call, so that nobody can free or resize them while it runs, and compares type, shape
+// `Arrays` holds the buffers of one call, so nobody can free or resize them while it runs, and compares type, shape
 // and layout with what the operation needs. A mismatch is a fault of the package's own Python: a plain ValueError.
 #pragma once
 #include <nanobind/nanobind.h>

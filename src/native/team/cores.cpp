@@ -55,7 +55,7 @@ int cgroup_limit(const std::string& self, const std::string& root) {
   auto take = [&](int cores) {
     if (cores && (!limit || cores < limit)) limit = cores;
   };
-  // A group's own quota and those of the groups above it. Inside a container the path may be that of the host, of which
+  // A group's own quota and those of the groups above it. Inside a container the path may be the host's, of which
   // only the root is to be seen: what is missing sets nothing.
   auto climb = [&](std::string path, auto&& quota_of) {
     while (!path.empty() && path.back() == '/') path.pop_back();

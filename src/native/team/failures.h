@@ -1,4 +1,4 @@
-// Where code that may be built without exceptions meets those of the standard library.
+// Where code that may be built without exceptions meets the standard library's exceptions.
 #pragma once
 #include <cstdlib>
 #include <new>

@@ -1,10 +1,10 @@
-// Waiting for other threads: spin for a moment, then sleep, so that a busy neighbour on the same cores costs time in
+// Waiting for other threads: spin for a moment, then sleep, so a busy neighbour on the same cores costs time in
 // proportion and no more.
 #pragma once
 #include <atomic>
 #include <cstdint>
 
-// ELMAN_NO_FUTEX builds on Linux what serves elsewhere, so that its tests run there.
+// ELMAN_NO_FUTEX builds on Linux what serves elsewhere, so its tests run there.
 #if defined(__linux__) && !defined(ELMAN_NO_FUTEX)
 #define ELMAN_FUTEX
 #else
