@@ -25,7 +25,7 @@ def dumps(value: Any) -> bytes:
 
 
 class Answer:
-    """What every object of one answer has."""
+    """Common fields of the objects of one answer."""
 
     def __init__(self, asked: Asked, job: Job) -> None:
         self.asked, self.job = asked, job
@@ -156,7 +156,7 @@ def _floored(values: np.ndarray) -> list[float]:
 
 
 def _tops(names: Any, report: Likely, count: int) -> list[dict[str, float]]:
-    """For each id the likeliest ones, of which there is always one, and the id itself."""
+    """The likeliest ids at each one, at least one of them, and the id itself."""
     kept = max(1, count)
     own, best = _floored(report.logprobs), np.maximum(report.top_logprobs[:, :kept], FLOOR).tolist()
     tops = []

@@ -29,7 +29,7 @@ def line_text(line: bytes, number: int) -> str | None:
 
 
 def scored(served: Served, texts: list[str], by: str) -> list[dict[str, Any]]:
-    """What each text costs; an empty one costs nothing."""
+    """Cost of each text; an empty one costs nothing."""
     some = [text for text in texts if text]
     found = iter(score_many(served.model, some) if some else [])
     return [_of_score(served, next(found), by) if text else {"bits": 0.0, "symbols": []} for text in texts]

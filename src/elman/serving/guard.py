@@ -21,7 +21,7 @@ from .refusal import Refused
 
 log = logging.getLogger("elman.serving")
 _PUBLIC = ("/", "/health", "/openapi.json")
-"""What needs no key; with and without /v1."""
+"""Paths that need no key; with and without /v1."""
 _UNPACKED = 1 << 16  # bytes that are unpacked at once
 
 

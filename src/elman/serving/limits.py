@@ -1,4 +1,4 @@
-"""What one server does at most: for one request, and for all of them together."""
+"""Limits of one server: for one request, and for all of them together."""
 
 from __future__ import annotations
 

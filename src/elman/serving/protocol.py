@@ -22,11 +22,11 @@ CHAT_TOKENS = 256
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """What a request asks for."""
+    """Contents of a request."""
 
     served: Served
     groups: list[list[Text]]
-    """Of each prompt its `best_of` texts."""
+    """The `best_of` texts of each prompt."""
     n: int
     seed: int
     stream: bool
@@ -59,8 +59,8 @@ def completions(body: Any, find: Callable[[str | None], Served], limits: Limits)
 
 
 def chat(body: Any, find: Callable[[str | None], Served], limits: Limits) -> Asked:
-    """The same of `/v1/chat/completions`: the prompt is the contents of the messages, one a line. A model of this kind
-    knows nothing of roles."""
+    """Parse a request to `/v1/chat/completions`: the prompt is the contents of the messages, one a line. A model of
+    this kind knows nothing of roles."""
     fields = Fields(body)
     served = find(fields.text("model"))
     messages = fields.get("messages")
@@ -218,7 +218,7 @@ def _sampling(fields: Fields, served: Served) -> tuple[Sampling, int]:
 
 
 def _bias(fields: Fields, served: Served) -> dict[int, float] | None:
-    """By id. A key is an id in digits, or the text of a symbol."""
+    """Biases by id. A key is an id in digits, or the text of a symbol."""
     bias: dict[int, float] = {}
     for key, value in fields.object("logit_bias").items():
         if key.isascii() and key.isdigit() and len(key) < 10:

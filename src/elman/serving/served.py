@@ -53,7 +53,7 @@ class Served:
         return None if id in vocabulary.never_written else vocabulary.name(id).encode("utf-8", "surrogatepass")
 
     def offsets(self, ids: np.ndarray) -> list[int]:
-        """For each of the ids, the character of their text in which it begins."""
+        """The character of the text in which each of the ids begins."""
         vocabulary = self.model.reading.vocabulary
         if not vocabulary.reads_bytes:
             return list(range(len(ids)))

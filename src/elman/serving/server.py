@@ -30,7 +30,7 @@ from .writing import Writing
 
 
 class Health:
-    """What `/health` says: loading, ok or ending."""
+    """State for `/health`: loading, ok or ending."""
 
     def __init__(self) -> None:
         self.state = "loading"
@@ -42,7 +42,7 @@ class Health:
 
 
 class About:
-    """What the server says of itself."""
+    """Answers of the server about itself."""
 
     def __init__(self, models: Models, batcher: Batcher, metrics: Metrics, limits: Limits) -> None:
         self._models, self._batcher, self._metrics, self._limits = models, batcher, metrics, limits
@@ -150,7 +150,7 @@ async def _refused(request: Request, error: Any) -> Response:
 
 
 async def _http(request: Request, error: Any) -> Response:
-    """What the routes refuse: a path that there is not, or another method."""
+    """Answer what the routes refuse: a path that does not exist, or another method."""
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")
         return refusal(

@@ -142,7 +142,7 @@ class Texts:
         return Response(packed, media_type="application/octet-stream")
 
     async def decompress(self, request: Request) -> Response:
-        """What `compress` was given."""
+        """Return the text that `compress` was given."""
         if _is_json(request):
             fields, served = await self._fields(request)
             try:

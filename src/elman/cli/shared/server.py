@@ -59,7 +59,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Those of a server, and no others; afterwards the signals are the command's again."""
+        """Take a server's signals, and no others; afterwards they are the command's again."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
