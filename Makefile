@@ -149,7 +149,7 @@ MINUTES ?= 10
 fuzz: $(DEV)
 	$(BIN)/python tests/fuzz/fuzz.py --minutes $(MINUTES)
 
-# The wheel, installed in an environment of its own and tested away from the checkout: some minutes.
+# The wheel, installed in an empty environment and tested away from the checkout: some minutes.
 test-wheel: $(CORE)
 	away=$$(mktemp -d) && trap 'rm -rf "$$away"' EXIT && \
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $$away . && \

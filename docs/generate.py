@@ -27,6 +27,8 @@ API = {
     "Compression": ("Codec", "Store"),
 }
 """The public names, by what they are for. Errors have a page; a name that is in no group is listed under "More"."""
+EXTRAS = {"torch": "torch", "serving": "starlette"}
+"""Rooms that need an extra, and a package of it."""
 OTHERS = {
     "RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, LOCAL_WORLD_SIZE": "Set by torchrun and other launchers: who shares a "
     "training, and where they meet.",
@@ -103,9 +105,9 @@ def _first_line(paragraph: str) -> str:
 
 
 def rooms() -> list[str]:
-    """The subpackages that list public names, except the command's; elman.torch where torch is installed."""
+    """The subpackages that list public names, except the command's, and those whose extra is not installed."""
     found = [module.name for module in pkgutil.iter_modules(elman.__path__) if module.ispkg and module.name != "cli"]
-    found = [name for name in found if name != "torch" or find_spec("torch")]
+    found = [name for name in found if find_spec(EXTRAS.get(name, "elman"))]
     return [name for name in found if getattr(import_module(f"elman.{name}"), "__all__", ())]
 
 
