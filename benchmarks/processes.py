@@ -27,11 +27,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from elman.parallel.ranks import Ranks
 from harness import Contestant, machine, race, write
 
 import elman
 from elman import kernels
-from elman.parallel.ranks import Ranks
 from elman.parallel.shards import ShardedStepper
 from elman.recipes import load_recipe
 from elman.training.optimiser import Optimiser

@@ -32,10 +32,10 @@ ROOMS = {
     "runs": (
         "folder", "log", "run", "lock", "events", "svg", "curve", "origin", "checkpoint", "saver", "summary",
     ),
-    "parallel": ("ranks", "shards",),
+    "parallel": ("group", "alone", "launch", "tree", "shards", "slices", "stepper",),
     "training": (
         "budget", "choice", "build", "data", "interrupt", "live", "measure", "optimiser", "schedule",
-        "further", "loop", "train", "sizing",
+        "further", "loop", "attended", "train", "sizing",
     ),
     "coders": ("rivals", "train",),
     "inspection": ("matching", "memorised", "neighbours", "hidden_units",),
@@ -56,13 +56,15 @@ ROOMS = {
         "tree", "completion", "compress", "decompress", "generate", "get", "info", "inspect", "manual", "message",
         "quantise", "rescore", "runs", "export", "score", "self_test", "serve", "store", "train", "train_coder",
     ),
-    "torch": ("reference", "fused", "operators", "kernels", "device", "layers", "module",),
+    "torch": ("reference", "fused", "operators", "kernels", "device", "group", "launcher", "layers", "module",),
 }  # fmt: skip
 """In the order in which the package is read; the files of a room, likewise."""
 SHARED = ("moved", "errors", "visible", "files", "philox", "sources", "typed", "given")
 """What every room may use, and which imports none of them."""
-ALLOWED = {("training/train", "torch/device")}
-"""A device that only torch can serve imports its room when asked for."""
+ALLOWED = {
+    ("training/train", "torch/device"), ("cli/shared/workers", "torch/group"), ("cli/shared/workers", "torch/launcher"),
+}  # fmt: skip
+"""What only torch can serve, another device and several processes, imports its room when asked for."""
 PLACE = {f"{room}/{file}": i for i, (room, file) in enumerate((r, f) for r, files in ROOMS.items() for f in files)}
 
 

@@ -38,7 +38,7 @@ MODULES = {
     "elman.training.events": "elman.runs.events",
     "elman.training.lock": "elman.runs.lock",
     "elman.training.origin": "elman.runs.origin",
-    "elman.training.parallel": "elman.parallel.ranks",
+    "elman.training.parallel": "elman.parallel.group",
     "elman.training.recipe": "elman.recipes.recipe",
     "elman.training.records": "elman.runs.summary",
     "elman.training.run": "elman.runs.log",

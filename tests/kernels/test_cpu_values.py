@@ -254,7 +254,7 @@ def test_norm():
 def test_sgd_is_the_references_rounding():
     mine, theirs, grads = cases.arrays(1), cases.arrays(1), cases.arrays(9)
     _cpu.sgd(params=mine, grads=grads, lr=0.37, scale=0.81)
-    reference.apply(kernels.Update(0.37), theirs, [g * np.float32(0.81) for g in grads])
+    reference.apply(theirs, grads, kernels.Update(0.37), 0.81, 1)
     cases.same_bits(mine, theirs)
 
 
@@ -266,5 +266,5 @@ def test_adamw_follows_the_reference(decay):
         grads = cases.arrays(100 * step, 2.0)
         cases.adamw(mine, grads, m, v, step, weight_decay=decay, scale=0.5)
         update = kernels.Update(0.01, None, m64, v64, step, decay)
-        reference.apply(update, theirs, [double(g) * 0.5 for g in grads])
+        reference.apply(theirs, [double(g) for g in grads], update, 0.5, 1)
     agree([*mine, *m, *v], [*theirs, *m64, *v64])

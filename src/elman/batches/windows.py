@@ -12,12 +12,20 @@ from ..errors import InputError
 Batch = tuple[np.ndarray, np.ndarray]  # inputs, targets: int64 (T, B); targets are one step ahead
 
 
-def sequential_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: int, epoch: int) -> Iterator[Batch]:
+def sequential_batches(
+    ids: np.ndarray,
+    batch_size: int,
+    seq_length: int,
+    seed: int,
+    epoch: int,
+    within: tuple[int, int] | None = None,
+) -> Iterator[Batch]:
     """Minibatches whose rows go on where the rows of the one before ended, so that the state can be carried.
 
     Args:
         ids: (N,) of any integer type; it is sliced, never copied whole.
         seed, epoch: decide the offset in [0, seq_length) at which the text is begun.
+        within: read only these rows, from and to; the others are zeros. None: read all.
     Yields:
         inputs, targets: int64 (T, B).
     Raises:
@@ -29,10 +37,25 @@ def sequential_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: 
     rows = ids[offset : offset + per_row * batch_size].reshape(batch_size, per_row)
     ahead = ids[offset + 1 : offset + 1 + per_row * batch_size].reshape(batch_size, per_row)
     for start in range(0, per_row - seq_length + 1, seq_length):
-        yield time_major(rows[:, start : start + seq_length]), time_major(ahead[:, start : start + seq_length])
+        window = slice(start, start + seq_length)
+        if within is None:
+            yield time_major(rows[:, window]), time_major(ahead[:, window])
+        else:
+            part = slice(*within)
+            yield (
+                _among_zeros(rows[part, window], part, batch_size),
+                _among_zeros(ahead[part, window], part, batch_size),
+            )
 
 
-def random_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: int, epoch: int) -> Iterator[Batch]:
+def random_batches(
+    ids: np.ndarray,
+    batch_size: int,
+    seq_length: int,
+    seed: int,
+    epoch: int,
+    within: tuple[int, int] | None = None,
+) -> Iterator[Batch]:
     """Minibatches of windows in random order, each to be begun from a zero state. Arguments as `sequential_batches`."""
     check_fits(len(ids), batch_size, seq_length)
     count = (len(ids) - seq_length) // seq_length  # as if the offset were the largest, so that an epoch has one length
@@ -42,7 +65,12 @@ def random_batches(ids: np.ndarray, batch_size: int, seq_length: int, seed: int,
     steps = np.arange(seq_length)
     for first in range(0, count - batch_size + 1, batch_size):
         windows = starts[first : first + batch_size, None] + steps
-        yield time_major(ids[windows]), time_major(ids[windows + 1])
+        if within is None:
+            yield time_major(ids[windows]), time_major(ids[windows + 1])
+        else:
+            part = slice(*within)
+            own = windows[part]
+            yield _among_zeros(ids[own], part, batch_size), _among_zeros(ids[own + 1], part, batch_size)
 
 
 def num_batches(n_ids: int, batch_size: int, seq_length: int) -> int:
@@ -69,6 +97,13 @@ def check_fits(n_ids: int, batch_size: int, seq_length: int) -> None:
         f"the text is too short: {n_ids:,} characters to train on, but batch_size {batch_size} x seq_length "
         f"{seq_length} needs {needed:,}; {advice}"
     )
+
+
+def _among_zeros(rows: np.ndarray, part: slice, batch_size: int) -> np.ndarray:
+    """Rows (b, T) of a batch as its columns `part`: int64 (T, B), zeros elsewhere."""
+    batch = np.zeros((rows.shape[1], batch_size), dtype=np.int64)
+    batch[:, part] = rows.T
+    return batch
 
 
 def time_major(rows: np.ndarray) -> np.ndarray:

@@ -17,7 +17,6 @@ ENVIRONMENT = {
     "ELMAN_INTEGER_ISA": "The integer kernel's: portable, avx2, avxvnni, avx512vnni, neon or neondot. Unset: the best.",
     "ELMAN_BACKEND": "cpu, the native kernel, or reference, its definition in NumPy. Unset: cpu where it is built.",
     "ELMAN_API_KEY": "A key that opens `elman serve`, beside those of --api-key-file.",
-    "ELMAN_PORT": "The port at which the first of several training processes listens. Unset: MASTER_PORT + 1.",
 }
 """The package's variables. A test compares them with those that the sources read."""
 _OTHERS = {

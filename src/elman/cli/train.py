@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..corpora import Corpus
     from ..model import LanguageModel
     from ..recipes import Recipe
-    from ..runs import Epoch, Run
+    from ..runs import Checkpoint, Epoch, Run
 
 
 _MAPPED_BYTES = 100_000_000  # a corpus this large stays on disk
@@ -100,7 +100,7 @@ def train(
     from ..runs import RunFolder
     from ..training.choice import for_size, recipe_name
     from ..training.sizing import for_minutes
-    from .shared.workers import working_together
+    from .shared.workers import to_go_on, working_together
 
     if every < 0:
         raise InputError(f"--every must be at least 0, got {every}")
@@ -143,6 +143,10 @@ def train(
             for written in RunFolder(output).written:
                 refuse_same(written, *places)
         _be_as_private_as(places)
+        checkpoint = to_go_on(output, chosen, text)
+        if checkpoint:
+            _go_on(checkpoint, text, f"\ngoing on {_where(checkpoint)}", every, json_, how)
+            return
         folder = _run_folder(output, text.name, overwrite) if ranks.rank == 0 else None
         try:
             _train(text, name, chosen, model, every, json_, how | {"output": folder}, left_out)
@@ -208,7 +212,6 @@ def _resume(
     how: dict[str, Any],
 ) -> None:
     from ..runs import read_checkpoint
-    from ..training import resume
     from ..training.further import further, new_schedule, what_to_do
     from .shared.training_text import ask_to_resume
 
@@ -225,22 +228,30 @@ def _resume(
     finished = what_to_do(checkpoint) if checkpoint.finished else ""
     with _download_bar() as progress:
         text = checkpoint.corpus(corpus if corpus and len(corpus) > 1 else corpus[0] if corpus else None, progress)
-    recipe = checkpoint.run.recipe
-    where = f"after {len(checkpoint.run.log)} of {recipe.epochs} epochs"
-    if checkpoint.means.steps:
-        where += f" and {checkpoint.means.steps} steps"
-    run, more = checkpoint.run, f"\n{finished or 'going on ' + where}"
+    run, more = checkpoint.run, f"\n{finished or 'going on ' + _where(checkpoint)}"
     if minutes is not None:
         more += f", for {minutes:g} minutes"
-    if not finished and before != (recipe.epochs, run.minutes):
+    if not finished and before != (run.recipe.epochs, run.minutes):
         changed = new_schedule(checkpoint)
         more += f"\n{changed}" if changed else ""
+    _go_on(checkpoint, text, more, every, json_=as_json, how=how)
+
+
+def _where(checkpoint: Checkpoint) -> str:
+    where = f"after {len(checkpoint.run.log)} of {checkpoint.run.recipe.epochs} epochs"
+    return where + (f" and {checkpoint.means.steps} steps" if checkpoint.means.steps else "")
+
+
+def _go_on(checkpoint: Checkpoint, text: Corpus, more: str, every: int, json_: bool, how: dict[str, Any]) -> None:
+    from ..training import resume
+
+    run = checkpoint.run
     path = run.path if how["ranks"].rank == 0 else None
 
     def train(**calls: Any) -> Run:
         return resume(checkpoint, text, **how, **calls)
 
-    _report(train, run.model, text, None, recipe, every, as_json, more, path, run.log, run.minutes)
+    _report(train, run.model, text, None, run.recipe, every, json_, more, path, run.log, run.minutes)
 
 
 def _train(
@@ -319,6 +330,7 @@ def _report(
     if not as_json:
         lines.end(run.log)
     if folder is None:
+        _exit(stopped)
         return
     if run.log and math.isinf(run.perplexity):
         raise TrainingDiverged(

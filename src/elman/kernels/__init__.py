@@ -34,8 +34,9 @@ from .forced import Forced
 
 __all__ = [
     "CELLS", "Array", "Backend", "Cell", "Decoder", "Dropout", "LayerWeights", "ModelWeights", "State", "StepResult",
-    "Stepper", "Update", "about", "cross_entropy", "decoder", "dropout", "exp", "grad_norm", "has_native", "linear",
-    "log_softmax", "loss_and_grads", "recurrent", "run", "run_cells", "serving", "stepper", "tanh", "update", "use",
+    "Stepper", "Update", "about", "apply", "average", "cross_entropy", "decoder", "dropout", "exp", "grad_norm",
+    "has_native", "linear", "log_softmax", "loss_and_grads", "recurrent", "run", "run_cells", "serving", "stepper",
+    "tanh", "update", "use",
 ]  # fmt: skip
 
 
@@ -166,6 +167,21 @@ def update(network: ModelWeights, grads: Sequence[Array], how: Update, sound: bo
         norm, layer_norms: as in StepResult. The bits are those of a Stepper with these gradients.
     """
     return _serve(network.cell).update(network, grads, how, sound)
+
+
+def apply(weights: Sequence[Array], grads: Sequence[Array], how: Update, scale: float = 1.0, blocks: int = 1) -> None:
+    """Apply gradients to weights, or to contiguous parts of them, in place; without clipping and without the average.
+
+    Args:
+        weights, grads: float32, of any shape; Muon's (blocks * rows, columns). how: its `exp_avg`, `exp_avg_sq` and
+            `muon` are of these weights. scale: by which every gradient is multiplied.
+    """
+    _serve().apply(weights, grads, how, scale, blocks)
+
+
+def average(weights: Sequence[Array], averages: Sequence[Array], keep: float) -> None:
+    """Add weights to their averages, float32 (size,) each, in place. keep: the share of an average that stays."""
+    _serve().average(weights, averages, keep)
 
 
 def stepper(network: ModelWeights) -> Stepper:

@@ -182,27 +182,34 @@ def update(network: ModelWeights, grads: Sequence[Array], how: Update, sound: bo
     if not (sound and math.isfinite(norm)):
         return norm, layer_norms
     scale = float(np.float32(how.clip / norm)) if how.clip and norm > how.clip else 1.0
-    weights, flat = network.weights(), [_floats(g).reshape(-1) for g in grads]
-    params = [w.reshape(-1) for w in weights]
+    apply(network.weights(), grads, how, scale, network.cell.gates)
+    if how.average:
+        average(network.weights(), how.average, how.average_keep)
+    return norm, layer_norms
+
+
+def apply(weights: Sequence[Array], grads: Sequence[Array], how: Update, scale: float, blocks: int) -> None:
+    params, flat = [w.reshape(-1) for w in weights], [_floats(g).reshape(-1) for g in grads]
     if not how.exp_avg:
         _cpu.sgd(params=params, grads=flat, lr=how.lr, scale=scale)
-    else:
-        by_muon = how.muon or [False] * len(params)
-        for w, g, m, muon in zip(weights, flat, how.exp_avg, by_muon, strict=True):
-            if muon:
-                _cpu.muon(
-                    w=w, g=g.reshape(w.shape), m=m.reshape(w.shape), blocks=network.cell.gates, lr=how.lr,
-                    momentum=how.momentum, weight_decay=how.weight_decay, scale=scale,
-                )  # fmt: skip
-        others = [i for i, muon in enumerate(by_muon) if not muon]
-        lists = {"params": params, "grads": flat, "exp_avg": how.exp_avg, "exp_avg_sq": how.exp_avg_sq}
-        _cpu.adamw(
-            **{name: [values[i] for i in others] for name, values in lists.items()}, step=how.step, lr=how.lr,
-            beta1=how.beta1, beta2=how.beta2, eps=how.eps, weight_decay=how.weight_decay, scale=scale,
-        )  # fmt: skip
-    if how.average:
-        _cpu.average(params=params, averages=list(how.average), keep=how.average_keep)
-    return norm, layer_norms
+        return
+    by_muon = how.muon or [False] * len(params)
+    for w, g, m, muon in zip(weights, flat, how.exp_avg, by_muon, strict=True):
+        if muon:
+            _cpu.muon(
+                w=w, g=g.reshape(w.shape), m=m.reshape(w.shape), blocks=blocks, lr=how.lr,
+                momentum=how.momentum, weight_decay=how.weight_decay, scale=scale,
+            )  # fmt: skip
+    others = [i for i, muon in enumerate(by_muon) if not muon]
+    lists = {"params": params, "grads": flat, "exp_avg": how.exp_avg, "exp_avg_sq": how.exp_avg_sq}
+    _cpu.adamw(
+        **{name: [values[i] for i in others] for name, values in lists.items()}, step=how.step, lr=how.lr,
+        beta1=how.beta1, beta2=how.beta2, eps=how.eps, weight_decay=how.weight_decay, scale=scale,
+    )  # fmt: skip
+
+
+def average(weights: Sequence[Array], averages: Sequence[Array], keep: float) -> None:
+    _cpu.average(params=[w.reshape(-1) for w in weights], averages=list(averages), keep=keep)
 
 
 def stepper(network: ModelWeights) -> NativeStepper:

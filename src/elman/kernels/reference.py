@@ -280,26 +280,20 @@ def update(network: ModelWeights, grads: Sequence[Array], how: Update, sound: bo
     norm = grad_norm(grads)
     if sound and math.isfinite(norm):
         scale = how.clip / norm if how.clip and norm > how.clip else 1.0
-        apply(how, network.weights(), [g * np.float32(scale) for g in grads], network.cell.gates)
+        apply(network.weights(), grads, how, scale, network.cell.gates)
+        average(network.weights(), how.average, how.average_keep)
     return norm, [grad_norm(part) for part in network.groups(grads)]
 
 
 _update = update
 
 
-def apply(update: Update, weights: Sequence[Array], grads: Sequence[Array], gates: int = 1) -> None:
-    """An update in place, and that of the average of the weights."""
-    _apply(update, weights, grads, gates)
-    for w, average in zip(weights, update.average, strict=False):
-        average += (w.reshape(-1) - average) * np.float32(1 - update.average_keep)
-
-
-def _apply(update: Update, weights: Sequence[Array], grads: Sequence[Array], gates: int) -> None:
+def apply(weights: Sequence[Array], grads: Sequence[Array], how: Update, scale: float, blocks: int) -> None:
     """SGD; or Muon for its weights, and for the others AdamW with decoupled weight decay, of which 0 makes it Adam.
 
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
     """
-    u = update
+    u, grads = how, [g * np.float32(scale) for g in grads]
     if not u.exp_avg:
         for w, g in zip(weights, grads, strict=True):
             w -= g * np.float32(u.lr)
@@ -308,7 +302,7 @@ def _apply(update: Update, weights: Sequence[Array], grads: Sequence[Array], gat
     by_muon = u.muon or [False] * len(weights)
     for w, grad, m, v, muon_s in zip(weights, grads, u.exp_avg, u.exp_avg_sq, by_muon, strict=True):
         if muon_s:
-            muon(w, grad, m, gates, u.lr, u.momentum, u.weight_decay)
+            muon(w, grad, m, blocks, u.lr, u.momentum, u.weight_decay)
             continue
         g = grad.reshape(-1)
         m[:] = m * np.float32(u.beta1) + g * np.float32(1 - u.beta1)
@@ -316,6 +310,11 @@ def _apply(update: Update, weights: Sequence[Array], grads: Sequence[Array], gat
         below = np.sqrt(v) / np.float32(correction2) + np.float32(u.eps)
         w *= np.float32(1 - u.lr * u.weight_decay)
         w -= (m / below).reshape(w.shape) * np.float32(u.lr / correction1)
+
+
+def average(weights: Sequence[Array], averages: Sequence[Array], keep: float) -> None:
+    for w, mean in zip(weights, averages, strict=False):
+        mean += (w.reshape(-1) - mean) * np.float32(1 - keep)
 
 
 def muon(w: Array, g: Array, m: Array, blocks: int, lr: float, momentum: float, weight_decay: float) -> None:

@@ -1,1 +1,1 @@
-"""Several processes that train as one: who they are, and how a batch is shared among them."""
+"""Several processes that train as one: how they talk, and how a batch and an update are shared among them."""

@@ -28,6 +28,9 @@ from .origin import is_ours, signature
 from .run import Means, Run
 
 _EXTRA = "training."
+_SHARD_SUM = 2
+"""The number of the order in which the gradients of shards are added, which decides bits: 1 was one after the other, 2
+is the tree of `parallel.tree`."""
 
 
 @dataclass
@@ -105,6 +108,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, weights: dict[str, np.n
         "means": asdict(checkpoint.means),
         "minutes": run.minutes,
         "signed": signature(checkpoint.loaded),
+        "shard_sum": _SHARD_SUM,
         **{name: getattr(checkpoint, name) for name in ("epoch", "steps", "masked", "seconds")},
     }
     write_tensors(
@@ -137,6 +141,11 @@ def _from_header(header: Fields, model: LanguageModel, folder: Path, tensors: di
     """Raises InputError where a field is missing, of another type, or contradicts the others."""
     settings = {"tokens": model.reading.vocabulary.setting} | dict(header.inner("recipe").value)
     recipe, corpus, log = Recipe().replace(**settings), header.inner("corpus"), header.objects("log")
+    if recipe.shards > 1 and header.whole("shard_sum", 1) != _SHARD_SUM:
+        raise InputError(
+            f"its shards were added in order {header.whole('shard_sum', 1)}, and this version adds them in order "
+            f"{_SHARD_SUM}, to other bits; start a run with --from its model.safetensors"
+        )
     for name in ("name", "digest"):
         corpus.text(name)
     corpus.texts("source")

@@ -40,12 +40,15 @@ class Epoch:
     """Share of the epoch that was trained: below 1 where the time of `minutes` ended it."""
     minutes: float | None = None
     """Time that was asked for: the run followed the clock, so it is no function of text, recipe and seed alone."""
+    waited: list[float] | None = None
+    """Seconds of this epoch that each process spent on sending and on waiting for the others; the slowest one waited
+    least. None: there was one process."""
 
 
 def as_json(epoch: Epoch) -> dict[str, Any]:
     """An epoch for JSON."""
     line = asdict(epoch)
-    for name, usual in (("part", 1.0), ("minutes", None)):
+    for name, usual in (("part", 1.0), ("minutes", None), ("waited", None)):
         if line[name] == usual:
             del line[name]
     return line | {name: finite(line[name]) for name in ("train_perplexity", "val_perplexity")}
@@ -69,6 +72,7 @@ def from_json(line: Fields) -> Epoch:
         line.number("lr", 0.0),
         line.number("part", 1.0),
         line.number("minutes", None),
+        line.numbers("waited") if "waited" in line else None,
     )
 
 

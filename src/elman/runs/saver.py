@@ -17,7 +17,6 @@ import numpy as np
 from .. import kernels
 from ..errors import InputError, TrainingDiverged
 from ..files import append_line, clear_unfinished, write_atomically
-from ..kernels import Stepper
 from ..model import LanguageModel, save
 from .checkpoint import Checkpoint, write_checkpoint
 from .folder import RunFolder
@@ -30,7 +29,9 @@ class Saver:
 
     Args:
         averaged: while it is entered, the model's arrays hold what is to be saved.
-        stepper: what may have the weights elsewhere. snapshot: where training stands.
+        sync: brings what is elsewhere, before a save after an error. None: other processes have a part of it, so after
+            an error the last checkpoint stays.
+        snapshot: where training stands.
         resumed: the folder is this run's already.
         seconds: between saves, and so what a run that is killed loses at most.
     """
@@ -39,14 +40,14 @@ class Saver:
         self,
         run: Run,
         averaged: Callable[[], AbstractContextManager[None]],
-        stepper: Stepper,
+        sync: Callable[[], None] | None,
         snapshot: Callable[[], Checkpoint | None],
         seconds: float,
         resumed: bool,
     ) -> None:
         assert run.path is not None
         self.run, self._averaged, self._snapshot, self._seconds = run, averaged, snapshot, seconds
-        self._stepper = stepper
+        self._sync = sync
         self._folder = folder = RunFolder(run.path)
         self._good: list[np.ndarray] | None = None
         self._best: tuple[dict[str, Any], dict[str, np.ndarray]] | None = None
@@ -71,16 +72,18 @@ class Saver:
             self._good = [p.copy() for p in self.run.model.parameters()]
             if best(self.run.log) is self.run.log[-1]:
                 self._best = self.run.summary(), self.run.model.state_dict()
-        self.sometimes()
 
-    def sometimes(self) -> None:
-        """Save if the last time is long ago."""
-        if time.perf_counter() - self._last < self._seconds:
-            return
-        self.save_if_sound()
+    def is_due(self) -> bool:
+        """Whether the last save is long ago."""
+        return time.perf_counter() - self._last >= self._seconds
+
+    def save_after_error(self) -> None:
+        """Save what there is, unless other processes have a part of it."""
+        if self._sync:
+            self._sync()
+            self.save_if_sound()
 
     def save_if_sound(self) -> None:
-        self._stepper.sync()
         if is_sound(self.run.model):
             self.save()
 
@@ -152,7 +155,7 @@ def saved_whatever_happens(saver: Saver | None) -> Iterator[None]:
     except (Exception, SystemExit):
         with suppress(Exception):
             if saver:
-                saver.save_if_sound()
+                saver.save_after_error()
         raise
     if saver:
         saver.end()

@@ -113,10 +113,12 @@ class Text:
         self.held_out = len(self._val)
         """Tokens to measure on."""
 
-    def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
-        """Batches of records; see `record_batches`."""
+    def batches(
+        self, epoch: int, within: tuple[int, int] | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
+        """Batches; see `record_batches`. within: read only these rows, from and to; the others are zeros."""
         r = self.recipe
-        windows = _PARTITIONS[r.partition](self._train, r.batch_size, r.seq_length, r.seed, epoch)
+        windows = _PARTITIONS[r.partition](self._train, r.batch_size, r.seq_length, r.seed, epoch, within)
         for i, (inputs, targets) in enumerate(windows):
             yield inputs, targets, i == 0 or r.partition == "random"
             if i % _RELEASE == 0:
@@ -149,7 +151,10 @@ class Records:
         self._train, self._val = split.train, split.held_out
         self.size, self.held_out = int(self._train.lengths.sum()), int(self._val.lengths.sum())
 
-    def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
+    def batches(
+        self, epoch: int, within: tuple[int, int] | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
+        """within: of no use here; records are in memory, and their lengths decide the rows."""
         r = self.recipe
         return batches.record_batches(self._ids, *self._train, r.batch_size, r.seq_length, r.seed, epoch)
 

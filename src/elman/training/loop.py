@@ -6,7 +6,6 @@ It yields each step and each epoch. Saving, callbacks and signals are the busine
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 from collections.abc import Callable, Generator, Iterator
@@ -16,19 +15,21 @@ from typing import Any
 
 import numpy as np
 
-from .. import philox
+from .. import __version__, philox
 from ..errors import InputError, ModelFileError, TrainingDiverged
 from ..kernels import Array, Dropout, Stepper, StepResult
-from ..parallel.ranks import Ranks
-from ..parallel.shards import mask_words
+from ..parallel.group import Group
+from ..parallel.shards import mask_words, rows_of
+from ..parallel.stepper import ShardedStepper
 from ..runs.checkpoint import Checkpoint
-from ..runs.log import Epoch, out_of_patience
+from ..runs.log import Epoch, as_json, from_json, out_of_patience
 from ..runs.run import Means, Run, Step
 from ..scoring import perplexity
+from ..typed import Fields
 from . import budget
 from .budget import Budget
 from .data import Records, Text
-from .measure import measure
+from .measure import check_sound, measure
 from .optimiser import Optimiser
 from .schedule import learning_rate
 
@@ -37,29 +38,41 @@ class Training:
     """A run, its data and its optimiser, and where it stands.
 
     Args:
-        loaded: how the corpus was loaded, for the checkpoint. ranks: the processes that share the work.
+        loaded: how the corpus was loaded, for the checkpoint. group: the processes that share the work.
     Raises:
         InputError: minutes with several processes.
     """
 
     def __init__(
-        self, run: Run, data: Text | Records, stepper: Stepper, loaded: dict[str, Any] | None, ranks: Ranks
+        self, run: Run, data: Text | Records, stepper: Stepper, loaded: dict[str, Any] | None, group: Group
     ) -> None:
         self.run, self.model, self.recipe = run, run.model, run.recipe
-        self.data, self.stepper, self.loaded, self.ranks = data, stepper, loaded, ranks
-        self.optimiser = Optimiser(run.model.network, run.recipe)
+        self.data, self.stepper, self.loaded, self.group = data, stepper, loaded, group
+        slices = stepper.slices if isinstance(stepper, ShardedStepper) else None
+        self.optimiser = Optimiser(run.model.network, run.recipe, slices, group.rank)
         self.number, self.means = 1, Means()  # the epoch under way
         self.masked = 0  # words of dropout's stream that are used
         self._within = False  # a step, which has changed some of all this
         self.seconds, self._start = 0.0, budget.now()  # before this process, and its beginning
-        if run.minutes is not None and ranks.size > 1:
+        if run.minutes is not None and group.size > 1:
             raise InputError("minutes are of one process's clock; leave them out, or train with one process")
         self.budget = None if run.minutes is None else Budget(run.minutes)
         self._ending = False  # the budget's time is up
+        self._waited = 0.0  # for other processes, before this epoch
 
     def joined(self) -> AbstractContextManager[None]:
-        """Meet the other processes of this training, if there are any. Raises as `Ranks.joined`."""
-        return self.ranks.joined(self._digest())
+        """Meet the other processes of this training, if there are any. Raises as `Group.joined`."""
+        return self.group.joined(self._what())
+
+    def agreed(self, *wishes: bool) -> list[bool]:
+        """Which of these any process wants. Called by all of them, with as many wishes."""
+        of_all = self.group.gather(bytes(wishes))
+        return [any(of_one) for of_one in zip(*of_all, strict=True)]
+
+    def sync(self) -> None:
+        """Bring together what `snapshot` and the averages need, in the first process. Called by all of them."""
+        self.stepper.sync()
+        self.optimiser.gather(self.group)
 
     def events(self, stopped: Callable[[], bool]) -> Iterator[StepResult | Epoch]:
         """Train: every step that is left, and the line of each epoch after its steps, when it is in the run's log.
@@ -84,9 +97,9 @@ class Training:
     def _steps(self, stopped: Callable[[], bool]) -> Generator[StepResult, None, bool]:
         """Train the rest of the epoch under way; return False if it was stopped."""
         means, start = self.means, budget.now() - self.means.seconds
-        for ids, targets, fresh in islice(self.data.batches(self.number), means.steps, None):
+        for ids, targets, fresh in islice(self.data.batches(self.number, self._rows()), means.steps, None):
             if stopped():
-                self.stepper.sync()
+                self.sync()
                 return False
             result = self._step(ids, targets, fresh)
             means.seconds = budget.now() - start
@@ -95,8 +108,13 @@ class Training:
             yield result
             if self._ending:
                 break
-        self.stepper.sync()
+        self.sync()
         return True
+
+    def _rows(self) -> tuple[int, int] | None:
+        """The rows of a batch of text that this process computes; None: all."""
+        group, r = self.group, self.recipe
+        return None if group.size == 1 else rows_of(group.rank, group.size, r.shards, r.batch_size)
 
     def _step(self, ids: Array, targets: Array, fresh: bool) -> StepResult:
         """One step on a batch, (T, B) each; fresh: from a zero state."""
@@ -135,8 +153,14 @@ class Training:
         if self.budget and not self._ending:  # what is left after measuring may be too little for another epoch
             self._ending = self.budget.fraction(before + due * self.budget.evaluation) >= 1.0
         ended = self._ending if self.budget else self.number == self.recipe.epochs
-        with self.optimiser.averaged():
-            line = measure(self.model, self.data, self.recipe, self.number, self.means, before, ended)
+        check_sound(self.model, self.number, self.means)
+        line = None
+        if self.group.rank == 0:  # the others would read the same text to find the same
+            with self.optimiser.averaged():
+                line = measure(self.model, self.data, self.recipe, self.number, self.means, before, ended)
+        if self.group.size > 1:
+            line = self._shared(line)
+        assert line
         if self.budget is None:
             return line
         if line.val_perplexity is not None:
@@ -146,6 +170,15 @@ class Training:
         part = min(1.0, self.means.count / self.data.size)
         return dataclasses.replace(line, part=round(part, 4), minutes=self.run.minutes)
 
+    def _shared(self, line: Epoch | None) -> Epoch:
+        """The first process's line, with the seconds that every process waited in this epoch."""
+        waited = round(self.group.waited - self._waited, 3)
+        mine = {"waited": waited} | ({"line": as_json(line)} if line else {})
+        of_all = [json.loads(data) for data in self.group.gather(json.dumps(mine).encode())]
+        self._waited = self.group.waited
+        found = from_json(Fields(of_all[0]["line"], "the line of an epoch"))
+        return dataclasses.replace(found, waited=[of_one["waited"] for of_one in of_all])
+
     def _time_is_up(self) -> bool:
         """Whether the budget has no time for another step and for measuring the last epoch."""
         assert self.budget
@@ -153,11 +186,14 @@ class Training:
             self.budget.evaluation = self.data.held_out * self.means.seconds / self.means.count
         return self.budget.fraction(self.elapsed()) >= 1.0
 
-    def _digest(self) -> bytes:
-        """A digest of what is trained and from where, on which all processes must agree."""
-        where = [self.number, self.means.steps, self.optimiser.steps, self.masked]
-        what = [str(self.recipe), self.run.corpus["digest"], self.model.fingerprint(), where]
-        return hashlib.sha256(json.dumps(what).encode()).digest()
+    def _what(self) -> dict[str, Any]:
+        """What is trained and from where, on which all processes must agree."""
+        return dataclasses.asdict(self.recipe) | {
+            "version of Elman": __version__,
+            "text's SHA-256": self.run.corpus["digest"],
+            "weights": self.model.fingerprint(),
+            "place in the run": [self.number, self.means.steps, self.optimiser.steps, self.masked],
+        }
 
     def fraction(self) -> float:
         """The share of all the work that is done, 0..1."""

@@ -15,15 +15,19 @@ from ..scoring import perplexity
 from .data import Records, Text
 
 
-def measure(
-    model: LanguageModel, data: Text | Records, recipe: Recipe, epoch: int, means: Means, seconds: float, last: bool
-) -> Epoch:
-    """An epoch's line in the log, with what is measured and written when it is due, and in the last one anyway."""
-    if not is_sound(model):  # the last step's loss was that of the weights before it
+def check_sound(model: LanguageModel, epoch: int, means: Means) -> None:
+    """Raises TrainingDiverged if the last step ruined the weights: its loss was that of the weights before it."""
+    if not is_sound(model):
         raise TrainingDiverged(
             f"training diverged in the last step of epoch {epoch}: the model's weights or logits are no longer "
             f"finite; use a lower learning rate (now {means.lr:g})"
         )
+
+
+def measure(
+    model: LanguageModel, data: Text | Records, recipe: Recipe, epoch: int, means: Means, seconds: float, last: bool
+) -> Epoch:
+    """An epoch's line in the log, with what is measured and written when it is due, and in the last one anyway."""
     held_out = data.held_out_bits(model) if last or epoch % recipe.eval_every == 0 else None
     samples = {}
     if recipe.sample_every and (last or epoch % recipe.sample_every == 0):

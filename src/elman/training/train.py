@@ -6,8 +6,7 @@ and however often it was stopped on the way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,29 +17,23 @@ from ..corpora import Corpus
 from ..errors import InputError
 from ..kernels import Stepper
 from ..model import LanguageModel, trainable
-from ..parallel.ranks import Ranks
-from ..parallel.shards import ShardedStepper
+from ..parallel.alone import Alone
+from ..parallel.group import Group
+from ..parallel.stepper import ShardedStepper
 from ..recipes.recipe import Recipe
 from ..runs.checkpoint import Checkpoint, read_checkpoint
-from ..runs.events import Events
-from ..runs.folder import RunFolder
-from ..runs.lock import locked
-from ..runs.log import Epoch
-from ..runs.run import Run, Step
-from ..runs.saver import Saver, saved_whatever_happens
+from ..runs.run import Run
+from .attended import Attended, OnEpoch, OnStep
 from .choice import choose
 from .data import Records, Split, Text, check_reading
 from .further import further
-from .interrupt import interrupts
 from .loop import Training
+from .optimiser import by_muon
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from ..recipes.settings import Settings
-
-OnStep = Callable[[Step], None]
-OnEpoch = Callable[[Epoch], None]
 
 
 def fit(
@@ -53,7 +46,7 @@ def fit(
     on_epoch: OnEpoch | None = None,
     device: str = "cpu",
     save_seconds: float = 30.0,
-    ranks: Ranks | None = None,
+    ranks: Group | None = None,
     tensorboard: bool = False,
     plot: bool = False,
     minutes: float | None = None,
@@ -71,7 +64,8 @@ def fit(
         on_step: called after each step. on_epoch: called after each epoch.
         device: "cpu"; or another one of torch's, such as "cuda", for which `elman[torch]` must be installed.
         save_seconds: between saves; a run that is killed loses at most these.
-        ranks: the processes that share the work, of which this is one; only the first writes. None: this one alone.
+        ranks: the processes that share the work, of which this is one, as `elman.torch.group.TorchGroup`; only the
+            first writes. None: this one alone.
         tensorboard: write its event files too, in the folder's `tensorboard`.
         plot: draw the curve while training; in a notebook.
         minutes: end after so long, measuring included, within an epoch or after many, in place of the recipe's epochs.
@@ -112,7 +106,7 @@ def fit(
     run = Run(model, recipe, about | {"digest": corpus.digest()}, path=None if output is None else Path(output))
     run.minutes = minutes
     training = _set_up(run, corpus, ids, corpus.loaded, device, ranks)
-    _Attended(training, on_step, on_epoch, save_seconds, tensorboard).run()
+    Attended(training, on_step, on_epoch, save_seconds, tensorboard).run()
     if drawn:
         drawn.finish()
     return run
@@ -126,7 +120,7 @@ def resume(
     on_epoch: OnEpoch | None = None,
     device: str = "cpu",
     save_seconds: float = 30.0,
-    ranks: Ranks | None = None,
+    ranks: Group | None = None,
     tensorboard: bool = False,
     epochs: int | None = None,
     patience: int | None = None,
@@ -157,20 +151,20 @@ def resume(
     ids = corpus.ids(going.model.reading.vocabulary)
     training = _set_up(going, corpus, ids, checkpoint.loaded, device, ranks)
     training.restore(checkpoint)
-    _Attended(training, on_step, on_epoch, save_seconds, tensorboard, resumed=not checkpoint.fresh).run()
+    Attended(training, on_step, on_epoch, save_seconds, tensorboard, resumed=not checkpoint.fresh).run()
     return going
 
 
 def _set_up(
-    run: Run, corpus: Corpus, ids: np.ndarray, loaded: dict[str, Any] | None, device: str, ranks: Ranks | None
+    run: Run, corpus: Corpus, ids: np.ndarray, loaded: dict[str, Any] | None, device: str, ranks: Group | None
 ) -> Training:
     """loaded: how to load the corpus again."""
-    model, recipe, ranks = run.model, run.recipe, ranks or Ranks()
-    if ranks.rank:
+    model, recipe, group = run.model, run.recipe, ranks or Alone()
+    if group.rank:
         run.path = None
     split = Split.of(ids, model.reading, recipe.val_fraction, recipe.seed)
     data = Records(split, recipe, model.reading) if corpus.records else Text(split, recipe)
-    return Training(run, data, _stepper(model, recipe, device, ranks), loaded, ranks)
+    return Training(run, data, _stepper(model, recipe, device, group), loaded, group)
 
 
 def _check_how(output: Any, on_step: Any, on_epoch: Any, device: Any, save_seconds: Any, ranks: Any) -> None:
@@ -180,16 +174,16 @@ def _check_how(output: Any, on_step: Any, on_epoch: Any, device: Any, save_secon
     given.call("on_step", on_step)
     given.call("on_epoch", on_epoch)
     given.instance("device", device, str, "a device's name")
-    given.instance("ranks", ranks, (Ranks, type(None)), "Ranks or None")
+    given.instance("ranks", ranks, (Group, type(None)), "a Group, such as TorchGroup, or None")
     if isinstance(save_seconds, bool) or not isinstance(save_seconds, int | float) or not save_seconds >= 0:
         raise InputError(f"save_seconds is {given.shown(save_seconds)}; expected a number of at least 0")
 
 
-def _stepper(model: LanguageModel, recipe: Recipe, device: str, ranks: Ranks) -> Stepper:
-    if recipe.shards > 1 or ranks.size > 1:
+def _stepper(model: LanguageModel, recipe: Recipe, device: str, group: Group) -> Stepper:
+    if recipe.shards > 1 or group.size > 1:
         if device != "cpu":
             raise InputError(f"shards are summed on the CPU; leave out device {device!r}, or shards")
-        return ShardedStepper(model.network, recipe.shards, ranks)
+        return ShardedStepper(model.network, recipe.shards, group, by_muon(model.network, recipe))
     if device == "cpu":
         return kernels.stepper(model.network)
     try:
@@ -197,46 +191,3 @@ def _stepper(model: LanguageModel, recipe: Recipe, device: str, ranks: Ranks) ->
     except ModuleNotFoundError as error:
         raise InputError(f"device {device!r}: {error}") from None
     return stepper(model.network, device)
-
-
-@dataclass(frozen=True)
-class _Attended:
-    """A training with all that goes on beside it: a locked folder, saves, callbacks, and signals that end it."""
-
-    training: Training
-    on_step: OnStep | None
-    on_epoch: OnEpoch | None
-    save_seconds: float
-    tensorboard: bool
-    resumed: bool = False
-
-    def run(self) -> None:
-        """Train to the end, or until a signal; save whatever happens."""
-        training, run, saver, events = self.training, self.training.run, None, None
-        if run.path:
-            run.path.mkdir(parents=True, exist_ok=True)
-        with training.joined(), locked(run.path), interrupts() as interrupted:
-            if run.path:
-                averaged, seconds = training.optimiser.averaged, self.save_seconds
-                saver = Saver(run, averaged, training.stepper, training.snapshot, seconds, self.resumed)
-                events = Events(RunFolder(run.path), run.log) if self.tensorboard else None
-            with saved_whatever_happens(saver):
-                for event in training.events(interrupted.is_set):
-                    if isinstance(event, Epoch):
-                        self._after_epoch(event, saver, events)
-                        continue
-                    if self.on_step:
-                        self.on_step(training.progress(event))
-                    if saver:
-                        saver.sometimes()
-        training.optimiser.settle()
-        interrupted.deliver()
-
-    def _after_epoch(self, line: Epoch, saver: Saver | None, events: Events | None) -> None:
-        if saver:
-            saver.after_epoch()
-        if events:
-            events.add(line)
-        if self.on_epoch:
-            with self.training.optimiser.averaged():
-                self.on_epoch(line)

@@ -46,6 +46,11 @@ def option(setting: str) -> str:
 
 def complain(error: BaseException) -> None:
     """One line on standard error."""
+    say(complaint(error))
+
+
+def complaint(error: BaseException) -> str:
+    """The line of an error, as the command words it."""
     text = str(error)
     if isinstance(error, MemoryError):
         text = "not enough memory here; ask for fewer hidden units, a smaller batch or fewer samples"
@@ -54,7 +59,7 @@ def complain(error: BaseException) -> None:
         text = reason if error.filename is None else f"{os.fsdecode(error.filename)}: {reason}"
     elif isinstance(error, ElmanError):
         text = error.worded(option)
-    say(text)
+    return text
 
 
 def say(text: str) -> None:

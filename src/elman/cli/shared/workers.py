@@ -1,71 +1,138 @@
-"""`elman train --workers N`: the other processes, of this machine or those that a launcher such as torchrun started."""
+"""`elman train --workers N`, and the processes that it or a launcher such as torchrun has started."""
 
 from __future__ import annotations
 
+import ctypes
+import json
 import os
 import signal
-import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ...errors import InputError
-from ...parallel.ranks import Ranks, listen, share_cores
+import typer
+
+from ...errors import ElmanError, InputError, WorkerLost
+from ...parallel.launch import Place, place
+from .streams import complaint, is_console, say
+
+if TYPE_CHECKING:
+    from ...corpora import Corpus
+    from ...parallel.group import Group
+    from ...recipes import Recipe
+    from ...runs import Checkpoint
+
+_OURS = "elman-workers-"
+"""How TORCHELASTIC_RUN_ID begins where --workers started the process; the launcher's process id follows."""
+_SAID = "said.json"
+"""The file beside TORCHELASTIC_ERROR_FILE in which a process says why it ends."""
+_PDEATHSIG = 1  # prctl's, from linux/prctl.h
 
 
 @contextmanager
-def working_together(workers: int, corpus: str | None, by_the_clock: bool = False) -> Iterator[Ranks]:
-    """The ranks that this process is one of; others are started, and waited for at the end.
+def working_together(workers: int, corpus: str | None, by_the_clock: bool = False) -> Iterator[Group]:
+    """The group that this process is one of. With --workers, start the processes, wait for them and exit.
 
     Args:
-        workers: processes of this machine, this one among them. by_the_clock: it is to end by `--minutes`.
+        workers: processes of this machine. by_the_clock: `--minutes` ends the training.
     Raises:
-        InputError: the corpus can be read by one process alone, or a launcher has set what it should not.
+        InputError: the corpus can be read by one process alone, a launcher has set what it should not, or torch is not
+            installed. typer.Exit: the processes are done.
     """
+    from ...parallel.alone import Alone
+
     if workers < 1:
         raise InputError(f"--workers must be at least 1, got {workers}")
-    ranks = Ranks.from_environment()
-    if ranks.size > 1:
-        if workers > 1:
-            raise InputError("a launcher has started the processes already; leave out --workers")
-        share_cores(int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-    if (ranks.size > 1 or workers > 1) and by_the_clock:
-        raise InputError("--minutes goes by the clock of one process; with several give --epochs")
-    if (ranks.size > 1 or workers > 1) and corpus == "-":
-        raise InputError("standard input can be read by one process alone; give a file")
-    if ranks.rank:
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they go to the first process too, whose end ends the others
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), signal.SIG_IGN)
-    if workers == 1:
-        yield ranks
+    found = place()
+    if found and workers > 1:
+        raise InputError("a launcher has started the processes already; leave out --workers")
+    if not found and workers == 1:
+        yield Alone()
         return
-    listener, port = listen()
-    share_cores(workers)
-    place = {"WORLD_SIZE": str(workers), "LOCAL_WORLD_SIZE": str(workers), "MASTER_ADDR": "127.0.0.1"}
-    place |= {"MASTER_PORT": str(port), "ELMAN_PORT": str(port)}
-    arguments = [argument for argument in _without_workers(sys.argv[1:])]
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-m", "elman", *arguments],
-            env=os.environ | place | {"RANK": str(rank)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-        for rank in range(1, workers)
-    ]
+    if by_the_clock:
+        raise InputError("--minutes goes by the clock of one process; with several give --epochs")
+    if corpus == "-":
+        raise InputError("standard input can be read by one process alone; give a file")
+    if found is None:
+        raise typer.Exit(_launch(workers))
+    with _one_line(found):
+        yield _group(found)
+
+
+def _launch(workers: int) -> int:
+    """Run this command in so many processes; the exit status."""
     try:
-        yield Ranks(0, workers, f"127.0.0.1:{port}", listener)
-        with suppress(subprocess.TimeoutExpired):
-            for child in children:
-                child.wait(60)
-    finally:
-        listener.close()
-        for child in children:
-            if child.poll() is None:
-                child.kill()
-        for child in children:
-            child.wait()
+        from ...torch.launcher import launch
+    except ModuleNotFoundError as error:
+        raise InputError(f"several processes are connected by torch: {error}") from None
+    with tempfile.TemporaryDirectory(prefix="elman-") as logs:
+        status, signals = launch(workers, list(_without_workers(sys.argv[1:])), f"{_OURS}{os.getpid()}", logs)
+        said = sorted(json.loads(path.read_text()) for path in Path(logs).rglob(_SAID))
+    for rank, number in signals.items():
+        raise WorkerLost(
+            f"process {rank} of {workers} was ended by signal {number}; the last checkpoint is whole: go on with "
+            "`resume`",
+            setting="resume",
+        )
+    if said:  # the cause, and not what it led to; of several, the first process's
+        say(said[0][2])
+    return status
+
+
+def _group(found: Place) -> Group:
+    try:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")  # else it traces whatever we say in one line
+        from ...torch.group import TorchGroup
+    except ModuleNotFoundError as error:
+        raise InputError(f"several processes are connected by torch: {error}") from None
+    if found.rank:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the first one prints
+    return TorchGroup(found)
+
+
+@contextmanager
+def _one_line(found: Place) -> Iterator[None]:
+    """Where --workers started this process, leave an error to its launcher, which says one line for all."""
+    ours = os.environ.get("TORCHELASTIC_RUN_ID", "").startswith(_OURS)
+    if ours:
+        _end_with(int(os.environ["TORCHELASTIC_RUN_ID"].removeprefix(_OURS)))
+    try:
+        yield
+    except (ElmanError, OSError, MemoryError) as error:
+        if not ours or is_console(error):
+            raise
+        said = Path(os.environ["TORCHELASTIC_ERROR_FILE"]).with_name(_SAID)
+        said.write_text(json.dumps([isinstance(error, WorkerLost), found.rank, complaint(error)]))
+        raise typer.Exit(2) from None
+
+
+def _end_with(launcher: int) -> None:
+    """Stop, and save, if the launcher is killed. Linux only; elsewhere the processes go on to their end."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PDEATHSIG, int(signal.SIGTERM))
+        if os.getppid() != launcher:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def to_go_on(output: Path | None, recipe: Recipe, text: Corpus) -> Checkpoint | None:
+    """Where the run stood, if torchrun has started all processes anew (`--max-restarts`); None: this is a first start.
+
+    Raises:
+        InputError: it may start anew, and the run has no name by which it would be found.
+    """
+    from ...runs import RunFolder, read_checkpoint
+
+    found = place()
+    if found and os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0" and output is None:
+        raise InputError("with torchrun --max-restarts give --output, by which a restart finds the run")
+    if found is None or not found.restarts or output is None or RunFolder(output).latest_checkpoint() is None:
+        return None
+    checkpoint = read_checkpoint(output)
+    same_text = checkpoint.run.corpus["digest"] == text.first(recipe.max_chars).digest()
+    return checkpoint if same_text and checkpoint.run.recipe == recipe else None  # an earlier run's is not gone on with
 
 
 def _without_workers(arguments: list[str]) -> Iterator[str]:
