@@ -16,7 +16,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-clients test-serving test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -148,6 +148,20 @@ matrix:
 MINUTES ?= 10
 fuzz: $(DEV)
 	$(BIN)/python tests/fuzz/fuzz.py --minutes $(MINUTES)
+
+# Real clients against the server, in an environment of their own: some minutes, and a network.
+test-clients: $(DEV)
+	test -x build/clients/bin/python || $(PYTHON) -m venv build/clients
+	build/clients/bin/python -m pip install --quiet --no-compile openai llm 'lm_eval[api]'
+	$(BIN)/python tests/clients/run.py build/clients
+
+# The server: 10,000 requests of 64 clients against each alone, hostile requests, its schema, and a soak; about half an hour.
+REQUESTS ?= 100000
+test-serving: $(DEV)
+	ELMAN_SERVING_REQUESTS=10000 $(BIN)/python -m pytest -q tests/serving/test_company.py
+	test -x build/schemathesis/bin/python || $(PYTHON) -m venv build/schemathesis
+	build/schemathesis/bin/python -m pip install --quiet --no-compile schemathesis
+	$(BIN)/python tests/fuzz/serving.py --requests $(REQUESTS) --schemathesis build/schemathesis/bin/schemathesis
 
 # The wheel, installed in an empty environment and tested away from the checkout: some minutes.
 test-wheel: $(CORE)

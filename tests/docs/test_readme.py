@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import functools
-import http.client
-import json
 import re
 import shlex
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -37,6 +33,7 @@ def test_the_ten_lines(tmp_path, monkeypatch, capsys):
 def test_the_commands_and_what_they_print(tmp_path):
     text = README.read_text(encoding="utf-8")
     commands = re.findall(r"^    ((?:elman|python3 -c) .*?)(?:\s+#.*)?$", text, re.M)
+    commands = [command for command in commands if not command.startswith("elman serve")]  # test_served.py runs it
     assert len(commands) >= 15
     (tmp_path / "README.md").write_bytes(README.read_bytes())
     printed = []
@@ -72,8 +69,8 @@ def test_the_options_on_the_pages_exist(command, monkeypatch):
     for page in pages:
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
         for line in re.findall(
-            r"(?<![\w/-])elman (?:train|generate|score|inspect|quantise|runs|plot|compress|decompress|store|message|"
-            r"train-coder) [^\n`|]*",
+            r"(?<![\w/-])elman (?:train|generate|serve|score|inspect|quantise|runs|plot|compress|decompress|store|"
+            r"message|train-coder) [^\n`|]*",
             text,
         ):
             words = line.split()
@@ -81,41 +78,6 @@ def test_the_options_on_the_pages_exist(command, monkeypatch):
             options = re.findall(r"(?<=\s)--[a-z][a-z-]*", line)
             if options:
                 assert set(options) <= set(re.findall(r"--[a-z][a-z-]*", helped(name, command))), line
-
-
-def test_the_service_of_the_jobs(tmp_path, monkeypatch):
-    text = (README.parent / "docs" / "jobs.md").read_text(encoding="utf-8")
-    (code,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "http.server" in block]
-    code, count = re.subn(r"8000\), Service\)\.serve_forever\(\)", "0), Service)", code)
-    assert count == 1
-    code = code.replace("\nThreadingHTTPServer", "\nserver = ThreadingHTTPServer")
-    monkeypatch.chdir(tmp_path)
-    Path("runs/story").mkdir(parents=True)
-    model = elman.build_model(elman.load_corpus("traveller"), hidden_size=8, init_std=None)
-    elman.save(model, "runs/story/model.safetensors")
-    names: dict[str, Any] = {}
-    exec(compile(code, "jobs.md", "exec"), names)
-    monkeypatch.setattr(names["Service"], "log_message", lambda *_: None)
-
-    def ask(path, **asked):
-        connection = http.client.HTTPConnection("127.0.0.1", names["server"].server_port)
-        connection.request("POST", path, json.dumps(asked))
-        answer = connection.getresponse()
-        found = answer.status, json.loads(answer.read())
-        connection.close()
-        return found
-
-    with names["server"] as server, ThreadPoolExecutor(1) as pool:
-        pool.submit(server.serve_forever)
-        try:
-            written = elman.generate(model, "the ", 20, temperature=0.5, seed=0)
-            assert ask("/complete", prompt="the ", length=20) == (200, {"text": written})
-            status, scored = ask("/score", text="the sea")
-            assert (status, scored["bits_per_char"]) == (200, elman.score(model, "the sea").bits_per_char)
-            assert ask("/score", text="") == (400, {"error": "nothing to score: the text is empty"})
-            assert ask("/elsewhere")[0] == 404
-        finally:
-            server.shutdown()
 
 
 def test_the_python_of_the_pages():

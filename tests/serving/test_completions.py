@@ -338,3 +338,23 @@ def test_health_says_when_it_ends():
         return early.status, ready.status, (await asgi.Client(app).get("/health")).status
 
     assert asyncio.run(work()) == (503, 200, 503)
+
+
+def test_ids_may_begin_with_the_beginning():
+    """A harness sends the first id of `bos_token` before a text that has no context."""
+    start = MODELS["chars"].reading.start
+    ids = MODELS["chars"].reading.prompt("the sea").tolist()
+    body = {"model": "chars", "echo": True, "logprobs": 1, "max_tokens": 1, "seed": 1, "prompt_logprobs": 1}
+    plain, marked = asked(body | {"prompt": ids}, body | {"prompt": [start, *ids]})
+    (stream,) = asked(body | {"prompt": [start, *ids], "stream": True})
+    first, second = plain["choices"][0], marked["choices"][0]
+    assert second["text"] == "\n" + first["text"]
+    costs = elman.score(MODELS["chars"], "the sea").surprisal * math.log(2)
+    assert np.allclose(second["logprobs"]["token_logprobs"][1:-1], -costs, atol=2e-6)
+    assert second["logprobs"]["token_logprobs"][2:] == first["logprobs"]["token_logprobs"][1:]
+    assert second["logprobs"]["top_logprobs"][0] == {"\n": 0.0}
+    assert second["prompt_logprobs"][1:] == first["prompt_logprobs"]
+    assert marked["usage"]["prompt_tokens"] == plain["usage"]["prompt_tokens"] + 1
+    parts = [event["choices"][0] for event in stream.events()]
+    assert joined(part["logprobs"]["tokens"] for part in parts) == second["logprobs"]["tokens"]
+    assert joined(part["logprobs"]["token_logprobs"] for part in parts) == second["logprobs"]["token_logprobs"]

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..generation import Completion, Likely
+from ..generation.completion import joined
 from .batcher import Job
-from .protocol import Asked
+from .protocol import Asked, Marked
 from .served import Served
 
 FLOOR = -9999.0
@@ -43,17 +44,16 @@ class Answer:
         }  # fmt: skip
 
     def usage(self) -> dict[str, int]:
-        prompt = sum(len(texts[0].prompt) for texts in self.asked.groups)
+        prompt = sum(map(len, self.asked.prompts))
         written = sum(text.written for texts in self.asked.groups for text in texts)
         return {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written}
 
     def whole(self, done: Sequence[Sequence[Completion]]) -> dict[str, Any]:
         """The answer to a request that is not streamed; `done` are the texts of each prompt."""
         choices = []
-        for texts, completions in zip(self.asked.groups, done, strict=True):
+        for prompt, completions in zip(self.asked.prompts, done, strict=True):
             for completion in self._best(completions):
-                index = len(choices)
-                choices.append(self._choice(index, texts[0].prompt, completion))
+                choices.append(self._choice(len(choices), prompt, completion))
         return self.object(choices, usage=self.usage(), timings=self.job.timings())
 
     def _best(self, completions: Sequence[Completion]) -> Sequence[Completion]:
@@ -68,14 +68,14 @@ class Answer:
 
     def _choice(self, index: int, prompt: np.ndarray, done: Completion) -> dict[str, Any]:
         asked, served = self.asked, self.asked.served
-        text, reports = done.text, []
+        text, reports, of_prompt = done.text, [], of_given(prompt, done.prompt_likely)
         if asked.echo:
-            text = served.model.reading.vocabulary.decode(prompt) + text
-            reports = [done.prompt_likely]
+            text = served.model.reading.vocabulary.decode(np.array(prompt)) + text
+            reports = [of_prompt]
         report = None if asked.logprobs is None else [r for r in (*reports, done.likely) if r is not None]
         choice = self.piece(index, text, report, 0, done.finish_reason, done.stop, asked.echo and len(prompt) > 0)
-        if asked.prompt_logprobs is not None and done.prompt_likely is not None:
-            choice["prompt_logprobs"] = _of_prompt(served, done.prompt_likely, asked.prompt_logprobs)
+        if asked.prompt_logprobs is not None and of_prompt is not None:
+            choice["prompt_logprobs"] = _of_prompt(served, of_prompt, asked.prompt_logprobs)
         if asked.token_ids:
             choice["token_ids"], choice["prompt_token_ids"] = done.ids.tolist(), prompt.tolist()
         return choice
@@ -144,6 +144,15 @@ class Answer:
                 alternatives = [entry(i, v) for i, v in zip(top, values, strict=True)]
                 entries.append(entry(id, value) | {"top_logprobs": alternatives})
         return entries
+
+
+def of_given(prompt: np.ndarray, report: Likely | None) -> Likely | None:
+    """The report of a prompt as it was given: a beginning among its ids is certain."""
+    if report is None or not isinstance(prompt, Marked):
+        return report
+    ids, none = np.array(prompt[:1]), np.zeros(1)
+    top = np.repeat(ids[:, None], report.top.shape[1], axis=1)
+    return joined([Likely(ids, none, np.ones(1, np.int64), top, np.zeros(top.shape)), report])
 
 
 class _IdNames:

@@ -39,18 +39,26 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status = time.monotonic(), 0
+        began, status, gone = time.monotonic(), 0, False
 
         async def noting(message: Message) -> None:
-            nonlocal status
+            nonlocal status, gone
             if message["type"] == "http.response.start":
                 status = message["status"]
-            await send(message)
+            try:
+                await send(message)
+            except (
+                Exception
+            ):  # the connection broke, or what it carries is no HTTP: the server under us has dealt with it
+                gone = True
+                raise
 
         try:
             answer = self._before(scope)
             await (answer or self._app)(scope, receive, noting)
         except Exception as error:
+            if gone:
+                return
             # A fault of ours. What it was goes to the log, without what the request said.
             log.error("%s %s: %s", scope["method"], scope["path"], type(error).__name__, exc_info=_debug())
             if not status:

@@ -25,6 +25,9 @@ class Asked:
     """Contents of a request."""
 
     served: Served
+    prompts: list[np.ndarray]
+    """int64 (T,) each, as they were given. Ids may begin with `Reading.start`, as those of other models begin with a
+    token for the beginning; texts, which all begin after it, have their prompts without it."""
     groups: list[list[Text]]
     """The `best_of` texts of each prompt."""
     n: int
@@ -95,7 +98,22 @@ def _prompts(given: Any, served: Served) -> list[np.ndarray]:
         raise Refused("prompt is an empty list; give a string, or leave it out to begin a text", param="prompt")
     else:
         many = ["" if given is None else given]
-    return [prompt_ids(one, served) for one in many]
+    return [
+        _marked(prompt_ids(one, served), served) if isinstance(one, list) else prompt_ids(one, served) for one in many
+    ]
+
+
+class Marked(np.ndarray):
+    """Ids of which the first is the beginning itself."""
+
+
+def unmarked(ids: np.ndarray) -> np.ndarray:
+    """The prompt of a text, which is read after its beginning in either case."""
+    return np.array(ids[1:] if isinstance(ids, Marked) else ids)
+
+
+def _marked(ids: np.ndarray, served: Served) -> np.ndarray:
+    return ids.view(Marked) if len(ids) and ids[0] == served.model.reading.start else ids
 
 
 def prompt_ids(given: Any, served: Served, name: str = "prompt") -> np.ndarray:
@@ -154,7 +172,7 @@ def _asked(
     groups = [
         [
             Text(
-                prompt, length, sampling, number, stops,
+                unmarked(prompt), length, sampling, number, stops,
                 None if top is None else max(1, top), None if prompt_top is None else max(1, prompt_top),
             )
             for number in range(best_of)
@@ -168,7 +186,7 @@ def _asked(
     as_ids = fields.flag("return_tokens_as_token_ids")
     fields.get("user")  # names who asks; nothing depends on it
     return Asked(
-        served, groups, n, seed, stream, usage, echo, logprobs, prompt_logprobs, token_ids, as_ids, chat,
+        served, prompts, groups, n, seed, stream, usage, echo, logprobs, prompt_logprobs, token_ids, as_ids, chat,
         tuple(fields.unknown),
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from ..generation import Piece, assembled
 from . import protocol
-from .answers import Answer, dumps
+from .answers import Answer, dumps, of_given
 from .batcher import Batcher, Job
 from .fields import parsed
 from .guard import answer, body_of, log
@@ -117,31 +117,33 @@ class _Chunks:
         self._made = made
         texts = [text for texts in made.asked.groups for text in texts]
         self._index = {text: index for index, text in enumerate(texts)}
+        groups = zip(made.asked.prompts, made.asked.groups, strict=True)
+        self._given = {text: prompt for prompt, texts in groups for text in texts}
         self._before = {text: list[np.ndarray]() for text in texts}
         self._written = dict.fromkeys(texts, 0)
 
     def of(self, piece: Piece) -> list[dict[str, Any]]:
         asked, text = self._made.asked, piece.text
         added, reports, first = piece.added, [piece.likely], self._written[text] == 0
-        before = self._before[text]
+        before, given = self._before[text], self._given[text]
         prompt = asked.echo and first
         if prompt:
-            added = asked.served.model.reading.vocabulary.decode(text.prompt) + added
-            reports.insert(0, text.prompt_likely)
+            added = asked.served.model.reading.vocabulary.decode(np.array(given)) + added
+            reports.insert(0, of_given(given, text.prompt_likely))
         found = None if asked.logprobs is None else [report for report in reports if report is not None]
         if not (added or piece.last or (found and len(piece.ids))):
             return []
         ids = np.concatenate(before) if before and found is not None else None
         choice = self._made.piece(
             self._index[text], added, found, self._written[text], text.finish_reason if piece.last else None,
-            text.stop if piece.last else None, bool(prompt and len(text.prompt)), ids,
+            text.stop if piece.last else None, bool(prompt and len(given)), ids,
         )  # fmt: skip
         if asked.token_ids:
             choice["token_ids"] = piece.ids.tolist()
             if first:
-                choice["prompt_token_ids"] = text.prompt.tolist()
+                choice["prompt_token_ids"] = given.tolist()
         if asked.logprobs is not None:
-            before += [text.prompt, piece.ids] if prompt else [piece.ids]
+            before += [np.array(given), piece.ids] if prompt else [piece.ids]
         self._written[text] += 1
         return [choice]
 

@@ -1,0 +1,167 @@
+"""Hostile requests against a server, its schema, and a soak: `make test-serving`.
+
+    python tests/fuzz/serving.py --requests 100000 [--schemathesis PATH] [--seed 0]
+
+Sends requests that are wrong in every way that a socket allows: nested JSON, huge numbers, NULs, half requests, wrong
+lengths, slow writers, readers that leave. Fails where an answer is 5xx, where the log has a traceback, where the server
+no longer answers, or where its memory grows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+GROWTH = 5 << 20  # bytes, after the first tenth of the requests
+
+
+class Server:
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "elman.cli", "serve", "english", "--port", "0", "--max-tokens", "64"]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.faults: list[str] = []
+        assert self.process.stderr is not None
+        line = next(line for line in self.process.stderr if "serving at" in line)
+        self.port = int(line.rpartition(":")[2])
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in self.process.stderr or ():
+            if "Traceback" in line or re.search(r" 5\d\d \d", line) or "Error" in line:
+                self.faults.append(line)
+
+    @property
+    def memory(self) -> int:
+        """Bytes of resident memory."""
+        with open(f"/proc/{self.process.pid}/statm") as file:
+            return int(file.read().split()[1]) * 4096
+
+    def send(self, data: bytes, draw: random.Random) -> int:
+        """The status of the answer; 0 if there was none."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as sock:
+            way = draw.random()
+            try:
+                if way < 0.02:  # a slow writer
+                    for start in range(0, min(len(data), 64), 16):
+                        sock.sendall(data[start : start + 16])
+                        time.sleep(0.005)
+                    sock.sendall(data[64:])
+                else:
+                    sock.sendall(data)
+                if way > 0.95:  # one who leaves at once
+                    return 0
+                if 0.9 < way < 0.95:
+                    sock.shutdown(socket.SHUT_WR)
+                sock.settimeout(5 if way < 0.9 else 0.5)
+                answer = sock.recv(1 << 16)
+            except OSError:
+                return 0
+        found = re.match(rb"HTTP/1\.1 (\d{3})", answer)
+        return int(found[1]) if found else 0
+
+
+def value(draw: random.Random, depth: int = 0) -> object:
+    """A value of any type."""
+    kinds = [
+        lambda: None, lambda: draw.choice([True, False]), lambda: draw.choice([0, 1, -1, 5, 2**31, 2**64]),
+        lambda: draw.choice([0.5, -0.0, 1e308, 1e-320, 2.5]), lambda: "a" * draw.choice([0, 1, 10, 3000]),
+        lambda: draw.choice(["\0", "\ud800", "\U0001f600", "\u202e", "\n", "The ", "../../etc/passwd", "file:///x"]),
+    ]  # fmt: skip
+    if depth < 3:
+        kinds += [
+            lambda: [value(draw, depth + 1) for _ in range(draw.choice([0, 1, 3, 40]))],
+            lambda: {str(value(draw, 3))[:9]: value(draw, depth + 1) for _ in range(draw.choice([0, 1, 4]))},
+        ]
+    return draw.choice(kinds)()
+
+
+FIELDS = (
+    "prompt", "max_tokens", "temperature", "top_p", "top_k", "min_p", "n", "best_of", "stop", "seed", "stream", "echo",
+    "logprobs", "prompt_logprobs", "logit_bias", "allowed", "allowed_token_ids", "stream_options", "suffix", "model",
+    "messages", "text", "by", "tokens", "data", "presence_penalty", "alpha", "choice", "return_token_ids", "x",
+)  # fmt: skip
+PATHS = (
+    "/v1/completions", "/v1/completions", "/v1/completions", "/v1/chat/completions", "/v1/score", "/v1/after",
+    "/tokenize", "/detokenize", "/v1/compress", "/v1/decompress", "/v1/models/%2e%2e%2f", "/metrics", "/", "/%00",
+)  # fmt: skip
+
+
+def request(draw: random.Random) -> bytes:
+    body = json.dumps({draw.choice(FIELDS): value(draw) for _ in range(draw.randint(0, 6))}).encode()
+    way = draw.random()
+    if way < 0.1:
+        body = draw.randbytes(draw.choice([0, 1, 50, 2000]))
+    elif way < 0.2 and body:
+        place = draw.randrange(len(body))
+        body = (
+            body[:place]
+            + draw.choice([b"", b"\0", b"\xff", b"{", b'"', b"9" * 400])
+            + body[place + draw.randint(0, 3) :]
+        )
+    elif way < 0.23:
+        body = draw.choice([b"[" * 5000, b'{"a":' * 5000, b'{"prompt": "' + b"a" * 100_000 + b'"}'])
+    length: object = len(body)
+    if draw.random() < 0.08:
+        length = draw.choice([0, len(body) + 10, max(0, len(body) - 3), "-1", "1e3", "9" * 30, "\0"])
+    head = f"{draw.choice(['POST'] * 9 + ['GET', 'PUT', 'OPTIONS', 'x'])} {draw.choice(PATHS)} HTTP/1.1\r\nHost: a\r\n"
+    kind = draw.choice(["application/json"] * 5 + ["application/x-ndjson", "text/plain", "\x01", "a" * 500])
+    head += f"Content-Type: {kind}\r\nConnection: close\r\n"
+    if draw.random() < 0.05:
+        head += f"Content-Encoding: {draw.choice(['gzip', 'br', 'deflate', ''])}\r\n"
+    if draw.random() < 0.05:
+        head += "Transfer-Encoding: chunked\r\n"
+        body = draw.choice([b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n", b"zz\r\n", b"5\r\nab", b"0\r\n\r\n"])
+    else:
+        head += f"Content-Length: {length}\r\n"
+    data = head.encode("latin-1") + b"\r\n" + body
+    return data[: draw.randrange(len(data))] if draw.random() < 0.03 else data
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--schemathesis")
+    options = parser.parse_args()
+    server, statuses, settled = Server(), dict[int, int](), 0
+
+    def one(number: int) -> int:
+        draw = random.Random(f"{options.seed} {number}")
+        return server.send(request(draw), draw)
+
+    with ThreadPoolExecutor(16) as pool:
+        for number, status in enumerate(pool.map(one, range(options.requests)), 1):
+            statuses[status] = statuses.get(status, 0) + 1
+            if number == max(1, options.requests // 10):
+                settled = server.memory
+            if number % 10_000 == 0:
+                print(f"{number:,}: {dict(sorted(statuses.items()))}, {server.memory >> 20} MB", flush=True)
+    growth = server.memory - settled
+    good = server.send(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", random.Random(1))
+    print(f"statuses {dict(sorted(statuses.items()))}, growth {growth / 2**20:.2f} MB, health {good}")
+    if options.schemathesis:
+        place = f"http://127.0.0.1:{server.port}"
+        checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+        done = subprocess.run(
+            [options.schemathesis, "run", f"{place}/openapi.json", "--url", place, "--checks", checks, "-n", "200"]
+        )
+        if done.returncode:
+            server.faults.append("schemathesis found something")
+    server.process.terminate()
+    status = server.process.wait(60)
+    print(*server.faults[:20], sep="\n")
+    wrong = [s for s in statuses if s >= 500]
+    if wrong or server.faults or growth > GROWTH or good != 200 or status:
+        sys.exit(f"statuses {wrong}, {len(server.faults)} faults, growth {growth}, health {good}, exit status {status}")
+
+
+if __name__ == "__main__":
+    main()
