@@ -3,7 +3,7 @@
 python benchmarks/bars.py [--check]
 
 Bars of a group share one scale. The colours follow the reader's light or dark theme. With --check nothing is written;
-exit status 1 says that the picture is not that of the results.
+exit status 1 says that the picture does not show the results.
 """
 
 from __future__ import annotations

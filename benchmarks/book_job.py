@@ -3,9 +3,9 @@
     ELMAN_DATA=FOLDER python benchmarks/book_job.py [--repeats 3] [--epochs 500]
 
 500 epochs over the first 10,000 characters of The Time Machine (of the bundled story where that is neither in
-ELMAN_DATA nor in the cache nor to be had): one ReLU layer of 256, batch 32, 35 steps, SGD with rate 1, gradients
-clipped to norm 1. Elman's `fit` against the same loop over torch.nn, with the same first weights and the same batches,
-in turns. Neither writes samples or files. Results: results/book_job.csv, one row for each run.
+ELMAN_DATA nor in the cache, and cannot be downloaded): one ReLU layer of 256, batch 32, 35 steps, SGD with rate 1,
+gradients clipped to norm 1. Elman's `fit` against the same loop over torch.nn, with the same first weights and the same
+batches, in turns. Neither writes samples or files. Results: results/book_job.csv, one row for each run.
 """
 
 from __future__ import annotations

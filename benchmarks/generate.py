@@ -3,7 +3,7 @@
     python benchmarks/generate.py [--only rnn,lstm,lines] [--rounds 5]
 
 Greedy, one stream: contestants continue one prompt with the same weights, and their first 200 characters must be the
-same before they are timed. They differ in how many characters they write in a turn, so that a turn of each takes about
+same before they are timed. They differ in how many characters they write in a turn, so a turn of each takes about
 as long. For the LSTM the weights that every character reads, times characters a second, is set beside the speed at
 which a sum reads as many bytes again and again.
 
@@ -39,7 +39,7 @@ Writer = Callable[[int], np.ndarray]  # the next n ids after the prompt
 
 
 def trained(cell: str, layers: int, hidden: int, epochs: int, **settings: Any) -> elman.LanguageModel:
-    """A model that writes words, so that no argmax is a tie of noise."""
+    """A model that writes words, so no argmax is a tie of noise."""
     corpus = elman.load_corpus("traveller")
     recipe = elman.Recipe(
         cell=cell, num_layers=layers, hidden_size=hidden, epochs=epochs, sample_every=0, init_std=None, **settings

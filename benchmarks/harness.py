@@ -1,6 +1,6 @@
 """What the benchmarks share: contestants that take turns, the machine in words, the CSV files.
 
-Contestants run in one process, one after the other in every round, so that a slow moment of the machine meets all of
+Contestants run in one process, one after the other in every round, so a slow moment of the machine meets all of
 them. Before its samples each runs untimed for a moment: long enough that its memory is in the caches again and that the
 threads of the one before, which some libraries leave spinning, have gone to sleep.
 """

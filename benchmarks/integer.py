@@ -3,10 +3,10 @@
     python benchmarks/integer.py [--isa avx2] [--threads 1] [--rounds 7]
 
 Both engines continue the same prompt greedily with the same random weights, quantised to 8 bits; they take turns in one
-process, so that a slow moment meets both. With one thread the clock is the thread's processor time, which leaves out
+process, so a slow moment meets both. With one thread the clock is the thread's processor time, which leaves out
 what other programs take. Before it is timed the integer engine's logits are compared with its definition
 in NumPy, bit by bit. The share of the peak counts the products of the recurrent and output weights with the states; the
-peak is that of independent products in registers, measured in the same run. With onnx and onnxruntime
+peak is the rate of independent products in registers, measured in the same run. With onnx and onnxruntime
 installed, its dynamically quantised int8 model runs beside them, ids one-hot; its bits need not agree.
 
 Results: results/integer.csv, medians and quartiles.

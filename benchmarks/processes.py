@@ -3,7 +3,7 @@
     python benchmarks/processes.py --text tinyshakespeare.txt [--recipe modern] [--rounds 3]
 
 Two: an epoch of a part of the text by `elman train --shards 2`, in turn by one process and by two, a thread each.
-Efficiency is the speed of two over twice that of one.
+Efficiency is the speed of two over twice one process's.
 
 N machines: a step's parts are timed in one process, which has the cores that a machine would have: the gradient of one
 shard, its addition at the first process, the update. A step of S = N shards then takes

@@ -3,14 +3,14 @@
     python benchmarks/quality.py --text tinyshakespeare.txt                      # recipe modern, three seeds
     python benchmarks/quality.py --text tinyshakespeare.txt --recipe best --runs runs/quality --adaptive
     python benchmarks/quality.py --text tinyshakespeare.txt --recipe r.toml --seeds 0 --set lr=0.01 --tune
-    python benchmarks/quality.py --text tinyshakespeare.txt --set hidden_size=192 --set epochs=3   # a row of its own
+    python benchmarks/quality.py --text tinyshakespeare.txt --set hidden_size=192 --set epochs=3   # its own row
 
 The first 90 % of the text is trained on and the last 10 % measured, in nats a character: once with the state carried
 through all of it, once with the state reset every 256 characters, as a transformer with that context sees it, once
 mixed with a static n-gram model of the same training text, and with --adaptive once more by a model that learns from
 the text that it scores, as a compressor does: compare that with no other number here. Choose settings with --tune,
-which trains on the first 81 % and measures the next 9 %, so that the last tenth decides nothing. With --runs a training
-that was stopped goes on. Writes a row for the recipe into results/quality.csv, and leaves those of other recipes there.
+which trains on the first 81 % and measures the next 9 %, so the last tenth decides nothing. With --runs a training
+that was stopped goes on. Writes a row for the recipe into results/quality.csv, and leaves other recipes' rows there.
 """
 
 from __future__ import annotations

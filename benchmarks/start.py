@@ -2,7 +2,7 @@
 
     python benchmarks/start.py
 
-Each row is the median of ROUNDS processes; all rows take turns, so that a busy machine slows them alike.
+Each row is the median of ROUNDS processes; all rows take turns, so a busy machine slows them alike.
 """
 
 from __future__ import annotations

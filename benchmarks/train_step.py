@@ -281,7 +281,7 @@ def busy_neighbour() -> Iterator[None]:
 
 
 def one_thread(rounds: int) -> list[dict]:
-    """The single-layer jobs in a process of its own that may use one core, so that no library can use another."""
+    """The single-layer jobs in a separate process that may use one core, so no library can use another."""
     cores = os.sched_getaffinity(0)
     command = [sys.executable, __file__, "--only", "book,gru,lstm", "--rounds", str(rounds), "--json"]
     os.sched_setaffinity(0, {min(cores)})  # which the new process inherits

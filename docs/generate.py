@@ -82,7 +82,7 @@ def llms(docs: Path) -> str:
     """llms.txt, for language models that read the site: what Elman is, and every page's title and first sentence."""
     parts = [ABOUT]
     for kind, name in KINDS.items():
-        paths = [*([docs / "jobs.md"] if name == "how-to" else []), *sorted((docs / name).rglob("*.md"))]
+        paths = sorted((docs / name).rglob("*.md"))
         parts.append(f"## {kind}\n\n" + "\n".join(_listed(path, docs) for path in paths) + "\n")
     return "\n".join(parts)
 

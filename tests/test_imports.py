@@ -10,13 +10,19 @@ import elman
 
 PACKAGE = Path(elman.__file__).parent
 ROOMS = {
-    "text": ("fields", "vocabulary", "records", "reading", "subwords",),
+    "text": (
+        "fields", "normalisation", "vocabulary", "characters", "decoding", "records", "reading", "subwords",
+        "subword_training", "tokenizer_file",
+    ),
     "corpora": ("files", "download", "named", "cached", "corpus", "places", "tokens", "mapped",),
     "batches": ("windows", "records",),
-    "kernels": ("backend", "forced", "integer", "native", "reference",),
+    "kernels": (
+        "backend", "forced", "integer", "likelihood", "handles", "native_decoder", "native", "cell_steps", "masks",
+        "optimisers", "reference",
+    ),
     "model": (
-        "initial", "integer", "layers", "interface", "language", "extension", "named", "rounding", "quantised",
-        "quantisation", "file",
+        "initial", "integer_arrays", "integer", "parameters", "layers", "interface", "dense", "language", "extension",
+        "named", "rounding", "quantised", "quantisation", "container", "file",
     ),
     "generation": (
         "sampling", "beam", "choose", "completion", "prefixes", "prompt", "loop", "new", "writer", "batch", "text",
@@ -28,7 +34,7 @@ ROOMS = {
     "typing": ("tokens", "paths", "habits", "typist",),
     "kenlm": ("state", "model", "nbest",),
     "compression": ("handle", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",),
-    "recipes": ("recipe", "settings",),
+    "recipes": ("recipe", "settings", "toml",),
     "runs": (
         "folder", "log", "run", "lock", "events", "svg", "curve", "origin", "checkpoint", "saver", "summary",
     ),
@@ -37,7 +43,7 @@ ROOMS = {
         "budget", "choice", "build", "data", "interrupt", "live", "measure", "optimiser", "schedule",
         "further", "loop", "attended", "train", "sizing",
     ),
-    "coders": ("rivals", "train",),
+    "coders": ("rivals", "samples", "network", "train",),
     "inspection": ("matching", "memorised", "neighbours", "hidden_units",),
     "pages": ("document", "inspection", "surprisal", "playground",),
     "serving": (
@@ -47,16 +53,19 @@ ROOMS = {
     "export": ("c", "onnx",),
     "golden": ("inputs", "floats", "integers", "coder", "compare"),
     "cli/shared": (
-        "streams", "rich_console", "console", "commands", "curve_file", "listing", "summary", "piecewise",
+        "streams", "inputs", "rich_console", "console", "commands", "curve_file", "listing", "summary", "piecewise",
         "against", "options", "progress", "samples", "prompts", "file_options", "filewise", "archives", "stores",
-        "server", "signals", "training_text", "workers",
+        "server", "signals", "training_text", "training_source", "training_report", "workers",
     ),
     "cli/interactive": ("steps", "session", "watch",),
     "cli": (
         "tree", "completion", "compress", "decompress", "generate", "get", "info", "inspect", "manual", "message",
         "quantise", "rescore", "runs", "export", "score", "self_test", "serve", "store", "train", "train_coder",
     ),
-    "torch": ("reference", "fused", "operators", "kernels", "device", "group", "launcher", "layers", "module",),
+    "torch": (
+        "reference", "fused", "registry", "dense_operators", "recurrent_operator", "operators", "kernels", "device",
+        "group", "launcher", "like_torch", "packed", "layers", "module",
+    ),
 }  # fmt: skip
 """In the order in which the package is read; the files of a room, likewise."""
 SHARED = ("moved", "errors", "visible", "files", "philox", "sources", "typed", "given")

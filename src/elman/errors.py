@@ -27,7 +27,7 @@ class ElmanError(Exception):
     Args:
         text: the message, one line.
         setting: the arguments that it names, as `encoding` or ("bytes", "encoding"). In the text each begins the line
-            or stands in backquotes.
+            or is in backquotes.
     """
 
     def __init__(self, text: str = "", *, setting: str | Iterable[str] = ()) -> None:
@@ -36,10 +36,14 @@ class ElmanError(Exception):
 
     def worded(self, option: Callable[[str], str]) -> str:
         """The message with each setting that it names as `option` words it, without backquotes."""
-        text = str(self)
-        for name in self.settings:
-            text = re.sub(rf"`{re.escape(name)}`|^{re.escape(name)}\b", lambda _, name=name: option(name), text)
-        return text
+        return worded(str(self), self.settings, option)
+
+
+def worded(text: str, settings: Iterable[str], option: Callable[[str], str]) -> str:
+    """`text` with each of the settings as `option` words it, where it begins a line or is in backquotes."""
+    for name in settings:
+        text = re.sub(rf"`{re.escape(name)}`|^{re.escape(name)}\b", lambda _, name=name: option(name), text)
+    return text
 
 
 class InputError(ElmanError, ValueError):

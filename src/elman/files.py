@@ -28,7 +28,7 @@ _unfinished: set[Path] = set()
 
 
 class Named(io.FileIO):
-    """A file whose errors have its name, also those of reading and writing."""
+    """A file whose errors have its name, errors of reading and writing too."""
 
     def __init__(self, file: str | Path | int, mode: str, name: str, closefd: bool = True) -> None:
         super().__init__(file, mode, closefd)
@@ -64,7 +64,7 @@ def staged(
     stays if the block fails.
 
     Args:
-        replace: write over a file that is there, keeping its mode and owner, and follow a link, so that it stays one.
+        replace: write over a file that is there, keeping its mode and owner, and follow a link, so it stays one.
             False: refuse what is there, also a link that leads nowhere and what appears while the block runs.
         like: whose mode, times and owner the file gets; an owner only as far as the system lets us, and set-id bits
             only with the owner.

@@ -1,4 +1,4 @@
-"""Checks of arguments: those of public functions are checked at the door, not where they fail far inside.
+"""Checks of the arguments of public functions, at the door, not where they fail far inside.
 
 Every function raises InputError, one line that says what was expected and what came.
 """

@@ -76,7 +76,7 @@ NAMES = {
 
 
 def names(module: str, lazy: Mapping[str, str] | None = None) -> Callable[[str], Any]:
-    """A `__getattr__` for a module: its old names, its old submodules, and those of `lazy`, name -> relative module."""
+    """A module's `__getattr__`: its old names, its old submodules, and the names in `lazy`, name -> relative module."""
 
     def get(name: str) -> Any:
         if lazy and name in lazy:
@@ -127,7 +127,7 @@ class _Finder:
 
 
 class _Loader:
-    """Gives the module itself, not a copy, so that its classes stay one."""
+    """Gives the module itself, not a copy, so its classes stay one."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         _warn(spec.name, MODULES[spec.name])
@@ -139,7 +139,7 @@ class _Loader:
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__, module.__loader__ = self._spec, self._loader  # import has set those of the old path
+        module.__spec__, module.__loader__ = self._spec, self._loader  # import has set the old path's
 
 
 class _Room(ModuleType):

@@ -9,7 +9,7 @@ real numbers are operations that IEEE 754 defines. The table of uses keeps the s
     2^34 + kind     texts that a generated one is compared with          inspection
     2^35            which lines an interval is drawn from                scoring
 
-Dropout has a generator of its own in the kernel, Philox4x32-10, under a key made from the seed: `dropout_seed`.
+Dropout has its own generator in the kernel, Philox4x32-10, under a key made from the seed: `dropout_seed`.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def remove_unchanged(path: str | Path, before: os.stat_result) -> None:
     """Remove a regular file that was read, if it is still what it was; anything else stays.
 
     Raises:
-        InputError: it changed, so that what was made of it may lack something.
+        InputError: it changed, so what was made of it may lack something.
     """
     if not stat.S_ISREG(before.st_mode):
         return

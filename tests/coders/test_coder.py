@@ -10,13 +10,14 @@ from compression_cases import english
 
 import elman
 from elman.coders import train_coder
+from elman.coders.network import recipe_for
 from elman.coders.rivals import rivals
-from elman.coders.train import recipe_for, split
+from elman.coders.samples import split
 from elman.compression import Codec, Predictor, Store, compress, load_predictor, write_store
 from elman.compression.trained import predictor_for, swapped, to_file
 from elman.errors import InputError, ModelFileError, TrainingDiverged
 from elman.model import read_header
-from elman.model.file import read, to_bytes
+from elman.model.container import read, to_bytes
 from elman.training import fit
 
 
@@ -65,7 +66,7 @@ def test_a_training_that_diverges_is_done_again_with_more_weight_decay(monkeypat
         return fit(model, corpus, recipe, **how)
 
     tried, said = [], []
-    monkeypatch.setattr("elman.coders.train.fit", diverges)
+    monkeypatch.setattr("elman.coders.network.fit", diverges)
     again = train_coder(lines(300), max_size=200_000, epochs=2, say=said.append)
     assert tried == [0.1, pytest.approx(0.3)]
     assert "the training diverged; once more with a weight decay of 0.3" in said
@@ -167,7 +168,7 @@ def test_whole_files_end_with_another_byte():
     assert made.predictor.end == 0
     with pytest.raises(InputError, match="the messages of the model's past end with 0"):
         Codec(made.predictor, end=10)
-    with pytest.raises(InputError, match="those of a store are lines"):
+    with pytest.raises(InputError, match="a store's messages are lines"):
         write_store([b"a"], "never", made.predictor)
 
 

@@ -51,7 +51,7 @@ def test_threads_share_a_batch_and_change_no_code(codec):
             _cpu.set_threads(threads)
             assert codec.encode_many(given) == codes
             assert codec.decode_many(codes) == given
-            with pytest.raises(errors.CompressedError, match=f"code {too_long} stands for more than 80 bytes"):
+            with pytest.raises(errors.CompressedError, match=f"code {too_long} expands to more than 80 bytes"):
                 codec.decode_many(codes, max_size=80)
     finally:
         _cpu.set_threads(before)
@@ -96,7 +96,7 @@ def test_bound_on_what_is_made():
     codec = Codec(None, PAST)
     code = codec.encode(b"e" * 3000)
     assert codec.decode(code, 3000) == b"e" * 3000
-    with pytest.raises(errors.CompressedError, match="code 1 stands for more than 2999 bytes"):
+    with pytest.raises(errors.CompressedError, match="code 1 expands to more than 2999 bytes"):
         codec.decode_many([codec.encode(b"x"), code, code], 2999)
     with pytest.raises(errors.CompressedError, match="more than 3 bytes"):
         codec.decode(b"\xffabcd", 3)

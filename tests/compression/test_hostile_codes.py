@@ -20,7 +20,7 @@ from elman.compression.layout import FOOTER, Header
 from elman.compression.trained import to_file
 from elman.errors import CompressedError, ModelFileError
 from elman.kernels import _cpu
-from elman.model import file as model_file
+from elman.model import container
 
 PER_BYTE = 45_426
 """Bytes that a byte of code can make at most: 8 bits, where each bit of the eight costs -log2(65535/65536)."""
@@ -184,10 +184,10 @@ def test_odd_fields_of_a_coder_are_one_line(coder, text, tmp_path):
     path = tmp_path / "m.model"
     path.write_bytes(to_file(None, b"one\ntwo\n", 10, {}))
     assert load_predictor(path).past == b"one\ntwo\n"
-    header, arrays = model_file.read(path)
+    header, arrays = container.read(path)
     header = json.loads(json.dumps(header))
     header["coder"] = header["coder"] | coder if isinstance(coder, dict) else coder
-    path.write_bytes(model_file.to_bytes(header, arrays))
+    path.write_bytes(container.to_bytes(header, arrays))
     with pytest.raises(ModelFileError) as caught:
         load_predictor(path)
     assert text in str(caught.value)

@@ -12,7 +12,7 @@ import pytest
 
 import elman
 from elman.corpora import cached, files, load_mapped, mapped, release
-from elman.text import vocabulary
+from elman.text import normalisation
 from elman.training.sizing import for_minutes
 
 TEXT = "The Trαveller  came\n\n down ΣΑΣ \r\n\tto the séa, 𝄞 and home. " * 40
@@ -25,7 +25,7 @@ def folder(tmp_path, monkeypatch):
         monkeypatch.setattr(module, "cache", lambda: tmp_path / "cache")
     monkeypatch.setattr(mapped, "_BLOCK", 7)  # every border is crossed
     monkeypatch.setattr(files, "BLOCK", 7)
-    monkeypatch.setattr(vocabulary, "_CHUNK", 11)
+    monkeypatch.setattr(normalisation, "CHUNK", 11)
     Path("t.txt").write_text(TEXT, "utf-8", newline="")
     return tmp_path
 
@@ -115,7 +115,7 @@ def test_made_once_and_again_when_the_file_changes(monkeypatch):
     ("name", "data", "message"),
     [
         ("x", b"", "x is empty; expected a text"),
-        ("x", b"abcdefghijk\xff", r"not UTF-8: byte 0xff at offset 11 \(invalid start byte\); give its --encoding"),
+        ("x", b"abcdefghijk\xff", r"not UTF-8: byte 0xff at offset 11 \(invalid start byte\); give its `encoding`"),
         ("x.gz", gzip.compress(b"abc" * 99, mtime=0)[:-9], "not a whole gzip file"),
         ("x.xz", lzma.compress(b"abc" * 99)[:-9], "x.xz: not a whole xz file"),
         ("missing", None, "No such file"),
@@ -136,7 +136,7 @@ def test_training_is_that_in_memory_and_goes_on(command, monkeypatch):
     settings = ["--epochs", 2, "--hidden-size", 8, "--batch-size", 4, "--seq-length", 9, "--sample-every", 0]
     held_out = [*settings, "--val-fraction", "0.2", "--schedule", "constant"]
     command("train", "t.txt", *held_out, "--output", "a")
-    monkeypatch.setattr("elman.cli.train._MAPPED_BYTES", 10)
+    monkeypatch.setattr("elman.cli.shared.training_source._MAPPED_BYTES", 10)
     assert not Path("cache").exists()
     command("train", "t.txt", *held_out, "--output", "b", "--epochs", 1)
     assert Path("cache").exists()
@@ -145,7 +145,7 @@ def test_training_is_that_in_memory_and_goes_on(command, monkeypatch):
     assert a.fingerprint() == b.fingerprint()
     Path("u.txt").write_text("the trawler # came " * 30)
     command("train", "u.txt", "--from", "b", *settings[:2], "--seq-length", 9, "--output", "c")
-    monkeypatch.setattr("elman.cli.train._MAPPED_BYTES", 10**9)
+    monkeypatch.setattr("elman.cli.shared.training_source._MAPPED_BYTES", 10**9)
     command("train", "u.txt", "--from", "b", *settings[:2], "--seq-length", 9, "--output", "d")
     c, d = (elman.load(f"{run}/model.safetensors") for run in "cd")
     assert c.fingerprint() == d.fingerprint()

@@ -23,10 +23,10 @@ from elman.compression import Archive, Codec, Predictor, compress, decompress, l
 from elman.compression.trained import to_file
 from elman.corpora.mapped import load_mapped
 from elman.errors import ElmanError
-from elman.model.file import CHECKPOINT
+from elman.model.container import CHECKPOINT
 from elman.runs import read_checkpoint
 from elman.runs.summary import find_runs, read_run
-from elman.text.subwords import read_tokenizer
+from elman.text.tokenizer_file import read_tokenizer
 from elman.training import resume
 
 
@@ -352,7 +352,7 @@ def read_cached(folder: Path, data: bytes) -> None:
 
 
 def tokenizers(folder: Path) -> list[bytes]:
-    from elman.text.subwords import _letters_of_bytes
+    from elman.text.tokenizer_file import _letters_of_bytes
 
     letters = list(_letters_of_bytes())
     vocabulary = {letter: id for id, letter in enumerate(letters)} | {"ab": 256, "abc": 257}

@@ -14,7 +14,7 @@ import numpy as np
 from safetensors.numpy import load as from_safetensors
 
 from elman.kernels import _cpu
-from elman.model.file import MODEL, to_bytes
+from elman.model.container import MODEL, to_bytes
 
 # docs/reference/formats.md
 ELZ_HEADER, ELZ_BLOCK, ELZ_FOOTER = struct.Struct("<4sBBBB8s"), struct.Struct("<BBIIII"), struct.Struct("<III4s")

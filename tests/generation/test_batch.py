@@ -97,7 +97,7 @@ def test_the_loop_in_python_draws_what_the_kernel_draws(monkeypatch):
     model = make()
     texts = mixed(model)
     want = [alone(model, text) for text in texts]
-    monkeypatch.delattr("elman.kernels.native.NativeDecoder.generate")
+    monkeypatch.delattr("elman.kernels.native_decoder.NativeDecoder.generate")
     assert [alone(model, text) for text in texts] == want
 
 

@@ -81,9 +81,9 @@ def test_the_training_text_is_found_again(tmp_path, records):
     with pytest.raises(elman.CorpusError, match="is not the text that the model was trained on"):
         recorded_corpus(model, run)
     file.unlink()
-    with pytest.raises(elman.CorpusError, match=r"training text: .*no such file.*; or give --corpus"):
+    with pytest.raises(elman.CorpusError, match=r"training text: .*no such file.*; or give `corpus`"):
         recorded_corpus(model, run)
-    with pytest.raises(elman.CorpusError, match="trained on standard input; give it as --corpus"):
+    with pytest.raises(elman.CorpusError, match="trained on standard input; give it as `corpus`"):
         recorded_corpus(model, {"corpus": {"name": "stdin", "source": "standard input"}})
 
 
@@ -111,6 +111,6 @@ def test_writing_is_seeded_and_of_the_asked_length():
     ids=str,
 )
 def test_a_summary_may_hold_anything(run):
-    with pytest.raises(elman.CorpusError, match="give it as --corpus"):
+    with pytest.raises(elman.CorpusError, match="give it as `corpus`"):
         recorded_places(run)
     assert most_characters(run) is None

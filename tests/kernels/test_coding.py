@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from compression_cases import english, float_weights, integers, predictor
 
 from elman.compression import Codec, Predictor
-from elman.kernels import _cpu, integer  # pyright: ignore
+from elman.kernels import _cpu, integer, likelihood  # pyright: ignore
 from elman.model.rounding import to_integers
 
 
@@ -217,7 +217,7 @@ def test_an_integer_predictor_is_the_definition():
     message = english(300).replace(b"\n", b" ")
     ids = np.frombuffer(b"\n" + message + b"\n", np.uint8).astype(np.int64)[:, None]
     logits = integer.run(model.network, ids[:-1], integer.begin_state(model.network, 1))[0]
-    bits = integer.nats(logits, ids[1:]).sum() / math.log(2)
+    bits = likelihood.nats(logits, ids[1:]).sum() / math.log(2)
     size = len(Codec(Predictor.from_integers(model)).encode(message))
     assert size == pytest.approx(min(bits / 8, len(message) + 1), rel=0.02)
 

@@ -20,7 +20,7 @@ from inputs import SHAPES, Array, integers, layer_inputs, numbers
 
 import elman
 from elman import kernels
-from elman.kernels import reference
+from elman.kernels import masks, optimisers, reference
 
 TOLERANCE = 5e-6
 
@@ -239,7 +239,7 @@ def test_dropout_is_the_references_mask():
 def test_philox_is_the_references():
     for seed, offset in [(0, 0), (2**63 + 5, 3), (7, 2**34 + 2)]:
         first, skip = divmod(offset, 4)
-        words = reference.philox(seed, first, 20).reshape(-1)[skip : skip + 70]
+        words = masks.philox(seed, first, 20).reshape(-1)[skip : skip + 70]
         assert np.array_equal(cases.philox(seed, offset, 70), words)
 
 
@@ -254,7 +254,7 @@ def test_norm():
 def test_sgd_is_the_references_rounding():
     mine, theirs, grads = cases.arrays(1), cases.arrays(1), cases.arrays(9)
     _cpu.sgd(params=mine, grads=grads, lr=0.37, scale=0.81)
-    reference.apply(theirs, grads, kernels.Update(0.37), 0.81, 1)
+    optimisers.apply(theirs, grads, kernels.Update(0.37), 0.81, 1)
     cases.same_bits(mine, theirs)
 
 
@@ -266,5 +266,5 @@ def test_adamw_follows_the_reference(decay):
         grads = cases.arrays(100 * step, 2.0)
         cases.adamw(mine, grads, m, v, step, weight_decay=decay, scale=0.5)
         update = kernels.Update(0.01, None, m64, v64, step, decay)
-        reference.apply(theirs, [double(g) for g in grads], update, 0.5, 1)
+        optimisers.apply(theirs, [double(g) for g in grads], update, 0.5, 1)
     agree([*mine, *m, *v], [*theirs, *m64, *v64])

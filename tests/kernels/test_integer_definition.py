@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from integers import CELLS, extreme, floats, same, text, uniform, whole
 
-from elman.kernels import integer
+from elman.kernels import integer, likelihood
 from elman.model.rounding import to_integers
 
 ALL = np.arange(-(2**15), 2**15).astype(np.int16)
@@ -49,8 +49,8 @@ def test_nats_are_the_cross_entropy(V, scale):
     wide = x.astype(np.float64)
     top = wide.max(axis=1, keepdims=True)
     exact = (np.log(np.exp(wide - top).sum(axis=1)) + top[:, 0]) - wide[np.arange(40), targets]
-    assert np.abs(integer.nats(x, targets) - exact).max() < 1e-6  # what is below 2^-31 of the likeliest is dropped
-    assert (integer.nats(x, targets) >= 0).all()
+    assert np.abs(likelihood.nats(x, targets) - exact).max() < 1e-6  # what is below 2^-31 of the likeliest is dropped
+    assert (likelihood.nats(x, targets) >= 0).all()
 
 
 def sigmoid(x):

@@ -9,7 +9,7 @@ import pytest
 from integers import CELLS, any_state, extreme, floats, same, text, uniform
 
 from elman import kernels
-from elman.kernels import integer
+from elman.kernels import integer, likelihood
 from elman.model.integer import IntegerNetwork
 from elman.model.rounding import to_integers
 
@@ -31,10 +31,10 @@ def test_nats_and_log_softmax(integer_isa, V):
     logits, targets, nats = uniform((9, V), 1) * np.float32(35), text(9, 1, V)[:, 0].copy(), np.empty(9)
     logits[3] = 5.0
     _cpu.integer_nats(logits=logits, targets=targets, nats=nats)
-    same([nats], [integer.nats(logits, targets)])
+    same([nats], [likelihood.nats(logits, targets)])
     likely = np.empty(logits.shape)
     _cpu.integer_log_softmax(logits=logits, y=likely)
-    same([likely], [integer.log_softmax(logits)])
+    same([likely], [likelihood.log_softmax(logits)])
     same([-likely[np.arange(9), targets]], [nats])
 
 
@@ -52,7 +52,7 @@ def test_reading_is_the_definitions(integer_isa, cell, sizes, bits, scale):
         logits, after = model.run(ids, state)
         same((logits, *after), (expected, *last))
         nats, after = model.score(ids, targets, state)
-        same((nats, *after), (integer.nats(expected, targets), *last))
+        same((nats, *after), (likelihood.nats(expected, targets), *last))
 
 
 @pytest.mark.parametrize("bits", [8, 4])

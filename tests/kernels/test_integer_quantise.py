@@ -10,7 +10,8 @@ from integers import CELLS, extreme, floats, same, text, whole
 from elman import kernels
 from elman.errors import InputError
 from elman.kernels import integer
-from elman.model.integer import BITS, IntegerNetwork, pack, unpack
+from elman.model.integer import IntegerNetwork
+from elman.model.integer_arrays import BITS, pack, unpack
 from elman.model.rounding import relu_ranges, to_integers
 
 

@@ -10,7 +10,7 @@ from inputs import integers, numbers
 
 import elman
 from elman import kernels
-from elman.kernels import reference
+from elman.kernels import optimisers
 from elman.training.optimiser import Optimiser
 
 
@@ -20,7 +20,7 @@ def test_muon_is_the_references(blocks, rows, columns):
     g, settings = numbers(w.shape, 32), {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.1}
     expected_w, expected_m = w.copy(), m.reshape(-1).copy()
     cases.muon(w, g, m, blocks, **settings)
-    reference.muon(expected_w, g, expected_m, blocks, *settings.values())
+    optimisers.muon(expected_w, g, expected_m, blocks, *settings.values())
     np.testing.assert_allclose(m.reshape(-1), expected_m, rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(w, expected_w, rtol=0, atol=2e-6)  # measured: 4e-7
 

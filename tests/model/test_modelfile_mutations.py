@@ -16,7 +16,7 @@ from safetensors.numpy import load as from_safetensors
 from safetensors.numpy import save as to_safetensors
 
 import elman
-from elman.model.file import _digest
+from elman.model.container import _digest
 
 ODD = (None, True, 0, -1, 1, 2**31, 10**30, 1e308, "", "x", "\x00", [], [[]] * 3, {}, {"a": {}}, "gru", "rnn_relu", 1.5)
 _SECONDS = 20.0

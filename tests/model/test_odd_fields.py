@@ -11,7 +11,7 @@ import pytest
 from command_line import run
 
 import elman
-from elman.model import file
+from elman.model import container
 from elman.runs import read_checkpoint
 from elman.runs.summary import read_run
 from elman.training import resume
@@ -54,17 +54,17 @@ def refusal(call) -> str | None:
 
 @pytest.mark.parametrize("odd", ["x", 5, [], [["corpus", 1]], True])
 def test_a_model_whose_run_is_no_object(folder, odd):
-    header, tensors = file.read("runs/good/model.safetensors")
-    Path("m").write_bytes(file.to_bytes(header | {"run": odd}, tensors))
+    header, tensors = container.read("runs/good/model.safetensors")
+    Path("m").write_bytes(container.to_bytes(header | {"run": odd}, tensors))
     for command in (["info", "m"], ["inspect", "m", "t.txt"], ["generate", "m"]):
         assert f"its field run is {shown(odd)}; expected an object" in one_line(run(*command))
 
 
 @pytest.mark.parametrize("change", [{}, {"run": None}])
 def test_a_model_without_a_run(folder, change):
-    header, tensors = file.read("runs/good/model.safetensors")
+    header, tensors = container.read("runs/good/model.safetensors")
     del header["run"]
-    Path("m").write_bytes(file.to_bytes(header | change, tensors))
+    Path("m").write_bytes(container.to_bytes(header | change, tensors))
     assert run("info", "m").returncode == 0
     assert "trained on a text that its file does not name" in one_line(run("inspect", "m", "t.txt"))
 
@@ -76,7 +76,7 @@ FIELDS = ["epoch", "steps", "masked", "seconds", "log", "means", "loaded", "reci
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_checkpoint_with_one_field_of_another_type(folder, name):
     """Refused in one line, or, where the odd value means something, gone on with."""
-    header, tensors = file.read("runs/good/checkpoint.safetensors", file.CHECKPOINT)
+    header, tensors = container.read("runs/good/checkpoint.safetensors", container.CHECKPOINT)
     changes = [{name: odd} for odd in ODD]
     if isinstance(header.get(name), dict):
         changes += [{name: header[name] | {inner: odd}} for inner in header[name] for odd in ODD]
@@ -84,17 +84,17 @@ def test_a_checkpoint_with_one_field_of_another_type(folder, name):
         changes += [{name: [header[name][0] | {inner: odd}]} for inner in header[name][0] for odd in ODD]
     Path("x").mkdir()
     for change in changes:
-        Path("x/checkpoint.safetensors").write_bytes(file.to_bytes(header | change, tensors, file.CHECKPOINT))
+        Path("x/checkpoint.safetensors").write_bytes(container.to_bytes(header | change, tensors, container.CHECKPOINT))
         for read in (lambda: read_run(Path("x")), lambda: resume(read_checkpoint("x"))):
             assert "\n" not in (refusal(read) or ""), change
     without = {key: value for key, value in header.items() if key != "epoch"}
-    Path("x/checkpoint.safetensors").write_bytes(file.to_bytes(without, tensors, file.CHECKPOINT))
+    Path("x/checkpoint.safetensors").write_bytes(container.to_bytes(without, tensors, container.CHECKPOINT))
     assert "its header has no field epoch" in (refusal(lambda: read_checkpoint("x")) or "")
 
 
 def test_a_checkpoint_whose_tensors_do_not_fit(folder):
     run("train", "t.txt", *SMALL, "--optimizer", "adam", "--cell", "lstm", "--output", "r")
-    header, tensors = file.read("r/checkpoint.safetensors", file.CHECKPOINT)
+    header, tensors = container.read("r/checkpoint.safetensors", container.CHECKPOINT)
     header["recipe"]["epochs"] = 2
     header |= {"means": header["means"] | {"steps": 3, "count": 3 * 4 * 16, "nats": 1.0, "seconds": 1.0}}
     name = "training.state.0"
@@ -102,7 +102,7 @@ def test_a_checkpoint_whose_tensors_do_not_fit(folder):
     odd = [state[0], state[:, :, :-1], state[:, :2], np.concatenate([state, state], 1), state.astype(np.float64)]
     for part in [*odd, np.full_like(state, np.nan)]:
         changed = tensors | {name: np.ascontiguousarray(part)}
-        Path("r/checkpoint.safetensors").write_bytes(file.to_bytes(header, changed, file.CHECKPOINT))
+        Path("r/checkpoint.safetensors").write_bytes(container.to_bytes(header, changed, container.CHECKPOINT))
         with pytest.raises(elman.ModelFileError, match=r"does not fit its recipe: the carried state is float\d+ \("):
             resume(read_checkpoint("r"))
 

@@ -14,8 +14,8 @@ import elman
 from elman import kernels
 from elman.cli import main
 from elman.inspection import activations, units
-from elman.kernels import integer
-from elman.model import file, read_header
+from elman.kernels import integer, likelihood
+from elman.model import container, read_header
 from elman.model.quantisation import ROWS, STEPS, calibration_rows
 from elman.model.rounding import relu_ranges
 from elman.scoring import words
@@ -61,7 +61,7 @@ def test_a_score_is_the_definitions(cell):
     ids = model.reading.vocabulary.encode(TEXT).astype(np.int64)
     n = model.network.network
     logits, _ = integer.run(n, model.reading.primed(ids)[:-1, None], integer.begin_state(n, 1))
-    by_hand = integer.nats(logits, ids[:, None])[:, 0] / np.log(2)
+    by_hand = likelihood.nats(logits, ids[:, None])[:, 0] / np.log(2)
     score = elman.score(model, TEXT)
     assert (score.surprisal == by_hand).all()
     assert (elman.score(model, [TEXT, TEXT[:50]])[1].surprisal == score.surprisal[:50]).all()
@@ -144,7 +144,7 @@ def test_a_file_there_and_back(cell, bits, tmp_path):
 
 def test_an_older_version_would_refuse_it(tmp_path, monkeypatch):
     elman.save(made("gru"), tmp_path / "m")
-    monkeypatch.setattr(file, "KNOWN", frozenset())
+    monkeypatch.setattr(container, "KNOWN", frozenset())
     with pytest.raises(elman.ModelFileError, match="it needs 'integer 1', which this version lacks; upgrade Elman"):
         elman.load(tmp_path / "m")
 

@@ -10,7 +10,7 @@ from command_line import refused, run
 import elman
 from elman.model import read_header
 from elman.recipes import load_recipe, recipe_names
-from elman.recipes.recipe import to_toml
+from elman.recipes.toml import to_toml
 from elman.text import visible
 from elman.training.choice import for_size
 

@@ -17,7 +17,7 @@ import pytest
 from command_line import PATIENCE, run
 
 import elman
-from elman.model import file
+from elman.model import container
 from elman.runs import read_checkpoint, saver
 from elman.runs.lock import locked
 
@@ -318,12 +318,12 @@ def test_a_strangers_checkpoint_names_no_text_that_is_read(folder, command, monk
     command("train", "t.txt", "--resume", "r", "--epochs", 3)
     command("train", "--resume", "r", "--epochs", 4)  # it has been taken over
     assert read_checkpoint("r").ours
-    header, tensors = file.read("r/checkpoint.safetensors", file.CHECKPOINT)
+    header, tensors = container.read("r/checkpoint.safetensors", container.CHECKPOINT)
     header["loaded"]["name_or_path"] = "/etc/hostname"
-    Path("r/checkpoint.safetensors").write_bytes(file.to_bytes(header, tensors, file.CHECKPOINT))
+    Path("r/checkpoint.safetensors").write_bytes(container.to_bytes(header, tensors, container.CHECKPOINT))
     assert "says that it trains on /etc/hostname" in refused("--resume", "r", "--epochs", 5)
     header["loaded"]["name_or_path"] = "traveller"
-    Path("r/checkpoint.safetensors").write_bytes(file.to_bytes(header, tensors, file.CHECKPOINT))
+    Path("r/checkpoint.safetensors").write_bytes(container.to_bytes(header, tensors, container.CHECKPOINT))
     assert "not the text that this run trains on" in refused("--resume", "r", "--epochs", 5)  # it was read
 
 

@@ -30,7 +30,8 @@ from elman.text import (
     row_reader,
 )
 from elman.text import fields as module
-from elman.text.subwords import _normalises, word_lists
+from elman.text.subwords import word_lists
+from elman.text.tokenizer_file import _normalises
 from elman.training.choice import choose
 
 SMALL = ("--hidden-size", 8, "--epochs", 1, "--batch-size", 2, "--seq-length", 8, "--sample-every", 0)

@@ -17,7 +17,8 @@ import elman
 from elman.compression import Predictor
 from elman.corpora import cached, files, load_mapped, mapped, tokens
 from elman.text import Subwords, Vocabulary, read_tokenizer, train_subwords
-from elman.text.subwords import _letters_of_bytes, word_lists
+from elman.text.subwords import word_lists
+from elman.text.tokenizer_file import _letters_of_bytes
 
 pytest.importorskip("tokenizers", reason="subwords are trained by tokenizers, of the extra elman[bpe]")
 TEXT = (
@@ -209,7 +210,7 @@ def test_going_on(command, tmp_path, monkeypatch):
     command("train", "u.txt", "--from", "a", "--epochs", 1, "--recipe", "modern", "--batch-size", 32, "--output", "c")
     assert elman.load("c").reading == a.reading
     other = train_subwords([TEXT[::-1]], 300)
-    with pytest.raises(elman.InputError, match="the model has subwords of its own, 300"):
+    with pytest.raises(elman.InputError, match="the model has its own subwords, 300"):
         elman.model.extend(a, other)
     with pytest.raises(elman.InputError, match="the model reads subwords; to code bytes"):
         Predictor.of(a)

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from elman.text import Vocabulary, normalise
-from elman.text import vocabulary as module
+from elman.text import normalisation as module
 
 
 def test_book_normalisation_collapses_white_space_also_across_chunks(monkeypatch):
     assert normalise("The  Time\n\n\tMachine ", "book") == "the time machine "
-    monkeypatch.setattr(module, "_CHUNK", 5)
+    monkeypatch.setattr(module, "CHUNK", 5)
     assert normalise("ab  \n\n\n\n\n\n  cd\tE", "book") == "ab cd e"
     assert normalise("A  b", "none") == "A  b"
     for text in ("ΟΔΟΣ ΣΟΦΟΣ", "ΑΣ'Α ΣΑΣ.", "ΑΒΓΔΕΣΑΒΓΔΕΣ", "ΟΔΟΣ\u0301Α", "İSTANBUL ΣΑΣ", "ΣΣ ", ""):
         for chunk in range(1, 8):
-            monkeypatch.setattr(module, "_CHUNK", chunk)
+            monkeypatch.setattr(module, "CHUNK", chunk)
             assert normalise(text, "book") == text.lower(), (text, chunk)  # the last sigma of a word looks both ways
     with pytest.raises(ValueError, match="must be one of book, none; got 'other'"):
         normalise("a", "other")
@@ -35,7 +35,7 @@ def test_ids_fall_by_frequency_and_ties_by_character():
 
 @pytest.mark.parametrize("sample", ["plain", "naïve čeština", "日本語 😀 mixed", "a\x00b\uffff"])
 def test_round_trip_across_chunks(monkeypatch, sample):
-    monkeypatch.setattr(module, "_CHUNK", 3)
+    monkeypatch.setattr(module, "CHUNK", 3)
     vocabulary = Vocabulary.from_text(sample)
     assert vocabulary.decode(vocabulary.encode(sample)) == sample
     assert Vocabulary.from_dict(vocabulary.to_dict()) == vocabulary
@@ -67,7 +67,7 @@ def test_bytes_take_anything():
         ({"kind": "chars", "symbols": ["<unk>", "ab"]}, "single characters"),
         ({"kind": "chars", "symbols": ["<unk>", "a", "a"]}, "twice"),
         ({"kind": "words", "symbols": []}, "of kind 'chars', 'bytes' or 'bpe'"),
-        ({"kind": "bytes", "symbols": ["a"]}, "no symbols of its own"),
+        ({"kind": "bytes", "symbols": ["a"]}, "fixed symbols"),
     ],
 )
 def test_a_damaged_vocabulary_is_refused(data, message):

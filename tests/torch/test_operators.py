@@ -220,9 +220,9 @@ def test_linear_of_one_row():
     "shape", [(7, 5, 13, 37), (1, 1, 1, 1), (1, 1, 1, 2), (3, 2, 5, 16), (2, 3, 9, 5000), (31, 40, 6, 4100)], ids=str
 )
 def test_cross_entropy(shape, kept, monkeypatch):
-    from elman.torch import operators
+    from elman.torch import dense_operators
 
-    monkeypatch.setattr(operators, "_KEPT_LOGITS", kept)
+    monkeypatch.setattr(dense_operators, "_KEPT_LOGITS", kept)
     inputs = cases.loss_inputs(*shape)
     with kernels.use("reference"):
         want = cases.run_loss(*doubles(inputs))

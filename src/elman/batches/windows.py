@@ -20,7 +20,7 @@ def sequential_batches(
     epoch: int,
     within: tuple[int, int] | None = None,
 ) -> Iterator[Batch]:
-    """Minibatches whose rows go on where the rows of the one before ended, so that the state can be carried.
+    """Minibatches whose rows go on where the rows of the one before ended, so the state can be carried.
 
     Args:
         ids: (N,) of any integer type; it is sliced, never copied whole.
@@ -58,7 +58,7 @@ def random_batches(
 ) -> Iterator[Batch]:
     """Minibatches of windows in random order, each to be begun from a zero state. Arguments as `sequential_batches`."""
     check_fits(len(ids), batch_size, seq_length)
-    count = (len(ids) - seq_length) // seq_length  # as if the offset were the largest, so that an epoch has one length
+    count = (len(ids) - seq_length) // seq_length  # as if the offset were the largest, so an epoch has one length
     raw = philox.words(seed, philox.EPOCH + epoch, 1 + count)
     offset = int(raw[0] % np.uint64(seq_length))
     starts = offset + np.argsort(raw[1:], kind="stable") * seq_length

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
-from ..sources import mask_of, refuse_same
 from ..visible import visible
 from .shared.commands import Command
 from .shared.console import ModelPath, load_model, out
+from .shared.inputs import keep_inputs, mask_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,11 +117,9 @@ def write_files(files: Mapping[Path, bytes], model: Path, overwrite: bool) -> No
         InputError: one is there already, or is the model.
     """
     from ..files import staged
-    from ..model import model_path
 
-    source = model_path(model)
     for path in files:
-        refuse_same(path, source)
+        keep_inputs(path, model)
         if os.path.lexists(path) and not overwrite:
             raise InputError(f"{path} is there already; give another --output, or --overwrite")
     made: list[Path] = []
@@ -130,7 +128,7 @@ def write_files(files: Mapping[Path, bytes], model: Path, overwrite: bool) -> No
             made += _folders(path.parent)
         with ExitStack() as stack:
             for path, data in files.items():
-                stack.enter_context(staged(path, replace=overwrite, mask=mask_of(source))).write(data)
+                stack.enter_context(staged(path, replace=overwrite, mask=mask_for(model))).write(data)
     except BaseException as error:
         for folder in reversed(made):
             if not any(folder.iterdir()):

@@ -1,4 +1,4 @@
-"""`elman generate`: text from a model, shown as it is made."""
+"""`elman generate`: text from a model, shown while it is made."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 from ..errors import InputError
 from .shared.console import Field, Json, ModelPath, err, load_model, warn_unknown, write, write_json
+from .shared.inputs import keep_inputs
 from .shared.prompts import parse_bias, show_stream, with_line_ends
 from .shared.training_text import TrainingText, training_parts
 
@@ -118,6 +119,7 @@ def generate(
             raise InputError("--interactive asks for prompts; leave out PROMPT, --num-samples and --json")
         _interactive(model, length, stops, sampling)
         return
+    keep_inputs(None, model, prompt_file, corpus, "-" if prompt == "-" else None)
     loaded, prompt = load_model(model), _prompt(prompt, prompt_option, prompt_file)
     unseen = warn_unknown(loaded, prompt)
     if new is not None:

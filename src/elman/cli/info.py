@@ -114,7 +114,7 @@ def recipes(
 
     Examples: elman recipes;  elman recipes records > mine.toml
     """
-    from ..recipes.recipe import load_recipe, purpose, recipe_names, to_toml
+    from ..recipes.toml import load_recipe, purpose, recipe_names, to_toml
 
     if name is not None:
         print(to_toml(load_recipe(name)), end="")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from ..sources import mask_of, refuse_same
 from ..visible import visible
 from .shared.console import (
     Encoding,
@@ -23,6 +22,7 @@ from .shared.console import (
     table,
     write_json,
 )
+from .shared.inputs import keep_inputs, mask_for
 from .shared.training_text import TrainingText, training_parts
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def inspect(
     if html is not None and not html.parent.is_dir():
         raise InputError(f"{html}: there is no folder {html.parent}; make it first")
     if html is not None:
-        refuse_same(html, model, file, *([corpus] if corpus else []))
+        keep_inputs(html, model, file, corpus)
+    keep_inputs(None, model, file, corpus)
     chosen = None if units is None else _indices(units)
     import numpy as np
 
@@ -100,7 +101,7 @@ def inspect(
         from ..pages import inspection_page
 
         page = inspection_page(loaded, cost, file, layer, found, values, report, of_records)
-        write_atomically(html, page.encode(), mask=mask_of(file))
+        write_atomically(html, page.encode(), mask=mask_for(file, model, corpus))  # it quotes both texts
     facts: dict[str, Any] = {
         "file": file,
         "characters": cost.num_characters,

@@ -12,6 +12,7 @@ from ..errors import CompressedError, InputError
 from .shared import file_options as options
 from .shared.archives import predictor_of
 from .shared.commands import Command
+from .shared.inputs import keep_inputs, mask_for
 
 if TYPE_CHECKING:
     from ..compression import Codec
@@ -48,11 +49,13 @@ def encode(
 
     Example: elman message encode -m english --text base85 "See you at the station at six."
     """
+    read = _places(text, past)
+    keep_inputs(output, *read, model)
     codec = _codec(model, form, check, past)
     code = codec.encode(_given(text)) + (b"\n" if form else b"")
     if not form and output is None and sys.stdout.isatty() and not force:
         raise InputError("refusing to write bytes to a terminal; give --text base85, a file with -o, or -f")
-    _write(code, output, force)
+    _write(code, output, force, mask_for(*read))
 
 
 @message.command(cls=Command)
@@ -73,6 +76,8 @@ def decode(
 
     Example: elman message decode -m english --text base85 'H%=4GY-MfU'
     """
+    read = _places(code, past)
+    keep_inputs(output, *read, model)
     codec = _codec(model, form, check, past)
     if form is None and code not in (None, "-"):
         raise InputError("a code given as an argument is text; say which with --text, or give bytes on standard input")
@@ -86,7 +91,7 @@ def decode(
 
         write(decoded.decode("utf-8", "backslashreplace") + "\n")
         return
-    _write(decoded, output, force)
+    _write(decoded, output, force, mask_for(*read))
 
 
 def _codec(model: Path | None, form: str | None, check: bool, past: Path | None) -> Codec:
@@ -98,12 +103,17 @@ def _codec(model: Path | None, form: str | None, check: bool, past: Path | None)
     return Codec(predictor_of(model), read_file(past) if past else b"", check=check, text=form)
 
 
+def _places(text: str | None, past: Path | None) -> tuple[str | Path | None, ...]:
+    """The files of a message; one that is an argument has none."""
+    return "-" if text in (None, "-") else None, past
+
+
 def _given(text: str | None) -> bytes:
     """An argument's bytes as the shell gave them, or standard input's."""
     return sys.stdin.buffer.read() if text in (None, "-") else text.encode("utf-8", "surrogateescape")
 
 
-def _write(data: bytes, output: Path | None, force: bool) -> None:
+def _write(data: bytes, output: Path | None, force: bool, mask: int) -> None:
     if output is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -111,7 +121,7 @@ def _write(data: bytes, output: Path | None, force: bool) -> None:
     from ..files import staged
 
     try:
-        with staged(output, replace=force) as file:
+        with staged(output, replace=force, mask=mask) as file:
             file.write(data)
     except FileExistsError:
         raise InputError(f"{output} exists; -f writes over it") from None

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ..errors import InputError
-from ..sources import mask_of, refuse_same
 from ..visible import visible
 from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model, out, read_text, write_json
+from .shared.inputs import keep_inputs, mask_for
 from .shared.training_text import training_parts
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def quantise(
 
     source, loaded = model_path(model), load_model(model)
     target = output or source.with_name(f"{source.name.removesuffix('.safetensors')}.int{bits}.safetensors")
-    refuse_same(target, source, *(text or ()))
+    keep_inputs(target, model, *(text or ()))
     if os.path.lexists(target) and not overwrite:
         raise InputError(f"{target} is there already; give another --output, or --overwrite")
     halve = takes_text(loaded, bits)
@@ -77,7 +77,7 @@ def quantise(
     small = to_integers(loaded, bits, given.first)
     summary = {**read_header(source)["run"], "quantised_from": loaded.digest()}
     try:
-        save(small, target, summary, replace=overwrite, mask=mask_of(source))
+        save(small, target, summary, replace=overwrite, mask=mask_for(source))
     except FileExistsError:
         raise InputError(f"{target} is there already; give another --output, or --overwrite") from None
     sizes = [path.stat().st_size for path in (source, target)]

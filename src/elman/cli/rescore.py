@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .shared.console import Encoding, EncodingErrors, Json, ModelPath, write, write_json
+from .shared.inputs import keep_inputs
 
 
 def rescore(
@@ -27,6 +28,7 @@ def rescore(
 
     Example: elman rescore english nbest.txt --weight 0.6 --best
     """
+    keep_inputs(None, model, nbest)
     from ..corpora import load_corpus
     from ..kenlm import Model, read_nbest
     from ..kenlm import rescore as rescored

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import EmptyTextError, InputError
-from ..sources import mask_of, refuse_same
 from .shared.against import compare_all, summarise
 from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, err, load_model, read_text
+from .shared.inputs import keep_inputs, mask_for
 from .shared.listing import choose, chosen_rows, list_characters, list_lines, list_words
 from .shared.piecewise import Listed, stream
 from .shared.summary import summarise_texts
@@ -79,7 +79,30 @@ def score(
 
     Example: elman score runs/log today.log --top 40
     """
-    by_line = lines or top is not None or above is not None
+    what = Listed(lines or top is not None or above is not None, top, above, words, chars)
+    _refuse(what, lines, mask, bool(against), adaptive, json_ and csv, html)
+    for output in (None, html) if html is not None else (None,):
+        keep_inputs(output, model, *(against or ()), *(files or ["-"]))
+    loaded, names, form = load_model(model), files or ["-"], "json" if json_ else "csv" if csv else "table"
+    records = True if records is None and field else records  # what is in a row is a text
+    if above is not None and names == ["-"] and top is None and not mask and html is None:
+        if not (loaded.reading.records if records is None else records):
+            raise InputError("--above takes each line by itself; give --records, or a model of records")
+        from .interactive.watch import watch
+
+        raise typer.Exit(int(watch(loaded, above, form, encoding, encoding_errors, field)))
+    how = (encoding, encoding_errors, field)
+    if html is None and not (against or adaptive or mask or (chars and json_)):
+        raise typer.Exit(int(stream(loaded, names, how, records, what, form) and above is not None))
+    some = _whole(loaded, model, names, how, records, what, form, html, mask, adaptive, against or [])
+    raise typer.Exit(int(some and above is not None))
+
+
+def _refuse(
+    what: Listed, lines: bool, mask: bool, against: bool, adaptive: bool, two_forms: bool, html: Path | None
+) -> None:
+    """Raises InputError for options that exclude each other."""
+    by_line, top, above, words, chars = what.lines, what.top, what.above, what.words, what.chars
     if (
         (lines or top is not None) + words + chars > 1
         or (lines and top is not None)
@@ -92,58 +115,61 @@ def score(
         raise InputError("--against compares texts and lines; leave out --words, --chars and --above")
     if adaptive and (by_line or words or against):
         raise InputError("--adaptive scores whole texts; leave out --lines, --top, --above, --words and --against")
-    if json_ and csv:
+    if two_forms:
         raise InputError("give --json or --csv, not both")
     if top is not None and top < 1:
         raise InputError(f"--top must be at least 1, got {top}")
     if html is not None and not html.parent.is_dir():
         raise InputError(f"{html}: there is no folder {html.parent}; make it first")
-    if html is not None:
-        refuse_same(html, model, *(against or ()), *(files or ()))
-    loaded, names, form = load_model(model), files or ["-"], "json" if json_ else "csv" if csv else "table"
-    records = True if records is None and field else records  # what is in a row is a text
-    if above is not None and names == ["-"] and top is None and not mask and html is None:
-        if not (loaded.reading.records if records is None else records):
-            raise InputError("--above takes each line by itself; give --records, or a model of records")
-        from .interactive.watch import watch
 
-        raise typer.Exit(int(watch(loaded, above, form, encoding, encoding_errors, field)))
-    how = (encoding, encoding_errors, field)
-    if html is None and not (against or adaptive or mask or (chars and json_)):
-        what = Listed(by_line, top, above, words, chars)
-        raise typer.Exit(int(stream(loaded, names, how, records, what, form) and above is not None))
+
+def _whole(
+    model: Model,
+    path: Path,
+    names: list[str],
+    how: tuple[str | None, str, str | None],
+    records: bool | None,
+    what: Listed,
+    form: str,
+    html: Path | None,
+    mask: bool,
+    adaptive: bool,
+    against: Sequence[Path],
+) -> bool:
+    """Print what needs every text as a whole: a page, another model, adaptive scores, lines that are alike. Return
+    whether a line was listed."""
     from ..scoring import ADAPTIVE, Span, score_many
     from ..scoring import words as words_in
 
-    others = {str(path): load_model(path) for path in against or ()}
+    others = {str(path): load_model(path) for path in against}
+    encoding, errors, field = how
     if records is None and others:  # one way for all, whichever comes first
-        records = any(each.reading.records for each in (loaded, *others.values()))
-    field = (loaded.reading.field or "") if others and field is None else field
-    read = [(name, _text(loaded, name, (encoding, encoding_errors, field), by_line)) for name in names]
+        records = any(each.reading.records for each in (model, *others.values()))
+    how = encoding, errors, (model.reading.field or "") if others and field is None else field
+    read = [(name, _text(model, name, how, what.lines)) for name in names]
     names, texts = [name for name, text in read if text], [text for _, text in read if text]
     with err.status(f"reading {sum(map(len, texts)):,} characters") if err.is_terminal else nullcontext():
-        scores = score_many(loaded, texts, records=records, names=names, adaptive=adaptive)
-        compared = compare_all(others, names, scores, texts, (encoding, encoding_errors, field))
-    by_file = [s.lines() for s in scores] if by_line else []
+        scores = score_many(model, texts, records=records, names=names, adaptive=adaptive)
+        compared = compare_all(others, names, scores, texts, how)
+    by_file = [s.lines() for s in scores] if what.lines else []
     ratios = next(iter(compared.values()), None)
-    chosen = choose(by_file, top, above, mask, ratios) if by_line else []
+    chosen = choose(by_file, what.top, what.above, mask, ratios) if what.lines else []
     if html is not None:
-        some = None if top is None and above is None else [(file, index) for file, index, _ in chosen]
-        _write_page(html, loaded, str(model), scores, names, some, compared)
-    if by_line:
+        some = None if what.top is None and what.above is None else [(file, index) for file, index, _ in chosen]
+        _write_page(html, model, str(path), scores, names, some, compared)
+    if what.lines:
         list_lines(chosen_rows(names, by_file, chosen, mask, compared), form, mask, compared)
-        if above is not None:
-            raise typer.Exit(int(bool(chosen)))
-    elif words:
-        list_words(((name, words_in(loaded, each)) for name, each in zip(names, scores, strict=True)), form)
-    elif chars:
+    elif what.words:
+        list_words(((name, words_in(model, each)) for name, each in zip(names, scores, strict=True)), form)
+    elif what.chars:
         if adaptive:
             err.print(f"elman: {ADAPTIVE}")
         list_characters(names, (Span(*each) for each in enumerate(scores)), form)
     elif compared:
-        summarise(str(model), names, scores, compared, form)
+        summarise(str(path), names, scores, compared, form)
     else:
-        summarise_texts(loaded, names, (Span(*each) for each in enumerate(scores)), form)
+        summarise_texts(model, names, (Span(*each) for each in enumerate(scores)), form)
+    return bool(chosen)
 
 
 def _text(model: Model, name: str, how: tuple[str | None, str, str | None], by_line: bool) -> str | bytes:
@@ -182,5 +208,5 @@ def _write_page(
             lines_page(model, scores, names, some, compared),
             f"{len(some):,} line{'' if len(some) == 1 else 's'}, as listed",
         )
-    write_atomically(html, page.encode("utf-8", "replace"), mask=mask_of(*names))
+    write_atomically(html, page.encode("utf-8", "replace"), mask=mask_for(*names))
     err.print(f"{html}: {what}")

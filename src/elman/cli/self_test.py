@@ -44,14 +44,12 @@ def self_test(json_: Json = False) -> None:
     if json_:
         write_json({**facts, "checked": [vars(part) for part in checked], "passed": not wrong})
     elif backend != "cpu":
-        out.print(
-            "Without the native kernel integers alone have promised bits: those of NumPy's definition were compared."
-        )
+        out.print("Without the native kernel only integers have promised bits: NumPy's definition was compared.")
     if wrong:
         for part in wrong:
             err.print(f"differ: {part.kernel}, {part.isa}, threads {part.threads}: {'; '.join(part.wrong)}")
         err.print(
-            "elman: models trained and archives written here may differ from those of other machines; please report "
+            "elman: models trained and archives written here may differ from other machines'; please report "
             "these lines, and where this installation came from"
         )
         raise typer.Exit(1)

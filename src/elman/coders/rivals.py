@@ -42,7 +42,7 @@ def rivals(samples: Sequence[bytes], messages: Sequence[bytes], ours: Sequence[i
     Args:
         samples: what there is to learn from.
         messages: at least one, none of them a sample.
-        ours: bytes of each message by our coder; where PPMd codes only the first messages, its average is that of
+        ours: bytes of each message by our coder; where PPMd codes only the first messages, its average covers
             these, scaled as ours is from these to all.
         end: the byte after a message, which PPMd codes as we do; the others mark their ends themselves.
     """

@@ -7,63 +7,25 @@ samples are on one side. The result is a function of samples, sizes, epochs and 
 
 from __future__ import annotations
 
-import collections
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import batches, given
+from .. import given
 from ..compression import Codec, Predictor
 from ..compression.blocks import code_of_past
-from ..compression.trained import MAX_PAST, predictor_for, swapped, to_file
-from ..corpora import Corpus
-from ..errors import InputError, TrainingDiverged
+from ..compression.trained import MAX_PAST, predictor_for, to_file
+from ..errors import InputError
 from ..files import write_atomically
-from ..model.quantisation import quantise
 from ..model.quantised import QuantisedModel
-from ..recipes.recipe import Recipe, load_recipe
-from ..training.build import build_model
-from ..training.sizing import for_minutes
-from ..training.train import OnStep, fit
+from ..training.train import OnStep
+from .network import hidden_size_for, train_network
 from .rivals import Result, rivals
+from .samples import Parts, split
 
-SIZES = (64, 96, 128, 192, 256, 320, 384, 512)
-"""Hidden units of a network: the most that its share of the file's size holds."""
-NETWORK_SHARE = 0.66
-EPOCHS = 30
-"""At most, unless asked for: a small text's network only learns it by heart after that."""
-SMALL = 500_000
-"""Bytes to learn from below which more against learning by heart pays."""
-STEADIER = 3.0
-"""Times the weight decay, where a training diverges: it goes through with more, at some cost."""
-TAIL = 96 << 10
-"""Bytes from which mixers learn beside the network: as many as the coder takes for that."""
-HELD_OUT, HELD_OUT_BYTES = 2000, 1_000_000
-FEWEST = 5
-"""Different samples: one to train on, one for the mixers, one that chooses and one that measures, and one more."""
 MARGIN = 0.99
 """Share of a smaller file's code that a larger file must stay below to be chosen."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Samples, split; in each no two are equal, and none occurs in another.
-
-    Attributes:
-        train: for the network and the contexts.
-        counts: how often each of `train` occurs.
-        tail: for the mixers, and for contexts after that.
-        choice: to choose by.
-        held_out: to measure on.
-    """
-
-    train: list[bytes]
-    counts: list[int]
-    tail: list[bytes]
-    choice: list[bytes]
-    held_out: list[bytes]
 
 
 @dataclass(frozen=True)
@@ -149,9 +111,9 @@ def train_coder(
         f"{len(parts.choice)} to choose by, {len(parts.held_out)} to measure on"
     )
     network, training = None, {}
-    hidden = _hidden_size(max_size, size)
+    hidden = hidden_size_for(max_size, size)
     if hidden:
-        network, training = _train(parts, end, hidden, minutes, epochs, seed, on_step, say)
+        network, training = train_network(parts, end, hidden, minutes, epochs, seed, on_step, say)
     about = {"samples": count, "max_size": max_size, "seed": seed, **training}
     past = _past(parts, end, max_size - len(to_file(network, b"", end, about)))
     candidates, best = [], None
@@ -185,99 +147,6 @@ def _results(chosen: Candidate, parts: Parts, end: int) -> list[Result]:
     results.append(Result("elman without a model", sum(without) / len(without)))
     results.append(Result("this model", sum(ours) / len(ours), len(chosen.file)))
     return results
-
-
-def split(samples: Sequence[bytes], seed: int = 0) -> Parts:
-    """Raises InputError: too few different samples."""
-    counted = collections.Counter(sample for sample in samples if sample)
-    different = list(counted)
-    if len(different) < FEWEST:
-        found = "none" if not different else "only 1" if len(different) == 1 else f"only {len(different)}"
-        raise InputError(
-            f"of {len(samples):,} samples {found} are different and not empty; expected at least {FEWEST}: some to "
-            "learn from, others to measure on"
-        )
-    different = [different[i] for i in batches.shuffled(len(different), seed)]
-    total = sum(map(len, different))
-    held = _first(different, min(HELD_OUT, max(2, len(different) // 10)), min(HELD_OUT_BYTES, total // 10), 2)
-    rest = different[held:]
-    tail = _first(rest, len(rest) - 1, min(TAIL, total // 5), 1)
-    train = rest[tail:]
-    return Parts(
-        train, [counted[sample] for sample in train], rest[:tail], different[: held // 2], different[held // 2 : held]
-    )
-
-
-def _first(samples: list[bytes], most: int, size: int, least: int) -> int:
-    """How many of the first samples: at most so many, of so many bytes; and at least so many."""
-    taken = 0
-    while taken < most and size > 0:
-        size -= len(samples[taken])
-        taken += 1
-    return max(taken, least)
-
-
-def _hidden_size(max_size: int, text: int) -> int:
-    """Hidden size of a network for this many bytes of file and of training text; 0: none fits."""
-    room = min(NETWORK_SHARE * max_size, 2 * text + 80_000)
-    return max((H for H in SIZES if _bytes_of(H) <= room), default=0)
-
-
-def _bytes_of(H: int) -> int:
-    """Largest file of a GRU over bytes, in bytes."""
-    return 3 * H * H + 1024 * H + 40 * H + 8000
-
-
-def recipe_for(hidden: int, samples: int, size: int, seed: int = 0) -> Recipe:
-    """How a network is trained on so many samples of so many bytes."""
-    step = min(2048, size // 200)  # bytes
-    rows = max(4, min(128, step * samples // size, samples // 20))
-    settings = {"batch_size": rows, "seq_length": 256, "val_fraction": 0.0, "sample_every": 0}
-    if size < SMALL:
-        settings |= {"output_dropout": 0.3}
-    else:  # a few epochs learn no sample by heart
-        settings |= {"output_dropout": 0.0, "weight_decay": 0.03}
-    return load_recipe("modern").replace(hidden_size=hidden, seed=seed, **settings)
-
-
-def _train(
-    parts: Parts, end: int, hidden: int, minutes: float, epochs: float | None, seed: int, on_step: OnStep | None,
-    say: Callable[[str], None],
-) -> tuple[QuantisedModel, dict[str, Any]]:  # fmt: skip
-    """The network, and how it was trained."""
-    samples = [sample for sample, count in zip(parts.train, parts.counts, strict=True) for _ in range(count)]
-    text = b"".join(sample + bytes([end]) for sample in samples)
-    text = text.translate(swapped(end))
-    corpus = Corpus("samples", text, "none", "samples", records=True)
-    recipe = recipe_for(hidden, len(samples), len(text), seed)
-    if epochs is None:
-        sized = for_minutes(minutes, recipe, corpus)
-        recipe, part = sized.recipe, sized.text
-        epochs = min(recipe.epochs, EPOCHS) if len(part) == len(corpus) else len(part) / len(corpus)
-    if epochs < 1:
-        cut = text.find(b"\n", math.ceil(epochs * len(text)) - 1) + 1
-        corpus, recipe = corpus.first(cut), recipe.replace(max_chars=None)
-    recipe = recipe.replace(epochs=max(1, round(epochs)))
-    steps = 0
-
-    def count_step(step: Any) -> None:
-        nonlocal steps
-        steps += 1
-        if on_step:
-            on_step(step)
-
-    say(f"{recipe.cell} 1 x {hidden}, {epochs:.6g} epochs of {len(text):,} bytes, batches of {recipe.batch_size}")
-    model = build_model(corpus, recipe)
-    try:
-        run = fit(model, corpus, recipe, on_step=count_step)
-    except TrainingDiverged:  # a function of the samples, as every bit is: it does so on every machine
-        recipe, steps = recipe.replace(weight_decay=STEADIER * recipe.weight_decay), 0
-        say(f"the training diverged; once more with a weight decay of {recipe.weight_decay:g}")
-        model = build_model(corpus, recipe)
-        run = fit(model, corpus, recipe, on_step=count_step)
-    if run.interrupted:
-        raise KeyboardInterrupt
-    return quantise(model), run.summary() | {"epochs": epochs, "steps": steps}
 
 
 def _past(parts: Parts, end: int, room: int) -> bytes:

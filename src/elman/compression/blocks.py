@@ -22,7 +22,7 @@ BLOCK = struct.Struct("<BBIIII")  # its last field: CRC-32 of those before it
 FOOTER = struct.Struct("<III4s")
 CRC = struct.Struct("<I")
 STORED, CODED, ALONE = 1, 2, 3
-"""Kinds of blocks: as it is; coded with the archive's model, if it has one; coded by contexts alone all the same."""
+"""Kinds of blocks: stored unchanged; coded with the archive's model, if any; coded by contexts alone all the same."""
 
 MAX_BLOCK = 1 << 24
 """Raw bytes of a block, at most: what a reader allocates, beside the tables (at most 150 MiB) and the code."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..model import Model
 
 MAX_SIZE = 1 << 20
-"""The longest message that `decode` makes unless told otherwise: a code of a few bytes could stand for gigabytes."""
+"""The longest message that `decode` makes unless told otherwise: a few bytes of code could expand to gigabytes."""
 
 TEXTS = (None, "base85", "base64url")
 
@@ -128,7 +128,7 @@ class Codec:
         messages, too_long = self._messages.decode(bodies, max_size)
         if too_long >= 0:
             raise CompressedError(
-                f"code {too_long} stands for more than {max_size} bytes, or is damaged; raise max_size"
+                f"code {too_long} expands to more than {max_size} bytes, or is damaged; raise max_size"
             )
         for number, (message, check) in enumerate(zip(messages, checks, strict=False)):
             if crc8(message) != check:

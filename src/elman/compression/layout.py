@@ -89,7 +89,7 @@ class Directory:
         count: records.
         longest: bytes of the longest record.
         entries: of each group the bytes of its codes and of its index, and the CRC-32 of both.
-        codes_at, index_at: where those of each group begin, and the end of all.
+        codes_at, index_at: where each group's begin, and the end of all.
     """
 
     def __init__(self, handle: Handle, header: Header) -> None:
@@ -135,7 +135,7 @@ def write_records(
     index: bytes = b"",
     longest: int = 0,
 ) -> int:
-    """Codes, index, directory and footer; `directory`, `index` and `longest` are those of groups that precede them.
+    """Codes, index, directory and footer; `directory`, `index` and `longest` describe the groups that precede them.
 
     Returns:
         how many records there are now.

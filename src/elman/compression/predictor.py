@@ -30,7 +30,7 @@ class Predictor:
     Attributes:
         vocab_size: its ids; 256 for bytes.
         digest: 16 bytes that no other weights, cell, alphabet or past has.
-        native: what `_cpu` codes with, immutable, so that threads may share it; None: a past alone.
+        native: what `_cpu` codes with, immutable, so threads may share it; None: a past alone.
         past: messages, each with its `end`; what codes files has no use for them.
         end: the byte after a message.
 
@@ -84,7 +84,7 @@ class Predictor:
             unknown: the id that is read for a byte without one.
             first: the id that is read before a text; the line end's if None.
         Raises:
-            InputError: a vocabulary that cannot stand for bytes.
+            InputError: a vocabulary that cannot represent bytes.
         """
         if cell not in CELLS:
             raise InputError(f"cell is {cell!r}; expected one of {', '.join(CELLS)}")
@@ -92,18 +92,11 @@ class Predictor:
         ids, first = _alphabet(len(w_out), ids_of_bytes, unknown, first)
         arrays: list[Any] = [tuple(None if w is None else _floats(w) for w in layer) for layer in layers]
         output, embedding = (None if array is None else _floats(array) for array in (b_out, embedding))
-        make = _cpu.float_predictor
         try:
-            native = make(
-                cell=CELLS[cell].code,
-                layers=arrays,
-                w_out=w_out,
-                b_out=output,
-                embedding=embedding,
-                ids_of_bytes=ids,
-                unknown=unknown,
-                first=first,
-            )
+            native = _cpu.float_predictor(
+                cell=CELLS[cell].code, layers=arrays, w_out=w_out, b_out=output, embedding=embedding, ids_of_bytes=ids,
+                unknown=unknown, first=first,
+            )  # fmt: skip
         except ValueError as error:
             raise InputError(f"the weights do not fit each other: {error}") from None
         start = struct.pack("<8sIIIII", b"float32", CONTRACT, CELLS[cell].code, len(arrays), unknown, first)
@@ -226,7 +219,8 @@ def _alphabet(
     if ids_of_bytes is None:
         if not 256 <= vocab_size <= 1024:
             raise InputError(
-                f"the model has {vocab_size} ids; to code bytes it needs one for each byte (train with --bytes)"
+                f"the model has {vocab_size} ids; to code bytes it needs one for each byte (train with `tokens` bytes)",
+                setting="tokens",
             )
         return None, 10 if first is None else first
     ids = np.ascontiguousarray(ids_of_bytes, np.int64)

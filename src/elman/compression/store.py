@@ -48,6 +48,7 @@ def write_store(
     last_line_end: bool = True,
     replace: bool = True,
     like: os.stat_result | None = None,
+    mask: int = 0o666,
 ) -> None:
     """Write a store of `lines`, which have no line end in them.
 
@@ -55,12 +56,12 @@ def write_store(
         lines: the records.
         path: of the file, which is replaced once the new one is whole.
         model: a model of bytes, what `load_predictor` read, or None.
-        past: lines that teach the coder, each with its line end, such as those of a store beside this one, after those
+        past: lines that teach the coder, each with its line end, such as another store's, after those
             of the model; if None and the model has none, a choice of the records.
         past_size: bytes of that choice, at most, and at most an eighth of the records.
         level: 1..9.
         last_line_end: whether the text of these lines ends with a line end. `elman store get` gives it back as it was.
-        replace, like: as for `files.staged`.
+        replace, like, mask: as for `files.staged`.
     """
     whole(level, "level is {}; expected 1..9", 1, 9)
     predictor = predictor_of(model)
@@ -75,7 +76,7 @@ def write_store(
         raise InputError(f"the past is {len(past)} bytes; expected at most {MAX_PAST}")
     code = code_of_past(past, predictor)
     header = Header(level, END, digest_of(predictor)[:8], len(past), len(code), zlib.crc32(past))
-    with ExitStack() as until_it_is_whole, staged(path, replace=replace, like=like) as file:
+    with ExitStack() as until_it_is_whole, staged(path, replace=replace, like=like, mask=mask) as file:
         file.write(header.pack() + code)
         messages = _cpu.Messages(as_array(learned + past), level=level, end=END, predictor=native_of(predictor))
         if write_records(file, given, messages) and not last_line_end:
@@ -90,7 +91,7 @@ def _past_of(predictor: Predictor | None) -> bytes:
     if predictor is None or not predictor.past:
         return b""
     if predictor.end != END:
-        raise InputError(f"the messages of the model's past end with {predictor.end}; those of a store are lines")
+        raise InputError(f"the messages of the model's past end with {predictor.end}; a store's messages are lines")
     return predictor.past
 
 
@@ -100,7 +101,7 @@ def _records(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class _View:
-    """A store as it was when it was opened: never changed, so that who reads it need not wait for who appends."""
+    """A store as it was when it was opened: never changed, so who reads it need not wait for who appends."""
 
     handle: Handle
     header: Header

@@ -48,7 +48,8 @@ def to_file(model: QuantisedModel | None, past: bytes, end: int, about: dict[str
     Args:
         about: how it was made, for `elman info`; any JSON.
     """
-    from ..model.file import PAST, describe, to_bytes
+    from ..model.container import to_bytes
+    from ..model.file import PAST, describe
 
     header = {"needs": []} if model is None else describe(model)
     header |= {"run": about, "coder": {"end": end, "past": len(past), "crc": zlib.crc32(past)}}
@@ -65,7 +66,8 @@ def load_predictor(path: str | Path) -> Predictor:
         ModelFileError: no whole file of a model, or of one that cannot predict bytes.
     """
     from ..model import QuantisedModel
-    from ..model.file import PAST, model_of, read
+    from ..model.container import read
+    from ..model.file import PAST, model_of
 
     header, arrays = read(path)
     if "coder" not in header:

@@ -195,13 +195,15 @@ def _pieces(
     """
     (field, or_lines), (name, errors) = rows, encoding
     if errors not in ("strict", "replace"):
-        raise CorpusError(f"encoding_errors must be strict or replace; got {errors!r}")
+        raise CorpusError(f"encoding_errors must be strict or replace; got {errors!r}", setting="encoding_errors")
     try:
         codecs.lookup(name or "utf-8")
     except (LookupError, ValueError):
         raise CorpusError(f"there is no encoding {name!r}; examples: utf-8, utf-16, cp1252, latin-1") from None
     if as_bytes and name and field is None:
-        raise CorpusError("bytes have no encoding; leave out --bytes, or --encoding")
+        raise CorpusError(
+            "bytes have no encoding; leave out `tokens` bytes, or `encoding`", setting=("tokens", "encoding")
+        )
     for number, (place, data) in enumerate(parts):
         if field is not None:
             lines = field_lines(decoded(data, place, name, errors), field, place, or_lines)
@@ -209,7 +211,7 @@ def _pieces(
                 while some := "".join(islice(lines, _LINES)):
                     yield some.encode() if as_bytes else some
             except InputError as error:
-                raise CorpusError(str(error)) from None
+                raise CorpusError(str(error), setting=error.settings) from None
             continue
         if number:
             yield b"\n" if as_bytes else "\n"

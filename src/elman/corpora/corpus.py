@@ -25,7 +25,7 @@ class Corpus:
     source: str | tuple[str, ...]
     """A path, an address, "bundled" or "standard input"; several, if the text was put together."""
     records: bool = False
-    """The text is lines that stand for themselves, each with its line end; see `records`."""
+    """The text is independent lines, each with its line end; see `records`."""
     loaded: dict[str, Any] | None = dataclasses.field(default=None, compare=False, repr=False)
     """Arguments of `load_corpus`, with which it can be loaded again; None: it came from elsewhere."""
     own: Vocabulary | None = None
@@ -99,5 +99,5 @@ class Corpus:
         return vocabulary.encode(self.text)
 
     def unknown(self, vocabulary: Vocabulary, ids: np.ndarray) -> int:
-        """How many of its ids stand for a character that the vocabulary lacks."""
+        """Number of its ids that represent a character the vocabulary lacks."""
         return vocabulary.unknown(ids)

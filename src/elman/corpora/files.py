@@ -138,8 +138,9 @@ def decoded(data: Iterable[bytes], source: str, encoding: str | None, errors: st
             shown, at = "UTF-8" if name == "utf-8" else name, offset - pending + error.start
             raise CorpusError(
                 f"{source}: not {shown}: byte 0x{error.object[error.start]:02x} at offset {at} ({error.reason}); give "
-                "its --encoding, use --encoding-errors replace to read it as U+FFFD, or --bytes to train on any file "
-                "as bytes"
+                "its `encoding`, use `encoding_errors` replace to read it as U+FFFD, or `tokens` bytes to train on any "
+                "file",
+                setting=("encoding", "encoding_errors", "tokens"),
             ) from None
         except (ValueError, LookupError) as error:
             raise CorpusError(f"{source}: cannot be read as {name}: {error}") from None

@@ -193,7 +193,10 @@ def _make_characters(texts: Iterator[Any], file: BinaryIO) -> Vocabulary:
                 known[point] = len(seen)
                 seen.append(point)
             if len(seen) >= _MOST_SYMBOLS:
-                raise CorpusError(f"more than {_MOST_SYMBOLS - 1:,} distinct characters; train on bytes, with --bytes")
+                raise CorpusError(
+                    f"more than {_MOST_SYMBOLS - 1:,} distinct characters; train on bytes, with `tokens` bytes",
+                    setting="tokens",
+                )
             found = known[points].astype(np.uint16)
             counts += np.bincount(found, minlength=_MOST_SYMBOLS)
             beside.write(found.tobytes())

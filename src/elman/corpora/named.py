@@ -1,7 +1,7 @@
 """Corpora that have names: where each comes from, and how its bytes are known.
 
 *The Time Machine* is checked against the book's own file. Project Gutenberg's #35 is the same novel in another
-wrapping, with a licence around it, so it can never have that digest: it is a corpus of its own,
+wrapping, with a licence around it, so it can never have that digest: it is a separate corpus,
 `timemachine-gutenberg`.
 """
 
@@ -91,7 +91,7 @@ def cache() -> Path:
     """The folder for what is downloaded or computed once.
 
     Raises:
-        CorpusError: the user has no home folder, as in a container with a user number of its own.
+        CorpusError: the user has no home folder, as in a container whose user number is unknown.
     """
     try:
         folder = Path(platformdirs.user_cache_dir("elman"))

@@ -40,7 +40,7 @@ def standard_input() -> Iterator[bytes]:
 
 
 def opened(name: str, progress: Progress | None, whole: bool) -> tuple[str, str, list[Part]]:
-    """(name, source, a part for each file). whole: all of it will be read, so that a download may be tried again
+    """(name, source, a part for each file). whole: all of it will be read, so a download may be tried again
     wherever it breaks off.
 
     Raises:

@@ -21,7 +21,7 @@ from ..generation.loop import generate_ids
 from ..kernels import CELLS
 from ..kernels.integer import CARRIES, CONTRACT, SIGMOID, IntegerLayer, Matrix
 from ..model import QuantisedModel
-from ..model.integer import pack
+from ..model.integer_arrays import pack
 from ..text import Vocabulary
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -174,7 +174,7 @@ class Batch:
 
 
 def complete(model: Model, groups: Sequence[Sequence[Text]], **settings: float) -> Iterator[tuple[Text, Completion]]:
-    """Each of the texts as it is complete; those of a group have one prompt."""
+    """Yield each text when it is complete; the texts of a group share a prompt."""
     batch, parts = Batch(model, **settings), dict[Text, list[Piece]]()  # type: ignore[arg-type]
     for texts in groups:
         batch.join(texts)

@@ -24,13 +24,13 @@ class Beam:
 def beam_search(model: Model, prompt: str = "", length: int = 50, width: int = 10) -> list[Beam]:
     """The likeliest continuations of `prompt` by `length` characters, as far as `width` can see.
 
-    A width of V^(length-1) misses nothing; a width of 1 is greedy decoding. A model of records may end sooner, with its
-    record, and such a string competes with its end's cost counted.
+    A width of V^(length-1) misses nothing; a width of 1 is greedy decoding. A model of records may end earlier, with
+    its record, and such a string competes with its end's cost counted.
 
     Args:
         prompt: as in `generate`.
         length: characters (bytes, for a model of bytes), at least 0.
-        width: strings kept after each step, at least 1; of equals, those whose ids come first.
+        width: strings kept after each step, at least 1; ties go to the ids that come first.
     Returns:
         up to `width` of them, likeliest first. <unk> is never written, and its probability is given to no other.
     Raises:
@@ -54,7 +54,7 @@ def beam_search(model: Model, prompt: str = "", length: int = 50, width: int = 1
         over = chosen == end
         ended += [(c, tuple(s)) for c, s in zip(costs[over], grown[:, over].T, strict=True)]
         ended = sorted(ended)[:width]
-        # An open string only gets dearer: it is dropped where `width` ended ones are cheaper already.
+        # The cost of an unfinished string only grows: it is dropped where `width` finished ones cost less already.
         keep = np.flatnonzero(~over)[:width]
         if len(ended) == width:
             keep = keep[costs[keep] < ended[-1][0]]

@@ -13,7 +13,7 @@ from .sampling import Sampling
 def weights(logits: np.ndarray, sampling: Sampling) -> np.ndarray:
     """float64 (V,): what is drawn from, not normalised, the likeliest 1; 0 is impossible.
 
-    Every operation is rounded as it is written, and sums run in one order, so that the kernel can do the same.
+    Every operation is rounded as it is written, and sums run in one order, so the kernel can do the same.
 
     Args:
         logits: float32 (V,), bias and penalty applied; -inf stays impossible.

@@ -15,7 +15,7 @@ from .sampling import Sampling
 class Likely:
     """The model's own distribution, before anything that shapes a draw, where ids were read or written.
 
-    One rounding gives all of its numbers, so that an id is the likeliest exactly if its number is the largest.
+    One rounding gives all of its numbers, so an id is the likeliest exactly if its number is the largest.
     """
 
     ids: np.ndarray
@@ -76,7 +76,7 @@ class Text:
     Args:
         prompt: int64 (T,), without the `Reading.start` that is read before it.
         length: most ids to write.
-        number: the stream of its draws within those of the sampling's seed.
+        number: the stream of its draws under the sampling's seed.
         stops: strings that end it; of a model of records also its line end.
         top: how many of the likeliest ids to report at each place; None: report nothing.
         prompt_top: the same for the prompt.

@@ -24,7 +24,7 @@ class Row:
 
     Args:
         prompt: int64 (T,), ids that the text has before the first step.
-        number: the stream of draws within those of the sampling's seed.
+        number: the stream of draws under the sampling's seed.
     """
 
     def __init__(self, vocabulary: Vocabulary, sampling: Sampling, prompt: np.ndarray, number: int = 0) -> None:
@@ -44,7 +44,7 @@ class Streams:
     Args:
         prompts: int64 (T, B), without the `Reading.start` that is read before them. T may be 0.
         sampling: its seed and a stream's number give the stream's draws.
-        first: number of the first stream, so that a batch can be a part of a larger one.
+        first: number of the first stream, so a batch can be a part of a larger one.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ def new_records(
     """
     reading, vocabulary = model.reading, model.reading.vocabulary
     if not reading.records:
-        raise InputError("only a model of records writes new ones; train with --records")
+        raise InputError("only a model of records writes new ones; train with `records`", setting="records")
     count, length = whole_number("the number of new records", count, 1), whole_number("length", length)
     sampling, ids, found = Sampling(**settings), reading.prompt(prompt), dict[str, float]()
     begun = vocabulary.decode(ids)

@@ -1,4 +1,4 @@
-"""Prefixes: states after prompts that were read, so that a prompt that begins alike is not read again."""
+"""Prefixes: states after prompts that were read, so a prompt that begins alike is not read again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Known:
 class Prefixes:
     """The states that were used last, bounded in bytes.
 
-    A prefix is found by a hash under a secret key and compared id by id, so that no prompt can be taken for another.
+    A prefix is found by a hash under a secret key and compared id by id, so no prompt can be taken for another.
     """
 
     def __init__(self, most: int) -> None:

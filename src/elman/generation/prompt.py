@@ -53,5 +53,5 @@ class Prompt:
 
 
 def side_by_side(states: Sequence[State]) -> State:
-    """The states of one row each as those of a batch."""
+    """Join states of one row each into a batch's."""
     return tuple(np.concatenate(parts, axis=1) for parts in zip(*states, strict=True))

@@ -39,11 +39,11 @@ class Sampling:
     """Above 1: characters that the prompt or the text has already become less likely. A logit above 0 is divided by it,
     one below multiplied. Source: Keskar et al., CTRL (2019)."""
     temperature: float = 1.0
-    """Divides the logits. 0 is greedy: always the likeliest character, the lowest id of equals."""
+    """Divides the logits. 0 is greedy: always the likeliest character; ties go to the lowest id."""
     alpha: float = 1.0
     """The book's exponent: p^alpha, renormalised; the same thing as a temperature of 1/alpha."""
     top_k: int | None = None
-    """Keep only the k likeliest characters; of equals, those of lowest id."""
+    """Keep only the k likeliest characters; ties go to the lowest ids."""
     top_p: float | None = None
     """Keep the smallest set of likeliest characters that has at least this share of their probability."""
     min_p: float | None = None
@@ -112,7 +112,7 @@ class Sampling:
 
     @property
     def exponent(self) -> float:
-        """alpha / temperature, which multiplies the logits; -1 stands for greedy."""
+        """alpha / temperature, which multiplies the logits; -1 means greedy."""
         return -1.0 if self.temperature == 0 else self.alpha / self.temperature
 
     def bias(self, vocabulary: Vocabulary) -> np.ndarray | None:

@@ -36,7 +36,7 @@ class Matches:
     """int64 (T,), where one such string begins in the corpus."""
 
     def longest(self, count: int) -> list[Overlap]:
-        """The longest overlaps that do not share a character of the text, longest first; of equals, the first."""
+        """The longest overlaps that do not share a character of the text, longest first; ties go to the first."""
         found: list[Overlap] = []
         taken = np.zeros(len(self.lengths) + 1, dtype=bool)
         begins = np.flatnonzero(np.diff(self.lengths, prepend=0) >= 0)  # elsewhere it is the tail of one before it
@@ -50,7 +50,7 @@ class Matches:
         return found
 
     def covered(self, minimum: int) -> float:
-        """The share of the text's characters that stand in an overlap of at least `minimum`."""
+        """The share of the text's characters that are in an overlap of at least `minimum`."""
         starts = np.flatnonzero(self.lengths >= max(1, minimum))
         steps = np.zeros(len(self.lengths) + 1, dtype=np.int64)
         np.add.at(steps, starts, 1)
@@ -67,9 +67,9 @@ def longest_matches(texts: Sequence[np.ndarray], corpus: np.ndarray) -> list[Mat
     """The longest matches of each of the texts (T,) in the corpus (N,), in O(n log n) for n symbols in all.
 
     `keys[j]` numbers the strings of 2^j symbols at every position, equal strings alike and in lexicographic order, from
-    those of half the length (Karp, Miller and Rosenberg, 1972), until no text shares a number with the corpus. Then the
-    corpus's neighbours of a position in that order are those that share most with it (Manber and Myers, 1990), and how
-    much is read off the keys, longest first.
+    numbers of half the length (Karp, Miller and Rosenberg, 1972), until no text shares a number with the corpus. Then
+    the corpus's neighbours of a position in that order are those that share most with it (Manber and Myers, 1990), and
+    how much is read off the keys, longest first.
     """
     pieces = [corpus.astype(np.int64) + 2, [1]]  # 1 ends the corpus and 0 a text: they match nothing
     for text in texts:
@@ -122,7 +122,7 @@ def _common(keys: Sequence[np.ndarray], a: np.ndarray, b: np.ndarray) -> np.ndar
 
 def ngram_text(corpus: np.ndarray, length: int, order: int, seed: int) -> np.ndarray:
     """ids (length,) of an n-gram model of the corpus (N,), without smoothing: after each order - 1 symbols comes what
-    follows one of their places in the corpus, all alike. The corpus is taken as a ring, so that something always does.
+    follows one of their places in the corpus, all alike. The corpus is taken as a ring, so something always does.
     """
     context = np.zeros(len(corpus), dtype=np.int64)
     for back in range(order - 1, 0, -1):

@@ -98,7 +98,7 @@ def memorisation(
     Args:
         generated, corpus: ids, (T,) and (N,), of one vocabulary.
         held_out: ids of a text like the corpus that the model was not trained on.
-        others: name -> ids of more texts to measure. Of these and of `held_out` at most the first T count, so that the
+        others: name -> ids of more texts to measure. Of these and of `held_out` at most the first T count, so the
             longest are comparable.
         seed: of the texts that are drawn, each as long as `generated`.
     Raises:
@@ -156,7 +156,7 @@ def recorded_places(run: Mapping[str, Any]) -> tuple[list[str], bool]:
     places = [place for place in several if isinstance(place, str)]
     if not places or {*places} & {"a string", "standard input", "-"}:
         what = ", ".join(places) or "a text that its file does not name"
-        raise CorpusError(f"the model was trained on {what}; give it as --corpus")
+        raise CorpusError(f"the model was trained on {what}; give it as `corpus`", setting="corpus")
     return places, False
 
 
@@ -181,14 +181,17 @@ def recorded_corpus(
     try:
         corpus = read_corpus(model, places, most_characters(run), field)
     except CorpusError as error:
-        raise CorpusError(f"the model's training text: {error}; or give --corpus") from None
+        raise CorpusError(
+            f"the model's training text: {error}; or give `corpus`", setting=(*error.settings, "corpus")
+        ) from None
     parts = divided(model, run, corpus)
     if parts is None:
         size = _inside(run, "corpus").get("characters")
         raise CorpusError(
             f"{', '.join(places)} is not the text that the model was trained on: it has {len(corpus):,} characters, "
             f"that had {size if isinstance(size, int) else 0:,}, and the digests differ; give what it was trained on "
-            "as --corpus"
+            "as `corpus`",
+            setting="corpus",
         )
     return parts
 

@@ -31,7 +31,7 @@ class Model:
     """A language model that scores sentences of words, with KenLM's names.
 
     The score of a sentence is exactly log10 of the probability of its text: the words with one space between them, and
-    a line end as </s>. A word's share is that of its characters and the space before it.
+    a line end as </s>. A word's share is the sum over its characters and the space before it.
 
     Args:
         path: a model's file or a run's folder, or the name of a packaged model.

@@ -55,9 +55,9 @@ class _Absent:
 _backends: dict[str, Backend] = {"reference": cast(Backend, reference)}
 _about = "built without the native kernel: no C++ compiler was there"
 if importlib.util.find_spec("._cpu", __name__) is not None:  # one that is there and does not load is an error
-    from . import native
+    from . import handles, native
 
-    _backends["cpu"], _about = cast(Backend, native), native.about()
+    _backends["cpu"], _about = cast(Backend, native), handles.about()
 else:
     globals()["_cpu"] = _Absent()
 
@@ -75,7 +75,7 @@ def serving(cell: Cell | None = None) -> tuple[str, str]:
     """Which backend serves (this cell), and why: for example ("cpu", "avx2, 2 threads")."""
     if forced := _forced.backend():
         return forced
-    if cell and has_native() and cell.name not in native.CELLS:
+    if cell and has_native() and cell.name not in handles.CELLS:
         return "reference", f"the native kernel has no {cell.name}"
     return ("cpu" if has_native() else "reference"), about()
 
@@ -164,7 +164,7 @@ def update(network: ModelWeights, grads: Sequence[Array], how: Update, sound: bo
     """Clip and apply gradients of `network.weights()`, unless they are not finite or `sound` is false.
 
     Returns:
-        norm, layer_norms: as in StepResult. The bits are those of a Stepper with these gradients.
+        norm, layer_norms: as in StepResult. A Stepper with these gradients gives the same bits.
     """
     return _serve(network.cell).update(network, grads, how, sound)
 

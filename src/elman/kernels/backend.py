@@ -58,6 +58,10 @@ class ModelWeights:
     """(V, E), whose rows are the first layer's input; None: a token selects a column of its w_ih, (GH, V)."""
 
     @property
+    def num_layers(self) -> int:
+        return len(self.layers)
+
+    @property
     def vocab_size(self) -> int:
         return self.weight.shape[0]
 
@@ -74,7 +78,7 @@ class ModelWeights:
         return [of_weights[a:b] for a, b in zip(cuts, [*cuts[1:], len(of_weights)], strict=True)]
 
     def weights(self) -> list[Array]:
-        """All of them: the embedding; layer by layer w_ih, w_hh, b_ih, b_hh; then those of the output."""
+        """All of them: the embedding; layer by layer w_ih, w_hh, b_ih, b_hh; then the output's."""
         groups = ((self.embedding,), *self.layers, (self.weight, self.bias))
         return [w for group in groups for w in group if w is not None]
 
@@ -85,7 +89,7 @@ class ModelWeights:
 
     def begin_state(self, batch_size: int) -> State:
         """Zeros (L, B, H), for the start of a text."""
-        shape = (len(self.layers), batch_size, self.hidden_size)
+        shape = (self.num_layers, batch_size, self.hidden_size)
         return tuple(np.zeros(shape, dtype=np.float32) for _ in range(self.cell.states))
 
 

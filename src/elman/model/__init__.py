@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .container import FORMAT, model_path, read_header
 from .extension import extend
-from .file import FORMAT, load, model_path, read_header, save
+from .file import load, save
 from .interface import Model, take_rows
 from .language import Embedding, LanguageModel
 from .layers import GRU, LSTM, RNN, ModelState, make_layer, parameter_shapes

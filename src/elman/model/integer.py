@@ -7,7 +7,6 @@
 The native kernels serve where they are built; else NumPy does, with the same bits (elman.kernels.integer).
 """
 
-# ruff: noqa: E741 (l is a layer, I the size of the input)
 from __future__ import annotations
 
 from functools import cached_property
@@ -17,14 +16,12 @@ import numpy as np
 
 from .. import kernels
 from ..errors import InputError
-from ..kernels import CELLS, _cpu, integer
-from ..kernels.integer import CONTRACT, LIMIT, IntegerLayer, IntegerState, IntegerWeights, Matrix
+from ..kernels import CELLS, _cpu, integer, likelihood
+from ..kernels.integer import CONTRACT, IntegerState, IntegerWeights
+from .integer_arrays import check, from_arrays, to_arrays
 
 if TYPE_CHECKING:
-    from ..kernels.native import NativeDecoder
-
-BITS = (8, 6, 5, 4)
-"""Bits of a weight; below 8 they are packed in the file."""
+    from ..kernels.native_decoder import NativeDecoder
 
 
 class IntegerNetwork:
@@ -36,9 +33,10 @@ class IntegerNetwork:
     """
 
     def __init__(self, network: IntegerWeights, bits: int = 8) -> None:
-        """Raises InputError where numbers are out of range, so that a sum could overflow."""
+        """Raises InputError where numbers are out of range, so a sum could overflow."""
         check(network)
         self.network, self.bits = network, bits
+        self.cell = CELLS[network.cell]
         self.num_layers, self.hidden_size, self.vocab_size = network.sizes
 
     def begin_state(self, batch: int) -> IntegerState:
@@ -61,7 +59,7 @@ class IntegerNetwork:
         state, ids = self._given(ids, state)
         if self._native is None:
             logits, state = integer.run(self.network, ids, state)
-            return integer.nats(logits, targets), state
+            return likelihood.nats(logits, targets), state
         nats = np.empty(ids.shape, np.float64)
         targets = np.ascontiguousarray(targets, np.int64)
         self._native.run(ids=ids, h=state.h, c=state.c, targets=targets, nats=nats)
@@ -70,7 +68,7 @@ class IntegerNetwork:
     def log_softmax(self, logits: np.ndarray) -> np.ndarray:
         """float64 (..., V): ln p of every id under logits float32 (..., V), V above 0."""
         if self._native is None:
-            return integer.log_softmax(logits)
+            return likelihood.log_softmax(logits)
         rows = np.ascontiguousarray(logits, np.float32).reshape(-1, logits.shape[-1])
         likely = np.empty(rows.shape, np.float64)
         _cpu.integer_log_softmax(logits=rows, y=likely)
@@ -105,7 +103,7 @@ class IntegerNetwork:
         """Rows that grow from `state`, which it takes over; with the native loop over characters where it serves."""
         if self._native is None:
             return ReferenceIntegerDecoder(self.network, state)
-        from ..kernels.native import NativeDecoder
+        from ..kernels.native_decoder import NativeDecoder
 
         native = self._native
 
@@ -149,11 +147,9 @@ class IntegerNetwork:
             raise InputError(f"state has B={state.h.shape[1]} but ids has B={ids.shape[1]}; call begin_state")
         return IntegerState(state.h.copy(), None if state.c is None else state.c.copy()), ids
 
-    # --- the file ---
-
     def header(self) -> dict[str, Any]:
         """Everything that the arrays do not say, for JSON."""
-        return {"contract": CONTRACT, "cell": self.network.cell, "bits": self.bits, "sizes": self._sizes()}
+        return {"contract": CONTRACT, "cell": self.cell.name, "bits": self.bits, "sizes": self._sizes()}
 
     def _sizes(self) -> dict[str, int]:
         sizes = {"vocab": self.vocab_size, "hidden": self.hidden_size, "layers": self.num_layers}
@@ -161,23 +157,7 @@ class IntegerNetwork:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Names to arrays: int8 weights, or uint8 packed ones; float32 scales; int32 and float32 biases."""
-        arrays = {}
-
-        def put(name: str, matrix: Matrix) -> None:
-            arrays[name] = matrix.q if self.bits == 8 else pack(matrix.q, self.bits)
-            arrays[f"{name}.scale"] = matrix.scale
-
-        if self.network.embedding is not None:
-            put("embedding", self.network.embedding)
-        for l, layer in enumerate(self.network.layers):
-            put(f"layers.{l}.w_ih", layer.w_ih)
-            put(f"layers.{l}.w_hh", layer.w_hh)
-            arrays[f"layers.{l}.bias"] = layer.bias
-            if layer.bias_hn.size:
-                arrays[f"layers.{l}.bias_hn"] = layer.bias_hn
-        put("output", self.network.output)
-        arrays["output.bias"] = self.network.output_bias
-        return arrays
+        return to_arrays(self.network, self.bits)
 
     @classmethod
     def from_arrays(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> IntegerNetwork:
@@ -186,49 +166,7 @@ class IntegerNetwork:
         Raises:
             InputError: another contract, arrays that do not fit the sizes, or numbers out of range.
         """
-        if header.get("contract") != CONTRACT:
-            raise InputError(
-                f"integer contract {header.get('contract')!r}; this version computes by contract {CONTRACT}"
-            )
-        cell, bits, sizes = header.get("cell"), header.get("bits"), header.get("sizes")
-        if cell not in CELLS or bits not in BITS or not isinstance(sizes, dict):
-            raise InputError(f"cell {cell!r} with {bits!r} bits: not an integer model's header")
-        counts: list[Any] = [sizes.get(key) for key in ("vocab", "hidden", "layers")]
-        E = sizes.get("embedding")
-        for size in (*counts, *([] if E is None else [E])):
-            if not isinstance(size, int) or isinstance(size, bool) or not 0 < size < 2**31:
-                raise InputError(f"a size is {size!r}; expected a whole number above 0")
-        V, H, L = counts
-        left = dict(arrays)
-        if len(left) < L:
-            raise InputError(f"{len(left)} arrays are too few for {L} layers")
-
-        def get(name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
-            array = left.pop(name, None)
-            if array is None or array.shape != shape or array.dtype != dtype:
-                got = "missing" if array is None else f"{array.dtype} {array.shape}"
-                raise InputError(f"{name} is {got}; expected {np.dtype(dtype)} {shape}")
-            return np.ascontiguousarray(array)
-
-        def matrix(name: str, N: int, K: int) -> Matrix:
-            if bits == 8:
-                q = get(name, (N, K), np.int8)
-            else:
-                q = unpack(get(name, ((N * K * bits + 7) // 8,), np.uint8), bits, N, K)
-            return Matrix(q, get(f"{name}.scale", (N,), np.float32))
-
-        embedding = None if E is None else matrix("embedding", V, E)
-        layers = []
-        for l in range(L):
-            N, base = CELLS[cell].gates * H, f"layers.{l}"
-            w_ih, w_hh = matrix(f"{base}.w_ih", N, H if l else E or V), matrix(f"{base}.w_hh", N, H)
-            bias = get(f"{base}.bias", (N,), np.int32)
-            bias_hn = get(f"{base}.bias_hn", (H,), np.int32) if cell == "gru" else np.zeros(0, np.int32)
-            layers.append(IntegerLayer(w_ih, w_hh, bias, bias_hn))
-        output, bias = matrix("output", V, H), get("output.bias", (V,), np.float32)
-        if left:
-            raise InputError(f"unknown arrays: {', '.join(sorted(left))}")
-        return cls(IntegerWeights(cell, tuple(layers), output, bias, embedding), bits)
+        return cls(*from_arrays(header, arrays))
 
 
 class ReferenceIntegerDecoder:
@@ -256,50 +194,3 @@ class ReferenceIntegerDecoder:
         other = ReferenceIntegerDecoder(self._network, begun)
         other.logits = np.array(logits)
         return other
-
-
-# --- bits ---
-
-
-def pack(q: np.ndarray, bits: int) -> np.ndarray:
-    """uint8: the weights, offset to begin at 0, `bits` of each, highest first, without gaps; the last byte filled up
-    with zeros."""
-    offset = (q.astype(np.int16) + 2 ** (bits - 1)).astype(np.uint8).reshape(-1, 1)
-    return np.packbits(np.unpackbits(offset, axis=1)[:, 8 - bits :].reshape(-1))
-
-
-def unpack(packed: np.ndarray, bits: int, N: int, K: int) -> np.ndarray:
-    """int8 (N, K) of what `pack` made."""
-    each = np.unpackbits(packed, count=N * K * bits).reshape(-1, bits)
-    wide = np.zeros((N * K, 8), np.uint8)
-    wide[:, 8 - bits :] = each
-    return (np.packbits(wide, axis=1).astype(np.int16) - 2 ** (bits - 1)).astype(np.int8).reshape(N, K)
-
-
-def check(network: IntegerWeights) -> None:
-    """Raises InputError where a sum could overflow, or a number is none: after this the arithmetic cannot go wrong."""
-    matrices = [m for layer in network.layers for m in layer[:2]] + [network.output]
-    if network.embedding is not None:
-        matrices.append(network.embedding)
-    for matrix in matrices:
-        if (matrix.q == -128).any() or not (np.isfinite(matrix.scale) & (matrix.scale >= 0)).all():
-            raise InputError("a weight is -128, or a scale is below zero or not a number: not an integer model")
-    if not np.isfinite(network.output_bias).all():
-        raise InputError("a bias of the output is not a number")
-
-    def reach(matrix: Matrix, largest: float) -> np.ndarray:
-        return np.abs(matrix.q.astype(np.int64)).sum(axis=1) * largest * matrix.scale
-
-    for l, layer in enumerate(network.layers):
-        bias = layer.bias.astype(np.float64)
-        bounds = {"w_hh": reach(layer.w_hh, 127.0), "bias": bias, "bias_hn": layer.bias_hn.astype(np.float64)}
-        if l:
-            bounds["w_ih"] = reach(layer.w_ih, 127.0)
-        elif network.embedding is None:
-            bounds["w_ih"] = np.abs(layer.w_ih.q.astype(np.int64)).max(axis=1) * layer.w_ih.scale + np.abs(bias)
-        else:
-            largest = 127.0 * float(network.embedding.scale.max())
-            bounds["w_ih"] = reach(layer.w_ih, largest) + np.abs(bias)
-        for what, bound in bounds.items():
-            if not (np.abs(bound) < LIMIT).all():
-                raise InputError(f"layer {l}: {what} is too large for the integer model")

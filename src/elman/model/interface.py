@@ -51,7 +51,7 @@ class Model(Protocol):
         ...
 
     def log_softmax(self, logits: Array) -> Array:
-        """(..., V): ln p of every token; what `loss` gives for a target is its negative, but for rounding."""
+        """(..., V): ln p of every token; what `loss` gives for a target is its negative, up to rounding."""
         ...
 
     def activations(self, ids: Array, layer: int, state: ModelState | None = None) -> tuple[Array, ModelState]:
@@ -74,6 +74,32 @@ class Model(Protocol):
     def serving(self) -> tuple[str, str]:
         """Which backend computes, and with what: for example ("cpu", "avx2, 2 threads")."""
         ...
+
+
+class Described:
+    """The sizes that a model has from the network with which it computes."""
+
+    network: Any
+
+    @property
+    def cell(self) -> str:
+        """Name of the cell, one of `kernels.CELLS`."""
+        return self.network.cell.name
+
+    @property
+    def num_layers(self) -> int:
+        """L."""
+        return self.network.num_layers
+
+    @property
+    def hidden_size(self) -> int:
+        """H."""
+        return self.network.hidden_size
+
+    @property
+    def vocab_size(self) -> int:
+        """V."""
+        return self.network.vocab_size
 
 
 def take_rows(state: ModelState, rows: Any) -> ModelState:

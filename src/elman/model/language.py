@@ -13,6 +13,8 @@ from ..errors import InputError
 from ..kernels import CELLS, Array, Dropout, ModelWeights
 from ..text import Reading
 from . import initial
+from .dense import Dense, Embedding
+from .interface import Described
 from .layers import (
     ModelState,
     Parameters,
@@ -26,34 +28,7 @@ from .layers import (
 )
 
 
-class Dense(Parameters):
-    """A dense layer: y = W x + b. `weight` (V, H), `bias` (V)."""
-
-    def __init__(self, hidden_size: int, vocab_size: int, arrays: Mapping[str, Array] | None = None) -> None:
-        if arrays is None:
-            shapes = {"weight": (vocab_size, hidden_size), "bias": (vocab_size,)}
-            arrays = {n: uniform(2**31 + i, shape, hidden_size) for i, (n, shape) in enumerate(shapes.items())}
-        self._arrays = dict(arrays)
-
-
-class Embedding(Parameters):
-    """A vector for each token: `weight` (V, E)."""
-
-    def __init__(self, vocab_size: int, embedding_size: int, arrays: Mapping[str, Array] | None = None) -> None:
-        """Raises InputError for a size below 1."""
-        if not isinstance(embedding_size, int) or isinstance(embedding_size, bool) or embedding_size < 1:
-            raise InputError(f"embedding_size must be a whole number of at least 1, got {embedding_size!r}")
-        if arrays is None:
-            arrays = {"weight": uniform(2**31 + 2, (vocab_size, embedding_size), embedding_size)}
-        self._arrays = dict(arrays)
-
-    @property
-    def embedding_size(self) -> int:
-        """E."""
-        return self.weight.shape[1]
-
-
-class LanguageModel(Parameters):
+class LanguageModel(Parameters, Described):
     """A language model over the tokens of a vocabulary.
 
     Any number of threads may compute with one model while nobody trains it or writes to its arrays; one at a time may
@@ -68,6 +43,9 @@ class LanguageModel(Parameters):
         InputError: a layer that is none of the core's, but torch's, say; or sizes of the layer, the vocabulary and the
             embedding that do not fit.
     """
+
+    network: ModelWeights
+    """The weights as `elman.kernels` takes them."""
 
     def __init__(
         self,
@@ -111,32 +89,11 @@ class LanguageModel(Parameters):
         }
         of_tokens = None if embedding is None else embedding.weight
         self.network = ModelWeights(CELLS[layer.cell], layer.weights(), self.output.weight, self.output.bias, of_tokens)
-        """The weights as `elman.kernels` takes them."""
-
-    @property
-    def vocab_size(self) -> int:
-        """V."""
-        return self.network.vocab_size
 
     @property
     def embedding_size(self) -> int | None:
         """E; None where tokens are one-hot."""
         return None if self.embedding is None else self.embedding.embedding_size
-
-    @property
-    def cell(self) -> str:
-        """Name of the cell, one of `kernels.CELLS`."""
-        return self.layer.cell
-
-    @property
-    def num_layers(self) -> int:
-        """L."""
-        return self.layer.num_layers
-
-    @property
-    def hidden_size(self) -> int:
-        """H."""
-        return self.layer.hidden_size
 
     @property
     def num_parameters(self) -> int:

@@ -1,4 +1,4 @@
-"""Models that come with the package: a name stands for a file, as in `elman generate english`.
+"""Models that come with the package: a name in place of a file, as in `elman generate english`.
 
 A file here is never changed or removed once it has been published: archives name the model that they need.
 """

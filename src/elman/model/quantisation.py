@@ -48,7 +48,7 @@ def takes_text(model: Model, bits: int) -> bool:
 
 
 def calibration_rows(reading: Reading, ids: Array) -> Array:
-    """int64 (T, B): evenly spaced pieces of a text of ids (N,), each primed; those of records begin with a record."""
+    """int64 (T, B): evenly spaced pieces of a text of ids (N,), each primed; pieces of records begin with a record."""
     ids = reading.primed(ids)
     starts = record_spans(ids, reading.line_end)[0] if reading.records else np.arange(len(ids))
     steps = min(STEPS, len(ids))

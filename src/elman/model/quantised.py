@@ -1,9 +1,9 @@
-"""QuantisedModel: a language model of integers, used as a LanguageModel is, but for training.
+"""QuantisedModel: a language model of integers, used like a LanguageModel, except for training.
 
     small = elman.quantise(model, bits=8)
     elman.generate(small, "the ")
 
-It serves whatever takes a `Model`. Its numbers and its arithmetic are those of `IntegerNetwork`.
+It serves whatever takes a `Model`. `IntegerNetwork` has its numbers and does its arithmetic.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ..kernels import Array, _cpu
 from ..kernels.integer import IntegerState
 from ..text import Reading
 from .integer import IntegerNetwork
-from .interface import Model
+from .interface import Described, Model
 from .language import LanguageModel
 from .layers import ModelState, token_ids
 
 __getattr__ = moved.names(__name__)
 
 
-class QuantisedModel:
+class QuantisedModel(Described):
     """A language model of integers over the tokens of a vocabulary; `quantise` makes one, and `load` reads one.
 
     The same bits on every machine, with the native kernels and without. Nothing changes it, so threads may share it; a
@@ -41,6 +41,8 @@ class QuantisedModel:
         InputError: the network has not an id for each token of the vocabulary.
     """
 
+    network: IntegerNetwork
+
     def __init__(self, network: IntegerNetwork, reading: Reading) -> None:
         given.instance("network", network, IntegerNetwork, "an IntegerNetwork; elman.quantise makes a model")
         given.instance("reading", reading, Reading, "a Reading")
@@ -49,29 +51,9 @@ class QuantisedModel:
         self.network, self.reading = network, reading
 
     @property
-    def cell(self) -> str:
-        """Name of the cell, one of `kernels.CELLS`."""
-        return self.network.network.cell
-
-    @property
     def bits(self) -> int:
         """Bits of a weight in the file."""
         return self.network.bits
-
-    @property
-    def num_layers(self) -> int:
-        """L."""
-        return self.network.num_layers
-
-    @property
-    def hidden_size(self) -> int:
-        """H."""
-        return self.network.hidden_size
-
-    @property
-    def vocab_size(self) -> int:
-        """V."""
-        return self.network.vocab_size
 
     @property
     def num_parameters(self) -> int:

@@ -14,10 +14,11 @@ import numpy as np
 from ..errors import InputError
 from ..kernels import CELLS, LayerWeights, integer
 from ..kernels.integer import DEFINED, LIMIT, POINT, IntegerLayer, IntegerWeights, Matrix
-from .integer import BITS, IntegerNetwork
+from .integer import IntegerNetwork
+from .integer_arrays import BITS
 
 _CLIPS = tuple(np.float32(1.0 - 0.02 * i) for i in range(26))
-"""Shares of a row's largest weight that its largest integer may stand for; the best one serves."""
+"""Shares of a row's largest weight that its largest integer may represent; the best one is taken."""
 
 
 def to_integers(
@@ -74,7 +75,7 @@ def _network(cell, layers, output, bits, embedding, ranges, moments) -> IntegerW
         unit = np.full(GH, 2.0**POINT, np.float32)  # a pre-activation of 1.0, in integers
         if cell == "rnn_relu":
             unit = np.float32(2**8 * 127) / ranges[l]
-        # One of the input's integers stands for 1 / 127 of its range; ids, for a column itself.
+        # A unit of the input's integers is 1 / 127 of its range; ids, for a column itself.
         from_below = ranges[l - 1] / top if l else one
         ih = _matrix(w_ih * from_below, bits, moments[l - 1] if moments is not None and l else None)
         hh = _matrix(w_hh * (ranges[l] / top), bits, moments[l] if moments is not None else None)

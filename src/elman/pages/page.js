@@ -1,6 +1,6 @@
 
 "use strict";
-// The text is shown in chunks of plain text, so that a browser can find, wrap and skip it; only chunks near the window
+// The text is shown in chunks of plain text, so a browser can find, wrap and skip it; only chunks near the window
 // have a coloured span for each character. One listener serves all characters.
 const CHUNK = 1500;  // characters of a chunk, at least
 const LONGEST = 4000;  // of a chunk within one line without white space
@@ -18,7 +18,7 @@ async function unpack({ type, packed }) {
   return new { Uint8Array, Int8Array, Uint16Array, Uint32Array }[type](await new Response(stream).arrayBuffer());
 }
 
-// What stands for a character: itself, or a sign for one that would not be seen.
+// The text shown for a character: itself, or a sign for one that would not be seen.
 function glyph(code) {
   if (code === 10) return "↵";
   if (code === 9) return "⇥\t";

@@ -29,7 +29,7 @@ def surprisal_page(model: Model, scores: Sequence[Score], names: Sequence[str]) 
     title = names[0] if len(names) == 1 else f"{len(names)} texts"
     if not any(score.adaptive for score in scores):
         return page(model, scores, names, title=f"Surprisal: {title}")
-    note = f"<p>Costs are {ADAPTIVE}. The alternatives are those of the model as it was trained.</p>"
+    note = f"<p>Costs are {ADAPTIVE}. The alternatives come from the model before it learned from the text.</p>"
     return page(model, scores, names, title=f"Surprisal, adaptive: {title}", sections=note)
 
 
@@ -79,7 +79,7 @@ def lines_page(
 
 
 def _part(score: Score, lines: Lines, index: int) -> Score:
-    """One line as a score of its own."""
+    """One line as a separate score."""
     begin = int(lines.starts[index])
     end = begin + int(lines.lengths[index])
     return score.part(begin, end)

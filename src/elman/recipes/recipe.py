@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import itertools
-import json
 import math
-import tomllib
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
-from .. import given
 from ..errors import InputError
 from ..text import check_tokens
 from ..typed import shown
@@ -59,8 +53,8 @@ class Recipe:
     )
     tokens: str = setting(
         "chars",
-        "Units of the text: chars; bytes, which take any file as it is; bpe:N, subwords, N with the 256 bytes; "
-        "or those of a tokenizer.json.",
+        "Units of the text: chars; bytes, for files of any kind; bpe:N, subwords, N with the 256 bytes; "
+        "or the tokens of a tokenizer.json.",
     )
     max_chars: int | None = setting(None, "Train on the first so many characters only.", at_least=1, can_be_off=True)
     val_fraction: float = setting(
@@ -189,7 +183,7 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
     if name == "prompts" or (value is None and m["can_be_off"]):
         return
     kind = "a whole number" if whole else "a number"
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or (whole and not _whole(value)):
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or (whole and not is_whole(value)):
         raise InputError(f"{name} must be {kind}, got {shown(value)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{name} must be finite, got {value}")
@@ -202,69 +196,5 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
         raise InputError(f"{name} must be below {({2**64: '2^64', 2**31: '2^31'}).get(most, most)}, got {shown(value)}")
 
 
-def _whole(value: object) -> bool:
+def is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def recipe_names() -> list[str]:
-    """The packaged recipes."""
-    folder = resources.files("elman.recipes")
-    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
-
-
-def to_toml(recipe: Recipe) -> str:
-    """Every setting, as a file that `load_recipe` reads."""
-    lines = []
-    for field in dataclasses.fields(recipe):
-        value = getattr(recipe, field.name)
-        value = False if value is None else list(value) if isinstance(value, tuple) else value
-        lines.append(f"{field.name} = {json.dumps(value, ensure_ascii=False)}\n")
-    return "".join(lines)
-
-
-def purpose(name: str) -> str:
-    """Purpose of a packaged recipe: the first sentence of its file."""
-    comment = itertools.takewhile(lambda line: line.startswith("#"), _packaged(name).splitlines())
-    return " ".join(line.removeprefix("#").strip() for line in comment).partition(". ")[0].rstrip(".") + "."
-
-
-def _packaged(name: str) -> str:
-    return (resources.files("elman.recipes") / f"{name}.toml").read_text("utf-8")
-
-
-def load_recipe(name_or_path: str | Path) -> Recipe:
-    """A packaged recipe by name ("book"), or one from a TOML file; what the file leaves out is the book's.
-
-    Raises:
-        InputError: no such recipe or file, not TOML, an unknown setting, or a value of the wrong type or range.
-    """
-    name = str(given.path("recipe", name_or_path))
-    if name in recipe_names():
-        source = _packaged(name)
-    else:
-        try:
-            source = Path(name).read_text("utf-8")
-        except OSError as error:
-            raise InputError(
-                f"no recipe {name!r}: not one of {', '.join(recipe_names())}, and as a file: {error.strerror}"
-            ) from None
-        except UnicodeDecodeError as error:
-            raise InputError(f"recipe {name}: not UTF-8 text (byte {error.start})") from None
-    try:
-        settings = tomllib.loads(source)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"recipe {name}: not TOML: {error}") from None
-    can_be_off = {field.name for field in dataclasses.fields(Recipe) if field.metadata["can_be_off"]}
-    for key, value in settings.items():
-        if key in can_be_off and value is False:  # TOML has no null
-            settings[key] = None
-            continue
-        default = getattr(Recipe(), key, None)
-        if isinstance(default, float) and _whole(value):
-            settings[key] = float(value)
-        elif default is not None and not isinstance(value, list if isinstance(default, tuple) else type(default)):
-            raise InputError(f"recipe {name}: {key} must be {type(default).__name__}, got {value!r}")
-    try:
-        return Recipe().replace(**settings)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"recipe {name}: {error}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..model.file import BEST, LAST
+from ..model.container import BEST, LAST
 
 
 @dataclass(frozen=True)

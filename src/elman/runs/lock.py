@@ -18,7 +18,7 @@ except ImportError:  # Windows, which has no flock: nothing is locked there
 
 @contextmanager
 def locked(folder: Path | None) -> Iterator[None]:
-    """Hold the folder itself, so that no file is left behind. None: nothing to hold.
+    """Hold the folder itself, so no file is left behind. None: nothing to hold.
 
     Raises:
         InputError: another training has it.

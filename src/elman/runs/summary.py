@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ElmanError, InputError
-from ..model.file import CHECKPOINT, read, read_header
+from ..model.container import CHECKPOINT, read, read_header
 from ..recipes.recipe import Recipe
 from ..typed import Fields
 from .folder import RunFolder

@@ -3,9 +3,9 @@
 Two things learn, one on top of the other. The network takes a step of training after every 20 tokens (dynamic
 evaluation): RMSprop, which is Adam without momentum, and a little of the way back to its trained weights. And n-grams,
 which know nothing at first, are mixed in. Such a cost is what a compressor that learns would spend; it does not compare
-with that of a model that stays as it was trained, and is labelled wherever it is shown.
+with the cost under a fixed model, and is labelled wherever it is shown.
 
-The bits are the same on every machine, as those of training are.
+The bits are the same on every machine, as in training.
 
 Source: Krause et al., "Dynamic evaluation of neural sequence models" (2018).
 """
@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import kernels
 from ..kernels import Array, ModelWeights, State, Update
-from ..kernels.integer import log
+from ..kernels.likelihood import log
 from ..model import Model, trainable
 from .ngrams import Ngrams
 

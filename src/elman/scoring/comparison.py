@@ -47,7 +47,7 @@ def compare(first: Score, second: Score, seed: int = 0) -> Comparison:
             character that either lacks is left out, since <unk> is all of them at once. So the order does not matter.
         seed: of the draws for the interval.
     Returns:
-        a Comparison; its interval is that of a percentile bootstrap over lines, 1,000 draws: what the sum would be for
+        a Comparison; its interval is from a percentile bootstrap over lines, 1,000 draws: what the sum would be for
         other texts whose lines are drawn from these.
     Raises:
         InputError: the models did not read the same text.
@@ -56,8 +56,8 @@ def compare(first: Score, second: Score, seed: int = 0) -> Comparison:
     (text, one), (other_text, two) = first.characters(), second.characters()
     if text != other_text or first.records != second.records:
         raise InputError(
-            "the models read the text differently, so their costs are those of two texts; compare models with one "
-            "normalisation, and all with --records or all with --no-records"
+            "the models read the text differently, so these are costs of two different texts; compare models with one "
+            "normalisation, and all of them by records or none"
         )
     left_out = np.zeros(len(text), dtype=bool)
     for each in (first, second):

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.integer import log
+from ..kernels.likelihood import log
 from .totals import Totals
 
 ORDER = 6
@@ -87,10 +87,10 @@ def ngram_bits(ids: np.ndarray, vocab_size: int, order: int = ORDER) -> np.ndarr
     """
     size, p = len(ids), np.full(len(ids), 1.0 / vocab_size)
     number = np.int32 if size < 2**31 else np.int64  # half the memory, which is most of the cost
-    # Positions in the order of the (k-1)-gram before them, and how often it stood before; of equals, in order of time.
+    # Positions in the order of the (k-1)-gram before them, and how often it occurred before; ties in order of time.
     by_context, n_context = np.arange(size, dtype=number), np.arange(size, dtype=number)
     # The same for the k-gram that ends at them: sorting by its first character keeps the order of the rest, which is
-    # how a radix sort goes on, so that a pass over one character is all that each k costs.
+    # how a radix sort goes on, so a pass over one character is all that each k costs.
     by_gram, gram, n_gram = by_context, np.zeros(size, dtype=number), np.zeros(size, dtype=number)
     for k in range(1, min(order, size) + 1):
         begin = k - 1  # positions before it have no such context
@@ -119,6 +119,6 @@ def ngram_bits(ids: np.ndarray, vocab_size: int, order: int = ORDER) -> np.ndarr
 
 
 def _since_first(values: np.ndarray, is_first: np.ndarray) -> np.ndarray:
-    """Each value less that of the first in its run."""
+    """Each value less the first in its run."""
     firsts = np.flatnonzero(is_first)
     return values - np.repeat(values[firsts], np.diff(firsts, append=len(values)))

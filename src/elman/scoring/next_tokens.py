@@ -17,7 +17,7 @@ def after(model: Model, text: str | bytes = "", count: int = 5) -> list[tuple[st
             begins with.
         count: how many, at most the vocabulary's size.
     Returns:
-        (character, probability). "<unk>" stands for all that the vocabulary lacks. A model of bytes gives bytes: one
+        (character, probability). "<unk>" is all that the vocabulary lacks. A model of bytes gives bytes: one
         that is no ASCII character as "b'\\xc3'".
     Raises:
         InputError: a count below 1.

@@ -128,7 +128,7 @@ class Score:
         return f"Score({what}{size}, {self.bits:,.1f} bits, {self.bits_per_char:.4f} bits/char{how})"
 
     def characters(self) -> tuple[str, np.ndarray]:
-        """The text and float64 (C,) bits of its characters, those of a character's bytes added up."""
+        """The text and float64 (C,) bits of its characters, each the sum over the character's bytes."""
         if isinstance(self.data, str):
             return self.data, self.costs
         text = self.data.decode("utf-8", "surrogateescape")  # a byte that is not UTF-8: one character
@@ -196,7 +196,7 @@ def score(
         records: score each line by itself, from a zero state, after a line end and with its own. None: if the model is
             one of records.
         adaptive: learn from each text while it is scored, from no token before that is scored; n-grams are mixed in.
-            `model` stays as it is. Far slower, and not comparable with other scores: it is what a compressor does.
+            `model` does not change. Far slower, and not comparable with other scores: it is what a compressor does.
     Returns:
         a Score: the surprisal of every token, their sum and mean, the perplexity, the lines; a list for a list.
     Raises:

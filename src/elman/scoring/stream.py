@@ -1,6 +1,6 @@
 """Spans: texts of any size scored piece by piece, as they come, in memory that does not grow with them.
 
-The bits are those of the whole text, wherever it is cut: a record stands for itself, and through any other text the
+The bits equal the whole text's, wherever it is cut: a record is independent, and through any other text the
 model's state is carried.
 """
 
@@ -108,7 +108,7 @@ def _one(model: Model, number: int, pieces: Iterable[str | bytes], by_line: bool
 
 
 def _pieces(reading: Reading, parts: Iterable[Any], by_line: bool, whole_lines: bool) -> Iterator[str | bytes]:
-    """A text as the model reads it, in pieces of which each is read by itself as it is within the whole."""
+    """A text as the model reads it, in pieces, each of which is read by itself as within the whole."""
     if by_line:
         for lines in _cut(parts, True):
             yield reading.prepare(lines, True)

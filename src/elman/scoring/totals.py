@@ -10,7 +10,7 @@ _UNIT = 1130  # sums are whole multiples of 2^-_UNIT, as every float64 is
 
 
 class Totals:
-    """Sums over scores. They are those of the whole, however it was cut, to the last bit."""
+    """Sums over scores. They equal the whole text's to the last bit, however it was cut."""
 
     def __init__(self) -> None:
         self.characters, self.bytes, self.tokens, self.unknown = 0, 0, 0, 0

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from .. import moved
 from ..visible import CONTROLS, visible
+from .characters import Bytes, Characters
+from .decoding import TextDecoder
 from .fields import csv_field, field_lines, field_values, json_field, row_reader
+from .normalisation import NORMALISATIONS, normalise, normalised_parts, word_border
 from .reading import Reading
 from .records import line_end, record_lines, record_parts, record_spans, without_blank_lines
-from .subwords import Subwords, check_tokens, read_tokenizer, train_subwords
-from .vocabulary import (
-    NORMALISATIONS,
-    UNKNOWN,
-    Bytes,
-    Characters,
-    TextDecoder,
-    Vocabulary,
-    normalise,
-    normalised_parts,
-    word_border,
-)
+from .subword_training import train_subwords
+from .subwords import Subwords, check_tokens
+from .tokenizer_file import read_tokenizer
+from .vocabulary import UNKNOWN, Vocabulary
 
 __all__ = [
     "CONTROLS",

@@ -147,7 +147,7 @@ def _look_up(record: Any, field: str) -> Any:
     if field in record:
         return record[field]
     parts = field.split(".")
-    for cut in range(1, len(parts)):  # a key may have dots of its own
+    for cut in range(1, len(parts)):  # a key may contain dots
         inner = record.get(".".join(parts[:cut]), _MISSING)
         found = None if inner is None else _look_up(inner, ".".join(parts[cut:]))
         if found is not _MISSING:
@@ -156,7 +156,7 @@ def _look_up(record: Any, field: str) -> Any:
 
 
 def _keys(record: dict[str, Any]) -> Iterator[str]:
-    """A record's fields; those of objects in it with their dots."""
+    """A record's fields; fields of objects in it with their dots."""
     for key, value in record.items():
         inside = isinstance(value, dict) and value
         yield from (f"{key}.{inner}" for inner in value) if inside else [key]

@@ -10,8 +10,9 @@ import numpy as np
 
 from .. import given
 from ..errors import InputError
+from .normalisation import NORMALISATIONS, normalise
 from .records import line_end, record_lines
-from .vocabulary import NORMALISATIONS, Vocabulary, normalise
+from .vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

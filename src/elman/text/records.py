@@ -1,7 +1,7 @@
-"""Records: texts of lines that stand for themselves, such as names, log lines, messages and commit subjects.
+"""Records: independent lines, such as names, log lines, messages and commit subjects.
 
 A text of records is its lines, each with a line end; the line end before a record primes it, and its own is a part of
-it, so that a model learns where records end. Nothing else marks them.
+it, so a model learns where records end. Nothing else marks them.
 """
 
 from __future__ import annotations
@@ -72,8 +72,9 @@ def line_end(vocabulary: Vocabulary) -> int:
     ids = vocabulary.encode("\n")
     if vocabulary.unknown(ids):
         raise InputError(
-            "the model has never seen a line end, so it cannot tell records apart; train with --records, or with "
-            "--normalisation none"
+            "the model has never seen a line end, so it cannot tell records apart; train with `records`, or with "
+            "`normalisation` none",
+            setting=("records", "normalisation"),
         )
     return int(ids[0])
 

@@ -10,11 +10,8 @@ Source: Sennrich et al. (2016); Radford et al. (2019) for bytes.
 from __future__ import annotations
 
 import codecs
-import json
-import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from itertools import chain, pairwise
 from operator import index
 from typing import Any
@@ -23,7 +20,8 @@ import numpy as np
 
 from .. import given
 from ..errors import InputError
-from .vocabulary import Vocabulary, chunks
+from .normalisation import chunks
+from .vocabulary import Vocabulary
 
 MOST = 1 << 16
 """Entries of a vocabulary of subwords: ids fit into two bytes."""
@@ -40,7 +38,7 @@ _WORD = re.compile(
 are all characters that are nothing else, apostrophes within words among them."""
 _LONGEST = 1024  # bytes of a token: far more than a word, and few enough that a file cannot ask for gigabytes
 _LOOK = 128  # characters: more than a word and what is looked at after it; words this far from an end are whole
-_AT_ONCE = 1 << 12  # words in what the library reads, of which it holds a few hundred
+AT_ONCE = 1 << 12  # words in what the library reads, of which it holds a few hundred
 _CACHED = 1 << 18  # words whose ids are remembered
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -123,7 +121,7 @@ class Subwords(Vocabulary):
 
     def characters(self, ids: np.ndarray) -> int:
         """Characters in the text of `ids`; in invalid UTF-8, bytes that could begin one."""
-        return sum(int(self._heads[ids[i : i + _AT_ONCE]].sum()) for i in range(0, len(ids), _AT_ONCE))
+        return sum(int(self._heads[ids[i : i + AT_ONCE]].sum()) for i in range(0, len(ids), AT_ONCE))
 
     def name(self, id: int) -> str:
         token = self._tokens[given.whole("id", id, 0, len(self))]
@@ -140,7 +138,7 @@ class Subwords(Vocabulary):
         given.instance("other", other, Vocabulary, "a Vocabulary")
         if other != self:
             raise InputError(
-                f"the model has subwords of its own, {len(self):,}, and the text was cut into others; use the model's"
+                f"the model has its own subwords, {len(self):,}, and the text was cut into others; use the model's"
             )
         return self
 
@@ -195,51 +193,6 @@ def word_lists(parts: Iterable[str | bytes]) -> Iterator[list[str]]:
             yield words[:whole]
 
 
-def train_subwords(texts: Iterable[str | bytes], size: int) -> Subwords:
-    """The BPE of at most `size` entries whose merges are, one after another, the commonest pair within words of the
-    texts; ties: lowest ids first.
-
-    Raises:
-        InputError: `tokenizers` is not installed.
-    """
-    try:
-        from tokenizers import Regex, Tokenizer
-        from tokenizers.models import BPE
-        from tokenizers.pre_tokenizers import Split
-        from tokenizers.trainers import BpeTrainer
-    except ModuleNotFoundError:
-        raise InputError("to train subwords takes the library tokenizers; pip install 'elman[bpe]'") from None
-    # The library's characters are our bytes, and its words are ours: lines, for no word but the line end has one.
-    tokenizer = Tokenizer(BPE())
-    tokenizer.pre_tokenizer = Split(Regex("\n"), "removed")  # type: ignore[assignment]
-    parts = chain.from_iterable(chunks(text) if isinstance(text, str) else [text] for text in texts)
-    lines = (
-        "\n".join(words[i : i + _AT_ONCE]).encode("utf-8", "surrogateescape").decode("latin-1")
-        for words in word_lists(parts)
-        for i in range(0, len(words), _AT_ONCE)
-    )
-    trainer = BpeTrainer(vocab_size=size, initial_alphabet=[chr(byte) for byte in range(256)], show_progress=False)  # type: ignore[call-arg]
-    with _one_thread():
-        tokenizer.train_from_iterator(lines, trainer)
-    merges = [tuple(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]]
-    return _from_pairs([(a.encode("latin-1"), b.encode("latin-1")) for a, b in merges])
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """The library's own threads would outlive the call, and it warns when a process that has them forks."""
-    name = "TOKENIZERS_PARALLELISM"
-    before = os.environ.get(name)
-    os.environ[name] = "false"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
-
-
 def check_tokens(tokens: str) -> int | None:
     """N of "bpe:N"; None for "chars", "bytes" and the path of a .json. Raises InputError for anything else."""
     if tokens in ("chars", "bytes") or tokens.endswith(".json"):
@@ -252,7 +205,8 @@ def check_tokens(tokens: str) -> int | None:
     raise InputError(f"tokens must be chars, bytes, bpe:N or the path of a tokenizer.json; got {tokens!r}")
 
 
-def _from_pairs(pairs: Iterable[tuple[bytes, bytes]]) -> Subwords:
+def from_pairs(pairs: Iterable[tuple[bytes, bytes]]) -> Subwords:
+    """The subwords that merges of these pairs make, in order. Raises InputError for a token that is not made yet."""
     ids = {bytes([byte]): byte for byte in range(256)}
     merges = []
     for a, b in pairs:
@@ -261,63 +215,3 @@ def _from_pairs(pairs: Iterable[tuple[bytes, bytes]]) -> Subwords:
         merges.append((ids[a], ids[b]))
         ids.setdefault(a + b, len(ids))
     return Subwords(merges)
-
-
-def read_tokenizer(data: bytes, source: str) -> Subwords:
-    """The merges of a `tokenizer.json` of a byte-level BPE. Where words end is said here and not there, and added
-    tokens are left out.
-
-    Raises:
-        InputError: it is none, or one that loses or changes text.
-    """
-    try:
-        whole = json.loads(data)
-        model = whole["model"]
-        kind, vocabulary, merges = model.get("type", "BPE"), model["vocab"], model.get("merges")
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        raise InputError(
-            f"{source}: not a tokenizer.json: expected an object with a model and its vocabulary"
-        ) from None
-    letters = _letters_of_bytes()
-    reason = None
-    if kind != "BPE" or not isinstance(merges, list) or not isinstance(vocabulary, dict):
-        reason = f"its model is {kind!r}"
-    elif _normalises(whole.get("normalizer")):
-        reason = "it normalises text, which would be lost"
-    elif any(model.get(name) for name in ("byte_fallback", "continuing_subword_prefix", "end_of_word_suffix")):
-        reason = "it marks its tokens, or falls back on bytes"
-    elif not set(letters) <= set(vocabulary):
-        reason = "it has no token for every byte"
-    if reason:
-        raise InputError(f"{source}: expected a byte-level BPE, which loses no text; {reason}")
-    try:
-        pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in merges]
-        return _from_pairs([(_bytes(a, letters), _bytes(b, letters)) for a, b in pairs])
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from None
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{source}: its merges are not pairs of byte-level tokens") from None
-
-
-def _normalises(step: Any) -> bool:
-    """Whether a file's "normalizer" does anything: none, null and sequences of nothing do not."""
-    steps = [step]
-    while steps:
-        step = steps.pop()
-        inner = step.get("normalizers") if isinstance(step, dict) and step.get("type") == "Sequence" else step
-        if isinstance(inner, list):
-            steps += inner
-        elif inner:
-            return True
-    return False
-
-
-def _bytes(token: str, letters: dict[str, int]) -> bytes:
-    return bytes(letters[letter] for letter in token)
-
-
-def _letters_of_bytes() -> dict[str, int]:
-    """The character that stands for each byte in such a file: itself if it can be seen, or one of U+0100 and on."""
-    seen = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    rest = [byte for byte in range(256) if byte not in seen]
-    return {chr(byte): byte for byte in seen} | {chr(0x100 + place): byte for place, byte in enumerate(rest)}

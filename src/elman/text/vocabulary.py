@@ -2,108 +2,18 @@
 
 from __future__ import annotations
 
-import codecs
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
 from .. import given
 from ..errors import InputError
 
-NORMALISATIONS = ("book", "none")
-_CHUNK = 1 << 20  # characters worked on at a time, so that 50 MB of text costs no multiple of itself
-_CODE_POINTS = 0x110000
-_WHITE_SPACE = re.compile(r"\s+")
+if TYPE_CHECKING:
+    from .characters import Bytes, Characters
+
 UNKNOWN = "<unk>"
-
-
-def normalise(text: str, how: str) -> str:
-    """Text as a model sees it.
-
-    Args:
-        how: "book" lower-cases and turns every run of white space into one space; "none" changes nothing.
-    Raises:
-        InputError: another `how`, or a text that is no str.
-    """
-    given.instance("text", text, str, "a str")
-    if isinstance(how, str) and how == "none":
-        return text
-    if not isinstance(how, str) or how != "book":
-        raise InputError(f"normalisation must be one of {', '.join(NORMALISATIONS)}; got {given.shown(how)}")
-    return "".join(normalised_parts([text], how))
-
-
-def normalised_parts(texts: Iterable[str], how: str) -> Iterator[str]:
-    """`normalise` of a text that comes in parts, wherever it is cut; in parts."""
-    space = False  # whether what was yielded ends with one
-    for text in texts if how == "none" else _chunks(texts):
-        part = text
-        if how == "book":
-            part = _WHITE_SPACE.sub(" ", text.lower())
-            if space and part.startswith(" "):
-                part = part[1:]  # a run of white space across the border
-        if part:
-            space = part.endswith(" ")
-            yield part
-
-
-def _chunks(texts: Iterable[str]) -> Iterator[str]:
-    """Cut a text into parts of about `_CHUNK` characters, between words."""
-    held: list[str] = []  # parts of a word that may go on in the next one, put together once it has ended
-    size = 0
-    for text in texts:
-        start = 0
-        while size + len(text) - start > _CHUNK:
-            end = word_border(text, start + max(0, _CHUNK - size))
-            if end == len(text):
-                break
-            held.append(text[start:end])
-            yield "".join(held)
-            held, size, start = [], 0, end
-        held.append(text[start:])
-        size += len(text) - start
-    if size:
-        yield "".join(held)
-
-
-def word_border(text: str, place: int) -> int:
-    """The first place from `place` on where no word is cut: the small form of a capital may depend on all of its word,
-    as that of the Greek sigma does."""
-    found = _WHITE_SPACE.search(text, place)
-    return found.start() if found else len(text)
-
-
-def chunks(text: str) -> Iterator[str]:
-    """`text` in parts of `_CHUNK` characters."""
-    return (text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK))
-
-
-def _code_points(text: str) -> Iterator[np.ndarray]:
-    """uint32 code points of `text`, chunk by chunk."""
-    return (np.frombuffer(part.encode("utf-32-le", "surrogatepass"), dtype="<u4") for part in chunks(text))
-
-
-class TextDecoder:
-    """ids in, text out, as it comes: a token may end within a character, which is then held back."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._vocabulary, self._utf8 = vocabulary, codecs.getincrementaldecoder("utf-8")("replace")
-
-    def decode(self, ids: np.ndarray, final: bool = False) -> str:
-        """The characters that are whole by now. final: half a character becomes U+FFFD."""
-        if self._vocabulary.reads_bytes:
-            return self._utf8.decode(self._vocabulary.decode_bytes(ids), final)
-        return self._vocabulary.decode(ids)
-
-    def getstate(self) -> tuple[bytes, int]:
-        """The bytes held back, for `setstate`."""
-        return self._utf8.getstate()
-
-    def setstate(self, state: tuple[bytes, int]) -> None:
-        self._utf8.setstate(state)
 
 
 class Vocabulary(ABC):
@@ -129,19 +39,12 @@ class Vocabulary(ABC):
     @classmethod
     def from_text(cls, text: str) -> Characters:
         """<unk>, then the characters of `text` by falling frequency, ties in character order."""
-        given.instance("text", text, str, "a str")
-        counts = np.zeros(_CODE_POINTS, dtype=np.int64)
-        for points in _code_points(text):
-            found = np.bincount(points)
-            counts[: len(found)] += found
-        points = np.flatnonzero(counts)
-        order = points[np.argsort(-counts[points], kind="stable")]
-        return Characters((UNKNOWN, *map(chr, order)))
+        return cast("type[Characters]", cls._kinds["chars"]).of_text(text)
 
     @classmethod
     def bytes(cls) -> Bytes:
         """The 256 bytes: any file, no <unk>."""
-        return Bytes()
+        return cast("type[Bytes]", cls._kinds["bytes"])()
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -197,7 +100,7 @@ class Vocabulary(ABC):
         return found.astype(np.int64) if found.dtype.kind == "f" else found
 
     def unknown(self, ids: np.ndarray) -> int:
-        """How many of `ids` stand for a character that the vocabulary lacks."""
+        """Number of `ids` that represent a character the vocabulary lacks."""
         return 0
 
     def is_unknown(self, ids: np.ndarray) -> np.ndarray:
@@ -244,97 +147,3 @@ class Vocabulary(ABC):
     @abstractmethod
     def _from_dict(cls, data: dict[str, Any]) -> Vocabulary:
         """Build one from an object that `from_dict` has checked to have symbols, which are strings."""
-
-
-class Characters(Vocabulary):
-    """Characters. Id 0 is <unk>, which stands for every character that the vocabulary lacks."""
-
-    kind, unit, reads_bytes, never_written = "chars", "character", False, (0,)
-
-    def __init__(self, symbols: tuple[str, ...]) -> None:
-        given.instance("symbols", symbols, (tuple, list), "a tuple of characters")
-        if not symbols or symbols[0] != UNKNOWN:
-            raise InputError(f"the first symbol of a vocabulary of characters is {UNKNOWN!r}")
-        if any(not isinstance(s, str) or len(s) != 1 for s in symbols[1:]):
-            raise InputError("the symbols of a vocabulary of characters are single characters")
-        if len(set(symbols)) != len(symbols):
-            raise InputError("a vocabulary lists a character twice")
-        self.symbols = tuple(symbols)
-        self._points = np.array([0xFFFD, *(ord(s) for s in symbols[1:])], dtype="<u4")
-        self._ids = np.zeros(int(self._points.max()) + 1 if len(symbols) > 1 else 1, dtype=self.dtype)
-        self._ids[self._points[1:]] = np.arange(1, len(symbols), dtype=self.dtype)
-
-    def __len__(self) -> int:
-        return len(self.symbols)
-
-    def encode(self, text: str | bytes) -> np.ndarray:
-        if not isinstance(text, str):
-            got = "bytes" if isinstance(text, bytes) else given.shown(text)
-            raise InputError(f"a vocabulary of characters encodes str, got {got}; decode it, or train with bytes")
-        ids = np.empty(len(text), dtype=self.dtype)
-        start = 0
-        for points in _code_points(text):
-            part = ids[start : start + len(points)]
-            np.take(self._ids, np.minimum(points, len(self._ids) - 1), out=part)
-            part[points >= len(self._ids)] = 0
-            start += len(points)
-        return ids
-
-    def decode(self, ids: np.ndarray) -> str:
-        return self._points[self._ids_of(ids)].tobytes().decode("utf-32-le", "surrogatepass")
-
-    def unknown(self, ids: np.ndarray) -> int:
-        return len(ids) - sum(int(np.count_nonzero(ids[i : i + _CHUNK])) for i in range(0, len(ids), _CHUNK))
-
-    def is_unknown(self, ids: np.ndarray) -> np.ndarray:
-        return np.asarray(ids) == 0
-
-    def name(self, id: int) -> str:
-        return self.symbols[given.whole("id", id, 0, len(self))]
-
-    def joined(self, other: Vocabulary) -> Characters:
-        given.instance("other", other, Vocabulary, "a Vocabulary")
-        if not isinstance(other, Characters):
-            raise InputError(f"the model reads {self.kind}, and the text is {other.kind}; they cannot be joined")
-        known = set(self.symbols)
-        return Characters(self.symbols + tuple(symbol for symbol in other.symbols if symbol not in known))
-
-    @classmethod
-    def _from_dict(cls, data: dict[str, Any]) -> Characters:
-        return cls(tuple(data["symbols"]))
-
-
-class Bytes(Vocabulary):
-    """The 256 bytes, so that nothing is unknown."""
-
-    kind, unit, reads_bytes = "bytes", "byte", True
-
-    def __len__(self) -> int:
-        return 256
-
-    def encode(self, text: str | bytes) -> np.ndarray:
-        given.instance("text", text, (str, bytes, bytearray, memoryview), "a str or bytes")
-        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-        return np.frombuffer(data, dtype=np.uint8)
-
-    def decode(self, ids: np.ndarray) -> str:
-        return self.decode_bytes(ids).decode("utf-8", "replace")
-
-    def decode_bytes(self, ids: np.ndarray) -> bytes:
-        return self._ids_of(ids).astype(np.uint8).tobytes()
-
-    def name(self, id: int) -> str:
-        id = given.whole("id", id, 0, len(self))
-        return chr(id) if id < 128 else str(bytes([id]))
-
-    def joined(self, other: Vocabulary) -> Bytes:
-        given.instance("other", other, Vocabulary, "a Vocabulary")
-        if other != self:
-            raise InputError(f"the model reads {self.kind}, and the text is {other.kind}; they cannot be joined")
-        return self
-
-    @classmethod
-    def _from_dict(cls, data: dict[str, Any]) -> Bytes:
-        if data["symbols"]:
-            raise InputError("a vocabulary of bytes has no symbols of its own")
-        return cls()

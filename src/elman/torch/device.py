@@ -1,6 +1,6 @@
 """Training on another device: a Stepper that keeps a network's weights there and computes through torch's fused layers.
 
-Rounding there is the device's: the bits are not those of the CPU.
+Rounding there is the device's: its bits differ from the CPU's.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ do.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import accumulate
 from typing import Any
@@ -19,40 +19,13 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .. import given
 from ..errors import InputError
-from ..kernels import CELLS
 from . import kernels
-
-Direction = Callable[[str, Tensor, kernels.State, kernels.LayerWeights], tuple[Tensor, kernels.State]]
-"""How one layer runs in one direction: as `kernels.recurrent`."""
-
-
-_PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+from .like_torch import LikeTorch, parameter_shapes
+from .packed import Direction, backward, packed_backward, packed_forward, stack
 
 
-def _places(num_layers: int, bidirectional: bool) -> list[str]:
-    """The ends of parameters' names, in the order in which layers and directions run."""
-    ends = ("", "_reverse") if bidirectional else ("",)
-    return [f"l{layer}{end}" for layer in range(num_layers) for end in ends]
-
-
-def parameter_shapes(
-    cell: str, input_size: int, hidden_size: int, num_layers: int, bias: bool, bidirectional: bool = False
-) -> dict[str, tuple[int, ...]]:
-    """The parameters of a layer under torch's names, in torch's order."""
-    rows, shapes = CELLS[cell].gates * hidden_size, {}
-    for place in _places(num_layers, bidirectional):
-        width = input_size if place in ("l0", "l0_reverse") else hidden_size * (2 if bidirectional else 1)
-        of_parts = ((rows, width), (rows, hidden_size), (rows,), (rows,))[: 4 if bias else 2]
-        shapes |= {f"{part}_{place}": shape for part, shape in zip(_PARTS, of_parts, strict=False)}
-    return shapes
-
-
-class Recurrent(nn.RNNBase):
-    """Base of the three layers. Shapes: T steps, B batch, I input, H hidden, L layers, D directions (1 or 2).
-
-    An `nn.RNNBase` for programs that ask; of what that keeps for cuDNN, a list of the weights in one block, there is
-    nothing here.
-    """
+class Recurrent(LikeTorch):
+    """Base of the three layers. Shapes: T steps, B batch, I input, H hidden, L layers, D directions (1 or 2)."""
 
     cell: str
     proj_size = 0
@@ -92,53 +65,11 @@ class Recurrent(nn.RNNBase):
         self._flat_weights_names = list(shapes)  # torch's name for it
         self.reset_parameters()
 
-    def weights(self) -> list[kernels.LayerWeights]:
-        """(w_ih, w_hh, b_ih, b_hh) of every layer and direction, in the order in which they run."""
-        return [
-            tuple(getattr(self, f"{part}_{place}", None) for part in _PARTS)  # type: ignore[misc]
-            for place in _places(self.num_layers, self.bidirectional)
-        ]
-
-    @property
-    def mode(self) -> str:
-        """torch's name of the cell."""
-        return self.cell.upper()
-
-    @property
-    def all_weights(self) -> list[list[nn.Parameter]]:
-        """Parameters of every layer and direction, as in torch."""
-        return [[w for w in weights if w is not None] for weights in self.weights()]  # type: ignore[misc]
-
-    @property
-    def _flat_weights(self) -> list[nn.Parameter]:
-        return [w for weights in self.all_weights for w in weights]
-
-    def _init_flat_weights(self) -> None:
-        pass
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        nn.Module.__setattr__(self, name, value)
-
-    def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        return nn.Module._apply(self, fn, recurse)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__.copy()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        nn.Module.__setstate__(self, state)
-
-    def _replicate_for_data_parallel(self) -> Any:
-        return nn.Module._replicate_for_data_parallel(self)
-
     def reset_parameters(self) -> None:
         """Draw uniformly from +-1/sqrt(H) with torch's generator, as torch; `LanguageModel.initialise` is exact."""
         bound = 1.0 / math.sqrt(self.hidden_size)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
-
-    def flatten_parameters(self) -> None:
-        """Do nothing, for compatibility with torch.nn: the backends lay out the weights themselves."""
 
     def begin_state(self, batch_size: int) -> Tensor | tuple[Tensor, Tensor]:
         """Zeros for the start of a text: h (L*D, B, H), or (h, c) for the LSTM."""
@@ -178,7 +109,7 @@ class Recurrent(nn.RNNBase):
         if self.batch_first:
             x = x.transpose(0, 1)
         states = self._unpack_state(hx, x.shape[1], unbatched)
-        x, packed = self._run(x, states, kernels.recurrent, _backward)
+        x, packed = self._run(x, states, kernels.recurrent, backward)
         if self.batch_first:
             x = x.transpose(0, 1)
         if unbatched:
@@ -215,7 +146,7 @@ class Recurrent(nn.RNNBase):
         if hx is not None and order is not None:
             hx = hx[:, order] if isinstance(hx, Tensor) else (hx[0][:, order], hx[1][:, order])
         states = self._unpack_state(hx, runs[0][0], False)
-        x, ends = self._run(x, states, partial(_packed_forward, runs), partial(_packed_backward, runs))
+        x, ends = self._run(x, states, partial(packed_forward, runs), partial(packed_backward, runs))
         if back is not None:
             ends = tuple(part[:, back] for part in ends)
         return PackedSequence(x, sizes, order, back), ends if self.cell == "lstm" else ends[0]  # type: ignore[return-value]
@@ -263,59 +194,6 @@ class Recurrent(nn.RNNBase):
         parts = [str(self.input_size), str(self.hidden_size)]
         defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
         return ", ".join(parts + [f"{k}={getattr(self, k)}" for k, v in defaults.items() if getattr(self, k) != v])
-
-
-def stack(layers: Sequence[Tensor]) -> Tensor:
-    """(B, H) of each layer -> (L, B, H). One alone is not copied: a large copy would wake torch's threads, which then
-    spin for a while on the kernel's cores. Nor is it a view, which `detach_`, as the book's loop calls it, refuses."""
-    if len(layers) > 1 or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]  (sizes would be fixed)
-        return torch.stack(list(layers))
-    return torch.ops.aten._unsafe_view(layers[0], (1, *layers[0].shape))
-
-
-def _backward(
-    cell: str, x: Tensor, state: kernels.State, weights: kernels.LayerWeights
-) -> tuple[Tensor, kernels.State]:
-    """`kernels.recurrent` from the last step to the first."""
-    out, last = kernels.recurrent(cell, x.flip(0), state, weights)
-    return out.flip(0), last
-
-
-Runs = list[tuple[int, int]]  # of a packed sequence: sequences that go on, and for how many steps so many do
-
-
-def _blocks(x: Tensor, runs: Runs) -> list[Tensor]:
-    """The packed steps (sum, ...) as one (steps, b, ...) for each run."""
-    parts = x.split([b * steps for b, steps in runs])
-    return [part.unflatten(0, (steps, b)) for part, (b, steps) in zip(parts, runs, strict=True)]
-
-
-def _packed_forward(
-    runs: Runs, cell: str, x: Tensor, state: kernels.State, weights: kernels.LayerWeights
-) -> tuple[Tensor, kernels.State]:
-    """Sequences leave as they end, the last ones of the batch first."""
-    outputs, ended = [], []
-    for block in _blocks(x, runs):
-        b = block.shape[1]
-        ended.append(tuple(part[b:] for part in state))
-        out, state = kernels.recurrent(cell, block, tuple(part[:b] for part in state), weights)
-        outputs.append(out.flatten(0, 1))
-    groups = [state, *reversed(ended)]
-    last = tuple(torch.cat([group[i] for group in groups]) for i in range(len(state)))
-    return torch.cat(outputs), last
-
-
-def _packed_backward(
-    runs: Runs, cell: str, x: Tensor, state: kernels.State, weights: kernels.LayerWeights
-) -> tuple[Tensor, kernels.State]:
-    """Run from the end: sequences join at their last step, with their own first state."""
-    outputs, now = [], tuple(part[:0] for part in state)
-    for block in reversed(_blocks(x, runs)):
-        b = block.shape[1]
-        now = tuple(torch.cat((part, first[len(part) : b])) for part, first in zip(now, state, strict=True))
-        out, now = _backward(cell, block, now, weights)
-        outputs.append(out.flatten(0, 1))
-    return torch.cat(outputs[::-1]), now
 
 
 class RNN(Recurrent):

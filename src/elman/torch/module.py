@@ -97,7 +97,7 @@ class Module(nn.Module):
 
 
 def _torch_layer(model: LanguageModel) -> Recurrent:
-    """A layer without memory of its own."""
+    """A layer that shares a model's memory."""
     core = model.layer
     if core.cell in ("gru", "lstm"):
         kind = GRU if core.cell == "gru" else LSTM
@@ -117,7 +117,7 @@ def from_torch(layer: Any, output: nn.Linear, reading: Reading, embedding: nn.Em
     """A core model with the weights of torch's layers, or of `elman.torch`'s, copied.
 
     Args:
-        layer: RNN, GRU or LSTM with input_size V, or that of the embedding; one direction, no projection.
+        layer: RNN, GRU or LSTM with input_size V, or the embedding's size; one direction, no projection.
         output: from H to V.
         reading: what the ids mean.
         embedding: what the layer reads in their place; None: one-hot vectors.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..corpora import Corpus
-from ..recipes.recipe import Recipe, load_recipe
+from ..recipes import Recipe, load_recipe
 
 _CHARACTERS = 20_000_000  # to train on, over all epochs: some minutes on two cores
 _STEPS = 20  # in an epoch at least: fewer of them teach a small text's model little in any number of epochs

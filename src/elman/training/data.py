@@ -146,7 +146,7 @@ class Records:
     """Records to train on, each a sequence."""
 
     def __init__(self, split: Split, recipe: Recipe, reading: Reading) -> None:
-        # After a line end, the place of a record is that of the line end before it.
+        # A record after a line end has the place of that line end.
         self.recipe, self._ids = recipe, reading.primed(split.ids)
         self._train, self._val = split.train, split.held_out
         self.size, self.held_out = int(self._train.lengths.sum()), int(self._val.lengths.sum())

@@ -34,7 +34,9 @@ def further(
         run.minutes = checkpoint.seconds / 60 + minutes
         run.recipe = run.recipe.replace(epochs=max(run.recipe.epochs, checkpoint.epoch))
     if (epochs is not None or minutes is not None) and out_of_patience(run.recipe, run.log):
-        raise InputError(f"{where(checkpoint)}, so it does not train further; {more_patience(checkpoint)}")
+        raise InputError(
+            f"{where(checkpoint)}, so it does not train further; {more_patience(checkpoint)}", setting="patience"
+        )
 
 
 def where(checkpoint: Checkpoint) -> str:
@@ -49,13 +51,13 @@ def more_patience(checkpoint: Checkpoint) -> str:
     """Say how to continue a run that its patience ended."""
     lowest = best(checkpoint.run.log)
     worse = sum(epoch.epoch > lowest.epoch for epoch in no_better(checkpoint.run.log)) if lowest else 0
-    return f"--patience {worse + 1} or more, or 0 for none, lets it go on"
+    return f"`patience` {worse + 1} or more, or 0 for none, lets it go on"
 
 
 def what_to_do(checkpoint: Checkpoint) -> str:
     """A line of advice for continuing a finished run."""
     done = len(checkpoint.run.log)
-    longer = f"--epochs {done + 1} or more, or --minutes, trains it further"
+    longer = f"`epochs` {done + 1} or more, or `minutes`, trains it further"
     if out_of_patience(checkpoint.run.recipe, checkpoint.run.log):
         longer = more_patience(checkpoint) + ("" if done < checkpoint.run.recipe.epochs else f"; so does {longer}")
     return f"nothing to do: {where(checkpoint)}; {longer}"
@@ -74,5 +76,5 @@ def new_schedule(checkpoint: Checkpoint) -> str:
     rate = learning_rate(run.recipe, checkpoint.steps + 1, fraction, run.log)
     return (
         f"the {run.recipe.schedule} schedule is spread over the new length: the learning rate was {last:.2g} and "
-        f"begins again at about {rate:.2g}; where a run is to be trained further, start it with --schedule plateau"
+        f"begins again at about {rate:.2g}; where a run is to be trained further, start it with `schedule` plateau"
     )

@@ -19,7 +19,7 @@ def by_muon(network: ModelWeights, recipe: Recipe) -> list[bool]:
 
 
 class Optimiser:
-    """The state of an optimiser; `kernels` does the arithmetic, so that an update has the same bits everywhere.
+    """The state of an optimiser; `kernels` does the arithmetic, so an update has the same bits everywhere.
 
     Args:
         slices: the processes' parts of the weights. This one keeps state for its own part alone, and the first one gets

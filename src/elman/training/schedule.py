@@ -1,6 +1,6 @@
 """Schedule: the learning rate of each step, a function of the recipe, the step's place in the work and the log.
 
-Additions and multiplications in float64 alone, so that it has the same bits on every machine; libm's cos would not.
+Additions and multiplications in float64 alone, so it has the same bits on every machine; libm's cos would not.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def for_minutes(minutes: float, recipe: Recipe, text: Corpus) -> Sized:
     unit, all_of_it = "bytes" if text.is_bytes else "characters", len(text) / rate / 60
     why = (
         f"the first {cut:,} of {len(text):,} {unit} only: one epoch of all would take about {_minutes(all_of_it)} "
-        f"here, and --minutes is {minutes:g}"
+        f"here, and `minutes` is {minutes:g}"
     )
     return Sized(recipe.replace(epochs=1, max_chars=cut), text.first(cut), left, why)
 

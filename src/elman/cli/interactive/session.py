@@ -30,7 +30,7 @@ A line is a prompt, and its continuation is written below it. Ctrl-C stops that;
   /reset             back to the settings that the session began with
   /step the sea      go on from this text character by character, and see what could come next
   //text             a prompt that begins with a slash
-After each answer the seed goes up by one, so that the same prompt is answered anew; /seed 0 begins again."""
+After each answer the seed goes up by one, so the same prompt is answered anew; /seed 0 begins again."""
 
 
 def _words(line: str) -> list[str]:
@@ -84,7 +84,7 @@ class Session:
     """An interactive session with a model.
 
     Args:
-        settings: what the session begins with: length, stop, and those of generation.Sampling.
+        settings: initial settings: length, stop, and the fields of generation.Sampling.
     """
 
     def __init__(self, model: Model, **settings: Any) -> None:

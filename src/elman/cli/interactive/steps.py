@@ -65,7 +65,7 @@ class Steps:
 
     def take(self, line: str, choices: list[str]) -> None:
         """Act on the typed line: a number takes a choice, nothing the likeliest, /undo goes back; other text is
-        written, and what follows a "=" as it is but for \\n, a line end."""
+        written, and what follows a "=" literally, except \\n, a line end."""
         word = line.strip()
         if word == "/undo":
             if self.parts:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class PlainConsole:
-    """Standard output or standard error, where text of users and models is shown as it is: no markup, no emoji, and on
+    """Standard output or standard error, where text of users and models is shown unchanged: no markup, no emoji, and on
     a terminal no control characters. What is more than text is drawn by rich, which is imported for it.
 
     Args:
@@ -141,7 +141,7 @@ def warn_unknown(model: Model, prompt: str) -> str:
 
 
 def write(text: str) -> None:
-    """Text as it is made. A terminal gets no control characters from it: a text could move its cursor, or worse."""
+    """Print text while it is made. A terminal gets no control characters: a text could move its cursor, or worse."""
     sys.stdout.write(text.translate(CONTROLS) if sys.stdout.isatty() else text)
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""A run's curve.svg, drawn while it trains too, so that one that is killed has a picture."""
+"""A run's curve.svg, drawn while it trains too, so one that is killed has a picture."""
 
 from __future__ import annotations
 

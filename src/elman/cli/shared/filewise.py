@@ -16,6 +16,7 @@ import typer
 from ...errors import ElmanError, InputError
 from ...files import Named, staged
 from ...sources import mask_of, refuse_same, regular, remove_unchanged
+from .inputs import files_read, mask_for
 from .samples import reading
 from .streams import complain, is_console
 
@@ -55,6 +56,10 @@ class Filewise:
         if failed:
             raise typer.Exit(1)
 
+    def _read(self) -> list[str | Path | int]:
+        """All that is read, of which nothing is written over: one of the other names may be read later."""
+        return [*files_read(*self.others), *(0 if name == "-" else name for name in self.names)]
+
     def target(self, name: str, beside: str) -> str:
         if self.output is not None:
             return str(self.output)
@@ -83,9 +88,9 @@ class Filewise:
         if target in ("-", os.devnull):
             raise InputError("a store is a file, of which parts are read; give its name with -o, and leave out -c")
         like = regular(0 if name == "-" else name)
-        refuse_same(target, *self.others, 0 if name == "-" else name)
+        refuse_same(target, *self._read())
         try:
-            yield target, {"replace": self.force, "like": None if name == "-" else like}
+            yield target, {"replace": self.force, "like": None if name == "-" else like, "mask": mask_for(name)}
         except FileExistsError:
             raise InputError(f"{target} exists; -f writes over it") from None
         if self.remove and like is not None and name != "-":
@@ -96,7 +101,7 @@ class Filewise:
         self, target: str, source: BinaryIO, like: os.stat_result | None, for_terminals: bool
     ) -> Iterator[tuple[BinaryIO, bool]]:
         """The file to write, and whether its content is kept there: a device or a pipe keeps nothing."""
-        read = [*self.others, *_number(source)]
+        read = [*self._read(), *_number(source)]
         if target == "-":
             if sys.stdout.isatty() and not self.force and not for_terminals:
                 raise InputError("refusing to write an archive to a terminal; name a file with -o, or use -f")

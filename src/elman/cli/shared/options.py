@@ -1,4 +1,4 @@
-"""The options of `elman train` that a Recipe has: made from its fields, so that they cannot drift from it."""
+"""The options of `elman train` that a Recipe has: made from its fields, so they cannot drift from it."""
 
 from __future__ import annotations
 

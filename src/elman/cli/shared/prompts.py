@@ -1,4 +1,4 @@
-"""Prompts of `elman generate` and its sessions: options as typed, and a continuation shown as it is made."""
+"""Prompts of `elman generate` and its sessions: options as typed, and a continuation shown while it is made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def show_stream(model: Model, prompt: str, length: int, stops: list[str], sampling: dict[str, Any]) -> None:
-    """Write the prompt and its continuation as it is made."""
+    """Write the prompt, and its continuation while it is made."""
     from ...generation import stream
 
     pieces = stream(model, prompt, length, stop=stops, **sampling)  # raises before anything is written

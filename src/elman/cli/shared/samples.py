@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ...errors import InputError
 from ...files import Named, staged
-from ...sources import mask_of, refuse_same
 from ...visible import visible
 from .console import out
+from .inputs import keep_inputs, mask_for
 
 if TYPE_CHECKING:
     from ...coders import TrainedCoder
@@ -34,14 +33,12 @@ def train_on_samples(
     if minutes is not None and epochs is not None:
         raise InputError("--minutes decides the epochs; leave out --epochs")
     from ...coders import train_coder
-    from ...corpora import folder_files
 
-    files = [path for name in names for path in (folder_files(Path(name)) if os.path.isdir(name) else [name])]
-    refuse_same(output, *files)
+    keep_inputs(output, *names)
     samples, end = read_samples(names, field)
     say = None if quiet else out.print
     try:
-        with staged(output, replace=force, mask=mask_of(*files)) as file:  # before the training: it may be refused
+        with staged(output, replace=force, mask=mask_for(*names)) as file:  # before the training: it may be refused
             made = train_coder(
                 samples, end=end, max_size=size_of(max_size), minutes=3.0 if minutes is None else minutes,
                 epochs=epochs, seed=seed, say=say,

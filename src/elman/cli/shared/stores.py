@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import InputError
-from ...sources import refuse_same
 from ...visible import visible
 from .archives import STORE_SUFFIX, bits_per_byte, of_file, predictor_of
 from .commands import Command
 from .console import err, out, write, write_json
 from .filewise import Filewise
+from .inputs import keep_inputs
 from .samples import raw_lines, records_of
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def print_lines(path: Path, numbers: list[str] | None, model: Path | None, null:
 
     if null and json_:
         raise InputError("--null and --json exclude each other")
+    keep_inputs(None, path, model)
     with of_file(str(path)), Store(path, predictor_of(model)) as lines:
         for chosen in [_range(text, len(lines)) for text in numbers or ["-"]]:
             for start in range(0, len(chosen), AT_ONCE):
@@ -90,7 +91,7 @@ def append_lines(path: Path, file: str, model: Path | None) -> None:
     from ...compression import Store
 
     with of_file(str(path)), Store(path, predictor_of(model)) as lines:
-        refuse_same(path, file)
+        keep_inputs(path, file, model)
         new = list(raw_lines(file))
         ended = not new or new[-1].endswith(b"\n")
         lines.append([line.removesuffix(b"\n") for line in new], last_line_end=ended)

@@ -35,7 +35,7 @@ def name_streams() -> None:
 
 
 def is_console(error: BaseException) -> bool:
-    """Standard output or standard error failed, so that nothing more can be said there."""
+    """Standard output or standard error failed, so nothing more can be said there."""
     return isinstance(error, OSError) and error.filename in (_STREAMS["stdout"], _STREAMS["stderr"])
 
 

@@ -16,7 +16,7 @@ def test_the_torch_loop(capsys):
     text, threads = PAGE.read_text(encoding="utf-8"), torch.get_num_threads()
     ((code, shown),) = re.findall(r"```python\n(import torch\n.*?)```\n\n((?:    [^\n]*\n)+)", text, re.S)
     try:
-        exec(compile(code, "jobs.md", "exec"), {})
+        exec(compile(code, "torch-loop.md", "exec"), {})
     finally:
         torch.set_num_threads(threads)
     *losses, written = capsys.readouterr().out.splitlines()
