@@ -5,12 +5,15 @@ Only exp, log, tanh and sigmoid are the kernel's own; test_cpu_math.py has their
 
 from __future__ import annotations
 
+import importlib
+
 import cases
 import numpy as np
 import pytest
 from cases import CELLS, Array, numbers, same_bits
 
 from elman import kernels
+from elman.kernels.backend import Backend
 
 F = np.float32
 
@@ -181,3 +184,10 @@ def test_the_norm_and_the_updates():
     cases.adamw(params, grads, m, v, 2, weight_decay=0.1, scale=0.7)
     for got, wanted in zip(zip(params, m, v, strict=True), want, strict=True):
         same_bits(got, wanted)
+
+
+@pytest.mark.parametrize("name", ["native", "reference"])
+def test_a_backend_has_every_operation(name):
+    module = importlib.import_module(f"elman.kernels.{name}")
+    operations = {operation for operation in vars(Backend) if not operation.startswith("_")}
+    assert operations - set(vars(module)) == set()

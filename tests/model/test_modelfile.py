@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import elman
-from elman.model import Embedding, file, read_header
+from elman.model import Embedding, container, file, read_header
 
 CORPUS = elman.Corpus("t", "some text, and ünicode 日本", "none", "here")
 
@@ -128,7 +128,7 @@ def craft(path, header, tensors, **whole):
     """A file with a right digest, whatever is in it."""
     config = json.dumps(header)
     with contextlib.suppress(RuntimeError):
-        whole = {"digest": file._digest(config, tensors)} | whole
+        whole = {"digest": container._digest(config, tensors)} | whole
     save_file(tensors, path, metadata={"elman": json.dumps({"format": 1, "config": config, "digest": ""} | whole)})
 
 

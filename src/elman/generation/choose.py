@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import kernels, philox
 from ..errors import InputError
-from ..kernels import integer
+from ..kernels import likelihood
 from .sampling import Sampling
 
 
@@ -52,7 +52,7 @@ def integer_weights(logits: np.ndarray, sampling: Sampling) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = (logits - logits[likeliest[0]]) * np.float32(sampling.exponent)
         scaled[np.isneginf(logits)] = -np.inf
-        w = integer.weights(scaled).astype(np.int64)
+        w = likelihood.weights(scaled).astype(np.int64)
     if sampling.top_k is not None:
         w[likeliest[sampling.top_k :]] = 0
     return w
