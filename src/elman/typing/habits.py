@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import InputError, ModelFileError
 from ..files import write_atomically
 from ..model import LanguageModel, Model, trainable
-from ..model.file import read, to_bytes
+from ..model.container import read, to_bytes
 from ..scoring.adaptive import STEPS, Learning
 from ..scoring.ngrams import Ngrams
 
