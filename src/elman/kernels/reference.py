@@ -16,7 +16,6 @@ import numpy as np
 from .backend import Array, Cell, Dropout, LayerWeights, ModelWeights, State, StepResult, Update
 from .cell_steps import STEPS
 from .masks import Masks
-from .masks import Masks
 from .masks import dropout as dropout
 from .optimisers import apply, average
 
