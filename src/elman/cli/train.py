@@ -99,19 +99,8 @@ def train(
     from ..training.sizing import for_minutes
     from .shared.workers import to_go_on, working_together
 
-    if every < 0:
-        raise InputError(f"--every must be at least 0, got {every}")
-    if not save_every >= 0:
-        raise InputError(f"--save-every must be at least 0, got {save_every}")
-    if as_bytes:
-        if settings["tokens"] not in (None, "bytes"):
-            raise InputError(f"--bytes is short for --tokens bytes; leave it out, or --tokens {settings['tokens']}")
-        settings["tokens"] = "bytes"
+    _check(every, save_every, minutes, as_bytes, settings)
     places, given = corpus or ["traveller"], changes(settings)
-    if minutes is not None:
-        amount("minutes", minutes)
-        if "epochs" in given:
-            raise InputError("--minutes decides the epochs; leave out --epochs")
     with working_together(workers, "-" if "-" in places else None, minutes is not None) as ranks:
         how: dict[str, Any] = {"save_seconds": save_every, "ranks": ranks, "tensorboard": tensorboard}
         if resume is not None:
@@ -154,6 +143,22 @@ def train(
                 with suppress(OSError):  # it has something in it
                     empty.rmdir()
             raise
+
+
+def _check(every: int, save_every: float, minutes: float | None, as_bytes: bool, settings: dict[str, Any]) -> None:
+    """Raises InputError for options that cannot be. --bytes becomes the setting that it is short for."""
+    if every < 0:
+        raise InputError(f"--every must be at least 0, got {every}")
+    if not save_every >= 0:
+        raise InputError(f"--save-every must be at least 0, got {save_every}")
+    if as_bytes:
+        if settings["tokens"] not in (None, "bytes"):
+            raise InputError(f"--bytes is short for --tokens bytes; leave it out, or --tokens {settings['tokens']}")
+        settings["tokens"] = "bytes"
+    if minutes is not None:
+        amount("minutes", minutes)
+        if "epochs" in changes(settings):
+            raise InputError("--minutes decides the epochs; leave out --epochs")
 
 
 def _resume(
