@@ -57,10 +57,11 @@ ROOMS = {
         "against", "options", "progress", "samples", "prompts", "file_options", "filewise", "archives", "stores",
         "server", "signals", "training_text", "training_source", "training_report", "workers",
     ),
-    "cli/interactive": ("steps", "session", "watch",),
+    "cli/interactive": ("steps", "session", "watch", "tail", "follow", "following",),
     "cli": (
-        "tree", "completion", "compress", "decompress", "generate", "get", "info", "inspect", "manual", "message",
-        "quantise", "rescore", "runs", "export", "score", "self_test", "serve", "store", "train", "train_coder",
+        "tree", "calibrate", "completion", "compress", "decompress", "generate", "get", "info", "inspect", "manual",
+        "message", "quantise", "rescore", "runs", "export", "score", "self_test", "serve", "store", "train",
+        "train_coder",
     ),
     "torch": (
         "reference", "fused", "registry", "dense_operators", "recurrent_operator", "operators", "kernels", "device",

@@ -19,6 +19,7 @@ COMMANDS = {
     "train": Entry("train:train", "Train a model on a text."),
     "generate": Entry("generate:generate", "Continue a prompt."),
     "score": Entry("score:score", "Measure texts in bits per character, beside compressors and an n-gram model."),
+    "calibrate": Entry("calibrate:calibrate", "Store in a model from how many bits on a line is odd."),
     "rescore": Entry("rescore:rescore", "Add a model's score to n-best lists."),
     "inspect": Entry("inspect:inspect", "Show what hidden units do over a text, and what the model has memorised."),
     "quantise": Entry("quantise:quantise", "Make a model of integers, a quarter of the bytes."),

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import EmptyTextError, InputError
+from .calibrate import threshold
+from .interactive.following import Following
 from .shared.against import compare_all, summarise
 from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, err, load_model, read_text
 from .shared.inputs import keep_inputs, mask_for
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
 def _listing(help: str, *names: str, **options: Any) -> Any:
     return typer.Option(*names, help=help, rich_help_panel="What is listed", **options)
+
+
+def _following(help: str, *names: str, **options: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel="Growing files", **options)
 
 
 def score(
@@ -53,11 +59,12 @@ def score(
         int | None,
         _listing("List the N lines with the costliest 4 neighbouring characters, blank ones left out.", metavar="N"),
     ] = None,
-    above: Annotated[
-        float | None,
+    above_: Annotated[
+        str | None,
         _listing(
-            "List the lines whose 4 costliest neighbours cost so much; those of stdin as they come. "
-            "Status 1 if there are any.",
+            "List the lines whose 4 costliest neighbours cost so much; auto: what `elman calibrate` found. Those of "
+            "stdin come as they are read. Status 1 if there are any.",
+            "--above",
             metavar="BITS",
         ),
     ] = None,
@@ -71,6 +78,19 @@ def score(
             help="Compare with this model: the log-likelihood ratio, by which --top then ranks; may be repeated.",
         ),
     ] = None,
+    follow_: Annotated[
+        bool,
+        _following("Go on with lines that are added to the files, also after a rotation; with --above.", "--follow"),
+    ] = False,
+    place: Annotated[
+        str | None, _following("File that keeps how far the files were read, for the next start.", metavar="PLACE")
+    ] = None,
+    from_end: Annotated[bool, _following("Begin at the end of files whose place is not known.", "--from-end")] = False,
+    limit: Annotated[int | None, _following("Most odd lines to write a minute; the rest is counted.")] = None,
+    exec_: Annotated[
+        str | None,
+        _following("Run this for each odd line, which it gets as JSON on standard input.", "--exec", metavar="CMD"),
+    ] = None,
 ) -> None:
     """Measure texts in bits per character, beside compressors and an n-gram model.
 
@@ -79,12 +99,19 @@ def score(
 
     Example: elman score runs/log today.log --top 40
     """
+    above = None if above_ is None else threshold(above_, model)
     what = Listed(lines or top is not None or above is not None, top, above, words, chars)
+    following = Following(follow_, place, from_end, limit, exec_)
+    following.check(what, lines, mask or bool(against) or adaptive or html is not None, files or ["-"])
     _refuse(what, lines, mask, bool(against), adaptive, json_ and csv, html)
     for output in (None, html) if html is not None else (None,):
         keep_inputs(output, model, *(against or ()), *(files or ["-"]))
+    if place is not None:
+        keep_inputs(place, model, *(files or ["-"]))
     loaded, names, form = load_model(model), files or ["-"], "json" if json_ else "csv" if csv else "table"
     records = True if records is None and field else records  # what is in a row is a text
+    if follow_ and above is not None:
+        following.run(loaded, names, above, form, (encoding, encoding_errors, field), records)
     if above is not None and names == ["-"] and top is None and not mask and html is None:
         if not (loaded.reading.records if records is None else records):
             raise InputError("--above takes each line by itself; give --records, or a model of records")
