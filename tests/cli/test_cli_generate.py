@@ -155,6 +155,44 @@ def test_fewer_new_records_than_asked_for(tmp_path):
     assert "of 3: the model writes little else than its training list" in done.stderr
 
 
+def test_new_records_that_a_program_finds_valid(tmp_path):
+    names = "ada\nbo\ngrace\n"
+    (tmp_path / "list").write_text(names)
+    model = save(tmp_path / "m", names, records=True)
+    arguments = ("--new", 5, "--corpus", tmp_path / "list", "--length", 9, "--seed", 3)
+    done = run("generate", tmp_path / "m", *arguments, "--check", "grep -q '^a.*c'")
+    texts = done.stdout.splitlines()
+    assert done.returncode == 0, done.stderr
+    assert len(set(texts)) == 5
+    assert all(text.startswith("a") and "c" in text for text in texts)
+    asked: list[str] = []
+
+    def check(text: str) -> bool:
+        asked.append(text)
+        return text.startswith("a") and "c" in text
+
+    known = names.split("\n")
+    assert elman.generate(model, "", 9, new=5, known=known, check=check, seed=3) == texts
+    assert len(asked) == len(set(asked))
+    assert elman.generate(model, "", 9, new=5, known=known, seed=3) != texts
+    done = run("generate", tmp_path / "m", *arguments, "--check", "exit 1")
+    assert done.stdout == ""
+    assert "found 0 of 5" in done.stderr
+    assert "or --check refuses it" in done.stderr
+    done = run("generate", tmp_path / "m", *arguments, "--check", "./no-such")
+    assert (done.returncode, done.stderr.splitlines()[-1][-44:]) == (
+        2,
+        "no-such: the shell cannot run it (status 127)"[-44:],
+    )
+    refused(run("generate", tmp_path / "m", "--check", "true"), "--check is of the records of --new; give --new N")
+    with pytest.raises(elman.InputError, match="leave out num_samples, stop"):
+        elman.generate(model, new=2, num_samples=3)  # type: ignore[call-overload]
+    with pytest.raises(elman.InputError, match="give new=N"):
+        elman.generate(model, known=["ada"])  # type: ignore[call-overload]
+    with pytest.raises(elman.InputError, match="check is 5; expected a function or None"):
+        elman.generate(model, new=2, check=5)  # type: ignore[call-overload]
+
+
 def test_lists_of_prompts_and_a_runs_folder(path, tmp_path):
     model = elman.load(path)
     prompts = ["the", "", "came down"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,8 @@ from .shared.training_text import TrainingText, training_parts
 
 if TYPE_CHECKING:
     from ..model import Model
+
+_PATIENCE = 60  # seconds that --check may take
 
 
 def _drawing(help: str, **options: Any) -> Any:
@@ -75,6 +78,10 @@ def generate(
     ] = None,
     corpus: TrainingText = None,
     field: Field = None,
+    check: Annotated[
+        str | None,
+        _instead("Keep those records of --new for which CMD, which reads one on stdin, ends with 0.", metavar="CMD"),
+    ] = None,
     interactive: Annotated[
         bool, _instead("Prompt after prompt, with a history; /step goes character by character.", "--interactive")
     ] = False,
@@ -112,6 +119,8 @@ def generate(
         raise InputError("--new says how many, and records end by themselves; leave out --num-samples and --stop")
     if new is None and corpus is not None:
         raise InputError("--corpus is the list that --new leaves out; give --new N, or leave it out")
+    if new is None and check is not None:
+        raise InputError("--check is of the records of --new; give --new N, or leave it out")
     if new is None and field is not None:
         raise InputError("--field is where in --corpus the list of --new is; give --new N, or leave it out")
     if interactive:
@@ -123,7 +132,7 @@ def generate(
     loaded, prompt = load_model(model), _prompt(prompt, prompt_option, prompt_file)
     unseen = warn_unknown(loaded, prompt)
     if new is not None:
-        samples = _new_records(loaded, model, (corpus, field), new, prompt, length, sampling)
+        samples = _new_records(loaded, model, (corpus, field), new, prompt, length, sampling, check)
         prompt = ""  # each is a whole record
     elif beam is not None:
         from ..generation import beam_search
@@ -182,6 +191,7 @@ def _new_records(
     prompt: str,
     length: int,
     sampling: dict[str, Any],
+    check: str | None,
 ) -> list[dict[str, Any]]:
     """corpus: the training text and its field, as `training_parts` takes them."""
     from ..generation import new_records
@@ -190,10 +200,30 @@ def _new_records(
     for ids in training_parts(model, path, *corpus) if model.reading.records else ():
         if ids is not None:
             known.update(model.reading.vocabulary.decode(ids).split("\n"))
-    found = new_records(model, known, count, prompt, length, **sampling)
+    valid = None if check is None else partial(_valid, check)
+    found = new_records(model, known, count, prompt, length, check=valid, **sampling)
     if len(found) < count:
-        err.print(f"elman: found {len(found):,} of {count:,}: the model writes little else than its training list")
+        refused = "" if check is None else ", or --check refuses it"
+        err.print(
+            f"elman: found {len(found):,} of {count:,}: the model writes little else than its training list{refused}"
+        )
     return [{"text": record.text, "bits": record.bits} for record in found]
+
+
+def _valid(command: str, record: str) -> bool:
+    """Whether a command of the shell, which reads the record as a line, ends with status 0."""
+    import subprocess
+
+    try:
+        null = subprocess.DEVNULL
+        done = subprocess.run(
+            command, shell=True, input=f"{record}\n".encode(), stdout=null, stderr=null, timeout=_PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(f"--check {command}: it took more than {_PATIENCE} s for {record!r}") from None
+    if done.returncode in (126, 127):
+        raise InputError(f"--check {command}: the shell cannot run it (status {done.returncode})")
+    return done.returncode == 0
 
 
 def _interactive(model: Path, length: int, stops: list[str], sampling: dict[str, Any]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
 
+from .. import given
 from ..errors import InputError, whole_number
 from ..model import Model
 from .beam import Beam
@@ -25,6 +26,8 @@ def new_records(
     count: int,
     prompt: str = "",
     length: int = 200,
+    *,
+    check: Callable[[str], bool] | None = None,
     **settings: Any,
 ) -> list[Beam]:
     """Records that the model writes and that are not `known`: whole, distinct and not empty, likeliest first.
@@ -35,6 +38,7 @@ def new_records(
         count: how many, at least 1. Fewer are returned if 200 times as many draws do not give so many.
         prompt: how each begins.
         length: most characters after the prompt; a record that is longer is not whole, and left out.
+        check: says of a record whether it is valid; others are left out. Called once for each.
         settings: as in `generate`; the seed decides the draws.
     Returns:
         text: the whole record, the prompt included. bits: the cost of what follows the prompt, its end counted.
@@ -45,14 +49,19 @@ def new_records(
     if not reading.records:
         raise InputError("only a model of records writes new ones; train with `records`", setting="records")
     count, length = whole_number("the number of new records", count, 1), whole_number("length", length)
+    given.call("check", check)
     sampling, ids, found = Sampling(**settings), reading.prompt(prompt), dict[str, float]()
+    refused: set[str] = set()
     begun = vocabulary.decode(ids)
     known = known if isinstance(known, (set, frozenset)) else frozenset(known)
     for first in range(0, max(1024, _TRIES * count), _ROWS):
         streams = Streams(model, np.repeat(ids[:, None], _ROWS, axis=1), sampling, first)
         for row in _records(streams, length + 1, reading.line_end):
             text = begun + vocabulary.decode(row[:-1])
-            if text and text not in known and text not in found:
+            if text and text not in known and text not in found and text not in refused:
+                if check is not None and not check(text):
+                    refused.add(text)
+                    continue
                 found[text] = _bits(model, reading.primed(ids), row)
                 if len(found) == count:
                     return _likeliest(found)

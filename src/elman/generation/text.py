@@ -5,13 +5,14 @@ Beam search, which keeps several strings and needs no draws, is in `beam`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, overload
 
 from ..errors import InputError, whole_number
 from ..model import Model
 from .batch import Batch, complete
 from .completion import Text
+from .new import new_records
 from .sampling import Sampling
 
 
@@ -55,6 +56,17 @@ def generate(
     stop: str | Sequence[str] = (),
     **settings: Any,
 ) -> list[list[str]]: ...
+@overload
+def generate(
+    model: Model,
+    prompt: str = "",
+    length: int = 100,
+    *,
+    new: int,
+    known: Collection[str] = (),
+    check: Callable[[str], bool] | None = None,
+    **settings: Any,
+) -> list[str]: ...
 def generate(
     model: Model,
     prompt: str | list[str] = "",
@@ -62,6 +74,9 @@ def generate(
     *,
     num_samples: int | None = None,
     stop: str | Sequence[str] = (),
+    new: int | None = None,
+    known: Collection[str] = (),
+    check: Callable[[str], bool] | None = None,
     **settings: Any,
 ) -> str | list[str] | list[list[str]]:
     """Continue `prompt` by at most `length` characters.
@@ -74,13 +89,22 @@ def generate(
         num_samples: write so many continuations in one batch; sample i draws from (seed, i), whatever the number.
         stop: end before the first of these strings; one that never comes changes nothing. A model of records stops at
             the end of the record.
+        new: write so many whole records that are not in `known` and that `check`, if given, says are valid, each once:
+            see `generation.new_records`.
         settings: temperature, alpha, top_k, top_p, min_p, seed, allowed, logit_bias, repetition_penalty; see Sampling.
     Returns:
         the continuation, without the prompt and the stop string; a list of them if `num_samples` is given. <unk> is
-        never written.
+        never written. With `new`, the records, likeliest first, the prompt included.
     Raises:
         ValueError: a setting out of range.
     """
+    if new is not None:
+        if num_samples is not None or stop or isinstance(prompt, (list, tuple)):
+            raise InputError("new says how many records; leave out num_samples, stop and lists of prompts")
+        records = new_records(model, known, new, prompt, length, check=check, **settings)
+        return [record.text for record in records]
+    if known or check is not None:
+        raise InputError("known and check are of new records; give new=N, or leave them out")
     prompts = list(prompt) if isinstance(prompt, (list, tuple)) else [prompt]
     count = 1 if num_samples is None else num_samples
     texts = [_texts(model, each, length, count, stop, settings) for each in prompts]
