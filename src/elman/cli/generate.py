@@ -117,12 +117,8 @@ def generate(
         raise InputError(f"a beam of {beam} finds no {num_samples} texts; widen --beam, or lower --num-samples")
     if new is not None and (num_samples is not None or stops):
         raise InputError("--new says how many, and records end by themselves; leave out --num-samples and --stop")
-    if new is None and corpus is not None:
-        raise InputError("--corpus is the list that --new leaves out; give --new N, or leave it out")
-    if new is None and check is not None:
-        raise InputError("--check is of the records of --new; give --new N, or leave it out")
-    if new is None and field is not None:
-        raise InputError("--field is where in --corpus the list of --new is; give --new N, or leave it out")
+    if new is None:
+        _refuse_parts_of_new(corpus, field, check)
     if interactive:
         if prompt or prompt_option or prompt_file or num_samples is not None or json_:
             raise InputError("--interactive asks for prompts; leave out PROMPT, --num-samples and --json")
@@ -154,6 +150,16 @@ def generate(
         else:
             blank = "\n" if number and not loaded.reading.records else ""
             write(f"{blank}{prompt}{sample['text']}\n")
+
+
+def _refuse_parts_of_new(corpus: str | None, field: str | None, check: str | None) -> None:
+    """Raises InputError for an option that --new alone has a use for."""
+    if corpus is not None:
+        raise InputError("--corpus is the list that --new leaves out; give --new N, or leave it out")
+    if check is not None:
+        raise InputError("--check is of the records of --new; give --new N, or leave it out")
+    if field is not None:
+        raise InputError("--field is where in --corpus the list of --new is; give --new N, or leave it out")
 
 
 def _prompt(argument: str, option: str | None, file: str | None) -> str:
