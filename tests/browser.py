@@ -66,6 +66,10 @@ class Browser:
             time.sleep(0.05)
         raise AssertionError(f"{path} never became ready: {self.log('browser')}")
 
+    def visit(self, address: str) -> None:
+        """Load a page of a server."""
+        self._call("POST", "/url", {"url": address})
+
     def run(self, script: str, *arguments: Any) -> Any:
         """What a function body returns."""
         return self._call("POST", "/execute/sync", {"script": script, "args": arguments})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -181,3 +182,39 @@ def test_without_the_extra_it_says_what_to_install(folder):
     refused = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder)
     assert refused.returncode == 2
     assert refused.stderr == "elman: to serve a model takes Starlette and uvicorn; pip install 'elman[serve]'\n"
+
+
+def test_a_head_that_does_not_come_ends_the_connection():
+    import uvicorn
+
+    from elman.cli.shared.server import Protocol
+
+    class Hasty(Protocol):
+        head_seconds = 0.2
+
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            await asyncio.sleep(0.5)  # longer than a head may take
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+            await send({"type": "http.response.body", "body": b"ok"})
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, http=Hasty, lifespan="off", log_config=None, timeout_keep_alive=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        for sent, answered in (
+            (b"", False), (b"GET / HTTP/1.1\r\nHo", False), (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", True),
+            (b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT", True),
+        ):  # fmt: skip
+            with socket.create_connection(listening.getsockname(), timeout=command_line.PATIENCE) as sock:
+                sock.sendall(sent)
+                received = b""
+                while part := sock.recv(4096):
+                    received += part
+                assert received.startswith(b"HTTP/1.1 200") is answered
+                assert received.count(b"200 OK") == answered
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()

@@ -85,7 +85,7 @@ def with_lm_eval(folder: Path, base: str) -> None:
         )
         (tasks / "choice.yaml").write_text(
             head + "task: elman_choice\noutput_type: multiple_choice\ndoc_to_text: '{{begin}}'\n"
-            "doc_to_choice: ['{{rest}}', '{{wrong}}']\ndoc_to_target: 0\ntarget_delimiter: ''\n"
+            "doc_to_choice: '{{[rest, wrong]}}'\ndoc_to_target: 0\ntarget_delimiter: ''\n"
             "metric_list: [{metric: acc}]\n"
         )
         (tasks / "until.yaml").write_text(
@@ -113,7 +113,7 @@ def with_lm_eval(folder: Path, base: str) -> None:
             begin = sample["doc"]["begin"]
             costs = elman.score(model, begin + rest).surprisal[len(model.reading.prompt(begin)) :]
             want = -math.fsum(costs) * math.log(2)
-            assert abs(float(response[0][0]) - want) < 1e-6 * abs(want), (response, want)
+            assert abs(float(response[0][0]) - want) < 1e-6 * abs(want), (sample, want)
     for sample in samples["until"]:
         want = elman.generate(model, sample["doc"]["begin"], 60, temperature=0, stop=["\n", "."])
         assert sample["resps"][0][0] == want, (sample["resps"], want)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ...errors import InputError
 
@@ -26,7 +27,7 @@ def run(app: Any, host: str, port: int, uds: Path | None, grace: float) -> None:
     """Serve until a signal ends it."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     config = uvicorn.Config(
-        app, http="h11", ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
+        app, http=Protocol, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
         timeout_graceful_shutdown=int(grace) + 2, timeout_keep_alive=60, h11_max_incomplete_event_size=1 << 16,
         backlog=512,
     )  # fmt: skip
@@ -48,6 +49,41 @@ def run(app: Any, host: str, port: int, uds: Path | None, grace: float) -> None:
         if uds is not None:
             with suppress(OSError):
                 uds.unlink()
+
+
+class Protocol(H11Protocol):
+    """A connection whose request must begin in time: uvicorn itself waits for ever for the rest of a head."""
+
+    head_seconds = 30.0
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_waiting()
+        elif self._late is None:
+            self._late = self.loop.call_later(self.head_seconds, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _give_up(self) -> None:
+        self._late = None
+        if (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):
