@@ -12,6 +12,8 @@ import typer
 from command_line import refused, run
 
 from elman.cli import COMMANDS, app
+from elman.corpora import corpora as known_corpora
+from elman.recipes.recipe import purpose, recipe_names
 
 GROUP: Any = typer.main.get_command(app)
 HEAVY = ("numpy", "rich.console", "rich.markdown", "prompt_toolkit", "matplotlib", "elman.text", "elman.model")
@@ -42,6 +44,37 @@ def test_a_command_loads_no_other():
     loaded = loaded_by("score", "--help")
     places = {f"elman.cli.{entry.place.partition(':')[0]}" for entry in COMMANDS.values()}
     assert places & loaded == {"elman.cli.score"}
+
+
+@pytest.mark.parametrize(
+    ("command", "heavy"),
+    [
+        (("recipes",), {"rich.console", "elman.text"}),
+        (("corpora",), {"rich.console"}),
+        (("info", "english"), {"rich.console"}),
+    ],
+    ids=["recipes", "corpora", "info"],
+)
+def test_what_a_program_reads_is_not_drawn(command, heavy):
+    """A row is a line where no terminal shows it, and rich, which takes as long to import as NumPy, is not needed."""
+    assert not heavy & loaded_by(*command)
+
+
+def test_rows_are_lines_of_columns():
+    names, first = list(recipe_names()), run("recipes").stdout.splitlines()
+    assert [line.split()[0] for line in first] == names
+    assert {line.index(purpose(name)) for name, line in zip(names, first, strict=True)} == {max(map(len, names)) + 2}
+    corpora = run("corpora").stdout.splitlines()
+    assert corpora[0].split() == ["name", "what", "where"]
+    assert [line.split()[0] for line in corpora[1:]] == [row["name"] for row in known_corpora()]
+
+
+def test_rows_on_a_terminal_are_folded(monkeypatch):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = run("recipes").stdout.splitlines()
+    assert len(lines) > len(list(recipe_names()))
+    assert max(map(len, lines)) <= 40
 
 
 @pytest.mark.parametrize("name", COMMANDS)

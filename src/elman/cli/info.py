@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ..visible import visible
-from .shared.console import Json, ModelPath, load_model, out, table, write_json
+from .shared.console import Json, ModelPath, load_model, out, print_rows, write_json
 
 
 def info(model: ModelPath, json_: Json = False) -> None:
@@ -32,18 +32,15 @@ def info(model: ModelPath, json_: Json = False) -> None:
         return
     run = dict(header["run"])
     objects = {name: run.pop(name) for name, value in header["run"].items() if isinstance(value, dict)}
-    rows = table(show_header=False)
-    rows.add_column(no_wrap=True)
-    rows.add_column(overflow="fold")
+    rows: list[tuple[str, str]] = []
     for heading, part in {"the model": facts, "its training": run, **objects}.items():
         if part:
-            rows.add_row(f"\n{_HEADINGS.get(heading, heading)}" if rows.rows else heading, "")
+            rows += [("", "")] if rows else []
+            rows.append((_HEADINGS.get(heading, heading), ""))
         for name, value in part.items():
             if value != []:
-                rows.add_row(f"  {name}", _readable(value))
-    if not out.is_terminal:
-        out.width = 10_000  # a line for each fact, for a program to read
-    out.print(rows)
+                rows.append((f"  {name}", _readable(value)))
+    print_rows(rows)
 
 
 _HEADINGS = {"corpus": "its training text", "recipe": "its recipe"}
@@ -69,10 +66,7 @@ def corpora(json_: Json = False) -> None:
     if json_:
         write_json(known())
         return
-    rows = table("name", "what", "where")
-    for row in known():
-        rows.add_row(row["name"], row["what"], row["where"] or "to be downloaded")
-    out.print(rows)
+    print_rows([(c["name"], c["what"], c["where"] or "to be downloaded") for c in known()], "name", "what", "where")
 
 
 def cache(
@@ -119,9 +113,4 @@ def recipes(
     if name is not None:
         print(to_toml(load_recipe(name)), end="")
         return
-    rows = table(show_header=False)
-    for known in recipe_names():
-        rows.add_row(known, purpose(known))
-    if not out.is_terminal:
-        out.width = 10_000  # a line for each
-    out.print(rows)
+    print_rows([(known, purpose(known)) for known in recipe_names()])

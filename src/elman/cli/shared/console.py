@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +88,22 @@ def table(*headings: str, show_header: bool = True) -> Table:
     from rich.table import Table
 
     return Table(*headings, box=None, pad_edge=False, show_header=show_header)
+
+
+def print_rows(rows: Sequence[tuple[str, ...]], *headings: str) -> None:
+    """Columns of text: on a terminal folded to its width by rich; elsewhere a line a row, for a program to read."""
+    lines = [headings, *rows] if headings else rows
+    if out.is_terminal and lines:
+        drawn = table(show_header=bool(headings))
+        for number, name in enumerate(headings or lines[0]):
+            drawn.add_column(name if headings else "", no_wrap=number == 0, overflow="fold")
+        for row in rows:
+            drawn.add_row(*row)
+        out.print(drawn)
+        return
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        out.print("  ".join(map(str.ljust, line, widths)).rstrip())
 
 
 _ESCAPES = {c: f"\\u{c:04x}" for c in range(0x7F, 0xA0)}
