@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice, pairwise
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -118,13 +118,10 @@ class Directory:
         index = handle.read(int(entry["index"]), int(self.index_at[group]))
         if zlib.crc32(index, zlib.crc32(data)) != entry["crc"]:
             raise CompressedError(f"{around}: a checksum differs")
-        codes, at = [], 0
-        for size in _sizes(index):
-            codes.append(data[at : at + size])
-            at += size
-        if at != len(data) or len(codes) != min(GROUP, self.count - group * GROUP):
+        places = list(accumulate(_sizes(index), initial=0))
+        if places[-1] != len(data) or len(places) - 1 != min(GROUP, self.count - group * GROUP):
             raise CompressedError(f"{around}: sizes differ")
-        return codes
+        return [data[begin:end] for begin, end in pairwise(places)]
 
 
 def write_records(
@@ -185,7 +182,11 @@ def _size(size: int) -> bytes:
     return b"\xff" + struct.pack("<I", size)
 
 
-def _sizes(index: bytes) -> Iterator[int]:
+def _sizes(index: bytes) -> Iterable[int]:
+    return index if max(index, default=0) < 252 else _sizes_of_long(index)
+
+
+def _sizes_of_long(index: bytes) -> Iterator[int]:
     at = 0
     while at < len(index):
         first = index[at]
