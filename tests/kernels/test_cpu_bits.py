@@ -154,6 +154,22 @@ def test_kept_logits_or_not_is_the_same():
     same_bits(cases.run_loss(*inputs, keep=False), cases.run_loss(*inputs))
 
 
+def test_a_large_vocabulary_is_multiplied_once():
+    """Above 2^22 logits, which are not kept, the loss comes from the pass backward: with the same bits."""
+    V, H, T, B = 70_000, 4, 31, 2
+    ids, targets = integers((T, B), V, 1), integers((T, B), V, 2)
+    layer = numbers((H, V), 1), numbers((H, H), 2), numbers((H,), 3), numbers((H,), 4)
+    network = kernels.ModelWeights(kernels.CELLS["rnn_tanh"], (layer,), numbers((V, H), 5), numbers((V,), 6))
+    nats, state = np.empty((T, B), dtype=np.float32), network.begin_state(B)
+    mean, _, grads = kernels.loss_and_grads(network, ids, targets, state, nats=nats)
+    hidden, _ = kernels.run(network, ids, state)
+    want, of_each = kernels.cross_entropy(hidden, network.weight, network.bias, targets)
+    assert mean == want
+    same_bits([nats], [of_each])
+    assert np.isfinite(grads[-1]).all()
+    assert grads[-1].any()
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_step_is_its_operations(name):
     """One native call for a step, against the gradients, norms and update of the operations called one by one."""

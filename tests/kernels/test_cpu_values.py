@@ -191,15 +191,18 @@ def test_loss_and_grads_of_a_model(cell, dropout):
     network = elman.build_model(corpus, cell=cell, hidden_size=21, num_layers=3, init_std=None).network
     ids, targets = integers((6, 4), 11, 1), integers((6, 4), 12, 2) - 1
     state = tuple(numbers((3, 4, 21), 3 + i) for i in range(network.cell.states))
-    mean, last, grads = kernels.loss_and_grads(network, ids, targets, state, dropout)
+    nats = np.empty(ids.shape, dtype=np.float32)
+    mean, last, grads = kernels.loss_and_grads(network, ids, targets, state, dropout, nats)
     doubles = dataclasses.replace(
         network,
         layers=tuple(tuple(map(double, layer)) for layer in network.layers),  # type: ignore[arg-type]
         weight=double(network.weight),
         bias=double(network.bias),
     )
-    want = reference.loss_and_grads(doubles, ids, targets, tuple(map(double, state)), dropout)
+    exact = np.empty(ids.shape)
+    want = reference.loss_and_grads(doubles, ids, targets, tuple(map(double, state)), dropout, exact)
     assert mean == pytest.approx(want[0], rel=TOLERANCE)
+    agree([nats], [exact])
     agree(last, want[1])
     agree(grads, want[2])
     if cell == "lstm":

@@ -145,19 +145,25 @@ def run_cells(network: ModelWeights, ids: Array, state: State) -> tuple[Array, A
 
 
 def loss_and_grads(
-    network: ModelWeights, ids: Array, targets: Array, state: State, dropout: Dropout | None = None
+    network: ModelWeights,
+    ids: Array,
+    targets: Array,
+    state: State,
+    dropout: Dropout | None = None,
+    nats: Array | None = None,
 ) -> tuple[float, State, list[Array]]:
     """Forward and backward through a whole model: a step of training, without the update.
 
     Args:
         ids, targets: int64 (T, B); a target of -1 does not count.
         state: (L, B, H) each; no gradient goes to it.
+        nats: float32 (T, B), which is overwritten with the loss of each token; None: not wanted.
     Returns:
         mean: in nats, as `cross_entropy`.
         state: after the last step.
         grads: of `network.weights()`, in that order.
     """
-    return _serve(network.cell).loss_and_grads(network, ids, targets, state, dropout)
+    return _serve(network.cell).loss_and_grads(network, ids, targets, state, dropout, nats)
 
 
 def update(network: ModelWeights, grads: Sequence[Array], how: Update, sound: bool = True) -> tuple[float, list[float]]:

@@ -220,7 +220,13 @@ class Backend(Protocol):
     def run(self, network: ModelWeights, ids: Array, state: State) -> tuple[Array, State]: ...
     def run_cells(self, network: ModelWeights, ids: Array, state: State) -> tuple[Array, Array, State]: ...
     def loss_and_grads(
-        self, network: ModelWeights, ids: Array, targets: Array, state: State, dropout: Dropout | None
+        self,
+        network: ModelWeights,
+        ids: Array,
+        targets: Array,
+        state: State,
+        dropout: Dropout | None,
+        nats: Array | None = None,
     ) -> tuple[float, State, list[Array]]: ...
     def update(
         self, network: ModelWeights, grads: Sequence[Array], how: Update, sound: bool

@@ -65,7 +65,12 @@ def run_cells(network: ModelWeights, ids: Array, state: State) -> tuple[Array, A
 
 
 def loss_and_grads(
-    network: ModelWeights, ids: Array, targets: Array, state: State, dropout: Dropout | None
+    network: ModelWeights,
+    ids: Array,
+    targets: Array,
+    state: State,
+    dropout: Dropout | None,
+    nats: Array | None = None,
 ) -> tuple[float, State, list[Array]]:
     last = own(state)
     grads = [np.empty_like(w) for w in network.weights()]
@@ -76,6 +81,7 @@ def loss_and_grads(
         c=second(last),
         dropout=drops(dropout),
         grads=[g.reshape(-1) for g in grads],
+        nats=nats,
     )
     return mean, last, grads
 

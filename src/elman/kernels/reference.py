@@ -129,12 +129,19 @@ def run_cells(network: ModelWeights, ids: Array, state: State) -> tuple[Array, A
 
 
 def loss_and_grads(
-    network: ModelWeights, ids: Array, targets: Array, state: State, dropout_: Dropout | None
+    network: ModelWeights,
+    ids: Array,
+    targets: Array,
+    state: State,
+    dropout_: Dropout | None,
+    nats: Array | None = None,
 ) -> tuple[float, State, list[Array]]:
     masks = Masks(dropout_ or Dropout(0.0, 0, 0), network, *ids.shape)
     traces = _traces(network, ids, state, masks)
     hidden = masks.of_output(traces[-1].output)
-    mean, _ = cross_entropy(hidden, network.weight, network.bias, targets)
+    mean, of_each = cross_entropy(hidden, network.weight, network.bias, targets)
+    if nats is not None:
+        nats[...] = of_each
     d, counted = np.exp(log_softmax(linear(hidden, network.weight, network.bias))), (targets >= 0)[..., None]
     rows = d.reshape(targets.size, -1)
     rows[np.arange(len(rows)), np.maximum(targets, 0).reshape(-1)] -= 1

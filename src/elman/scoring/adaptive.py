@@ -66,9 +66,8 @@ class Learning:
     def read(self, tokens: Array) -> list[float]:
         """The probabilities of tokens[1:], int64 (T + 1,), each after those before it; then learn from them."""
         network, inputs, targets = self._network, tokens[:-1, None], tokens[1:, None]
-        hidden, _ = kernels.run(network, inputs, self._state)
-        _, nats = kernels.cross_entropy(hidden, network.weight, network.bias, targets)
-        _, self._state, grads = kernels.loss_and_grads(network, inputs, targets, self._state)
+        nats = np.empty(targets.shape, dtype=np.float32)
+        _, self._state, grads = kernels.loss_and_grads(network, inputs, targets, self._state, nats=nats)
         self._step += 1
         how = Update(_LR, None, self._mean, self._square, self._step, beta1=0.0)
         kernels.update(network, grads, how)

@@ -100,6 +100,7 @@ struct LossBackward {
   float d_mean;
   float *d_hidden, *d_w, *d_b;     // each or null: not wanted
   bool accumulate;
+  float *nats = nullptr, *mean = nullptr;  // as in Loss, where `saved` is null and no loss went before: or null
 };
 
 // A list of tensors, flattened; for updates in place.

@@ -63,6 +63,13 @@ inline float counted(const int64_t* targets, int64_t rows) {
   return float(count);
 }
 
+// The mean of the rows that count, in nats.
+inline float mean_of(const float* nats, const int64_t* targets, int64_t rows) {
+  double sum = 0.0;
+  for (int64_t r = 0; r < rows; ++r) sum += double(nats[r]);
+  return float(sum / double(counted(targets, rows)));
+}
+
 void loss(const Loss& l) {
   Region region(product(l.T * l.B, l.H, l.V) > (1 << 16) ? get_threads() : 1);
   // Several steps at a time, as many as keep their logits in the cache; or a part of the rows of one.
@@ -87,9 +94,7 @@ void loss(const Loss& l) {
                     team[powers]);
       }
   });
-  double sum = 0.0;
-  for (int64_t r = 0; r < l.T * l.B; ++r) sum += double(l.nats[r]);
-  *l.mean = float(sum / double(counted(l.targets, l.T * l.B)));
+  *l.mean = mean_of(l.nats, l.targets, l.T * l.B);
 }
 
 void loss_backward(const LossBackward& l) {
@@ -124,7 +129,7 @@ void loss_backward(const LossBackward& l) {
         const float* from = l.saved ? l.saved + (offset + at) * l.V : to;
         if (!l.saved) {
           multiply({p.rows, l.V, l.H, hidden + at * l.H, l.H, packed_out, {l.b, 0}, to, l.V});
-          loss_rows(p.rows, l.V, l.targets + offset + at, to, nullptr, true, team[powers]);
+          loss_rows(p.rows, l.V, l.targets + offset + at, to, l.nats ? l.nats + offset + at : nullptr, true, team[powers]);
         }
         for (int64_t j = 0; j < p.rows * l.V; j += 16)
           store_n(to + j, mul(load_n(from + j, p.rows * l.V - j), scale), p.rows * l.V - j);
@@ -139,4 +144,5 @@ void loss_backward(const LossBackward& l) {
       if (l.d_b) sum_rows(logits, share(l.V, 16, team.id, team.n), l.d_b, accumulate);
     }
   });
+  if (l.mean) *l.mean = mean_of(l.nats, l.targets, l.T * l.B);
 }

@@ -8,7 +8,7 @@
 namespace elman {
 namespace {
 
-constexpr int64_t kKeptLogits = 1 << 22;  // floats: above, the loss computes its logits again in backward
+constexpr int64_t kKeptLogits = 1 << 22;  // floats: above, backward computes the logits, some steps at a time, and the loss
 
 enum Slot : size_t { EMBEDDED, D_EMBEDDED, LOGITS, D_HIDDEN, D_BELOW, NATS, GRADS, DROPPED_OUT, LAYERS };
 enum LayerSlot : size_t { OUT, DROPPED, DROPPED_W, GATES, CELLS, BEFORE, BEFORE_C, AFTER, AFTER_C, LAYER_SLOTS };
@@ -99,7 +99,7 @@ void run_layers(const Model& model, int64_t T, int64_t B, const int64_t* ids, fl
 }
 
 float loss_and_grads(const Model& model, Workspace& memory, const Batch& batch, const Dropout& dropout,
-                     const std::vector<float*>& grads) {
+                     const std::vector<float*>& grads, float* nats) {
   const Table& k = kernels();
   int64_t T = batch.T, B = batch.B, H = model.H, V = model.V, L = model.L, state = B * H, size = T * state;
   bool lstm = model.cell == LSTM;
@@ -165,11 +165,12 @@ float loss_and_grads(const Model& model, Workspace& memory, const Batch& batch, 
   bool keep = T * B * V <= kKeptLogits;
   float mean = std::numeric_limits<float>::quiet_NaN();  // of nothing, as in torch
   float* logits = keep ? memory.floats(LOGITS, T * B * V) : nullptr;
-  if (T > 0 && B > 0) k.loss({T, B, H, V, x, model.w_out, model.b_out, batch.targets, memory.floats(NATS, T * B), &mean, logits});
+  if (!nats) nats = memory.floats(NATS, T * B);
+  if (keep && T > 0 && B > 0) k.loss({T, B, H, V, x, model.w_out, model.b_out, batch.targets, nats, &mean, logits});
   auto at = size_t(model.first_of(L));
   float *d = memory.floats(D_HIDDEN, size), *d_next = L > 1 ? memory.floats(D_BELOW, size) : nullptr;
   k.loss_backward({T, B, H, V, x, model.w_out, model.b_out, batch.targets, logits, 1.0f, d, grads[at],
-                   model.b_out ? grads[at + 1] : nullptr, false});
+                   model.b_out ? grads[at + 1] : nullptr, false, keep ? nullptr : nats, keep ? nullptr : &mean});
   if (dropout.output > 0.0) of_output.apply_to_all(d, d, T, state);
   for (int64_t l = L - 1; l >= 0; --l) {
     const LayerWeights& w = model.layers[size_t(l)];

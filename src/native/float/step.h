@@ -77,9 +77,9 @@ struct Batch {
 void run_layers(const Model& model, int64_t T, int64_t B, const int64_t* ids, float* h, float* c, float* hidden,
                 float* cells);
 
-// The mean loss in nats; grads: of `weights()`, in that order.
+// The mean loss in nats; grads: of `weights()`, in that order; nats (T, B): the loss of each, or null.
 float loss_and_grads(const Model& model, Workspace& memory, const Batch& batch, const Dropout& dropout,
-                     const std::vector<float*>& grads);
+                     const std::vector<float*>& grads, float* nats = nullptr);
 
 // The factor that gives Muon's update of a (rows, columns) block, whose singular values are 1, the size of one of Adam's.
 double muon_factor(int64_t rows, int64_t columns);

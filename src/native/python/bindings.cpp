@@ -328,7 +328,7 @@ class Network {
   }
 
   float loss_and_grads(Ids ids, Ids targets, Floats h, MaybeFloats c, const Drops& drops,
-                       const std::vector<Floats>& grads) {
+                       const std::vector<Floats>& grads, MaybeFloats nats) {
     Arrays a;
     const Batch batch = take(a, ids, h, c, {targets.object}, true);
     const Dropout dropout = dropout_of(drops);
@@ -336,9 +336,10 @@ class Network {
     expect(grads.size() == sizes.size(), "a gradient for each weight");
     std::vector<float*> to;
     for (size_t i = 0; i < sizes.size(); ++i) to.push_back(a.out(grads[i], "grads", {sizes[i]}));
+    float* of_each = a.out(nats, "nats", {batch.T, batch.B});
     Native native;
     std::lock_guard<std::mutex> lock(busy_);
-    return elman::loss_and_grads(model_, memory_, batch, dropout, to);
+    return elman::loss_and_grads(model_, memory_, batch, dropout, to, of_each);
   }
 
   std::tuple<float, double, std::vector<double>> step(Ids ids, Ids targets, Floats h, MaybeFloats c,
@@ -520,7 +521,7 @@ NB_MODULE(_cpu, m) {
       .def("run", &Network::run, nb::kw_only(), "ids"_a, "h"_a, "c"_a.none(), "hidden"_a,
            "cells"_a.none() = nb::none())
       .def("loss_and_grads", &Network::loss_and_grads, nb::kw_only(), "ids"_a, "targets"_a, "h"_a, "c"_a.none(),
-           "dropout"_a, "grads"_a)
+           "dropout"_a, "grads"_a, "nats"_a.none() = nb::none())
       .def("step", &Network::step, nb::kw_only(), "ids"_a, "targets"_a, "h"_a, "c"_a.none(), "dropout"_a, "lr"_a, "clip"_a, "exp_avg"_a, "exp_avg_sq"_a, "step"_a, "weight_decay"_a, "beta1"_a,
            "beta2"_a, "eps"_a, "muon"_a, "momentum"_a, "average"_a, "average_keep"_a)
       .def("fingerprint", &Network::fingerprint);
