@@ -13,7 +13,7 @@ from command_line import refused, run
 
 from elman.cli import COMMANDS, app
 from elman.corpora import corpora as known_corpora
-from elman.recipes.recipe import purpose, recipe_names
+from elman.recipes.toml import purpose, recipe_names
 
 GROUP: Any = typer.main.get_command(app)
 HEAVY = ("numpy", "rich.console", "rich.markdown", "prompt_toolkit", "matplotlib", "elman.text", "elman.model")
