@@ -7,14 +7,18 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from drivers import HERE, NATIVE, needs_source, tool
+from drivers import EXACT, HERE, NATIVE, needs_source, tool
 
+import elman
 from elman import __version__, golden
+from elman.export import to_plain
 from elman.golden.inputs import digest, layer_inputs
-from elman.kernels import CELLS
+from elman.kernels import CELLS, integer
+from elman.model import Model
 
 pytestmark = needs_source
 SIZES = {"T": 7, "B": 5, "I": 13, "H": 37}
@@ -73,14 +77,84 @@ def check(folder: Path, compiler: str, *libraries: str) -> set[str]:
     return said
 
 
-def test_gcc(tmp_path):
-    folder = library(tmp_path, {"CC": tool("gcc"), "CXX": tool("g++")})
+@pytest.fixture(scope="module")
+def by_gcc(tmp_path_factory):
+    """The library, built by GCC, and beside it the example and the program that opens damaged containers."""
+    folder = library(tmp_path_factory.mktemp("library"), {"CC": tool("gcc"), "CXX": tool("g++")})
+    sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"]
+    common = ["-O1", "-Wall", "-Wextra", "-Werror", f"-I{NATIVE / 'c'}"]
+    border = [NATIVE / "c" / f"{name}.cpp" for name in ("elman", "model", "container")]
+    cpp = ["-std=c++17", "-fno-exceptions", *EXACT, '-DELMAN_VERSION="0"']
+    jobs = [
+        ["gcc", "-std=c99", "-pedantic", *common, NATIVE / "c" / "example.c", folder / "libelman.a", "-lstdc++", "-lm"],
+        ["g++", *cpp, *common, *sanitize, HERE / "damage.cpp", *border, folder / "libelman.a"],
+    ]
+    for name, job in zip(("example", "damage"), jobs, strict=True):
+        done = subprocess.run([*job, "-pthread", "-o", folder / name], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_gcc(by_gcc):
+    folder = by_gcc
     assert check(folder, "gcc", "-lstdc++") == {f"{__version__} portable 3"}
     symbols = subprocess.run(
         [tool("nm"), "-D", "--defined-only", folder / "libelman.so"], capture_output=True, text=True
     )
     ours = {line.split()[-1] for line in symbols.stdout.splitlines() if " T " in line}
     assert {name for name in ours if name.startswith("elman_")} >= {"elman_abi", "elman_forward", "elman_backward"}
+
+
+def containers() -> dict[str, Model]:
+    """A model of every kind that a container holds."""
+    text = str(elman.load_corpus("traveller", max_chars=3_000).text)
+    made: dict[str, Model] = {}
+    for cell, layers, embedding in (("gru", 1, None), ("lstm", 2, 5), ("rnn_relu", 2, None), ("rnn_tanh", 1, 3)):
+        settings: dict[str, Any] = {"cell": cell, "num_layers": layers} | (
+            {"embedding_size": embedding} if embedding else {}
+        )
+        model = elman.build_model(
+            elman.Corpus("t", text, "none", "here"), hidden_size=21, init_std=None, seed=5, **settings
+        )
+        made[f"{cell} of floats"] = model
+        for bits in (8, 6, 5, 4):
+            made[f"{cell} of {bits} bits"] = elman.quantise(model, bits=bits, text=text)
+    return made
+
+
+def test_the_example_has_the_bits_of_python(by_gcc, tmp_path):
+    text, path = "the traveller came é back", tmp_path / "container"
+    for name, model in containers().items():
+        path.write_bytes(to_plain(model))
+        commands = ("score", "write", "next")
+        runs = [subprocess.run([by_gcc / "example", path, c, text], capture_output=True, text=True) for c in commands]
+        assert [done.returncode for done in runs] == [0, 0, 0], (name, runs)
+        score, written, following = (done.stdout for done in runs)
+        ids = model.reading.prompt(text)
+        _, nats, _ = model.loss(model.reading.primed(ids)[:-1, None], ids[:, None])
+        lines = score.splitlines()
+        assert [float.fromhex(line) for line in lines[:-1]] == nats[:, 0].astype(np.float64).tolist(), name
+        assert lines[-1] == f"{elman.score(model, text).bits:.4f} bits"
+        assert written == elman.generate(model, text, 200, seed=7), name
+        logits, _ = model(model.reading.primed(ids)[:, None])
+        weights = integer.weights(logits[-1, 0]).astype(np.float64)
+        likely = np.argsort(-weights, kind="stable")[:5]
+        assert [float(line.rsplit(" ", 1)[1]) for line in following.splitlines()] == [
+            weights[v] / weights.sum() for v in likely
+        ], name
+
+
+def test_damaged_containers(by_gcc, tmp_path):
+    """`make damage` opens 100,000 of them."""
+    for i, (name, model) in enumerate(containers().items()):
+        path = tmp_path / "container"
+        path.write_bytes(to_plain(model))
+        count = os.environ.get("ELMAN_DAMAGED", "100")
+        done = subprocess.run([by_gcc / "damage", path, str(i), count], capture_output=True, text=True)
+        assert done.returncode == 0, (name, done.stderr)
+        opened, refused = map(int, done.stdout.split())
+        assert opened + refused == int(count)
+        assert refused > int(count) // 20
 
 
 def test_clang_with_its_own_library_and_no_threads(tmp_path):

@@ -7,6 +7,7 @@
 #include "../float/kernels.h"
 #include "../team/environment.h"
 #include "../team/pool.h"
+#include "error.h"
 
 namespace {
 
@@ -14,12 +15,13 @@ using namespace elman;
 
 constexpr int64_t kMost = int64_t(1) << 40;  // elements of a buffer; products and sums of a few sizes stay far from 2^63
 
-thread_local std::string error;
+#if !defined(ELMAN_NO_THREADS)
+thread_local
+#endif
+std::string error;
 
-int fail(std::string text) {
-  error = std::move(text);
-  return 1;
-}
+using c::check_ids;
+using c::fail;
 int refuse(bool wrong, const char* text) { return wrong ? fail(text) : 0; }
 
 // The first that failed, or 0.
@@ -36,14 +38,6 @@ bool fit(int64_t first, Sizes... sizes) {
   bool all = is_size(first);
   ((all = all && is_size(sizes) && is_size(first = product(first, sizes))), ...);
   return all;
-}
-
-int check_ids(const int64_t* ids, int64_t count, int64_t first, int64_t end, const char* what) {
-  for (int64_t i = 0; i < count; ++i)
-    if (ids[i] < first || ids[i] >= end)
-      return fail(std::string(what) + " must be in " + std::to_string(first) + ".." + std::to_string(end - 1) + ", got " +
-                  std::to_string(ids[i]) + " at position " + std::to_string(i));
-  return 0;
 }
 
 int check_isa() {
@@ -68,6 +62,18 @@ int check_layer(const elman_layer* l) {
 }
 
 }  // namespace
+
+int elman::c::fail(std::string text) {
+  error = std::move(text);
+  return 1;
+}
+int elman::c::check_ids(const int64_t* ids, int64_t count, int64_t first, int64_t end, const char* what) {
+  for (int64_t i = 0; i < count; ++i)
+    if (ids[i] < first || ids[i] >= end)
+      return fail(std::string(what) + " must be in " + std::to_string(first) + ".." + std::to_string(end - 1) + ", got " +
+                  std::to_string(ids[i]) + " at position " + std::to_string(i));
+  return 0;
+}
 
 int32_t elman_abi(void) { return ELMAN_ABI; }
 const char* elman_version(void) { return ELMAN_VERSION; }

@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-#define ELMAN_ABI 1                        /* goes up where a declaration below changes */
+#define ELMAN_ABI 2                        /* goes up where a declaration below changes */
 
 enum elman_cell { ELMAN_RNN_RELU, ELMAN_RNN_TANH, ELMAN_GRU, ELMAN_LSTM };
 
@@ -61,6 +61,64 @@ ELMAN_API int elman_backward(const elman_layer* layer, const elman_gradients* gr
  * (V) or null, targets (T, B) in 0 .. V-1, or -1: not counted; nats (T, B), mean (1). */
 ELMAN_API int elman_cross_entropy(int64_t T, int64_t B, int64_t H, int64_t V, const float* hidden, const float* w,
                                   const float* b, const int64_t* targets, float* nats, float* mean);
+
+/* ---- models ----
+ *
+ * A model is opened from the bytes of a plain container, which Python's `elman export plain` writes and which are no longer needed
+ * afterwards. Any number of threads may use one; a state is one thread's at a time, and must be freed before its model is closed.
+ * What returns a pointer returns null where it failed. */
+typedef struct elman_model elman_model;
+typedef struct elman_state elman_state;
+
+ELMAN_API elman_model* elman_open(const void* bytes, int64_t size);
+ELMAN_API void elman_close(elman_model* model);
+
+enum elman_tokens { ELMAN_CHARACTERS, ELMAN_BYTES, ELMAN_SUBWORDS };
+typedef struct elman_facts {
+  int32_t cell, layers, hidden, vocab;
+  int32_t embedding;                       /* its size, or 0 */
+  int32_t bits;                            /* of a weight: 32 of floats; 8, 6, 5 or 4 */
+  int32_t start;                           /* the id that is read before a text */
+  int32_t tokens;                          /* an elman_tokens */
+  int32_t normalisation;                   /* 1: a text is lower-cased and its white space collapsed before it is encoded */
+  int32_t records;                         /* 1: each line is a text by itself */
+} elman_facts;
+ELMAN_API int elman_facts_of(const elman_model* model, elman_facts* facts);
+
+/* The bytes of an id, not ended by a zero; *size is 0 where it is never written. They belong to the model. */
+ELMAN_API const char* elman_token(const elman_model* model, int64_t id, int64_t* size);
+/* The ids of a text of `size` bytes, in UTF-8 where tokens are characters; ids has room for `size`. How many, or -1. A character
+ * that the model does not know is 0. Subwords have to be encoded elsewhere. */
+ELMAN_API int64_t elman_encode(const elman_model* model, const char* text, int64_t size, int64_t* ids);
+
+/* A text that has begun: `start` is read. */
+ELMAN_API elman_state* elman_state_new(const elman_model* model);
+ELMAN_API elman_state* elman_state_copy(const elman_state* state);
+ELMAN_API void elman_state_free(elman_state* state);
+
+ELMAN_API int elman_step(elman_state* state, int64_t id);
+ELMAN_API int elman_read(elman_state* state, const int64_t* ids, int64_t count);
+
+/* What may come next. (V) each. A probability is a weight in 2^-30 over the sum of all, so the same bits everywhere; frequencies
+ * are at least 1 each, sum to `total`, and are what an arithmetic coder or Dasher takes. */
+ELMAN_API int elman_logits(const elman_state* state, float* logits);
+ELMAN_API int elman_distribution(const elman_state* state, double* p);
+ELMAN_API int elman_frequencies(const elman_state* state, uint32_t total, uint32_t* frequencies);
+
+/* temperature: 0 is greedy. top_k: 0 for all. top_p: 0 for all. A draw depends on seed, stream and index alone; they count from 0
+ * in the text of `elman generate --seed`. */
+typedef struct elman_sampling {
+  double temperature;
+  int64_t top_k;
+  double top_p;
+  uint64_t seed, stream;
+} elman_sampling;
+ELMAN_API int elman_draw(const elman_state* state, const elman_sampling* how, int64_t index, int64_t* id);
+/* Draw `count` ids from draw `index` on, and read each. */
+ELMAN_API int elman_generate(elman_state* state, const elman_sampling* how, int64_t index, int64_t count, int64_t* ids);
+
+/* Read ids: what each costs after those before it, in nats. */
+ELMAN_API int elman_score(elman_state* state, const int64_t* ids, int64_t count, double* nats);
 
 #ifdef __cplusplus
 }

@@ -107,7 +107,11 @@ inline Register r_div(Register a, Register b) { return a / b; }
 inline Register r_sqrt(Register a) {
   return Register{__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]), __builtin_sqrtf(a[3])};
 }
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#if defined(__wasm_relaxed_simd__)  // the caller has seen that it multiplies and adds at once: native/c/elman.h
+inline Register r_fma(Register a, Register b, Register c) {
+  return Register(wasm_f32x4_relaxed_madd(v128_t(a), v128_t(b), v128_t(c)));
+}
+#elif defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 inline Register r_fma(Register a, Register b, Register c) {
   return Register{__builtin_fmaf(a[0], b[0], c[0]), __builtin_fmaf(a[1], b[1], c[1]), __builtin_fmaf(a[2], b[2], c[2]),
                   __builtin_fmaf(a[3], b[3], c[3])};
@@ -132,13 +136,39 @@ inline Doubles fma_to_odd(Doubles a, Doubles b, Doubles c) {
   Longs beyond = Longs(side < Doubles{}), inexact = beyond | Longs(side > Doubles{}), bits = Longs(sum);
   return Doubles((bits + beyond) | (inexact >> 63));  // beyond is -1: sum lies farther from zero than the exact value
 }
-inline Register r_fma(Register a, Register b, Register c) {
+#if defined(__wasm_simd128__)
+#define ELMAN_ROUND_TO_ODD __attribute__((noinline)) inline Register r_fma_to_odd
+#else
+#define ELMAN_ROUND_TO_ODD inline Register r_fma
+#endif
+ELMAN_ROUND_TO_ODD(Register a, Register b, Register c) {
   Doubles low = fma_to_odd(Doubles{a[0], a[1]}, Doubles{b[0], b[1]}, Doubles{c[0], c[1]});
   Doubles high = fma_to_odd(Doubles{a[2], a[3]}, Doubles{b[2], b[3]}, Doubles{c[2], c[3]});
   Register rounded{float(low[0]), float(low[1]), float(high[0]), float(high[1])};
   ELMAN_KEEP(rounded);
   return rounded;
 }
+#if defined(__wasm_simd128__)
+// The sum in doubles, rounded once to 53 bits and then to a float. The second rounding is the exact value's, unless the first
+// landed on a tie between two floats (low 29 bits 100...0), or the result is denormal and has fewer bits: about one in 2^29.
+inline Register r_fma(Register a, Register b, Register c) {
+  v128_t x = v128_t(a), y = v128_t(b), z = v128_t(c);
+  auto sum = [](v128_t p, v128_t q, v128_t r) {
+    p = wasm_f64x2_mul(wasm_f64x2_promote_low_f32x4(p), wasm_f64x2_promote_low_f32x4(q));
+    return wasm_f64x2_add(p, wasm_f64x2_promote_low_f32x4(r));
+  };
+  auto upper = [](v128_t v) { return wasm_i64x2_shuffle(v, v, 1, 0); };
+  v128_t low = sum(x, y, z), high = sum(upper(x), upper(y), upper(z));
+  v128_t to = wasm_i64x2_shuffle(wasm_f32x4_demote_f64x2_zero(low), wasm_f32x4_demote_f64x2_zero(high), 0, 2);
+  v128_t tie = wasm_i32x4_eq(wasm_i32x4_shl(wasm_i32x4_shuffle(low, high, 0, 2, 4, 6), 3), wasm_i32x4_splat(INT32_MIN));
+  // Below the smallest normal number and its neighbour, but not 0: a magnitude of 1 .. 0x00800000.
+  v128_t size = wasm_i32x4_sub(wasm_v128_and(to, wasm_i32x4_splat(INT32_MAX)), wasm_i32x4_splat(1));
+  v128_t tiny = wasm_u32x4_lt(size, wasm_i32x4_splat(0x00800000));
+  if (__builtin_expect(wasm_v128_any_true(wasm_v128_or(tie, tiny)), 0)) return r_fma_to_odd(a, b, c);
+  return Register(to);
+}
+#endif
+#undef ELMAN_ROUND_TO_ODD
 #endif
 inline Register r_fnma(Register a, Register b, Register c) { return r_fma(-a, b, c); }
 inline Register r_lt(Register a, Register b) { return Register(a < b); }

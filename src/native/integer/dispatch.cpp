@@ -19,6 +19,7 @@ namespace avxvnni { extern const Table table; }
 namespace avx2 { extern const Table table; }
 namespace neondot { extern const Table table; }
 namespace neon { extern const Table table; }
+namespace wasm { extern const Table table; }
 namespace portable { extern const Table table; }
 
 namespace {
@@ -65,7 +66,11 @@ const Candidate* candidates(int& count) {
 #if defined(ELMAN_INTEGER_NEON)
       {&neon::table, true},
 #endif
+#if defined(ELMAN_INTEGER_WASM)
+      {&wasm::table, true},  // a module has SIMD or is not valid
+#else
       {&portable::table, true},
+#endif
   };
   count = int(sizeof all / sizeof *all);
   return all;

@@ -69,6 +69,7 @@ struct Table {
   void (*function)(int f, const int16_t* x, int16_t* y, int64_t n);
   void (*nats)(const float* logits, const int64_t* targets, double* nats, int64_t rows, int64_t V);
   void (*log_softmax)(const float* logits, double* to, int64_t rows, int64_t V);  // both (rows, V), V > 0
+  void (*weights)(const float* logits, int32_t* to, int64_t V);  // exp(x - max x) in 2^-30, V > 0
   int64_t (*peak)(int64_t rounds);  // multiplications of int8 done by all threads
 };
 

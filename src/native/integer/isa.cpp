@@ -1,5 +1,5 @@
 // The integer kernels for one instruction set. CMake compiles this file once for each, with ELMAN_ISA_NAME and one of
-// ELMAN_AVX512VNNI, ELMAN_AVXVNNI, ELMAN_AVX2, ELMAN_NEONDOT, ELMAN_NEON or ELMAN_PORTABLE defined, with
+// ELMAN_AVX512VNNI, ELMAN_AVXVNNI, ELMAN_AVX2, ELMAN_NEONDOT, ELMAN_NEON, ELMAN_WASM or ELMAN_PORTABLE defined, with
 // -ffp-contract=off. Like ../isa.cpp it instantiates nothing of the standard library.
 #include "integer.h"
 #include "../team/pool.h"
@@ -11,6 +11,8 @@
 #include <immintrin.h>
 #elif defined(ELMAN_NEONDOT) || defined(ELMAN_NEON)
 #include <arm_neon.h>
+#elif defined(ELMAN_WASM)
+#include <wasm_simd128.h>
 #endif
 
 namespace elman::integer {
@@ -51,7 +53,7 @@ inline int32_t nearest(float x) {
 #define ELMAN_STRING(x) ELMAN_STRING_(x)
 extern const Table table;
 const Table table = {
-    ELMAN_STRING(ELMAN_ISA_NAME), kOffset != 0, Four::bits == 4, memory_of, pack, read, generate, function, nats, log_softmax, peak,
+    ELMAN_STRING(ELMAN_ISA_NAME), kOffset != 0, Four::bits == 4, memory_of, pack, read, generate, function, nats, log_softmax, weights, peak,
 };
 
 }  // namespace ELMAN_ISA_NAME

@@ -58,6 +58,11 @@ inline double nats_of(const float* x, int64_t V, int64_t target) {
   return log_of_sum(x, V, top) + (double(top) - double(x[target]));
 }
 
+void weights(const float* logits, int32_t* to, int64_t V) {
+  float top = top_of(logits, V);
+  for (int64_t j = 0; j < V; ++j) to[j] = weight(logits[j], top);
+}
+
 void nats(const float* logits, const int64_t* targets, double* to, int64_t rows, int64_t V) {
   for (int64_t r = 0; r < rows; ++r) to[r] = nats_of(logits + r * V, V, targets[r]);
 }

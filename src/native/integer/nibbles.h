@@ -7,7 +7,7 @@
 // both operands. `end` takes the sums apart, and from the low one what the 8 has added: 8 times the sum of x.
 #pragma once
 
-#if defined(ELMAN_PORTABLE)
+#if defined(ELMAN_PORTABLE) || defined(ELMAN_WASM)
 
 using Four = Eight;
 
