@@ -16,7 +16,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-clients test-serving test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual wasm damage rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-clients test-serving test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -79,6 +79,17 @@ manual: $(CORE)
 	$(BIN)/elman completion bash > $(SHARE)/bash-completion/completions/elman
 	$(BIN)/elman completion zsh > $(SHARE)/zsh/site-functions/_elman
 	$(BIN)/elman completion fish > $(SHARE)/fish/vendor_completions.d/elman.fish
+
+# The kernel for browsers and Node, package data, by a pinned compiler.
+wasm:
+	test -d build/zig || $(PYTHON) -m venv build/zig
+	build/zig/bin/python -m pip install --quiet ziglang==0.17.1
+	packaging/wasm.sh src/elman/export/web build/wasm $(CURDIR)/build/zig/bin/python -m ziglang c++ -target wasm32-wasi
+	ls -l src/elman/export/web/*.wasm
+
+# Containers of models, damaged 100,000 times, under the address and undefined-behaviour sanitizers.
+damage: $(DEV)
+	ELMAN_DAMAGED=5000 $(BIN)/python -m pytest -q tests/kernels/test_library.py -k damaged
 
 # The imports between rooms: fails on an arrow back, and on a circle within a room.
 rooms: $(CORE)

@@ -50,7 +50,7 @@ ROOMS = {
         "limits", "refusal", "fields", "served", "protocol", "metrics", "batcher", "answers", "guard", "writing",
         "costs", "packing", "texts", "schema", "server",
     ),
-    "export": ("c", "onnx",),
+    "export": ("c", "onnx", "plain", "html", "js",),
     "golden": ("inputs", "floats", "integers", "coder", "compare"),
     "cli/shared": (
         "streams", "inputs", "rich_console", "console", "commands", "curve_file", "listing", "summary", "piecewise",

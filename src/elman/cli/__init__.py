@@ -23,7 +23,7 @@ COMMANDS = {
     "rescore": Entry("rescore:rescore", "Add a model's score to n-best lists."),
     "inspect": Entry("inspect:inspect", "Show what hidden units do over a text, and what the model has memorised."),
     "quantise": Entry("quantise:quantise", "Make a model of integers, a quarter of the bytes."),
-    "export": Entry("export:export", "Take a model out of Python: C, ONNX."),
+    "export": Entry("export:export", "Take a model out of Python: as a page, for JavaScript, as C, as ONNX."),
     "compress": Entry("compress:command", "Compress files losslessly."),
     "decompress": Entry("decompress:decompress", "Decompress what `elman compress` made."),
     "store": Entry("store:store", "Keep lines in a compressed file from which each is read by its number."),

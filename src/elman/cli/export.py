@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..model import QuantisedModel
 
 export = typer.Typer(
-    help="Take a model out of Python: as C for a microcontroller, as ONNX.",
+    help="Take a model out of Python: as a page, for JavaScript, as C, as ONNX.",
     add_completion=False,
     rich_markup_mode=None,
     context_settings={"max_content_width": 100},
@@ -85,6 +85,58 @@ def onnx(
     from ..export import to_onnx
 
     write_files({output: to_onnx(load_model(model), form)}, model, overwrite)
+
+
+@export.command(cls=Command)
+def html(
+    model: ModelPath,
+    output: Output,
+    bits: Bits = 8,
+    name: Annotated[str | None, typer.Option(metavar="TEXT", help="Name of the model; its file's if left out.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a page that runs a model: one file, which works from disk and makes no request.
+
+    It writes the text of `elman generate --seed` with the quantised MODEL, and colours texts by surprisal.
+
+    Example: elman export html runs/story -o story.html
+    """
+    from ..export import to_html
+
+    page = to_html(integer_model(model, bits), name or model.resolve().name.partition(".")[0])
+    write_files({output: page.encode()}, model, overwrite)
+
+
+@export.command(cls=Command)
+def js(
+    model: ModelPath,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Folder to write the package to.")],
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the package; FOLDER's if left out.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a package for npm: an ES module for Node, browsers and workers, with types and MODEL.
+
+    Floats stay floats, and a quantised model, which is smaller and faster, integers.
+
+    Example: elman export js runs/story/model.int8.safetensors -o story
+    """
+    from ..export import to_js
+
+    files = to_js(load_model(model), name or output.resolve().name.lower())
+    write_files({output / each: data for each, data in files.items()}, model, overwrite)
+
+
+@export.command(cls=Command)
+def plain(model: ModelPath, output: Output, overwrite: Overwrite = False) -> None:
+    """Write a model as the container that libelman opens, for programs in C.
+
+    Floats stay floats, and a quantised model integers: the library computes the bits of MODEL.
+
+    Example: elman export plain runs/story -o story.elman
+    """
+    from ..export import to_plain
+
+    write_files({output: to_plain(load_model(model))}, model, overwrite)
 
 
 def integer_model(path: Path, bits: int = 8) -> QuantisedModel:

@@ -19,7 +19,7 @@ import numpy as np
 from ..kernels import CELLS, Array
 from ..kernels.integer import Matrix
 from ..model import LanguageModel, Model, QuantisedModel
-from ..model.integer import pack
+from ..model.integer_arrays import pack
 from .c import token_bytes
 
 MAGIC = b"ELMANMDL"

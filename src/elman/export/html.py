@@ -1,0 +1,80 @@
+"""A model as one HTML file: the page, the kernel as WebAssembly, and the model, all within; it makes no request."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import zlib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..errors import InputError
+from ..model import QuantisedModel
+from .c import LICENCE
+from .plain import to_plain
+
+WEB = Path(__file__).parent / "web"
+_POLICY = (
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline' 'wasm-unsafe-eval'\">"
+)
+_ABOUT = (
+    '<details><summary>About this model</summary><table><tbody id="card"></tbody></table>'
+    "<p>Everything runs in this page, and nothing is sent to anyone.</p></details>"
+)
+
+
+def to_html(model: QuantisedModel, name: str = "model", card: dict[str, Any] | None = None) -> str:
+    """The page to write in, with an engine of WebAssembly; `window.elman` is for programs.
+
+    Args:
+        model: of characters, bytes or records.
+        name: the model's, which is the title.
+        card: facts to show beside the model's own, such as where its text came from.
+    Raises:
+        InputError: a model of subwords.
+    """
+    if model.reading.vocabulary.kind == "bpe":
+        raise InputError("a page reads characters or bytes; this model reads subwords")
+    facts = {"name": name, "elman": __version__, "digest": model.digest(), "licence": LICENCE} | (card or {})
+    engine = (WEB / "engine.js").read_text("utf-8")
+    pages = resources.files("elman.pages")
+    style, page, front = ((pages / f"playground.{kind}").read_text(encoding="utf-8") for kind in ("css", "html", "js"))
+    script = [
+        f"const CARD = {json.dumps(facts)};".replace("<", "\\u003c"),
+        f'const MODEL = "{deflated(to_plain(model))}";',
+        f'const WASM = "{deflated(wasm())}";',
+        re.sub(r"^export ", "", engine, flags=re.MULTILINE),
+        (WEB / "page.js").read_text("utf-8"),
+        front,
+    ]
+    title = html.escape(name)
+    parts = {
+        "<title>Elman</title>": f"{_POLICY}\n<title>{title}</title>",
+        "<h1>Elman</h1>": f"<h1>{title}</h1>",
+        "</main>": f"{_ABOUT}\n</main>",
+        "/*STYLE*/": style,
+        "/*SCRIPT*/": "\n".join(script),
+    }
+    for mark, text in parts.items():
+        assert mark in page, mark
+        page = page.replace(mark, text, 1)
+    return page
+
+
+def wasm(floats: bool = False) -> bytes:
+    """libelman as a module: for quantised models, or for all. Raises InputError where it was not built."""
+    path = WEB / ("elman-floats.wasm" if floats else "elman.wasm")
+    if not path.exists():
+        raise InputError("the WebAssembly module is not there; from a clone, make wasm builds it")
+    return path.read_bytes()
+
+
+def deflated(data: bytes) -> str:
+    """As base64, for `DecompressionStream("deflate-raw")`."""
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return base64.b64encode(squeeze.compress(data) + squeeze.flush()).decode()

@@ -1,0 +1,179 @@
+// A model in JavaScript: libelman as WebAssembly, and the model's plain container. The bits are those of Elman in Python.
+//
+//   const model = await load(container, wasm);
+//   model.generate("the ", { length: 200, seed: 7 });
+//   for await (const piece of model.stream("the ")) ...
+
+/** Open a model. container, wasm: bytes. */
+export async function load(container, wasm) {
+  let memory = null;
+  const zeros = (...places) => (places.forEach((at) => new DataView(memory.buffer).setUint32(at, 0, true)), 0);
+  const system = { environ_sizes_get: zeros, environ_get: () => 0, proc_exit: () => { throw new Error("the module gave up: out of memory"); } };
+  const imports = { wasi_snapshot_preview1: new Proxy(system, { get: (known, name) => known[name] ?? (() => 0) }) };
+  const { instance } = await WebAssembly.instantiate(wasm, imports);
+  const c = instance.exports;
+  memory = c.memory;
+  c._initialize();
+  return new Model(c, new Uint8Array(container));
+}
+
+export class Model {
+  #c;
+  #model;
+  #ids = 0; // room for #room ids
+  #room = 0;
+  #tokens = [];
+  #of = new Map();
+
+  constructor(c, container) {
+    this.#c = c;
+    const bytes = c.malloc(container.length), facts = c.malloc(40);
+    new Uint8Array(c.memory.buffer).set(container, bytes);
+    this.#model = c.elman_open(bytes, BigInt(container.length));
+    c.free(bytes);
+    if (!this.#model) this.#fail();
+    c.elman_facts_of(this.#model, facts);
+    const [cell, layers, hidden, vocab, embedding, bits, start, kind, normalisation, records] = new Int32Array(c.memory.buffer, facts, 10);
+    c.free(facts);
+    /** What the model is; `kind` of tokens: characters, bytes or subwords. */
+    this.facts = { cell: ["rnn_relu", "rnn_tanh", "gru", "lstm"][cell], layers, hidden, vocab, embedding, bits, start, kind: ["characters", "bytes", "subwords"][kind], normalisation: ["none", "book"][normalisation], records: records === 1 };
+    const size = c.malloc(8), text = new TextDecoder();
+    for (let id = 0; id < vocab; ++id) {
+      const at = c.elman_token(this.#model, BigInt(id), size), length = Number(new BigInt64Array(c.memory.buffer, size, 1)[0]);
+      const token = new Uint8Array(c.memory.buffer, at, length).slice();
+      this.#tokens.push(token);
+      if (kind === 0 && length) this.#of.set(text.decode(token), id);
+    }
+    c.free(size);
+  }
+
+  /** Give the memory back; the model is of no use afterwards. */
+  close() {
+    this.#c.elman_close(this.#model);
+    this.#model = 0;
+  }
+
+  /** The ids of a text, which is normalised first. */
+  encode(text) {
+    const normal = this.normalise(text);
+    if (this.facts.kind === "characters") return Array.from(normal, (character) => this.#of.get(character) ?? 0);
+    if (this.facts.kind === "bytes") return Array.from(new TextEncoder().encode(normal));
+    throw new Error("this model reads subwords: give ids");
+  }
+
+  /** The text of ids; an unknown character is U+FFFD. */
+  decode(ids) {
+    const parts = ids.map((id) => this.#tokens[id]);
+    if (this.facts.kind === "characters") return parts.map((part) => (part.length ? new TextDecoder().decode(part) : "\ufffd")).join("");
+    const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    parts.reduce((at, part) => (all.set(part, at), at + part.length), 0);
+    return new TextDecoder().decode(all);
+  }
+
+  /** A text as the model reads it. */
+  normalise(text) {
+    return this.facts.normalisation === "book" ? text.toLowerCase().replace(/[\s\x1c-\x1f\x85]+/gu, " ") : text;
+  }
+
+  /** What follows a prompt: the text of `elman generate --seed`. A model of records writes one record. */
+  generate(prompt = "", { length = 200, seed = 0, temperature = 1, topK = 0, topP = 0, stream = 0 } = {}) {
+    return this.#with(prompt, (state) => this.decode(this.#write(state, { length, seed, temperature, topK, topP, stream })));
+  }
+
+  /** The same, in pieces as they come. */
+  async *stream(prompt = "", { length = 200, seed = 0, temperature = 1, topK = 0, topP = 0, stream = 0, step = 20 } = {}) {
+    const state = this.#begin(prompt), decoder = new TextDecoder();
+    try {
+      for (let at = 0; at < length; at += step) {
+        const count = Math.min(step, length - at), ids = this.#write(state, { length: count, seed, temperature, topK, topP, stream, from: at });
+        const piece = this.facts.kind === "characters" ? this.decode(ids) : decoder.decode(Uint8Array.from(ids.flatMap((id) => Array.from(this.#tokens[id]))), { stream: true });
+        if (piece) yield piece;
+        if (ids.length < count) return;
+        await null;
+      }
+    } finally {
+      this.#c.elman_state_free(state);
+    }
+  }
+
+  /** The cost of a text: { bits, tokens: [{ text, bits, id }] }. Of records, each line is a text by itself. */
+  score(text) {
+    const parts = this.facts.records ? this.normalise(text).replaceAll("\r\n", "\n").replace(/\n?$/, "\n").split(/(?<=\n)/) : [text];
+    const tokens = parts.flatMap((part) => this.#with("", (state) => this.#cost(state, this.encode(part))));
+    return { bits: tokens.reduce((sum, token) => sum + token.bits, 0), tokens };
+  }
+
+  /** What may come after a text, likeliest first: [{ text, id, p }]. */
+  after(text, count = 12) {
+    const p = this.#with(text, (state) => {
+      const at = this.#c.malloc(8 * this.facts.vocab);
+      this.#c.elman_distribution(state, at);
+      const found = new Float64Array(this.#c.memory.buffer, at, this.facts.vocab).slice();
+      this.#c.free(at);
+      return found;
+    });
+    const order = Array.from(p.keys()).filter((id) => this.#tokens[id].length).sort((a, b) => p[b] - p[a] || a - b);
+    return order.slice(0, count).map((id) => ({ text: this.decode([id]), id, p: p[id] }));
+  }
+
+  #fail() {
+    const at = this.#c.elman_error(), bytes = new Uint8Array(this.#c.memory.buffer);
+    throw new Error(new TextDecoder().decode(bytes.slice(at, bytes.indexOf(0, at))));
+  }
+  #with(prompt, use) {
+    const state = this.#begin(prompt);
+    try {
+      return use(state);
+    } finally {
+      this.#c.elman_state_free(state);
+    }
+  }
+  #begin(prompt) {
+    const state = this.#c.elman_state_new(this.#model), ids = this.encode(prompt);
+    if (this.#c.elman_read(state, this.#put(ids), BigInt(ids.length))) this.#fail();
+    return state;
+  }
+  #place(count) {
+    if (count > this.#room) {
+      if (this.#ids) this.#c.free(this.#ids);
+      this.#ids = this.#c.malloc(8 * count);
+      this.#room = count;
+    }
+    return this.#ids || (this.#ids = this.#c.malloc(8 * (this.#room = 1)));
+  }
+  #put(ids) {
+    const at = this.#place(ids.length);
+    new BigInt64Array(this.#c.memory.buffer, at, ids.length).set(ids.map(BigInt));
+    return at;
+  }
+  #write(state, { length, seed, temperature, topK, topP, stream, from = 0 }) {
+    const c = this.#c, how = c.malloc(40), made = [];
+    const end = this.facts.records ? this.encode("\n")[0] : -1, most = this.facts.records ? 32 : 4096;
+    try {
+      const view = new DataView(c.memory.buffer, how, 40);
+      view.setFloat64(0, temperature, true), view.setBigInt64(8, BigInt(topK), true), view.setFloat64(16, topP, true);
+      view.setBigUint64(24, BigInt(seed), true), view.setBigUint64(32, BigInt(stream), true);
+      while (made.length < length) {
+        const count = Math.min(most, length - made.length), at = this.#place(count);
+        if (c.elman_generate(state, how, BigInt(from + made.length), BigInt(count), at)) this.#fail();
+        for (const id of new BigInt64Array(c.memory.buffer, at, count)) {
+          if (Number(id) === end) return made;
+          made.push(Number(id));
+        }
+      }
+      return made;
+    } finally {
+      c.free(how);
+    }
+  }
+  #cost(state, ids) {
+    const c = this.#c, at = this.#put(ids), nats = c.malloc(8 * ids.length + 8);
+    try {
+      if (c.elman_score(state, at, BigInt(ids.length), nats)) this.#fail();
+      const cost = new Float64Array(c.memory.buffer, nats, ids.length);
+      return ids.map((id, i) => ({ text: this.decode([id]), bits: cost[i] / Math.LN2, id }));
+    } finally {
+      c.free(nats);
+    }
+  }
+}
