@@ -1,6 +1,7 @@
 #!/bin/sh
 # matrix.sh [NAME]...: the core's tests in other environments than `make test`'s: the lowest and the highest NumPy with each Python that is
 # installed here, without the native kernel, and with a home that cannot be written. No extras are installed. Names: lowest, highest, pure, readonly.
+# numpy, which none of them stands for, takes two minutes: the golden results with every NumPy that this Python installs.
 set -e
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -38,6 +39,16 @@ print(*[re.sub(">=([0-9.]+).*", r"==\1", d) for d in p["dependencies"]])')
       for python in $pythons; do
         environment "highest-$python" "$python"
         check "highest-$python"
+      done ;;
+    numpy)
+      python3 -m pip wheel --quiet --no-deps --wheel-dir "$work/wheel" .
+      for series in 1.26 2.0 2.1 2.2 2.3 2.4 2.5; do
+        python3 -m venv "$work/numpy-$series"
+        if "$work/numpy-$series/bin/python" -m pip install --quiet --no-compile "numpy==$series.*" "$work"/wheel/*.whl 2> "$work/why"; then
+          "$work/numpy-$series/bin/elman" self-test
+        else
+          echo "== NumPy $series does not install: $(tail -n 1 "$work/why")"
+        fi
       done ;;
     pure)
       CXX=/nonexistent environment pure python3

@@ -51,7 +51,7 @@ ROOMS = {
         "costs", "packing", "texts", "schema", "server",
     ),
     "export": ("c", "onnx", "plain", "html", "js",),
-    "golden": ("inputs", "floats", "integers", "coder", "compare"),
+    "golden": ("inputs", "uses", "floats", "integers", "coder", "compare"),
     "cli/shared": (
         "streams", "inputs", "rich_console", "console", "commands", "curve_file", "listing", "summary", "piecewise",
         "against", "options", "progress", "samples", "prompts", "file_options", "filewise", "archives", "stores",

@@ -30,13 +30,20 @@ class ElmanError(Exception):
             or is in backquotes.
     """
 
+    options: tuple[str, ...] = ()
+    """Settings that the command which failed has as options, and the text may name without saying so."""
+
     def __init__(self, text: str = "", *, setting: str | Iterable[str] = ()) -> None:
         super().__init__(text)
         self.settings = (setting,) if isinstance(setting, str) else tuple(setting)
 
     def worded(self, option: Callable[[str], str]) -> str:
         """The message with each setting that it names as `option` words it, without backquotes."""
-        return worded(str(self), self.settings, option)
+        text = worded(str(self), self.settings, option)
+        for name in self.options:  # one word may be prose, unless it is the subject; a path has no spaces about it
+            alone = rf"(?<![^\s(]){name}(?![^\s,;)])" if "_" in name else rf"^{name}(?= (must|is) )"
+            text = re.sub(alone, option(name), text)
+        return text
 
 
 def worded(text: str, settings: Iterable[str], option: Callable[[str], str]) -> str:

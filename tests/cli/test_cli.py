@@ -115,7 +115,7 @@ def test_a_corpus_that_cannot_be_read(name, tmp_path):
         (["train", "--lr", "0"], "lr"),
         (["train", "--batch-size", "5000"], "short"),
         (["train", "--seed", str(2**64)], "seed must be below 2^64"),
-        (["train", "--hidden-size", str(10**20)], "hidden_size must be below 2^31"),
+        (["train", "--hidden-size", str(10**20)], "--hidden-size must be below 2^31"),
         (["train", "--hidden-size", "500000000"], "not enough memory"),
         (["train", "--every", "-1"], "--every"),
         (["train", "--frobnicate"], "--frobnicate"),

@@ -139,7 +139,7 @@ def test_malformed_addresses(folder, monkeypatch, capsys):
 
 def test_less_than_a_record(folder, monkeypatch, capsys):
     Path("t.txt").write_text(lines(3))
-    assert "max_chars 9 is less than the first record" in refused(
+    assert "--max-chars 9 is less than the first record" in refused(
         monkeypatch, capsys, "train", "t.txt", "--records", "--max-chars", "9"
     )
 

@@ -173,6 +173,7 @@ def test_neither_threads_nor_the_batch_change_a_bit(files):
         ("score text a --records", "has never seen a line end"),
         ("score records a --lines --top 3", "give one of them"),
         ("score records a --json --csv", "not both"),
+        ("score records a --above nan", "--above must be a number of bits, got nan"),
         ("score records a --top 0", "--top must be at least 1"),
         ("score records a --html no/page.html", "no folder no"),
         ("train fields --field name", "fields, line 3: expected an object with a string in 'name'; it has 'nome'"),

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from elman.corpora import load_corpus, named
-from elman.errors import CorpusError
+from elman.errors import CorpusError, InputError
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +104,7 @@ def test_several_texts(tmp_path):
     ("data", "message"),
     [
         (b"", "is empty; expected a text"),
-        (b"good \xff bad", "byte 0xff at offset 5 .*--encoding-errors replace .* --bytes"),
+        (b"good \xff bad", "byte 0xff at offset 5 .*`encoding_errors` replace .* `tokens` bytes"),
         ("cut €".encode()[:-1], "byte 0xe2 at offset 4 .*unexpected end of data"),
         (b"\x89PNG\r\n\x1a\n\x00", "byte 0x89 at offset 0"),
     ],
@@ -177,3 +177,14 @@ def test_a_url_is_a_corpus(server):
     assert load_corpus(f"{url}/some/text.txt").text == "Over  HTTP"
     with pytest.raises(CorpusError, match="HTTP 404"):
         load_corpus(f"{url}/nothing")
+
+
+def test_the_first_characters_of_records_are_whole_records(tmp_path):
+    file = tmp_path / "names"
+    file.write_text("ann\nbartholomew\ncy\n")
+    whole = load_corpus(file, records=True)
+    for most in (4, 5, 15, 16, 17, 18, 19, 100):
+        assert whole.first(most).text == load_corpus(file, most, records=True).text
+    with pytest.raises(InputError, match="max_chars 3 is less than the first record of names has"):
+        whole.first(3)
+    assert load_corpus(file).first(3).text == "ann"

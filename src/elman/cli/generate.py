@@ -113,8 +113,8 @@ def generate(
         raise InputError("--beam, --new and --interactive are different ways to write; give one of them")
     if beam is not None and (Sampling(**sampling) != Sampling() or stops):
         raise InputError("--beam draws nothing; leave out --stop, --seed and what shapes a draw")
-    if beam is not None and 1 <= beam < (num_samples or 1):
-        raise InputError(f"a beam of {beam} finds no {num_samples} texts; widen --beam, or lower --num-samples")
+    if beam is not None and beam < (num_samples or 1):
+        raise InputError(f"a beam of {beam} finds no {num_samples or 1} texts; widen --beam, or lower --num-samples")
     if new is not None and (num_samples is not None or stops):
         raise InputError("--new says how many, and records end by themselves; leave out --num-samples and --stop")
     if new is None:

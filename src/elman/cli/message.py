@@ -85,7 +85,7 @@ def decode(
     try:
         decoded = codec.decode(data.strip() if form else data)
     except CompressedError as error:
-        raise CompressedError(str(error).replace("code 0", "the code", 1)) from None
+        raise CompressedError(str(error).replace("code 0", "the code", 1).removesuffix("; raise max_size")) from None
     if output is None and sys.stdout.isatty():
         from .shared.console import write
 

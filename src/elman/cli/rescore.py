@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import typer
 
+from ..errors import InputError
 from .shared.console import Encoding, EncodingErrors, Json, ModelPath, write, write_json
 from .shared.inputs import keep_inputs
 
@@ -28,6 +30,8 @@ def rescore(
 
     Example: elman rescore english nbest.txt --weight 0.6 --best
     """
+    if not math.isfinite(weight):
+        raise InputError(f"--weight must be finite, got {weight}")
     keep_inputs(None, model, nbest)
     from ..corpora import load_corpus
     from ..kenlm import Model, read_nbest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -146,6 +147,8 @@ def _refuse(
         raise InputError("give --json or --csv, not both")
     if top is not None and top < 1:
         raise InputError(f"--top must be at least 1, got {top}")
+    if above is not None and math.isnan(above):
+        raise InputError("--above must be a number of bits, got nan, than which no line costs more")
     if html is not None and not html.parent.is_dir():
         raise InputError(f"{html}: there is no folder {html.parent}; make it first")
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import given
+from ..errors import CorpusError
 from ..text import Reading, Vocabulary
 from .named import is_named
 
@@ -80,10 +81,19 @@ class Corpus:
         return self.text.count("\n") if isinstance(self.text, str) else self.text.count(b"\n")
 
     def first(self, max_chars: int | None) -> Corpus:
-        """Its first characters; None: all."""
-        if max_chars is not None:
-            max_chars = given.whole("max_chars", max_chars, 0)
-        return dataclasses.replace(self, text=self.text[:max_chars])
+        """Its first characters, of records whole ones only, as `load_corpus` keeps them; None: all.
+
+        Raises:
+            CorpusError: no record is so short.
+        """
+        if max_chars is None:
+            return self
+        text: Any = self.text[: given.whole("max_chars", max_chars, 0)]
+        if self.records and len(text) < len(self.text):
+            text = text[: text.rfind(b"\n" if self.is_bytes else "\n") + 1]
+            if max_chars and not text:
+                raise CorpusError(f"max_chars {max_chars} is less than the first record of {self.name} has; raise it")
+        return dataclasses.replace(self, text=text)
 
     def beginning(self, size: int) -> Corpus:
         """About so many of its characters, to try something out; of records, whole ones, at least one."""

@@ -15,6 +15,9 @@ from .completion import Text
 from .new import new_records
 from .sampling import Sampling
 
+_SAMPLES = 1_000_000
+"""Samples of one call, at most: each takes about a kilobyte from the start."""
+
 
 @overload
 def generate(
@@ -177,6 +180,8 @@ def _texts(
     sampling, ids = Sampling(**settings), model.reading.prompt(prompt)
     sampling.bias(model.reading.vocabulary)  # what is wrong is said before a text is begun
     length, count = whole_number("length", length), whole_number("num_samples", count, 1)
+    if count > _SAMPLES:
+        raise InputError(f"num_samples must be at most {_SAMPLES:,}, got {count}; write more with another seed")
     stops = stop_strings(model, stop)
     return [Text(ids, length, sampling, number, stops) for number in range(count)]
 

@@ -1,4 +1,4 @@
-"""The golden results of the float kernel: every operation, a short training for each recipe, and a text by each.
+"""The golden results of the float kernel: every operation, a short training for each recipe, and its model's uses.
 
 Sizes are odd, which gives tiles and vectors edges, and large enough that several threads have work.
 """
@@ -17,6 +17,7 @@ from ..kernels import _cpu
 from ..model import LanguageModel
 from ..recipes import Recipe
 from ..training import build_model, fit
+from . import uses
 from .inputs import Array, digest, layer_inputs, loss_inputs, numbers
 
 CELLS = tuple(kernels.CELLS)
@@ -206,8 +207,7 @@ OPERATIONS: dict[str, Callable[[], list[Array]]] = {
     "math": _math,
 }  # fmt: skip
 
-# --- a training and a text ---
-
+# --- trainings ---
 RECIPES: dict[str, dict] = {
     "rnn_relu": {"cell": "rnn_relu", "lr": 1.0},
     "rnn_tanh": {"cell": "rnn_tanh", "num_layers": 2, "dropout": 0.2, "init_std": 0.1, "lr": 0.5},
@@ -247,3 +247,4 @@ def results(trainings: bool = True) -> Iterator[tuple[str, str]]:
         model = train(name)
         yield f"trainings/{name}", model.digest()
         yield f"texts/{name}", text(model)
+        yield from uses.results(name, model)

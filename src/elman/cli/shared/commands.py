@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from ...errors import ElmanError
+
 _WIDTH = 100  # columns of a help text, at most
 _METAVARS = {"int": "N", "integer": "N", "float": "X", "path": "PATH"}
 
@@ -36,6 +38,13 @@ class Command(TyperCommand):
             if near is not None:
                 shown = {name for option in self.params if not getattr(option, "hidden", False) for name in option.opts}
                 _suggest(error, [name for name in near if name in shown])
+            raise
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ElmanError as error:
+            error.options = tuple(each.name for each in self.params if isinstance(each, TyperOption) and each.name)
             raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
