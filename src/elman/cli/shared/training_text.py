@@ -57,7 +57,7 @@ def _ask(path: Path, places: list[str]) -> None:
     named = visible(", ".join(places))
     if not (sys.stdin.isatty() and err.is_terminal):
         raise InputError(f"{path} says that it was trained on {named}; to read that, give it as --corpus")
-    if not typer.confirm(f"The model's file says that it was trained on {named}. Read it?", default=True, err=True):
+    if not agreed(f"The model's file says that it was trained on {named}. Read it?"):
         raise InputError("give the training text as --corpus")
 
 
@@ -76,5 +76,15 @@ def ask_to_resume(folder: Path, checkpoint: Checkpoint) -> None:
     named, instead = visible(", ".join(places)), f"elman train TEXT --resume {folder}"
     if not (sys.stdin.isatty() and err.is_terminal):
         raise InputError(f"{folder} was not made by you here, and says that it trains on {named}; name it: {instead}")
-    if not typer.confirm(f"{folder} says that it trains on {named}. Read it?", default=True, err=True):
+    if not agreed(f"{folder} says that it trains on {named}. Read it?"):
         raise InputError(f"name the text that it trains on: {instead}")
+
+
+def agreed(question: str) -> bool:
+    """Ask on the terminal. An input that ends, as by Ctrl-D, is a no; Ctrl-C stays what it is."""
+    try:
+        return typer.confirm(question, default=True, err=True)
+    except typer.Abort as end:  # of both, which its context tells apart
+        if isinstance(end.__context__, EOFError):
+            return False
+        raise
