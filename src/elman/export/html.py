@@ -75,6 +75,6 @@ def wasm(floats: bool = False) -> bytes:
 
 
 def deflated(data: bytes) -> str:
-    """As base64, for `DecompressionStream("deflate-raw")`."""
+    """Base64 of the deflated bytes, for `DecompressionStream("deflate-raw")`."""
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
     return base64.b64encode(squeeze.compress(data) + squeeze.flush()).decode()
