@@ -16,9 +16,10 @@ from .interactive.following import Following
 from .shared.against import compare_all, summarise
 from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, err, load_model, read_text
 from .shared.inputs import keep_inputs, mask_for
-from .shared.listing import choose, chosen_rows, list_characters, list_lines, list_words
+from .shared.listing import choose, chosen_rows, list_characters, list_lines
 from .shared.piecewise import Listed, stream
 from .shared.summary import summarise_texts
+from .shared.word_listing import list_words
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -71,6 +72,9 @@ def score(
     ] = None,
     mask: Annotated[bool, _listing("List the costliest of lines that differ in digits only.", "--mask")] = False,
     words: Annotated[bool, _listing("List what every word costs, and how uncertain it was.", "--words")] = False,
+    spillover: Annotated[
+        int | None, _listing("Add to --words the word's length and the bits of the N words before it.", metavar="N")
+    ] = None,
     chars: Annotated[bool, _listing("List what every character costs.", "--chars")] = False,
     against: Annotated[
         list[Path] | None,
@@ -101,7 +105,7 @@ def score(
     Example: elman score runs/log today.log --top 40
     """
     above = None if above_ is None else threshold(above_, model)
-    what = Listed(lines or top is not None or above is not None, top, above, words, chars)
+    what = Listed(lines or top is not None or above is not None, top, above, words, chars, spillover)
     following = Following(follow_, place, from_end, limit, exec_)
     following.check(what, lines, mask or bool(against) or adaptive or html is not None, files or ["-"])
     _refuse(what, lines, mask, bool(against), adaptive, json_ and csv, html)
@@ -137,6 +141,8 @@ def _refuse(
         or (above is not None) * (words + chars)
     ):
         raise InputError("--lines, --top, --above, --words and --chars list different things; give one of them")
+    if what.spillover is not None and (not words or what.spillover < 0):
+        raise InputError("--spillover is a number of words of --words, from 0 on; give both")
     if mask and not by_line:
         raise InputError("--mask folds lines; give it with --lines, --top or --above")
     if against and (words or chars or above is not None):
@@ -190,7 +196,9 @@ def _whole(
     if what.lines:
         list_lines(chosen_rows(names, by_file, chosen, mask, compared), form, mask, compared)
     elif what.words:
-        list_words(((name, words_in(model, each)) for name, each in zip(names, scores, strict=True)), form)
+        list_words(
+            ((name, words_in(model, each)) for name, each in zip(names, scores, strict=True)), form, what.spillover
+        )
     elif what.chars:
         if adaptive:
             err.print(f"elman: {ADAPTIVE}")

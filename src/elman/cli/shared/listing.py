@@ -10,7 +10,7 @@ from ...visible import visible
 from .console import out, write_csv, write_json
 
 if TYPE_CHECKING:
-    from ...scoring import Comparison, Lines, Score, Span, Totals, Word
+    from ...scoring import Comparison, Lines, Score, Span, Totals
 
 _WIDTH = 160  # characters of a line that a listing for readers shows; on a terminal, what its width leaves
 _BURST = "bold red"
@@ -154,32 +154,6 @@ def line_row(name: str, lines: Lines, index: int, number: int | None = None) -> 
         "burst_length": end - begin,
         "text": lines.text(index),
     }
-
-
-def list_words(files: Iterable[tuple[str, Iterable[Word]]], form: str) -> None:
-    """A row for each word of the files."""
-    rows = (
-        {
-            "file": name,
-            "line": word.line,
-            "word": word.number,
-            "place": word.place + 1,
-            "bits": round(word.bits, 6),
-            "entropy": round(word.entropy, 6),
-            "text": word.text,
-        }
-        for name, words in files
-        for word in words
-    )
-    if form != "table":
-        write_rows(rows, form)
-        return
-    out.print(f"{'line':>6}  {'word':>4}  {'place':>7}  {'bits':>7}  {'entropy':>7}  text")
-    for row in rows:
-        out.print(
-            f"{row['line']:>6}  {row['word']:>4}  {row['place']:>7}  {row['bits']:>7.2f}  {row['entropy']:>7.2f}  "
-            + visible(row["text"])
-        )
 
 
 def summary(name: str | None, totals: Totals, like: Score) -> dict[str, Any]:

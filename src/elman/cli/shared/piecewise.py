@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import EmptyTextError
 from .console import err
-from .listing import line_row, list_characters, list_lines, list_words
+from .listing import line_row, list_characters, list_lines
 from .summary import summarise_texts
+from .word_listing import list_words
 
 if TYPE_CHECKING:
     from ...model import Model
@@ -28,6 +29,8 @@ class Listed:
     above: float | None
     words: bool
     chars: bool
+    spillover: int | None = None
+    """Words before each word whose bits are listed beside it."""
 
 
 def stream(
@@ -55,7 +58,7 @@ def stream(
             rows = rows if what.top is None else iter(heapq.nsmallest(what.top, rows, key=lambda row: -row["burst"]))
             return _counted(rows, form)
         if what.words:
-            list_words(_words(names, found), form)
+            list_words(_words(names, found), form, what.spillover)
         elif what.chars:
             list_characters(names, found, form)
         else:
