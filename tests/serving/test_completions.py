@@ -205,6 +205,8 @@ WRONG = [
     ({"temperature": "hot"}, 'temperature is "hot"; expected a number'),
     ({"temperature": 10**400}, "temperature is too large"),
     ({"top_p": 0}, "top_p must be in (0, 1], got 0.0"),
+    ({"repetition_penalty": 5e-324}, "repetition_penalty must be above 0, from 1e-6 to 1e6, got 5e-324"),
+    ({"repetition_penalty": 1e300}, "repetition_penalty must be above 0, from 1e-6 to 1e6"),
     ({"suffix": "end"}, "suffix is not supported: a model of this kind reads from left to right only"),
     ({"n": 0}, "n is 0; expected a whole number in 1..128"),
     ({"n": 100, "prompt": ["a", "b"]}, "2 prompts times 100"),
@@ -358,3 +360,26 @@ def test_ids_may_begin_with_the_beginning():
     parts = [event["choices"][0] for event in stream.events()]
     assert joined(part["logprobs"]["tokens"] for part in parts) == second["logprobs"]["tokens"]
     assert joined(part["logprobs"]["token_logprobs"] for part in parts) == second["logprobs"]["token_logprobs"]
+
+
+def test_no_settings_make_a_model_fail():
+    """What one client asks for must not end the batch in which others are."""
+    extremes = {
+        "repetition_penalty": [1e-6, 1e6], "presence_penalty": [-1e6, 1e6], "frequency_penalty": [-1e6, 1e6],
+        "temperature": [1e-30, 1e300], "alpha": [5e-324, 1e7], "top_p": [5e-324, 1], "min_p": [0, 1], "top_k": [1, 2**31],
+        "logit_bias": [{"1": 1e300, "2": -1e300, "3": 1e300}, {str(i): -1e300 for i in range(1, 20)}],
+    }  # fmt: skip
+    bodies = [{"model": "chars", "prompt": "the ", "seed": 1, "max_tokens": 20}]
+    for name, values in extremes.items():
+        bodies = [body | {name: value} for body in bodies for value in (*values, None)]
+        bodies = bodies[:: max(1, len(bodies) // 40)]
+    bodies += [
+        {"model": "chars", "max_tokens": 20, name: value} for name, values in extremes.items() for value in values
+    ]
+
+    async def work(client):
+        return await asyncio.gather(*(client.post("/v1/completions", body) for body in bodies))
+
+    statuses = {a.status for a in asgi.run(create_app(MODELS), work)}
+    assert statuses <= {200, 400}
+    assert 200 in statuses

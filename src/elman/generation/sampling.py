@@ -16,6 +16,8 @@ from ..text import Vocabulary
 CHOICES = {"floats": 1, "integers": 2}
 """The ways to choose, and the number of each one's contract."""
 
+_MOST = 1e30  # of a bias: with any logit and any penalty a finite number
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
@@ -69,8 +71,9 @@ class Sampling:
             raise InputError(f"min_p must be in [0, 1], got {self.min_p}")
         if not 0 <= self.seed < 2**64:
             raise InputError(f"seed must be in 0 .. 2^64-1, got {self.seed}")
-        if not (self.repetition_penalty > 0 and math.isfinite(self.repetition_penalty)):
-            raise InputError(f"repetition_penalty must be above 0, got {self.repetition_penalty}")
+        if not 1e-6 <= self.repetition_penalty <= 1e6:  # beyond, a product with a logit may be no number
+            got = self.repetition_penalty
+            raise InputError(f"repetition_penalty must be above 0, from 1e-6 to 1e6, got {got}")
         if self.choice not in CHOICES:
             raise InputError(f"choice must be one of {', '.join(CHOICES)}; got {self.choice!r}")
         if self.choice == "integers" and (self.top_p, self.min_p) != (None, None):
@@ -136,8 +139,7 @@ class Sampling:
             bias[forbidden] = -np.inf
         for token, value in (self.logit_bias or {}).items():
             id = (_id if isinstance(token, str) else _in)(vocabulary, token, "logit_bias")  # type: ignore[arg-type]
-            with np.errstate(over="ignore"):  # to -inf, or to a number that is clipped
-                bias[id] = np.minimum(bias[id] + np.float32(value), np.finfo(np.float32).max)
+            bias[id] += np.float32(value if value == -math.inf else max(-_MOST, min(_MOST, value)))
         if np.isneginf(bias).all():
             raise InputError("allowed and logit_bias together leave no character to write")
         return bias if bias.any() else None

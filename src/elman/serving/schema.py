@@ -23,7 +23,8 @@ def openapi_schema(limits: Limits) -> dict[str, Any]:
     settings = {
         "model": string, "max_tokens": {**count, "maximum": limits.max_tokens}, "temperature": {**number, "minimum": 0},
         "alpha": number, "top_p": {**number, "exclusiveMinimum": 0, "maximum": 1}, "top_k": {**integer, "minimum": -1},
-        "min_p": {**number, "minimum": 0, "maximum": 1}, "repetition_penalty": {**number, "exclusiveMinimum": 0},
+        "min_p": {**number, "minimum": 0, "maximum": 1},
+        "repetition_penalty": {**number, "minimum": 1e-6, "maximum": 1e6},
         "presence_penalty": number, "frequency_penalty": number, "seed": integer,
         "n": {**integer, "minimum": 1, "maximum": limits.texts}, "stop": strings, "stream": flag,
         "stream_options": {"type": "object", "properties": {"include_usage": flag}},
@@ -58,7 +59,7 @@ def openapi_schema(limits: Limits) -> dict[str, Any]:
         "/v1/health": "Whether the server is ready.",
         "/v1/metrics": "Prometheus's text format.",
     }
-    paths: dict[str, Any] = {path: {"post": _post(*about)} for path, about in posts.items()}
+    paths: dict[str, Any] = {path: {"post": _post(path, *about)} for path, about in posts.items()}
     for path, summary in gets.items():
         kind = "text/plain" if path.endswith("metrics") else "application/json"
         good = {"description": summary, "content": {kind: {}}}
@@ -78,9 +79,11 @@ def openapi_schema(limits: Limits) -> dict[str, Any]:
     }
 
 
-def _post(summary: str, properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+def _post(place: str, summary: str, properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     body = {"type": "object", "properties": properties, "required": required}
     good = {"description": summary, "content": {"application/json": {}}}
+    if "compress" in place:  # and decompress: of a body that is no JSON
+        good["content"]["application/octet-stream"] = {}  # type: ignore[index]
     if "stream" in properties:
         good["content"]["text/event-stream"] = {}  # type: ignore[index]
     return {
