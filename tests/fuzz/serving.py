@@ -16,9 +16,11 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 GROWTH = 5 << 20  # bytes, after the first tenth of the requests
 
@@ -150,9 +152,10 @@ def main() -> None:
     if options.schemathesis:
         place = f"http://127.0.0.1:{server.port}"
         checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-        done = subprocess.run(
-            [options.schemathesis, "run", f"{place}/openapi.json", "--url", place, "--checks", checks, "-n", "200"]
-        )
+        program = str(Path(options.schemathesis).absolute())
+        command = [program, "run", f"{place}/openapi.json", "--url", place, "--checks", checks, "-n", "200"]
+        with tempfile.TemporaryDirectory() as folder:  # it leaves what it found where it runs
+            done = subprocess.run(command, cwd=folder)
         if done.returncode:
             server.faults.append("schemathesis found something")
     server.process.terminate()

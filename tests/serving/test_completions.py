@@ -366,7 +366,8 @@ def test_no_settings_make_a_model_fail():
     """What one client asks for must not end the batch in which others are."""
     extremes = {
         "repetition_penalty": [1e-6, 1e6], "presence_penalty": [-1e6, 1e6], "frequency_penalty": [-1e6, 1e6],
-        "temperature": [1e-30, 1e300], "alpha": [5e-324, 1e7], "top_p": [5e-324, 1], "min_p": [0, 1], "top_k": [1, 2**31],
+        "temperature": [1e-30, 1e300], "alpha": [5e-324, 1e7], "top_p": [5e-324, 1], "min_p": [0, 1],
+        "top_k": [1, 2**31],
         "logit_bias": [{"1": 1e300, "2": -1e300, "3": 1e300}, {str(i): -1e300 for i in range(1, 20)}],
     }  # fmt: skip
     bodies = [{"model": "chars", "prompt": "the ", "seed": 1, "max_tokens": 20}]
