@@ -62,7 +62,7 @@ def test_a_text_is_what_generate_writes():
         allowed = {} if name != "names" else {"allowed": "anto\n"}
         body = {"model": name, "prompt": "a", "max_tokens": 30, **settings, **allowed}
         choice = asked(body)[0]["choices"][0]
-        assert choice["text"] == elman.generate(model, "a", 30, **settings | allowed), name
+        assert choice["text"] == elman.generate(model, "a", 30, **settings | allowed), name  # type: ignore
         assert choice["finish_reason"] == ("stop" if name == "names" else "length")
     plain = elman.generate(MODELS["chars"], "the ", 16, seed=1)
     assert one(prompt="the ")["choices"][0]["text"] == plain, "16 symbols, if nothing is said"
@@ -316,7 +316,7 @@ def test_keys_and_other_origins():
 
 def test_a_model_that_diverged_is_said_and_serving_goes_on():
     broken = make()
-    broken.output.bias[2] = np.nan
+    broken.output.bias[2] = np.nan  # type: ignore
 
     async def work(client):
         bad = await client.post("/v1/completions", {"model": "broken"})
