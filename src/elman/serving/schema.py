@@ -59,11 +59,7 @@ def openapi_schema(limits: Limits) -> dict[str, Any]:
         "/v1/health": "Whether the server is ready.",
         "/v1/metrics": "Prometheus's text format.",
     }
-    paths: dict[str, Any] = {path: {"post": _post(path, *about)} for path, about in posts.items()}
-    for path, summary in gets.items():
-        kind = "text/plain" if path.endswith("metrics") else "application/json"
-        good = {"description": summary, "content": {kind: {}}}
-        paths[path] = {"get": {"summary": summary, "responses": {"200": good, **_REFUSALS}}}
+    paths = _paths(posts, gets)
     error = {
         "type": "object",
         "properties": {"message": string, "type": string, "param": {"type": ["string", "null"]}, "code": integer},
@@ -77,6 +73,15 @@ def openapi_schema(limits: Limits) -> dict[str, Any]:
         "components": {"schemas": {"Error": wrapped}, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
         "security": [{}, {"key": []}],
     }
+
+
+def _paths(posts: dict[str, Any], gets: dict[str, str]) -> dict[str, Any]:
+    paths: dict[str, Any] = {path: {"post": _post(path, *about)} for path, about in posts.items()}
+    for path, summary in gets.items():
+        kind = "text/plain" if path.endswith("metrics") else "application/json"
+        good = {"description": summary, "content": {kind: {}}}
+        paths[path] = {"get": {"summary": summary, "responses": {"200": good, **_REFUSALS}}}
+    return paths
 
 
 def _post(place: str, summary: str, properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
