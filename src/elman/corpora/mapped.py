@@ -34,7 +34,7 @@ _MOST_SYMBOLS = 1 << 16
 class MappedCorpus(Corpus):
     """A Corpus whose `text` is never in memory: `text` is empty, and `ids` has what others encode."""
 
-    mapped: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, dtype=np.uint8))
+    mapped: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, dtype=np.uint8), compare=False)
     """(N,) of the smallest unsigned type, by `own`."""
     whole: str = ""
     """SHA-256 of the text."""

@@ -125,7 +125,7 @@ class Dropout:
         return begins
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Update:
     """How a step changes the weights.
 

@@ -76,7 +76,7 @@ class IntegerLayer(NamedTuple):
     """int32 (H): the GRU's b_hh of n; other cells: (0,)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class IntegerWeights:
     """All numbers of an integer model."""
 

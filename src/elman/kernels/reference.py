@@ -22,7 +22,7 @@ from .optimisers import apply, average
 # --- a layer ---
 
 
-@dataclass
+@dataclass(eq=False)
 class _Trace:
     """A layer's forward pass: all that its backward pass needs."""
 

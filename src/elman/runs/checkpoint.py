@@ -34,7 +34,7 @@ _SHARD_SUM = 2
 is the tree of `parallel.tree`."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Checkpoint:
     """A run as it was, and where it stood."""
 

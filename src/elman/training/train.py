@@ -16,7 +16,7 @@ from .. import given, kernels
 from ..corpora import Corpus
 from ..errors import InputError
 from ..kernels import Stepper
-from ..model import LanguageModel, trainable
+from ..model import LanguageModel, Model, trainable
 from ..parallel.alone import Alone
 from ..parallel.group import Group
 from ..parallel.stepper import ShardedStepper
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def fit(
-    model: LanguageModel,
+    model: Model,
     corpus: Corpus | str,
     recipe: Recipe | str | Path | None = None,
     *,
@@ -55,7 +55,7 @@ def fit(
     """Train `model` on `corpus`, in place.
 
     Args:
-        model: its parameters are where training starts from; see LanguageModel.initialise and build_model.
+        model: a LanguageModel, whose parameters are where training starts from; see its `initialise`, and build_model.
         corpus: from load_corpus; or a str, which is read as the model reads any text.
         recipe: the settings, or the name or file of a recipe, such as "modern". None: "book" for a named corpus, else
             "records" or "modern", with epochs and batch by the size of the text. Settings that describe a model (cell,
