@@ -16,7 +16,7 @@ from inputs import layer_inputs, numbers
 
 import elman
 from elman import kernels
-from elman.kernels import native as native_backend
+from elman.kernels import handles
 from elman.kernels import reference
 
 
@@ -282,7 +282,7 @@ def test_a_huge_request_is_a_memory_error():
 
 
 def test_a_cell_that_the_kernel_lacks_is_the_references(monkeypatch):
-    monkeypatch.setattr(native_backend, "CELLS", ("rnn_relu",))
+    monkeypatch.setattr(handles, "CELLS", ("rnn_relu",))
     gru = kernels.CELLS["gru"]
     assert kernels.serving(gru) == ("reference", "the native kernel has no gru")
     assert kernels.serving()[0] == "cpu"
