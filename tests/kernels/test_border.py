@@ -16,8 +16,7 @@ from inputs import layer_inputs, numbers
 
 import elman
 from elman import kernels
-from elman.kernels import handles
-from elman.kernels import reference
+from elman.kernels import handles, reference
 
 
 def arguments(cell: str = "lstm", **sizes: int) -> dict[str, Any]:
