@@ -23,6 +23,7 @@ KERNEL, DRIVERS = ROOT / "src" / "native", ROOT / "tests" / "kernels"
 WORK, OUT = ROOT / "build" / "cross", ROOT / "dist" / "cross"
 BIN = Path(sys.executable).parent
 ZIG = (sys.executable, "-m", "ziglang")
+WINE = shutil.which("wine64") or "/usr/lib/wine/wine64"  # where Debian has it
 SYSTEM = {
     "Linux": r"(libc|libm|libpthread|librt|libdl)\.so(\.\d)?|ld-linux-[\w-]+\.so\.\d|libc\.musl-\w+\.so\.1",
     "Windows": r"(?i)(python3|kernel32|ntdll|ucrtbase|msvcrt|api-ms-win-[\w-]+)\.dll",
@@ -58,7 +59,7 @@ TARGETS = {
     "musllinux-aarch64": Target("aarch64-linux-musl", "Linux", "aarch64", "musllinux_1_2_aarch64", ("qemu-aarch64",)),
     "macos-arm64": Target("aarch64-macos.11.0", "Darwin", "arm64", "macosx_11_0_arm64", None),
     "macos-x86_64": Target("x86_64-macos.11.0", "Darwin", "x86_64", "macosx_11_0_x86_64", None),
-    "windows-x86_64": Target("x86_64-windows-gnu", "Windows", "AMD64", "win_amd64", ("wine64",)),
+    "windows-x86_64": Target("x86_64-windows-gnu", "Windows", "AMD64", "win_amd64", (WINE,)),
 }  # fmt: skip
 
 
@@ -234,7 +235,7 @@ def prove(target: Target, folder: Path) -> str:
     for isa in isas:
         if digests(program, target.run, isa) != expected():
             raise Failed(f"{program} with {isa} prints other digests than this machine's compiler gives")
-    by = f" under {target.run[0]}" if target.run else ""
+    by = f" under {Path(target.run[0]).name}" if target.run else ""
     return f"{len(expected())} digests equal{by} with {', '.join(isas)}"
 
 

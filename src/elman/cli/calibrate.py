@@ -13,7 +13,7 @@ from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, lo
 from .shared.inputs import keep_inputs, mask_for
 
 KEY = "calibration"
-"""Where the header of a model's file has it."""
+"""Its key in the header of a model's file."""
 
 
 def calibrate(

@@ -49,5 +49,5 @@ class Group(Protocol):
         ...
 
     def gather(self, data: bytes) -> list[bytes]:
-        """What every process gave, by rank. For little things: all of it goes to all. Raises WorkerLost."""
+        """Gather a value from every process, by rank. For small ones: all of them go to all. Raises WorkerLost."""
         ...

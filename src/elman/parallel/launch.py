@@ -1,4 +1,4 @@
-"""Where a launcher put this process: which one of how many, and where the first one is.
+"""Place of this process by its launcher: which one of how many, and where the first one is.
 
 torchrun and Kubernetes' training operators set RANK and its like. Open MPI and Slurm have names of their own.
 """
@@ -22,7 +22,7 @@ class Place:
     on_this_machine: int
     """How many of them run here."""
     address: str
-    """Of the first process's machine."""
+    """Address of the first process's machine."""
     port: int
 
     @property
@@ -41,7 +41,7 @@ _LAUNCHERS = {
 
 
 def place() -> Place | None:
-    """As the environment says; None: no launcher, or one process.
+    """Read the environment; None: no launcher, or one process.
 
     Raises:
         InputError: a variable is missing, or no number, or they contradict each other.

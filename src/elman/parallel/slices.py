@@ -18,7 +18,7 @@ from ..kernels import Array, ModelWeights
 _CHUNKS = 512  # of a model, about: fine enough to divide, few enough that their norms cost nothing
 
 Span = tuple[int, int]
-"""Of the flat parameters, from and to."""
+"""Start and end in the flat parameters."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class Piece:
 
 @dataclass(frozen=True)
 class Owned:
-    """What one process owns."""
+    """The part that one process owns."""
 
     span: Span
     """Its slice."""
     slice: tuple[Piece, ...]
-    """The same, weight by weight."""
+    """Its parts, weight by weight."""
     updated: tuple[Piece, ...]
-    """What it updates: the elements of its slice that are not Muon's, then whole blocks."""
+    """Parts that it updates: the elements of its slice that are not Muon's, then whole blocks."""
     blocks: tuple[Span, ...]
     """These blocks."""
 
@@ -82,7 +82,7 @@ class Slices:
         self.owned = tuple(self._of(r, spans[r], blocks, owners, muon) for r in range(size))
 
     def _blocks(self, weights: Sequence[Array], muon: Sequence[bool], gates: int) -> list[tuple[int, int, int]]:
-        """From, to and columns of each."""
+        """Start, end and columns of each."""
         found = []
         for start, weight, is_muons in zip(self.starts, weights, muon, strict=False):
             step = weight.size // gates
@@ -117,7 +117,7 @@ class Slices:
 
 
 def overlap(a: Span, b: Span) -> Span:
-    """What is in both; empty if the second is not above the first."""
+    """The overlap of both; empty if the second is not above the first."""
     return max(a[0], b[0]), min(a[1], b[1])
 
 
@@ -126,6 +126,6 @@ def _length(span: Span) -> int:
 
 
 def _chunks(starts: list[int]) -> Array:
-    """Where chunks begin and end, int64: at every weight's beginning, and within it every so many elements."""
+    """Bounds of the chunks, int64: at every weight's beginning, and within it every so many elements."""
     size = max(64, -(-starts[-1] // _CHUNKS))
     return np.unique(np.concatenate([[starts[-1]], *(np.arange(a, b, size) for a, b in pairwise(starts))]))

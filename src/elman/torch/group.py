@@ -159,6 +159,6 @@ class TorchGroup:
 
 
 def _short(error: object) -> str:
-    """What torch says, without the part for its developers."""
+    """Torch's message, without the part for its developers."""
     text = " ".join(str(error).split())
     return text.partition(" Exception raised from")[0].partition("] ")[2][:200] or text[:200]

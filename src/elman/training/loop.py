@@ -187,7 +187,7 @@ class Training:
         return self.budget.fraction(self.elapsed()) >= 1.0
 
     def _what(self) -> dict[str, Any]:
-        """What is trained and from where, on which all processes must agree."""
+        """Text and state of the training, on which all processes must agree."""
         return dataclasses.asdict(self.recipe) | {
             "version of Elman": __version__,
             "text's SHA-256": self.run.corpus["digest"],

@@ -94,7 +94,7 @@ class Optimiser:
                     at += piece.size
 
     def _sizes(self) -> dict[str, list[int]]:
-        """Of the state of all processes, weight by weight."""
+        """State of all processes, weight by weight."""
         return {name: [piece.size for piece in kept] for name, kept in self._layout(self._all()).items()}
 
     @contextmanager

@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 
+#include "../team/processor.h"
 #include "frequencies.h"
 #include "stages.h"
 #include "stages_avx2.h"
@@ -13,8 +14,8 @@ inline std::atomic<bool> only_plain{false};  // tests compare
 
 #if defined(ELMAN_CODING_AVX2)
 inline bool has_avx2() {
-  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-  return has;
+  const Processor& has = processor();
+  return has.avx2 && has.bmi && has.bmi2;
 }
 // `flatten` draws all that f calls into this function, and so into its instruction set; nothing else is compiled for it, so
 // that the linker cannot share code for newer processors.

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "../team/isas.h"
+#include "../team/processor.h"
 #include "kernels.h"
 
 namespace elman {
@@ -26,8 +27,8 @@ struct Candidate {
 const Candidate* candidates(int& count) {
   static const Candidate all[] = {
 #if defined(ELMAN_X86)
-      {&avx512::table, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")},
-      {&avx2::table, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
+      {&avx512::table, processor().avx512f && processor().avx512dq},
+      {&avx2::table, processor().avx2 && processor().fma},
 #elif defined(ELMAN_ARM)
       {&neon::table, true},
 #endif

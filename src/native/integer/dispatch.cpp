@@ -4,11 +4,10 @@
 #include <cstdlib>
 
 #include "../team/isas.h"
+#include "../team/processor.h"
 #include "integer.h"
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#elif defined(__aarch64__) && defined(__linux__)
+#if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
 
@@ -24,12 +23,6 @@ namespace portable { extern const Table table; }
 
 namespace {
 
-#if defined(ELMAN_INTEGER_AVXVNNI)
-bool has_avxvnni() {  // compilers do not agree on a name of it
-  unsigned a, b, c, d;
-  return __builtin_cpu_supports("avx2") && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
-}
-#endif
 #if defined(ELMAN_INTEGER_NEONDOT)
 bool has_dot() {
 #if defined(__linux__)
@@ -51,14 +44,13 @@ struct Candidate {
 const Candidate* candidates(int& count) {
   static const Candidate all[] = {
 #if defined(ELMAN_INTEGER_AVX512VNNI)
-      {&avx512vnni::table, __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
-                               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")},
+      {&avx512vnni::table, processor().avx512vnni && processor().avx512bw && processor().avx512dq && processor().avx512vl},
 #endif
 #if defined(ELMAN_INTEGER_AVXVNNI)
-      {&avxvnni::table, has_avxvnni()},
+      {&avxvnni::table, processor().avxvnni},
 #endif
 #if defined(ELMAN_INTEGER_AVX2)
-      {&avx2::table, __builtin_cpu_supports("avx2") != 0},
+      {&avx2::table, processor().avx2},
 #endif
 #if defined(ELMAN_INTEGER_NEONDOT)
       {&neondot::table, has_dot()},

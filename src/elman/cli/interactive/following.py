@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Following(NamedTuple):
-    """What the command line says of growing files."""
+    """Options of the command line for growing files."""
 
     follow: bool
     place: str | None

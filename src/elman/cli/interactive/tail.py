@@ -22,9 +22,9 @@ class Line(NamedTuple):
     data: bytes
     """Without its end."""
     number: int
-    """From 1, in its file."""
+    """Number of the line in its file, from 1."""
     offset: int
-    """Of the byte after its end."""
+    """Position of the byte after its end."""
 
 
 class Tail:
@@ -53,7 +53,7 @@ class Tail:
             self._held = b""
 
     def place(self) -> dict[str, Any] | None:
-        """Where it has come to; None: the file was never there."""
+        """Position that it has reached; None: the file never existed."""
         if self._file is None:
             return None
         status = os.fstat(self._file.fileno())
@@ -151,7 +151,7 @@ class Tail:
                 yield Line(line, number, offset)
 
     def _rest(self) -> Iterator[Line]:
-        """What has no line end and will not get one."""
+        """The rest, which has no line end and will not get one."""
         if self._held:
             yield Line(self._held, self._number + 1, self._offset + len(self._held))
             self._held = b""
@@ -181,7 +181,7 @@ class Places:
             raise InputError(f"{path}: not a file of places that `elman score --follow` wrote; remove it") from None
 
     def get(self, name: str) -> dict[str, Any] | None:
-        """Where reading of this file stopped."""
+        """Position at which reading of this file stopped."""
         return self._known.get(os.path.abspath(name))
 
     def keep(self, tail: Tail) -> None:

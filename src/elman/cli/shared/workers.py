@@ -95,7 +95,7 @@ def _group(found: Place) -> Group:
 
 @contextmanager
 def _one_line(found: Place) -> Iterator[None]:
-    """Where --workers started this process, leave an error to its launcher, which says one line for all."""
+    """Leave an error, where --workers started this process, to its launcher, which says one line for all."""
     ours = os.environ.get("TORCHELASTIC_RUN_ID", "").startswith(_OURS)
     if ours:
         _end_with(int(os.environ["TORCHELASTIC_RUN_ID"].removeprefix(_OURS)))
@@ -118,7 +118,7 @@ def _end_with(launcher: int) -> None:
 
 
 def to_go_on(output: Path | None, recipe: Recipe, text: Corpus) -> Checkpoint | None:
-    """Where the run stood, if torchrun has started all processes anew (`--max-restarts`); None: this is a first start.
+    """The run's checkpoint, if torchrun has restarted all processes (`--max-restarts`); None at a first start.
 
     Raises:
         InputError: it may start anew, and the run has no name by which it would be found.
