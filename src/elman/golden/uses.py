@@ -1,4 +1,4 @@
-"""What a trained model is used for, as golden results: likeliest texts, scores, adaptive scores, and integers."""
+"""Golden results of a trained model: likeliest texts, scores, adaptive scores, and integers."""
 
 from __future__ import annotations
 
