@@ -91,6 +91,11 @@ wasm:
 damage: $(DEV)
 	ELMAN_DAMAGED=5000 $(BIN)/python -m pytest -q tests/kernels/test_library.py -k damaged
 
+# Every cell, optimiser and kind of text with 1, 2, 3, 4 and 7 processes: one digest each. Some minutes.
+.PHONY: combinations
+combinations: $(DEV)
+	ELMAN_THREADS=1 PYTHONPATH=tests:tests/parallel $(BIN)/python tests/parallel/combinations.py
+
 # The imports between rooms: fails on an arrow back, and on a circle within a room.
 rooms: $(CORE)
 	$(BIN)/python tests/rooms.py

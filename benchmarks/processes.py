@@ -1,72 +1,183 @@
-"""How well do processes share a training: two here, measured, and 16 machines, from the measured parts of a step?
+"""How well do machines share a training? The parts of a step, measured, and what 2 to 64 machines make of them.
 
-    python benchmarks/processes.py --text tinyshakespeare.txt [--recipe modern] [--rounds 3]
+    python benchmarks/processes.py --text tinyshakespeare.txt [--recipe modern] [--hidden-size N] [--rounds 5]
+    python benchmarks/processes.py --text tinyshakespeare.txt --workers     # and two processes here, by the clock
 
-Two: an epoch of a part of the text by `elman train --shards 2`, in turn by one process and by two, a thread each.
-Efficiency is the speed of two over twice one process's.
+N machines: a step of one of them is made here, with everything but the network: its shard's gradient, its slice of the
+sums, its part of the update, the others' weights. What would come from them are zeros, and what would go to them is
+counted. With one shard of the recipe's batch on each machine, a step of N machines takes
 
-N machines: a step's parts are timed in one process, which has the cores that a machine would have: the gradient of one
-shard, its addition at the first process, the update. A step of S = N shards then takes
+    (the slowest machine's part) + (bytes of the busiest machine in each exchange) / rate + exchanges x latency
 
-    N > 1:  shard + S add + update + (N - 1) (bytes of a shard + bytes of the sum) / rate of the first one's network
-    N = 1:  S (shard + add) + update
-
-and efficiency is the second over N times the first. Results: results/processes.csv.
+and efficiency is the time that one machine takes for N shards over N times that. Seconds are the process's own (CPU),
+of one thread, and do not depend on what else runs here. --cores divides them, as if all parts were shared perfectly.
+Results: results/processes.csv.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from elman.parallel.ranks import Ranks
-from harness import Contestant, machine, race, write
+from harness import machine, write
 
 import elman
-from elman import kernels
-from elman.parallel.shards import ShardedStepper
+from elman.kernels import Array, _cpu
+from elman.parallel.alone import Alone
+from elman.parallel.slices import Slices
+from elman.parallel.stepper import ShardedStepper
 from elman.recipes import load_recipe
-from elman.training.optimiser import Optimiser
+from elman.training.optimiser import Optimiser, by_muon
 
-MACHINES, GIGABITS = (2, 4, 16), (1, 10, 25)
+MACHINES, GIGABITS = (2, 4, 16, 64), (1, 10, 25)
+LATENCY = 1e-4  # seconds of an exchange beside its bytes, about, for gloo over Ethernet
+
+
+class Counting:
+    """A Group of one process among N whose others send zeros: it counts what would be sent and received."""
+
+    def __init__(self, rank: int, size: int) -> None:
+        self.rank, self.size, self.waited = rank, size, 0.0
+        self.busiest: list[int] = []
+        """Of each exchange, the bytes sent or received, whichever is more."""
+        self.stepper: ShardedStepper | None = None
+
+    def joined(self, what: Mapping[str, Any]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def exchange(self, parts: Sequence[Array], lengths: Sequence[int]) -> list[Array]:
+        others = [r for r in range(self.size) if r != self.rank]
+        self.busiest.append(4 * max(sum(parts[r].size for r in others), sum(lengths[r] for r in others)))
+        return [parts[r] if r == self.rank else np.zeros(lengths[r], dtype=np.float32) for r in range(self.size)]
+
+    def gather(self, data: bytes) -> list[bytes]:
+        assert self.stepper
+        self.busiest.append((self.size - 1) * 1024)
+        slices = self.stepper.slices
+        sizes = [8 * (1 + len(slices.chunks_of(owned.span))) for owned in slices.owned]  # one node's loss, the squares
+        return [data if r == self.rank else bytes(size) for r, size in enumerate(sizes)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", required=True, type=Path)
     parser.add_argument("--recipe", default="modern")
+    parser.add_argument("--hidden-size", type=int)
+    parser.add_argument("--tokens", default="chars")
     parser.add_argument("--characters", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cores", type=int, default=2, help="of each machine")
+    parser.add_argument("--workers", action="store_true", help="measure two processes here, too")
     options = parser.parse_args()
     text = options.text.read_text("utf-8")[: options.characters]
-    recipe = load_recipe(options.recipe)
-    one, two = two_processes(text, options.recipe, options.rounds)
-    rows = [row("measured", 2, "", two / (2 * one))]
-    print(f"one process {one:,.0f} characters a second, two {two:,.0f}: efficiency {two / (2 * one):.2f}")
-    parts = Parts(text, recipe)
-    print(parts)
-    for gigabits in GIGABITS:
-        for machines in MACHINES:
-            efficiency = parts.seconds(1, machines, gigabits) / (machines * parts.seconds(machines, machines, gigabits))
-            rows.append(row("from the parts", machines, gigabits, efficiency))
-            print(f"{machines:>3} machines, {gigabits:>2} Gbit/s: efficiency {efficiency:.2f}")
+    recipe = load_recipe(options.recipe).replace(tokens=options.tokens)
+    if options.hidden_size:
+        recipe = recipe.replace(hidden_size=options.hidden_size)
+    _cpu.set_threads(1)
+    step = Step(text, recipe)
+    name = f"{recipe.cell} {recipe.num_layers} x {recipe.hidden_size}, {step.parameters:,} parameters"
+    first, shard, shared = step.seconds(options.rounds)
+    print(f"{name}: one machine {1e3 * first:.0f} ms a step, {1e3 * shard:.0f} ms for each further shard (CPU)")
+    rows = []
+    for machines, (seconds, busiest) in shared.items():
+        sent = sum(busiest)
+        print(f"{machines:>3} machines: {1e3 * seconds:.0f} ms of the slowest, {sent:,} bytes of the busiest")
+        for gigabits in GIGABITS:
+            wire = sent * 8 / (gigabits * 1e9) + len(busiest) * LATENCY
+            one = (first + (machines - 1) * shard) / options.cores
+            efficiency = one / (machines * (seconds / options.cores + wire))
+            rows.append(row(name, "from the parts", machines, gigabits, efficiency, sent, options.cores))
+            print(f"    {gigabits:>2} Gbit/s: efficiency {efficiency:.2f}")
+    if options.workers:
+        one, two = two_processes(text, options.recipe, options.rounds)
+        rows.append(row(name, "measured", 2, "", two / (2 * one), "", 1))
+        print(f"one process {one:,.0f} characters a second, two {two:,.0f}: efficiency {two / (2 * one):.2f}")
     write("processes", rows)
 
 
-def row(how: str, processes: int, gigabits: float | str, efficiency: float) -> dict[str, Any]:
-    return {"how": how, "processes": processes, "gigabits": gigabits, "efficiency": round(efficiency, 3)} | machine()
+def row(
+    model: str, how: str, processes: int, gigabits: float | str, efficiency: float, sent: int | str, cores: int
+) -> dict[str, Any]:
+    measured = {"model": model, "how": how, "processes": processes, "gigabits": gigabits, "cores_each": cores}
+    return measured | {"bytes_sent": sent, "efficiency": round(efficiency, 3)} | machine()
+
+
+class Step:
+    """Steps of a recipe, with its whole batch as one machine's shard."""
+
+    def __init__(self, text: str, recipe: elman.Recipe) -> None:
+        self._corpus = elman.load_corpus(_kept(text), normalisation=recipe.normalisation, tokens=recipe.tokens)
+        self._recipe, self.parameters = recipe, elman.build_model(self._corpus, recipe).num_parameters
+
+    def seconds(self, rounds: int) -> tuple[float, float, dict[int, tuple[float, list[int]]]]:
+        """The least CPU seconds of one machine's step with one shard, what each further shard adds, and for each
+        number of machines the slowest one's, with the bytes of the busiest one in each exchange."""
+        steps = {(1, 0, shards): self._step(Alone(), shards) for shards in (1, 2)}
+        groups = {(n, rank): Counting(rank, n) for n in MACHINES for rank in (0, self._busiest(n))}
+        steps |= {(n, rank, n): self._step(group, n) for (n, rank), group in groups.items()}
+        least = dict.fromkeys(steps, math.inf)
+        for turn in range(rounds + 1):
+            for name, step in steps.items():
+                start = time.process_time()
+                step(turn == 0)
+                if turn:
+                    least[name] = min(least[name], time.process_time() - start)
+        found = {}
+        for n in MACHINES:
+            of_n = [rank for machines, rank in groups if machines == n]
+            busiest = [max(bytes_) for bytes_ in zip(*(groups[n, rank].busiest for rank in of_n), strict=True)]
+            found[n] = max(least[n, rank, n] for rank in of_n), busiest
+        return least[1, 0, 1], least[1, 0, 2] - least[1, 0, 1], found
+
+    def _busiest(self, machines: int) -> int:
+        """The process that updates most of Muon's blocks; the last one, if there are none."""
+        network = elman.build_model(self._corpus, self._recipe).network
+        owned = Slices(network, by_muon(network, self._recipe), machines).owned
+        return max(range(machines), key=lambda rank: (sum(b - a for a, b in owned[rank].blocks), rank))
+
+    def _step(self, group: Any, shards: int) -> Callable[[bool], None]:
+        """A step of one process; its rows are the text's, and other processes' are zeros."""
+        r, model = self._recipe, elman.build_model(self._corpus, self._recipe)
+        stepper = ShardedStepper(model.network, shards, group, by_muon(model.network, r))
+        optimiser = Optimiser(model.network, r, stepper.slices, group.rank)
+        ids = self._corpus.ids(model.reading.vocabulary).astype(np.int64)
+        size, own = r.seq_length + 1, r.batch_size * (shards // group.size)
+        cut = np.zeros((size, shards * r.batch_size), dtype=np.int64)
+        cut[:, group.rank * own : (group.rank + 1) * own] = np.resize(ids, size * own).reshape(size, own)
+        inputs, targets = np.ascontiguousarray(cut[:-1]), np.ascontiguousarray(cut[1:])
+        if isinstance(group, Counting):
+            group.stepper = stepper
+
+        def step(fresh: bool) -> None:
+            if isinstance(group, Counting):
+                group.busiest = []
+            result = stepper.step(inputs, targets, fresh, None, optimiser.next(1e-4))
+            optimiser.done()
+            assert np.isfinite(result.loss)
+
+        return step
+
+
+def _kept(text: str) -> str:
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False, encoding="utf-8") as file:
+        file.write(text)
+    return file.name
 
 
 def two_processes(text: str, recipe: str, rounds: int) -> tuple[float, float]:
-    """Characters a second of one process and of two, medians."""
+    """Characters a second of one process and of two, medians, a thread each."""
     rates: dict[int, list[float]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "text.txt")
@@ -81,42 +192,6 @@ def two_processes(text: str, recipe: str, rounds: int) -> tuple[float, float]:
                 last = (output / "log.jsonl").read_text("utf-8").splitlines()[-1]
                 rates[workers].append(json.loads(last)["chars_per_second"])
     return statistics.median(rates[1]), statistics.median(rates[2])
-
-
-class Parts:
-    """Of a step, in seconds, by all cores of this machine; a shard is the recipe's whole batch."""
-
-    def __init__(self, text: str, recipe: elman.Recipe, rounds: int = 7) -> None:
-        corpus = elman.Corpus("text", text, recipe.normalisation, "the text")
-        model = elman.build_model(corpus, recipe)
-        ids = corpus.ids(model.reading.vocabulary).astype(np.int64)
-        steps, rows = recipe.seq_length, recipe.batch_size
-        cut = np.resize(ids, (steps + 1) * rows).reshape(steps + 1, rows)
-        inputs, targets = np.ascontiguousarray(cut[:-1]), np.ascontiguousarray(cut[1:])
-        network = model.network
-        stepper = ShardedStepper(network, 1, Ranks())
-        state = network.begin_state(rows)
-        shard = stepper._shard(0, inputs, targets, state, None, 0, rows)
-        total = stepper._add([shard], [rows], rows)
-        _, grads, _ = stepper._unpack(total, rows)
-        update = Optimiser(network, recipe).next(recipe.lr)
-        self.bytes = len(shard), len(total)
-        contestants = {
-            "shard": Contestant(lambda: stepper._shard(0, inputs, targets, state, None, 0, rows)),
-            "add": Contestant(lambda: stepper._add([shard], [rows], rows)),
-            "update": Contestant(lambda: kernels.update(network, grads, update)),
-        }
-        self.shard, self.add, self.update = map(statistics.median, race(contestants, rounds).values())
-
-    def seconds(self, machines: int, shards: int, gigabits: float) -> float:
-        own, wire = shards // machines, (machines - 1) * sum(self.bytes) * 8 / (gigabits * 1e9)
-        return own * self.shard + shards * self.add + self.update + wire
-
-    def __str__(self) -> str:
-        return (
-            f"a shard {1e3 * self.shard:.1f} ms, its addition {1e3 * self.add:.1f} ms, the update "
-            f"{1e3 * self.update:.1f} ms; {self.bytes[0]:,} bytes of a shard"
-        )
 
 
 if __name__ == "__main__":

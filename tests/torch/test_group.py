@@ -117,6 +117,24 @@ def test_a_killed_process_ends_the_others_with_one_line_each(folder, port):
         assert done[rank][2].count("\n") == 1
 
 
+def test_a_restart_by_torchrun_goes_on_to_the_bit(folder, port):
+    """After SIGKILL of one, the same command with what torchrun --max-restarts sets; here with fewer processes."""
+    command_line = ("train", "t.txt", *SETTINGS, "--epochs", "40", "--save-every", "0", "--output", "r")
+    more = {"TORCHELASTIC_MAX_RESTARTS": "1", "TORCHELASTIC_RESTART_COUNT": "0"}
+    started = [Started(command, command_line, environment(rank, 3, port, **more)) for rank in range(3)]
+    until(lambda: Path("r/model.safetensors").exists())
+    started[0].process.kill()
+    assert [process.wait()[0] for process in started] == [-signal.SIGKILL, 2, 2]
+    done = together(2, port, *command_line, TORCHELASTIC_MAX_RESTARTS="1", TORCHELASTIC_RESTART_COUNT="1")
+    assert [status for status, _, _ in done] == [0, 0], done
+    assert "\ngoing on after " in done[0][1]
+    assert run("train", "t.txt", *SETTINGS, "--epochs", "40", "--output", "whole").returncode == 0
+    assert Path("r/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+    for status, _, err in together(2, port, *command_line[:-2], TORCHELASTIC_MAX_RESTARTS="1"):
+        line = "elman: with torchrun --max-restarts give --output, by which a restart finds the run\n"
+        assert (status, err) == (2, line)
+
+
 def test_a_signal_to_one_ends_all_after_the_same_step(folder, port):
     """To another than the first; the run then goes on with one process, to the bit."""
     settings = [*SETTINGS, "--epochs", "30"]

@@ -41,6 +41,7 @@ class ShardedStepper:
         self.slices = Slices(network, muon or [False] * len(network.weights()), group.size)
         self.owned = self.slices.owned[group.rank]
         self._weights, self._root = network.weights(), (0, shards)
+        self._nodes = [nodes(share_of(rank, group.size, shards), self._root) for rank in range(group.size)]
         self.state = network.begin_state(0)
 
     @property
@@ -60,7 +61,7 @@ class ShardedStepper:
         batch = Batch(self._network, self._shards, within, ids, targets, self._own, dropout)
         mine = batch.sums(within, self._root)
         self._own = batch.state
-        counted = [[n for n in self._nodes(rank) if batch.counts(n)] for rank in range(self._group.size)]
+        counted = [[node for node in of_rank if batch.counts(node)] for of_rank in self._nodes]
         grads = self._added([found for _, found in mine if found], counted)
         loss, norm, layer_norms = self._agreed([found.loss for _, found in mine if found], counted, grads)
         if math.isfinite(loss) and math.isfinite(norm):
@@ -74,9 +75,6 @@ class ShardedStepper:
 
     def _own_rows(self, rows: int) -> tuple[int, int]:
         return rows_of(self._group.rank, self._group.size, self._shards, rows)
-
-    def _nodes(self, rank: int) -> list[Node]:
-        return nodes(share_of(rank, self._group.size, self._shards), self._root)
 
     def _go_on(self, rows: int, fresh: bool) -> None:
         """The state of this process's rows: zeros, or that of the first `rows` of the batch before."""
@@ -107,7 +105,7 @@ class ShardedStepper:
         for of_rank, part in zip(counted, got, strict=True):
             for node, values in zip(of_rank, np.split(part, max(1, len(of_rank))), strict=False):
                 known[node] = lambda values=values: values
-        uncounted = {node: _nothing for rank in range(len(counted)) for node in self._nodes(rank)}
+        uncounted = dict.fromkeys(chain(*self._nodes), _nothing)
         grads = total(self._root, uncounted | known, _add)
         return np.zeros(length, dtype=np.float32) if grads is None else grads
 
@@ -123,7 +121,7 @@ class ShardedStepper:
             for node, loss in zip(of_rank, values, strict=False):
                 known[node] = lambda loss=loss: loss
             squares_of_all += values[len(of_rank) :]
-        uncounted = {node: _nothing for rank in range(len(counted)) for node in self._nodes(rank)}
+        uncounted = dict.fromkeys(chain(*self._nodes), _nothing)
         loss = total(self._root, uncounted | known, float.__add__)
         chunks, starts = self.slices.chunks[:-1], self.slices.starts
         cuts = np.searchsorted(chunks, starts).tolist()
