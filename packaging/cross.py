@@ -84,8 +84,14 @@ def sh(*command: object, **options: object) -> str:
 def tools(target: Target, folder: Path) -> Path:
     """Write Zig's programs for CMake, and return the toolchain file that names them."""
     folder.mkdir(parents=True, exist_ok=True)
-    mac = target.system == "Darwin"  # Python's symbols are found when the module is loaded; Zig's linker reads no lists
-    drop = 'for a; do shift; case $a in -Wl,@*|-Wl,-x|-Wl,-S) ;; *) set -- "$@" "$a" ;; esac; done\n' if mac else ""
+    mac = (
+        target.system == "Darwin"
+    )  # Zig's linker reads no lists of symbols, and crashes on a bundle; Python loads either
+    drop = (
+        'for a; do shift; case $a in -Wl,*) ;; -bundle) set -- "$@" -shared ;; *) set -- "$@" "$a" ;; esac; done\n'
+        if mac
+        else ""
+    )
     for name in ("c++", "ar", "ranlib", "rc"):
         line = f"{' '.join(ZIG)} {name}" + (f" -target {target.zig}" if name == "c++" else "")
         (folder / name).write_text(f'#!/bin/sh\n{drop if name == "c++" else ""}exec {line} "$@"\n')
