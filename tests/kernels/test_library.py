@@ -17,7 +17,7 @@ import elman
 from elman import __version__, golden
 from elman.export import to_plain
 from elman.golden.inputs import digest, layer_inputs
-from elman.kernels import CELLS, integer
+from elman.kernels import CELLS, likelihood
 from elman.model import Model
 
 pytestmark = needs_source
@@ -137,7 +137,7 @@ def test_the_example_has_the_bits_of_python(by_gcc, tmp_path):
         assert lines[-1] == f"{elman.score(model, text).bits:.4f} bits"
         assert written == elman.generate(model, text, 200, seed=7), name
         logits, _ = model(model.reading.primed(ids)[:, None])
-        weights = integer.weights(logits[-1, 0]).astype(np.float64)
+        weights = likelihood.weights(logits[-1, 0]).astype(np.float64)
         likely = np.argsort(-weights, kind="stable")[:5]
         assert [float(line.rsplit(" ", 1)[1]) for line in following.splitlines()] == [
             weights[v] / weights.sum() for v in likely
