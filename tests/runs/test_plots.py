@@ -100,6 +100,24 @@ def test_ticks_are_round_numbers_from_which_the_end_can_be_read(values, expected
     assert [t.text for t in found["text"] if t.get("text-anchor") == "end"] == expected
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (1.05, 45.0, ["2", "5", "10", "20"]),
+        (5.1, 10.2, ["10", "6", "8"]),
+        (2.1, 10.2, ["5", "10", "3", "4", "6", "8"]),
+        (2.1, 40.0, ["5", "10", "20"]),
+    ],
+)
+def test_ticks_by_matplotlib_are_round_numbers_too(curves, low, high, expected):
+    figure = curves.curve(line([high, low]))
+    (axes,) = figure.axes
+    axes.set_ylim(low, high)
+    figure.canvas.draw()
+    labels = [*axes.get_yticklabels(), *axes.get_yticklabels(minor=True)]
+    assert [t.get_text() for t in labels if t.get_text() and low <= t.get_position()[1] <= high] == expected
+
+
 def test_one_epoch_is_a_dot_and_odd_values_are_left_out():
     found, texts = parts(draw({"": line([3.0])}))
     assert [(c.get("cx"), c.get("class")) for c in found["circle c0"]] == [("344.0", "c0")]

@@ -18,7 +18,7 @@ from .log import Epoch
 try:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.ticker import LogFormatter
+    from matplotlib.ticker import LogLocator
 except ModuleNotFoundError:
     raise InputError("this picture needs Matplotlib: pip install 'elman[plot]'; an .svg needs nothing") from None
 
@@ -76,9 +76,14 @@ def _marker(points: Sequence[object]) -> str:
 
 
 def _style(axes: Axes) -> None:
+    def narrow() -> bool:  # a range in which 1, 2, 5, 10, ... may occur once or not at all
+        low, high = axes.get_ylim()
+        return high < 5 * low
+
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))  # some, where the axis is short
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_minor_formatter(lambda y, _: f"{y:g}" if narrow() and f"{y:g}"[0] in "3468" else "")
     axes.grid(alpha=0.3, which="both")
     axes.spines[["top", "right"]].set_visible(False)
 
