@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..runs.log import Epoch
 from ..runs.svg import draw
 
-_WHERE = "plot=True draws in a notebook; elsewhere see elman.training.svg, or give on_epoch"
+_WHERE = "plot=True draws in a notebook; elsewhere give output, whose curve.svg grows, or on_epoch"
 _SECONDS = 1.0  # between two drawings: a notebook keeps what it is sent
 
 
