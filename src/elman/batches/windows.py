@@ -29,7 +29,7 @@ def sequential_batches(
     Yields:
         inputs, targets: int64 (T, B).
     Raises:
-        ValueError: the text is too short for one batch; says how short, and what would fit.
+        InputError: the text is too short for one batch; says how short, and what would fit.
     """
     check_fits(len(ids), batch_size, seq_length)
     offset = int(philox.words(seed, philox.EPOCH + epoch, 1)[0] % np.uint64(seq_length))
@@ -79,7 +79,7 @@ def num_batches(n_ids: int, batch_size: int, seq_length: int) -> int:
 
 
 def check_fits(n_ids: int, batch_size: int, seq_length: int) -> None:
-    """Raises ValueError if `n_ids` are too few for one batch at every offset; says how short, and what would fit."""
+    """Raises InputError if `n_ids` are too few for one batch at every offset; says how short, and what would fit."""
     if num_batches(n_ids, batch_size, seq_length):
         return
     needed = (batch_size + 1) * seq_length

@@ -34,7 +34,7 @@ def beam_search(model: Model, prompt: str = "", length: int = 50, width: int = 1
     Returns:
         up to `width` of them, likeliest first. <unk> is never written, and its probability is given to no other.
     Raises:
-        ValueError: a width or length out of range.
+        InputError: a width or length out of range.
     """
     width, length = whole_number("width", width, 1), whole_number("length", length)
     reading, vocabulary = model.reading, model.reading.vocabulary

@@ -24,7 +24,7 @@ class Sampling:
     """How the next character is chosen. The steps apply in the order in which they stand here.
 
     Raises:
-        ValueError: a value out of range; says which range.
+        InputError: a value out of range; says which range.
     """
 
     allowed: str | None = None
@@ -123,7 +123,7 @@ class Sampling:
         among it.
 
         Raises:
-            ValueError: a character that is no token of the vocabulary, as one that is not ASCII is none of bytes.
+            InputError: a character that is no token of the vocabulary, as one that is not ASCII is none of bytes.
         """
         bias = np.zeros(len(vocabulary), dtype=np.float32)
         bias[[*vocabulary.never_written]] = -np.inf

@@ -99,7 +99,7 @@ def generate(
         the continuation, without the prompt and the stop string; a list of them if `num_samples` is given. <unk> is
         never written. With `new`, the records, likeliest first, the prompt included.
     Raises:
-        ValueError: a setting out of range.
+        InputError: a setting out of range.
     """
     if new is not None:
         if num_samples is not None or stop or isinstance(prompt, (list, tuple)):
@@ -152,7 +152,7 @@ def stream(
     Yields:
         pieces of the continuation; (sample, piece) if `num_samples` is given.
     Raises:
-        ValueError: as `generate`, before the first piece is asked for.
+        InputError: as `generate`, before the first piece is asked for.
     """
     if num_samples is not None:
         return _stream(model, prompt, length, num_samples, stop, settings)

@@ -53,7 +53,7 @@ def units(
     Returns:
         the units, and float32 (C, U): their activations when the model has read each of the text's C characters.
     Raises:
-        ValueError: a layer or unit that the model does not have.
+        InputError: a layer or unit that the model does not have.
     """
     layer = model.num_layers - 1 if layer is None else layer
     if not 0 <= layer < model.num_layers:

@@ -102,7 +102,7 @@ def memorisation(
             longest are comparable.
         seed: of the texts that are drawn, each as long as `generated`.
     Raises:
-        ValueError: a text or the corpus is empty.
+        InputError: a text or the corpus is empty.
     """
     size = len(generated)
     texts = {"generated": generated}

@@ -24,7 +24,7 @@ def surprisal_page(model: Model, scores: Sequence[Score], names: Sequence[str]) 
     Returns:
         the whole file, a function of the arguments alone. Bits are kept to a thousandth, and up to 65.535.
     Raises:
-        ValueError: no scores, or not a name for each.
+        InputError: no scores, or not a name for each.
     """
     title = names[0] if len(names) == 1 else f"{len(names)} texts"
     if not any(score.adaptive for score in scores):

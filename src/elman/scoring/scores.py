@@ -200,7 +200,7 @@ def score(
     Returns:
         a Score: the surprisal of every token, their sum and mean, the perplexity, the lines; a list for a list.
     Raises:
-        ValueError: an empty text, or records of a model that knows no line end.
+        InputError: an empty text, or records of a model that knows no line end.
     Source: Shannon (1948); the length that a coder would emit.
     """
     if isinstance(text, (list, tuple)):

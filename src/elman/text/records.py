@@ -67,7 +67,7 @@ def line_end(vocabulary: Vocabulary) -> int:
     """The id that ends a record.
 
     Raises:
-        ValueError: a vocabulary of characters without it.
+        InputError: a vocabulary of characters without it.
     """
     ids = vocabulary.encode("\n")
     if vocabulary.unknown(ids):

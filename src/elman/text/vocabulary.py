@@ -133,7 +133,7 @@ class Vocabulary(ABC):
 
     @classmethod
     def from_dict(cls, data: Any) -> Vocabulary:
-        """Raises ValueError if `data` is not what `to_dict` gives."""
+        """Raises InputError if `data` is not what `to_dict` gives."""
         if not isinstance(data, dict) or not isinstance(data.get("symbols"), list):
             raise InputError("a vocabulary is an object with 'kind' and 'symbols'")
         if not all(isinstance(s, str) for s in data["symbols"]):

@@ -92,7 +92,7 @@ class Recurrent(LikeTorch):
             state: as `hx`, after the last step.
         Raises:
             TypeError: something that is neither a tensor nor a packed sequence.
-            ValueError: a shape that does not fit; says which was expected.
+            InputError: a shape that does not fit; says which was expected.
         """
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)

@@ -156,7 +156,7 @@ class Session:
         self.settings = changed
 
     def _check(self, settings: dict[str, Any]) -> None:
-        """Raises ValueError for what the model could not write with."""
+        """Raises InputError for settings that the model cannot write with."""
         from ...generation import stream
 
         values = dict(settings)
