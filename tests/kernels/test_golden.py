@@ -1,4 +1,4 @@
-"""Every operation, a training for each recipe and a text from each have their golden digests (elman.golden)."""
+"""Every operation, a training for each recipe and what its model is used for have their golden results (elman.golden)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import cases
 import pytest
 
 from elman import golden
+from elman.golden import uses
 
 GOLDEN = golden.expected("floats")
 
@@ -16,12 +17,18 @@ def test_operation(name):
 
 
 @pytest.mark.parametrize("name", cases.RECIPES)
-def test_training_and_text(name):
+def test_training_and_its_uses(name):
     model = cases.train(name)
     assert model.digest() == GOLDEN[f"trainings/{name}"]
     assert cases.text(model) == GOLDEN[f"texts/{name}"]
+    assert dict(uses.results(name, model)) == {key: GOLDEN[key] for key in of_uses(name)}
+
+
+def of_uses(name):
+    return {f"{part}/{name}" for part in ("beams", "scores", "adaptive", "words", "integers", "n-grams")}
 
 
 def test_nothing_is_left_out():
     trained = {f"{part}/{name}" for part in ("trainings", "texts") for name in cases.RECIPES}
-    assert set(GOLDEN) == {f"operations/{name}" for name in cases.OPERATIONS} | trained
+    used = set().union(*(of_uses(name) for name in cases.RECIPES))
+    assert set(GOLDEN) == {f"operations/{name}" for name in cases.OPERATIONS} | trained | used
