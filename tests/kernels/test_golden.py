@@ -1,4 +1,4 @@
-"""Every operation, a training for each recipe and what its model is used for have their golden results (elman.golden)."""
+"""Every operation, a training for each recipe and its model's uses have their golden results (elman.golden)."""
 
 from __future__ import annotations
 
