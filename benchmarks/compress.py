@@ -2,9 +2,9 @@
 
     python benchmarks/compress.py FILE... [--model MODEL] [--levels 1,6,9] [--threads 1] [--rounds 3] [--only xz,elman]
 
-Each rival and each level of ours takes turns; every round trip is asserted; times are medians of CPU seconds, those of
-commands included. Elman's size is given twice where there is a model: alone, for two ends that both have it, and with
-the model's file added.
+Each rival and each level of ours takes turns; every round trip is asserted; times are medians of CPU seconds, which
+include those that commands take. Elman's size is given twice where there is a model: alone, for two ends that both have
+it, and with the model's file added.
 
 Rivals that are not installed are left out: gzip, bzip2, xz are Python's; zstandard, brotli, pyppmd; the commands zpaq
 and bzip3.

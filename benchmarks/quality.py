@@ -91,7 +91,7 @@ def main() -> None:
 def trained(
     corpus: elman.Corpus, recipe: elman.Recipe, folder: Path | None
 ) -> tuple[elman.LanguageModel, float, float]:
-    """The model, and seconds of training and of CPU: no number for those of CPU where others began the run."""
+    """The model, and seconds of training and of CPU: no seconds of CPU where others began the run."""
     wall, cpu = time.perf_counter(), time.process_time()
     if folder is not None and (folder / "checkpoint.safetensors").exists():
         checkpoint = read_checkpoint(folder)

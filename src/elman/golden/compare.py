@@ -74,7 +74,7 @@ def check() -> Iterator[Checked]:
 
 
 def available(choose: Callable[[str], object], isas: Iterable[str]) -> Iterator[str]:
-    """Yield those of `isas` that this machine has, each chosen until the next."""
+    """Yield the `isas` that this machine has, each chosen until the next."""
     for isa in isas:
         try:
             choose(isa)

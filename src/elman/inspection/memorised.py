@@ -31,7 +31,7 @@ _LONGEST = 1024  # characters of a written record at most
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """The longest matches of a generated text in a corpus, beside those of texts that show what chance gives."""
+    """The longest matches of a generated text in a corpus, beside the matches of texts that show what chance gives."""
 
     generated: np.ndarray
     """ids (T,)."""
@@ -175,7 +175,7 @@ def recorded_corpus(
         run: as `model.read_header` gives it, under "run".
         field: as `corpora.read_text` takes it.
     Raises:
-        CorpusError: no such text, one that cannot be had, or one that has changed; one line.
+        CorpusError: no such text, one that cannot be read or downloaded, or one that has changed; one line.
     """
     places, _ = recorded_places(run)
     try:

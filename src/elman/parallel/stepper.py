@@ -77,7 +77,7 @@ class ShardedStepper:
         return rows_of(self._group.rank, self._group.size, self._shards, rows)
 
     def _go_on(self, rows: int, fresh: bool) -> None:
-        """The state of this process's rows: zeros, or that of the first `rows` of the batch before."""
+        """The state of this process's rows: zeros, or the state of the first `rows` of the batch before."""
         if fresh:
             self.state = self._network.begin_state(rows)
         elif rows != self._rows:

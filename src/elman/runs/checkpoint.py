@@ -72,7 +72,7 @@ class Checkpoint:
         Args:
             place: where it is now, if not where it was.
         Raises:
-            InputError: it cannot be had from here, or has changed.
+            InputError: it cannot be read or downloaded, or has changed.
         """
         if self.loaded is None:
             raise InputError("this run's corpus was not loaded from a file; give it to `resume` again")

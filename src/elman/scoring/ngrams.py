@@ -45,7 +45,7 @@ class Ngrams:
 
     def mixed(self, p: Array, contexts: Sequence[int]) -> Array:
         """The probabilities (V,) of every next token after `contexts`, of which another model says p (V,). Nothing is
-        learned: what `mix` would return for each token, but for rounding."""
+        learned: what `mix` would return for each token, except for rounding."""
         for order, context in enumerate(contexts):
             seen = self._counts[order].get(context)
             if seen is not None:

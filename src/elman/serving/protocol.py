@@ -26,7 +26,7 @@ class Asked:
 
     served: Served
     prompts: list[np.ndarray]
-    """int64 (T,) each, as they were given. Ids may begin with `Reading.start`, as those of other models begin with a
+    """int64 (T,) each, as they were given. Ids may begin with `Reading.start`, as other models' ids begin with a
     token for the beginning; texts, which all begin after it, have their prompts without it."""
     groups: list[list[Text]]
     """The `best_of` texts of each prompt."""

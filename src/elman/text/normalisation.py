@@ -64,7 +64,7 @@ def _chunks(texts: Iterable[str]) -> Iterator[str]:
 
 def word_border(text: str, place: int) -> int:
     """The first place from `place` on where no word is cut: the small form of a capital may depend on all of its word,
-    as that of the Greek sigma does."""
+    as the Greek sigma's does."""
     found = _WHITE_SPACE.search(text, place)
     return found.start() if found else len(text)
 

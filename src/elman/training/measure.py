@@ -16,7 +16,7 @@ from .data import Records, Text
 
 
 def check_sound(model: LanguageModel, epoch: int, means: Means) -> None:
-    """Raises TrainingDiverged if the last step ruined the weights: its loss was that of the weights before it."""
+    """Raises TrainingDiverged if the last step ruined the weights: its loss was the earlier weights'."""
     if not is_sound(model):
         raise TrainingDiverged(
             f"training diverged in the last step of epoch {epoch}: the model's weights or logits are no longer "

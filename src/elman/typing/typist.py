@@ -31,9 +31,9 @@ class Completion(NamedTuple):
 
 
 class Typist:
-    """A language model as one who types sees it: the distribution of the next symbol of an alphabet.
+    """A language model for someone who types: the distribution of the next symbol of an alphabet.
 
-    The distribution is that of the model's text, summed over all ways to cut it into tokens (of which, for subwords,
+    The distribution is over the model's text, summed over all ways to cut it into tokens (of which, for subwords,
     the heaviest are followed), over the symbols of the alphabet alone, and never below `floor`.
 
     Args:
