@@ -11,8 +11,8 @@ import elman
 PACKAGE = Path(elman.__file__).parent
 ROOMS = {
     "text": (
-        "fields", "normalisation", "vocabulary", "characters", "decoding", "records", "reading", "subwords",
-        "subword_training", "tokenizer_file",
+        "rows", "columns", "fields", "normalisation", "vocabulary", "characters", "decoding", "records", "reading",
+        "subwords", "subword_training", "tokenizer_file",
     ),
     "corpora": ("files", "download", "named", "cached", "corpus", "places", "tokens", "mapped",),
     "batches": ("windows", "records",),

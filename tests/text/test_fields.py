@@ -7,7 +7,7 @@ import gzip
 import pytest
 
 import elman
-from elman.text import csv_field, json_field
+from elman.text import Rows, csv_field, field_lines, json_field
 
 
 def test_a_field_of_json_lines():
@@ -67,3 +67,41 @@ def test_the_name_of_a_file_says_what_it_is(tmp_path):
     assert elman.load_corpus(places, field="name", normalisation="none").text == "Ada\nGrace\nJean\n"
     with pytest.raises(elman.CorpusError, match=r"n\.csv: there is no column 'q'"):
         elman.load_corpus(tmp_path / "n.csv", field="q")
+
+
+TABLE = 'id;text;cond\r\n1;"two\nlines";a\r\n\r\n2;;b\r\n3;"x;y";c\r\n'
+OBJECTS = '{"id": 1, "text": "two\\nlines", "in": {"cond": "a"}}\n\n{"id": 9, "text": null, "in": {"cond": 0}}\n'
+OBJECTS += '{"id": 3, "text": "", "in": {"cond": ["c"]}}\n'
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_rows_keep_their_line_and_other_columns(size):
+    parts = [TABLE[i : i + size] for i in range(0, len(TABLE), size)]
+    rows = Rows(["cond", "id"])
+    assert list(field_lines(parts, "text", "x", rows=rows)) == ["two lines\n", "\n", "x;y\n"]
+    assert [rows.line(n) for n in (1, 2, 3)] == [2, 5, 6]
+    assert [rows.columns(n) for n in (1, 2, 3)] == [{"cond": c, "id": i} for c, i in zip("abc", "123", strict=True)]
+    rows.forget(3)
+    rows.forget(2)
+    assert (rows.line(3), rows.columns(3)) == (6, {"cond": "c", "id": "3"})
+    parts, rows = [OBJECTS[i : i + size] for i in range(0, len(OBJECTS), size)], Rows(["in.cond", "id"])
+    assert list(field_lines(parts, "text", "x", rows=rows)) == ["two lines\n", "\n"]
+    assert [(rows.line(n), rows.columns(n)) for n in (1, 2)] == [
+        (1, {"in.cond": "a", "id": 1}),
+        (4, {"in.cond": ["c"], "id": 3}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "message"),
+    [
+        ("x.csv", "text,id\na,1\n", "x.csv: there is no column 'cond'; its first line has 'text', 'id'"),
+        ("x.csv", "text,cond,cond\na,1,2\n", "x.csv: 2 columns are called 'cond'; expected one"),
+        ("x.csv", "text,id,cond\na,1\n", "x.csv, line 2: 2 columns, and 'cond' is column 3"),
+        ("x", '{"text": "a", "cond": 1}\n{"text": "a"}\n', "x, line 2: expected an object with the field 'cond'"),
+        ("x", "lines\n", "x, line 1: not JSON"),
+    ],
+)
+def test_a_column_to_keep_that_is_not_there(source, text, message):
+    with pytest.raises(elman.InputError, match=message):
+        list(field_lines([text], "text", source, or_lines=True, rows=Rows(["cond"])))

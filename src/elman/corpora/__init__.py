@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import given
 from ..errors import CorpusError, EmptyTextError, InputError
-from ..text import NORMALISATIONS, Reading, Vocabulary, field_lines, normalised_parts, record_parts
+from ..text import NORMALISATIONS, Reading, Rows, Vocabulary, field_lines, normalised_parts, record_parts
 from .cached import cached_files, release
 from .corpus import Corpus
 from .files import Part, Progress, blocks, decoded, folder_files, read_file
@@ -132,6 +132,7 @@ def read_text(
     encoding: str | None = None,
     encoding_errors: str = "strict",
     field: str | None = None,
+    rows: Rows | None = None,
 ) -> str | bytes:
     """A text for a model to read, from wherever `load_corpus` reads one; not yet normalised.
 
@@ -139,12 +140,13 @@ def read_text(
         encoding, encoding_errors: as for `load_corpus`.
         field: as for `load_corpus`. None: the one that the model was trained on, of a file whose name or first line
             says that it has rows. "": whole lines.
+        rows: gets the line of each row, and its columns to keep.
     Returns:
         str; bytes for a model of bytes.
     Raises:
         CorpusError: as `load_corpus`.
     """
-    parts = text_parts(reading, place, encoding=encoding, encoding_errors=encoding_errors, field=field)
+    parts = text_parts(reading, place, encoding=encoding, encoding_errors=encoding_errors, field=field, rows=rows)
     text: Any = (b"" if reading.is_bytes else "").join(parts)
     return text
 
@@ -156,6 +158,7 @@ def text_parts(
     encoding: str | None = None,
     encoding_errors: str = "strict",
     field: str | None = None,
+    rows: Rows | None = None,
 ) -> Iterator[Any]:
     """`read_text` in parts, str or bytes, each read when it is asked for: a text may be larger than memory.
 
@@ -165,7 +168,7 @@ def text_parts(
     name, or_lines = str(place), field is None
     field = reading.field if field is None else field or None
     as_bytes, parts = reading.is_bytes, opened(name, None, True)[2]
-    pieces = _pieces(parts, as_bytes, (encoding, encoding_errors), (field, or_lines), set())
+    pieces = _pieces(parts, as_bytes, (encoding, encoding_errors), (field, or_lines), set(), rows)
     return _some(pieces, "standard input" if name == "-" else name)
 
 
@@ -183,17 +186,18 @@ def _pieces(
     parts: Sequence[Part],
     as_bytes: bool,
     encoding: tuple[str | None, str],
-    rows: tuple[str | None, bool],
+    of_rows: tuple[str | None, bool],
     licensed: set[str],
+    rows: Rows | None = None,
 ) -> Iterator[Any]:
     """The contents of parts, one after another: text or bytes; for rows, the field's lines.
 
     Args:
         encoding: its name, and what to do about errors.
-        rows: the field, and whether lines may be taken unchanged.
+        of_rows: the field, and whether lines may be taken unchanged.
         licensed: places of texts within a licence.
     """
-    (field, or_lines), (name, errors) = rows, encoding
+    (field, or_lines), (name, errors) = of_rows, encoding
     if errors not in ("strict", "replace"):
         raise CorpusError(f"encoding_errors must be strict or replace; got {errors!r}", setting="encoding_errors")
     try:
@@ -206,7 +210,7 @@ def _pieces(
         )
     for number, (place, data) in enumerate(parts):
         if field is not None:
-            lines = field_lines(decoded(data, place, name, errors), field, place, or_lines)
+            lines = field_lines(decoded(data, place, name, errors), field, place, or_lines, rows)
             try:
                 while some := "".join(islice(lines, _LINES)):
                     yield some.encode() if as_bytes else some

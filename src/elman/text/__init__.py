@@ -10,6 +10,7 @@ from .fields import csv_field, field_lines, field_values, json_field, row_reader
 from .normalisation import NORMALISATIONS, normalise, normalised_parts, word_border
 from .reading import Reading
 from .records import line_end, record_lines, record_parts, record_spans, without_blank_lines
+from .rows import Rows
 from .subword_training import train_subwords
 from .subwords import Subwords, check_tokens
 from .tokenizer_file import read_tokenizer
@@ -22,6 +23,7 @@ __all__ = [
     "Bytes",
     "Characters",
     "Reading",
+    "Rows",
     "Subwords",
     "TextDecoder",
     "Vocabulary",

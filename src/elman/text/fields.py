@@ -5,25 +5,23 @@ Every command and `load_corpus` read fields here. Lines are taken as they come, 
 
 from __future__ import annotations
 
-import csv
 import io
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from ..errors import InputError
+from .columns import DELIMITERS, cells, columns, listed
+from .rows import Rows
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
-_DELIMITERS = ",;\t"
-_MOST = 2**31 - 1  # characters of a cell: Python's own bound is 131,072
-_NAMED, _WIDE = 20, 40  # names of fields that a message lists, and characters of each
 _MISSING = object()
-_Rows = Iterator[tuple[int, Any]]
-"""The number of a row's last line, from 1, and its value."""
+_Values = Iterator[tuple[int, list[Any]]]
+"""The number of a row's first line, from 1, and the values of its fields."""
 
 
 def lines_of(parts: Iterable[str], newline: str = "\n") -> Iterator[str]:
@@ -38,7 +36,9 @@ def lines_of(parts: Iterable[str], newline: str = "\n") -> Iterator[str]:
     yield from io.StringIO("".join(held), newline)
 
 
-def field_lines(parts: Iterable[str], field: str, source: str, or_lines: bool = False) -> Iterator[str]:
+def field_lines(
+    parts: Iterable[str], field: str, source: str, or_lines: bool = False, rows: Rows | None = None
+) -> Iterator[str]:
     """A line for each row of a text that comes in parts: the string in `field`, whose line breaks become spaces.
 
     Args:
@@ -47,19 +47,30 @@ def field_lines(parts: Iterable[str], field: str, source: str, or_lines: bool = 
         source: the file's name. CSV is what ends with .csv or .tsv, JSON lines what ends with .json, .jsonl or .ndjson;
             of others the first line decides: JSON begins with a brace, and CSV has a column of this name.
         or_lines: take the lines unchanged where neither name nor first line says that they are rows.
+        rows: gets each row that gives a line, before that line comes.
     Raises:
         InputError: a row that cannot be read or has no string in the field; names the line.
     """
-    for number, value in field_values(parts, field, source, or_lines, strings=True):
+    keep = rows.keep if rows else ()
+    for number, (value, *others) in _values(parts, (field, *keep), source, or_lines and not keep, strings=True):
         if value is not None:
+            if rows is not None:
+                rows.add(number, others)
             yield _one_line(value, field, f"{source}, line {number}") + "\n"
 
 
-def field_values(parts: Iterable[str], field: str, source: str, or_lines: bool = False, strings: bool = False) -> _Rows:
-    """The value of `field` in each row, with the number of its last line: any JSON, or a cell's text.
+def field_values(
+    parts: Iterable[str], field: str, source: str, or_lines: bool = False, strings: bool = False
+) -> Iterator[tuple[int, Any]]:
+    """The value of `field` in each row, with the number of its first line: any JSON, or a cell's text.
 
     Args and errors as `field_lines`. strings: refuse what is neither a string nor null.
     """
+    return ((number, value) for number, (value,) in _values(parts, (field,), source, or_lines, strings))
+
+
+def _values(parts: Iterable[str], fields: Sequence[str], source: str, or_lines: bool, strings: bool) -> _Values:
+    """strings: refuse a value of the first field that is neither a string nor null."""
     parts, kind = iter(parts), _kind(source)
     if kind is None:
         head: list[str] = []
@@ -69,11 +80,15 @@ def field_values(parts: Iterable[str], field: str, source: str, or_lines: bool =
                 break
         line = "".join(head).lstrip().partition("\n")[0]
         parts = itertools.chain(head, parts)
-        if not line.startswith("{") and any(field in _cells(line, delimiter) for delimiter in _DELIMITERS):
+        if not line.startswith("{") and any(fields[0] in cells(line, delimiter) for delimiter in DELIMITERS):
             kind = "csv"
         elif or_lines and not line.startswith("{"):
-            return ((n, line.rstrip("\n").removesuffix("\r")) for n, line in enumerate(lines_of(parts), 1))
-    return _columns(parts, field, source) if kind == "csv" else _objects(parts, field, source, strings)
+            return ((n, [line.rstrip("\n").removesuffix("\r")]) for n, line in enumerate(lines_of(parts), 1))
+    return (
+        columns(lines_of(parts, newline=""), fields, source)
+        if kind == "csv"
+        else _objects(parts, fields, source, strings)
+    )
 
 
 def _kind(source: str) -> str | None:
@@ -97,13 +112,13 @@ def row_reader(field: str) -> Callable[[str], str]:
         nonlocal column, begun
         if not begun and line.strip():
             begun = True
-            delimiter = next((d for d in _DELIMITERS if field in _cells(line, d)), None)
+            delimiter = next((d for d in DELIMITERS if field in cells(line, d)), None)
             if delimiter is not None:
-                column = delimiter, _cells(line, delimiter).index(field)
+                column = delimiter, cells(line, delimiter).index(field)
                 return ""
         value: Any = None
         if column is not None:
-            value = dict(enumerate(_cells(line, column[0]))).get(column[1])
+            value = dict(enumerate(cells(line, column[0]))).get(column[1])
         elif line.lstrip().startswith("{"):
             with suppress(ValueError, RecursionError):
                 value = _look_up(json.loads(line), field)
@@ -114,17 +129,17 @@ def row_reader(field: str) -> Callable[[str], str]:
 
 def json_field(text: str, field: str, source: str) -> str:
     """`field_lines` of JSON lines, in one text."""
-    rows = _objects([text], field, source, strings=True)
-    return "".join(_one_line(v, field, f"{source}, line {n}") + "\n" for n, v in rows if v is not None)
+    rows = _objects([text], (field,), source, strings=True)
+    return "".join(_one_line(v, field, f"{source}, line {n}") + "\n" for n, (v,) in rows if v is not None)
 
 
 def csv_field(text: str, field: str, source: str) -> str:
     """`field_lines` of CSV, in one text."""
-    rows = _columns([text], field, source)
-    return "".join(_one_line(v, field, f"{source}, line {n}") + "\n" for n, v in rows)
+    rows = columns(lines_of([text], newline=""), (field,), source)
+    return "".join(_one_line(v, field, f"{source}, line {n}") + "\n" for n, (v,) in rows)
 
 
-def _objects(parts: Iterable[str], field: str, source: str, strings: bool) -> _Rows:
+def _objects(parts: Iterable[str], fields: Sequence[str], source: str, strings: bool) -> _Values:
     for number, line in enumerate(lines_of(parts), 1):
         if not line.strip():
             continue
@@ -132,12 +147,14 @@ def _objects(parts: Iterable[str], field: str, source: str, strings: bool) -> _R
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise InputError(f"{source}, line {number}: not JSON ({error})") from None
-        value = _look_up(record, field)
-        if value is _MISSING or (strings and not isinstance(value, str | None)):
-            have = f"; it has {_list(_keys(record))}" if isinstance(record, dict) and record else ""
-            what = "a string in" if strings else "the field"
-            raise InputError(f"{source}, line {number}: expected an object with {what} {field!r}{have}")
-        yield number, value
+        values = [_look_up(record, field) for field in fields]
+        for field, value in zip(fields, values, strict=True):
+            text = strings and field is fields[0]
+            if value is _MISSING or (text and not isinstance(value, str | None)):
+                have = f"; it has {listed(_keys(record))}" if isinstance(record, dict) and record else ""
+                what = "a string in" if text else "the field"
+                raise InputError(f"{source}, line {number}: expected an object with {what} {field!r}{have}")
+        yield number, values
 
 
 def _look_up(record: Any, field: str) -> Any:
@@ -160,73 +177,6 @@ def _keys(record: dict[str, Any]) -> Iterator[str]:
     for key, value in record.items():
         inside = isinstance(value, dict) and value
         yield from (f"{key}.{inner}" for inner in value) if inside else [key]
-
-
-def _list(names: Iterable[str]) -> str:
-    """The first names, for a message."""
-    some = list(itertools.islice(names, _NAMED + 1))
-    shown = [repr(name if len(name) <= _WIDE else f"{name[:_WIDE]}...") for name in some[:_NAMED]]
-    return ", ".join([*shown, *(["..."] if len(some) > _NAMED else [])])
-
-
-def _columns(parts: Iterable[str], field: str, source: str) -> _Rows:
-    lines, seen = lines_of(parts, newline=""), []
-
-    def again() -> Iterator[str]:
-        """The lines from the first one on, which are kept."""
-        yield from seen
-        for line in lines:
-            seen.append(line)
-            yield line
-
-    headers: dict[str, list[str]] = {}
-    fault = None
-    for delimiter in _DELIMITERS:
-        try:
-            headers[delimiter] = next(_rows(again(), delimiter, source), (1, []))[1]
-        except InputError as error:  # quotes that end before another delimiter
-            fault = fault or error
-    delimiter = next((d for d, cells in headers.items() if field in cells), None)
-    if delimiter is None:
-        if fault and not headers:
-            raise fault
-        raise InputError(
-            f"{source}: there is no column {field!r}; its first line has "
-            f"{_list(max(headers.values(), key=len)) or 'none'}"
-        )
-    if headers[delimiter].count(field) > 1:
-        raise InputError(f"{source}: {headers[delimiter].count(field)} columns are called {field!r}; expected one")
-    column, rows = headers[delimiter].index(field), _rows(itertools.chain(seen, lines), delimiter, source)
-    next(rows)
-    for number, row in rows:
-        if len(row) <= column:
-            raise InputError(f"{source}, line {number}: {len(row)} columns, and {field!r} is column {column + 1}")
-        yield number, row[column]
-
-
-def _rows(lines: Iterable[str], delimiter: str, source: str) -> Iterator[tuple[int, list[str]]]:
-    """The number of its last line, and the cells, of each row that is not empty."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
-        limit = csv.field_size_limit(_MOST)  # the whole process's, so only while a row is read
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise InputError(f"{source}, line {reader.line_num}: not CSV ({error})") from None
-        finally:
-            csv.field_size_limit(limit)
-        if row:
-            yield reader.line_num, row
-
-
-def _cells(line: str, delimiter: str) -> list[str]:
-    """A row of one line; empty if it is none."""
-    try:
-        return next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:
-        return []
 
 
 def _unbroken(value: str) -> str:
