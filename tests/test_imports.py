@@ -54,8 +54,8 @@ ROOMS = {
     "golden": ("inputs", "uses", "floats", "integers", "coder", "compare"),
     "cli/shared": (
         "streams", "inputs", "rich_console", "console", "commands", "curve_file", "listing", "word_listing", "summary",
-        "piecewise", "against", "options", "progress", "samples", "prompts", "file_options", "filewise", "archives",
-        "stores", "server", "signals", "training_text", "training_source", "training_report", "workers",
+        "piecewise", "against", "whole", "options", "progress", "samples", "prompts", "file_options", "filewise",
+        "archives", "stores", "server", "signals", "training_text", "training_source", "training_report", "workers",
     ),
     "cli/interactive": ("steps", "session", "watch", "tail", "follow", "following",),
     "cli": (

@@ -1,4 +1,4 @@
-"""`score --words --spillover N`: the bits of the words before, within the line, and lengths without punctuation."""
+"""`score --words --spillover N`: the bits of the words before, within the line, and words without punctuation."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ def test_columns_are_the_rows_before(model, tmp_path, against):
         more = {
             f"bits_prev{k}": expected[place - k]["bits"] if place >= k and row["word"] > k else None for k in (1, 2)
         }
-        length = {"traveller,": 9, "down.": 4}.get(row["text"], len(row["text"]))
-        assert row == {**base, "length": length, **more}
+        assert row == {**base, **more}
+        bare = {"traveller,": "traveller", "down.": "down"}.get(row["text"], row["text"])
+        assert (row["bare"], row["length"]) == (bare, len(bare))
+        assert (row["bare_bits"] < row["bits"]) == (row["bare"] != row["text"])
     table = list(
         csv.DictReader(io.StringIO(run("score", model, "-", "--words", "--spillover", 1, "--csv", stdin=TEXT).stdout))
     )
@@ -40,7 +42,7 @@ def test_columns_are_the_rows_before(model, tmp_path, against):
         "" if r["bits_prev1"] is None else str(r["bits_prev1"]) for r in rows
     ]
     none = run("score", model, "-", "--words", "--spillover", 0, "--json", stdin=TEXT)
-    assert json.loads(none.stdout.splitlines()[0]) == {**expected[0], "length": 3}
+    assert json.loads(none.stdout.splitlines()[0]) == expected[0]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from small_models import save
 
 import elman
 from elman.pages import comparison_page, lines_page, surprisal_page
-from elman.scoring import BURST, Score, compare, mask, sequence_entropies, words
+from elman.scoring import BURST, Score, compare, mask, sequence_entropies, word_bits, words
 
 TEXT = "ada\nbo\ngrace\njean\n" * 5
 ODD = "ada 12\nbo\n\nqqqqq\nada 7\ngrace\n"
@@ -190,9 +190,20 @@ def test_words(files, name):
     found = words(model, score)
     assert [(w.text, w.line, w.number) for w in found] == [("ada", 1, 1), ("bo", 1, 2), ("grace", 3, 1), ("jean", 3, 2)]
     for word in found:
-        assert shown[word.place :].startswith(word.text)
-        assert word.bits == pytest.approx(bits[word.place : word.place + len(word.text) + 1].sum())
+        assert shown[word.place - 1 :].startswith(word.text)
+        assert word.bits == pytest.approx(bits[word.place - 1 : word.place + len(word.text)].sum())
+    assert word_bits(score) == [word.bits for word in found]
     assert 0 < found[0].entropy <= math.log2(model.vocab_size)
+
+
+def test_words_without_punctuation(files):
+    model = elman.load(files / "text")
+    score = elman.score(model, "(ada), bo's ... -")
+    _, bits = score.characters()
+    found = words(model, score)
+    assert [(w.bare, w.length, w.place) for w in found] == [("ada", 3, 1), ("bo's", 4, 8), ("...", 3, 13), ("-", 1, 17)]
+    assert found[0].bare_bits == pytest.approx(bits[1:5].sum())
+    assert [w.bare_bits for w in found[1:]] == [w.bits for w in found[1:]]
 
 
 def test_an_entropy_is_the_mean_cost(files):
@@ -210,7 +221,7 @@ def test_words_as_a_command(files, command):
     expected = words(model, elman.score(model, ODD))
     got = rows(command("score", files / "records", files / "b", "--words", "--json"))
     assert [(r["text"], r["line"], r["word"], r["place"], r["bits"]) for r in got] == [
-        (w.text, w.line, w.number, w.place + 1, round(w.bits, 6)) for w in expected
+        (w.text, w.line, w.number, w.place, round(w.bits, 6)) for w in expected
     ]
     table = list(csv.DictReader(io.StringIO(command("score", files / "records", files / "b", "--words", "--csv"))))
     assert [float(r["entropy"]) for r in table] == [r["entropy"] for r in got]
@@ -305,7 +316,7 @@ def interval(values):
         ("--words --chars", "give one of them"),
         ("--lines --top 3", "give one of them"),
         ("--above 3 --words", "give one of them"),
-        ("--against x --chars", "--against compares texts and lines"),
+        ("--against x --chars", "--against compares texts, lines and words; leave out"),
         ("--against no-such-model", "no-such-model: no such file"),
     ],
 )

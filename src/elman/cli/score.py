@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from ..errors import EmptyTextError, InputError
+from ..errors import InputError
 from .calibrate import threshold
 from .interactive.following import Following
-from .shared.against import compare_all, summarise
-from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, err, load_model, read_text
-from .shared.inputs import keep_inputs, mask_for
-from .shared.listing import choose, chosen_rows, list_characters, list_lines
+from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model
+from .shared.inputs import keep_inputs
 from .shared.piecewise import Listed, stream
-from .shared.summary import summarise_texts
-from .shared.word_listing import list_words
-
-if TYPE_CHECKING:
-    from ..model import Model
-    from ..scoring import Comparison, Score
+from .shared.whole import print_whole
+from .shared.word_listing import check_columns
 
 
 def _listing(help: str, *names: str, **options: Any) -> Any:
@@ -72,15 +64,18 @@ def score(
     ] = None,
     mask: Annotated[bool, _listing("List the costliest of lines that differ in digits only.", "--mask")] = False,
     words: Annotated[bool, _listing("List what every word costs, and how uncertain it was.", "--words")] = False,
-    spillover: Annotated[
-        int | None, _listing("Add to --words the word's length and the bits of the N words before it.", metavar="N")
+    spillover: Annotated[int | None, _listing("Add to --words the bits of the N words before it.", metavar="N")] = None,
+    keep: Annotated[
+        list[str] | None,
+        _listing("Add to --words this column of CSV, or key of JSON lines; may be repeated.", metavar="NAME"),
     ] = None,
     chars: Annotated[bool, _listing("List what every character costs.", "--chars")] = False,
     against: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="MODEL",
-            help="Compare with this model: the log-likelihood ratio, by which --top then ranks; may be repeated.",
+            help="Compare with this model: the log-likelihood ratio, by which --top then ranks; with --words, bits. "
+            "May be repeated.",
         ),
     ] = None,
     follow_: Annotated[
@@ -105,7 +100,7 @@ def score(
     Example: elman score runs/log today.log --top 40
     """
     above = None if above_ is None else threshold(above_, model)
-    what = Listed(lines or top is not None or above is not None, top, above, words, chars, spillover)
+    what = Listed(lines or top is not None or above is not None, top, above, words, chars, spillover, tuple(keep or ()))
     following = Following(follow_, place, from_end, limit, exec_)
     following.check(what, lines, mask or bool(against) or adaptive or html is not None, files or ["-"])
     _refuse(what, lines, mask, bool(against), adaptive, json_ and csv, html)
@@ -114,6 +109,10 @@ def score(
     if place is not None:
         keep_inputs(place, model, *(files or ["-"]))
     loaded, names, form = load_model(model), files or ["-"], "json" if json_ else "csv" if csv else "table"
+    if words:
+        check_columns(what.keep, spillover, form)
+    if keep and not (loaded.reading.field if field is None else field):
+        raise InputError("--keep takes columns of rows; give --field, the column of the texts, as well")
     records = True if records is None and field else records  # what is in a row is a text
     if follow_ and above is not None:
         following.run(loaded, names, above, form, (encoding, encoding_errors, field), records)
@@ -126,7 +125,7 @@ def score(
     how = (encoding, encoding_errors, field)
     if html is None and not (against or adaptive or mask or (chars and json_)):
         raise typer.Exit(int(stream(loaded, names, how, records, what, form) and above is not None))
-    some = _whole(loaded, model, names, how, records, what, form, html, mask, adaptive, against or [])
+    some = print_whole(loaded, model, names, how, records, what, form, html, mask, adaptive, against or [])
     raise typer.Exit(int(some and above is not None))
 
 
@@ -143,10 +142,12 @@ def _refuse(
         raise InputError("--lines, --top, --above, --words and --chars list different things; give one of them")
     if what.spillover is not None and (not words or what.spillover < 0):
         raise InputError("--spillover is a number of words of --words, from 0 on; give both")
+    if what.keep and not words:
+        raise InputError("--keep adds columns to --words; give both")
     if mask and not by_line:
         raise InputError("--mask folds lines; give it with --lines, --top or --above")
-    if against and (words or chars or above is not None):
-        raise InputError("--against compares texts and lines; leave out --words, --chars and --above")
+    if against and (chars or above is not None):
+        raise InputError("--against compares texts, lines and words; leave out --chars and --above")
     if adaptive and (by_line or words or against):
         raise InputError("--adaptive scores whole texts; leave out --lines, --top, --above, --words and --against")
     if two_forms:
@@ -157,94 +158,3 @@ def _refuse(
         raise InputError("--above must be a number of bits, got nan, than which no line costs more")
     if html is not None and not html.parent.is_dir():
         raise InputError(f"{html}: there is no folder {html.parent}; make it first")
-
-
-def _whole(
-    model: Model,
-    path: Path,
-    names: list[str],
-    how: tuple[str | None, str, str | None],
-    records: bool | None,
-    what: Listed,
-    form: str,
-    html: Path | None,
-    mask: bool,
-    adaptive: bool,
-    against: Sequence[Path],
-) -> bool:
-    """Print what needs every text as a whole: a page, another model, adaptive scores, lines that are alike. Return
-    whether a line was listed."""
-    from ..scoring import ADAPTIVE, Span, score_many
-    from ..scoring import words as words_in
-
-    others = {str(path): load_model(path) for path in against}
-    encoding, errors, field = how
-    if records is None and others:  # one way for all, whichever comes first
-        records = any(each.reading.records for each in (model, *others.values()))
-    how = encoding, errors, (model.reading.field or "") if others and field is None else field
-    read = [(name, _text(model, name, how, what.lines)) for name in names]
-    names, texts = [name for name, text in read if text], [text for _, text in read if text]
-    with err.status(f"reading {sum(map(len, texts)):,} characters") if err.is_terminal else nullcontext():
-        scores = score_many(model, texts, records=records, names=names, adaptive=adaptive)
-        compared = compare_all(others, names, scores, texts, how)
-    by_file = [s.lines() for s in scores] if what.lines else []
-    ratios = next(iter(compared.values()), None)
-    chosen = choose(by_file, what.top, what.above, mask, ratios) if what.lines else []
-    if html is not None:
-        some = None if what.top is None and what.above is None else [(file, index) for file, index, _ in chosen]
-        _write_page(html, model, str(path), scores, names, some, compared)
-    if what.lines:
-        list_lines(chosen_rows(names, by_file, chosen, mask, compared), form, mask, compared)
-    elif what.words:
-        list_words(
-            ((name, words_in(model, each)) for name, each in zip(names, scores, strict=True)), form, what.spillover
-        )
-    elif what.chars:
-        if adaptive:
-            err.print(f"elman: {ADAPTIVE}")
-        list_characters(names, (Span(*each) for each in enumerate(scores)), form)
-    elif compared:
-        summarise(str(path), names, scores, compared, form)
-    else:
-        summarise_texts(model, names, (Span(*each) for each in enumerate(scores)), form)
-    return bool(chosen)
-
-
-def _text(model: Model, name: str, how: tuple[str | None, str, str | None], by_line: bool) -> str | bytes:
-    """A text to score. An empty one has no lines, which is no error where lines are listed."""
-    try:
-        return read_text(model, name, *how)
-    except EmptyTextError:
-        if by_line:
-            return ""
-        raise
-
-
-def _write_page(
-    html: Path,
-    model: Model,
-    name: str,
-    scores: Sequence[Score],
-    names: Sequence[str],
-    some: Sequence[tuple[int, int]] | None,
-    compared: dict[str, list[Comparison]],
-) -> None:
-    """The page of all texts, or of some of their lines, (file, line) in this order; and what it holds, on stderr."""
-    from ..files import write_atomically
-    from ..pages import comparison_page, lines_page, surprisal_page
-
-    texts = f"{len(names):,} text{'s' if len(names) > 1 else ''}"
-    if compared and some is None:
-        page, what = comparison_page(model, scores, names, compared, name), f"{texts}, compared"
-    elif some is None:
-        page, what = surprisal_page(model, scores, names), texts
-    elif not some:
-        err.print(f"elman: no line is to be shown; {html} is not written")
-        return
-    else:
-        page, what = (
-            lines_page(model, scores, names, some, compared),
-            f"{len(some):,} line{'' if len(some) == 1 else 's'}, as listed",
-        )
-    write_atomically(html, page.encode("utf-8", "replace"), mask=mask_for(*names))
-    err.print(f"{html}: {what}")

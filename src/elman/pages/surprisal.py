@@ -39,13 +39,16 @@ def lines_page(
     names: Sequence[str],
     chosen: Sequence[tuple[int, int]],
     compared: Mapping[str, Sequence[Comparison]] | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> str:
     """An HTML page of some lines alone, in the order given, each under its file's name and its number.
 
     Args:
         chosen: (score, line from 0) of each line; at least one.
         compared: of each other model, by name, its comparison with each of the scores; its ratios are shown.
+        numbers: the number that each line is shown under. None: its place among its text's lines, from 1.
     """
+    numbers = [index + 1 for _, index in chosen] if numbers is None else numbers
     if not chosen:
         raise InputError("no line is chosen; expected at least one")
     lines = {file: scores[file].lines() for file, _ in chosen}
@@ -69,12 +72,12 @@ def lines_page(
     return page(
         model,
         parts,
-        [f"{names[f]}:{i + 1}" for f, i in chosen],
+        [f"{names[file]}:{number}" for (file, _), number in zip(chosen, numbers, strict=True)],
         title=title,
         sections=f"<p>burst: the most bits that {BURST} neighbouring characters of the line cost.</p>",
         expected=expected,
         columns=columns,
-        numbers=[index + 1 for _, index in chosen],
+        numbers=numbers,
     )
 
 

@@ -20,18 +20,20 @@ def compare_all(
     scores: Sequence[Score],
     texts: Sequence[str | bytes],
     encoding: tuple[str | None, str, str | None],
-) -> dict[str, list[Comparison]]:
-    """Compare every text under each other model. texts: as the first model reads them, not
+) -> tuple[dict[str, list[Score]], dict[str, list[Comparison]]]:
+    """Score and compare every text under each other model. texts: as the first model reads them, not
     yet normalised. encoding: what to do about errors, and the field, as `read_text` takes them."""
     from ...scoring import compare, score_many
 
-    compared = {}
+    scored: dict[str, list[Score]] = {}
+    compared: dict[str, list[Comparison]] = {}
     for name, model in others.items() if scores else ():
         same = model.reading.is_bytes == isinstance(texts[0], bytes)
         mine = texts if same else [_again(model, *one, encoding) for one in zip(names, texts, strict=True)]
         found = score_many(model, mine, records=scores[0].records, names=names)
+        scored[name] = found
         compared[name] = [compare(one, two) for one, two in zip(scores, found, strict=True)]
-    return compared
+    return scored, compared
 
 
 def _again(model: Any, name: str, text: str | bytes, encoding: tuple[str | None, str, str | None]) -> str | bytes:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ...model import LanguageModel, Model, QuantisedModel
+    from ...text import Rows
 
 
 class PlainConsole:
@@ -140,12 +141,17 @@ def load_model(path: Path) -> LanguageModel | QuantisedModel:
 
 
 def read_text(
-    model: Model, place: str, encoding: str | None, encoding_errors: str, field: str | None = None
+    model: Model,
+    place: str,
+    encoding: str | None,
+    encoding_errors: str,
+    field: str | None = None,
+    rows: Rows | None = None,
 ) -> str | bytes:
     """A text for `model` to read, not yet normalised; bytes for a model of bytes."""
     from ...corpora import read_text
 
-    return read_text(model.reading, place, encoding=encoding, encoding_errors=encoding_errors, field=field)
+    return read_text(model.reading, place, encoding=encoding, encoding_errors=encoding_errors, field=field, rows=rows)
 
 
 def warn_unknown(model: Model, prompt: str) -> str:

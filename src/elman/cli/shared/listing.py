@@ -11,6 +11,7 @@ from .console import out, write_csv, write_json
 
 if TYPE_CHECKING:
     from ...scoring import Comparison, Lines, Score, Span, Totals
+    from ...text import Rows
 
 _WIDTH = 160  # characters of a line that a listing for readers shows; on a terminal, what its width leaves
 _BURST = "bold red"
@@ -72,9 +73,13 @@ def chosen_rows(
     chosen: Sequence[tuple[int, int, int]],
     masked: bool = False,
     against: Mapping[str, Sequence[Comparison]] | None = None,
+    by_file: Sequence[Rows] = (),
 ) -> Iterator[dict[str, Any]]:
-    """A row for each chosen line. against: for each other model, the comparison of every file."""
-    return (_line(names, files, *at, masked, against or {}) for at in chosen)
+    """A row for each chosen line. against: for each other model, the comparison of every file. by_file: where the
+    lines of each file began in it, which its row then says."""
+    for at in chosen:
+        row = _line(names, files, *at, masked, against or {})
+        yield row | {"line": by_file[at[0]].line(row["line"])} if by_file else row
 
 
 def list_lines(

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from ...errors import EmptyTextError
+from ...errors import EmptyTextError, InputError
 from .console import err
 from .listing import line_row, list_characters, list_lines
 from .summary import summarise_texts
-from .word_listing import list_words
+from .word_listing import Worded, list_words
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ...model import Model
-    from ...scoring import Span, Word
+    from ...scoring import Score, Span
+    from ...text import Rows
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,17 @@ class Listed:
     chars: bool
     spillover: int | None = None
     """Words before each word whose bits are listed beside it."""
+    keep: tuple[str, ...] = ()
+    """Columns of the file that are listed beside each word."""
+
+    def rows(self, model: Model, names: Sequence[str], records: bool | None) -> list[Rows]:
+        """A keeper of rows for each of the texts. Raises InputError where rows are not read one by one."""
+        from ...text import Rows
+
+        by_line = model.reading.records if records is None else records
+        if self.keep and not by_line:
+            raise InputError("--keep takes each row by itself; leave out --no-records")
+        return [Rows(self.keep) for _ in names]
 
 
 def stream(
@@ -45,7 +59,8 @@ def stream(
     takes them. Returns whether a line was listed."""
     from ...scoring import spans
 
-    texts = [_parts(model, name, how, what.lines) for name in names]
+    by_file = what.rows(model, names, records)
+    texts = [_parts(model, name, how, what.lines, rows) for name, rows in zip(names, by_file, strict=True)]
     whole_lines = what.lines or what.words
     pieces = spans(model, texts, records=records, whole_lines=whole_lines, entropies=what.words)
     found: Iterable[Span] = chain([*islice(pieces, 1)], pieces)  # what is wrong from the start shows before any output
@@ -54,11 +69,11 @@ def stream(
         if status:
             found = _shown(found, status)
         if what.lines:
-            rows = _rows(names, found, what)
+            rows = _rows(names, found, what, by_file)
             rows = rows if what.top is None else iter(heapq.nsmallest(what.top, rows, key=lambda row: -row["burst"]))
             return _counted(rows, form)
         if what.words:
-            list_words(_words(names, found), form, what.spillover)
+            list_words(_words(names, found, by_file), form, what.spillover)
         elif what.chars:
             list_characters(names, found, form)
         else:
@@ -66,12 +81,14 @@ def stream(
     return False
 
 
-def _parts(model: Model, name: str, how: tuple[str | None, str, str | None], by_line: bool) -> Iterator[Any]:
+def _parts(
+    model: Model, name: str, how: tuple[str | None, str, str | None], by_line: bool, rows: Rows
+) -> Iterator[Any]:
     """A text to score. An empty one has no lines, which is no error where lines are listed."""
     from ...corpora import text_parts
 
     encoding, errors, field = how
-    parts = text_parts(model.reading, name, encoding=encoding, encoding_errors=errors, field=field)
+    parts = text_parts(model.reading, name, encoding=encoding, encoding_errors=errors, field=field, rows=rows)
 
     def some() -> Iterator[Any]:
         try:
@@ -92,7 +109,9 @@ def _shown(found: Iterable[Span], status: Any) -> Iterator[Span]:
         yield piece
 
 
-def _rows(names: Sequence[str], found: Iterable[Span], what: Listed) -> Iterator[dict[str, Any]]:
+def _rows(
+    names: Sequence[str], found: Iterable[Span], what: Listed, by_file: Sequence[Rows]
+) -> Iterator[dict[str, Any]]:
     """A row for each line, or for those that can be among the listed ones."""
     least: list[float] = []  # a heap of the largest bursts so far
     for number, of_one in groupby(found, key=lambda piece: piece.text):
@@ -111,8 +130,9 @@ def _rows(names: Sequence[str], found: Iterable[Span], what: Listed) -> Iterator
                     if len(least) == what.top and burst <= least[0]:
                         continue
                     (heapq.heappush if len(least) < what.top else heapq.heapreplace)(least, burst)
-                yield line_row(names[number], lines, int(index), before + int(index) + 1)
+                yield line_row(names[number], lines, int(index), by_file[number].line(before + int(index) + 1))
             before += len(lines)
+            by_file[number].forget(before + 1)
 
 
 def _counted(rows: Iterable[dict[str, Any]], form: str) -> bool:
@@ -129,8 +149,16 @@ def _counted(rows: Iterable[dict[str, Any]], form: str) -> bool:
     return some
 
 
-def _words(names: Sequence[str], found: Iterable[Span]) -> Iterator[tuple[str, Iterator[Word]]]:
+def _words(names: Sequence[str], found: Iterable[Span], by_file: Sequence[Rows]) -> Iterator[Worded]:
     from ...scoring import words_of
 
+    def pieces(of_one: Iterable[Span], rows: Rows) -> Iterator[tuple[Score, np.ndarray]]:
+        line = 1
+        for piece in of_one:
+            rows.forget(line)
+            if piece.entropies is not None:
+                yield piece.score, piece.entropies
+            line += piece.score.text.count("\n")
+
     for number, of_one in groupby(found, key=lambda piece: piece.text):
-        yield names[number], words_of((piece.score, piece.entropies) for piece in of_one if piece.entropies is not None)
+        yield Worded(names[number], words_of(pieces(of_one, by_file[number])), by_file[number])

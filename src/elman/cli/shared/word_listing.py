@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
@@ -12,53 +14,82 @@ from .listing import write_rows
 
 if TYPE_CHECKING:
     from ...scoring import Word
+    from ...text import Rows
 
-_PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~\u2018\u2019\u201c\u201d\u00ab\u00bb\u2026\u2013\u2014"
-
-
-def _spilt(words: Iterable[Word], spillover: int | None) -> Iterator[tuple[Word, dict[str, Any]]]:
-    """Each word with the columns of its spillover: `length`, without punctuation at its ends, and `bits_prev1` ..."""
-    before: list[float] = []
-    for word in words:
-        if spillover is None:
-            yield word, {}
-            continue
-        before = [] if word.number == 1 else before
-        bare = len(word.text.strip(_PUNCTUATION)) or len(word.text)
-        last = {f"bits_prev{k}": before[-k] if k <= len(before) else None for k in range(1, spillover + 1)}
-        yield word, {"length": bare, **last}
-        before = [*before[-spillover:], round(word.bits, 6)] if spillover else []
+COLUMNS = ("file", "line", "word", "place", "bits", "entropy", "text", "length", "bare", "bare_bits", "against")
 
 
-def list_words(files: Iterable[tuple[str, Iterable[Word]]], form: str, spillover: int | None = None) -> None:
-    """A row for each word of the files.
+@dataclass(frozen=True)
+class Worded:
+    """The words of a text, and what is listed beside them."""
+
+    name: str
+    words: Iterable[Word]
+    rows: Rows
+    """Its rows in its file: where each began, and the columns to keep."""
+    against: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """The bits of each word under other models, by their names."""
+
+
+def check_columns(keep: Sequence[str], spillover: int | None, form: str) -> None:
+    """Raises InputError for columns that the list cannot have."""
+    if form == "table" and (keep or spillover is not None):
+        raise InputError(f"{'--keep' if keep else '--spillover'} adds columns for programs; give --csv or --json")
+    taken = (*COLUMNS, *(f"bits_prev{k}" for k in range(1, (spillover or 0) + 1)))
+    for name in keep:
+        if name in taken or name.startswith("against "):
+            raise InputError(f"--keep {name}: the list has a column {name!r} already; rename the file's column")
+
+
+def list_words(texts: Iterable[Worded], form: str, spillover: int | None = None, others: Sequence[str] = ()) -> None:
+    """A row for each word of the texts.
 
     Args:
-        spillover: for regressions on reading times: the word's length, and the bits of so many words before it in the
-            line; None where there is none.
+        others: names of the other models.
+        spillover: for regressions on reading times: the bits of so many words before it in the line; None where there
+            is none.
     """
-    if spillover is not None and form == "table":
-        raise InputError("--spillover adds columns for programs; give --csv or --json")
-    rows = (
-        {
-            "file": name,
-            "line": word.line,
-            "word": word.number,
-            "place": word.place + 1,
-            "bits": round(word.bits, 6),
-            "entropy": round(word.entropy, 6),
-            "text": word.text,
-            **more,
-        }
-        for name, words in files
-        for word, more in _spilt(words, spillover)
-    )
+    rows = (row for text in texts for row in _rows(text, spillover or 0, form))
     if form != "table":
         write_rows(rows, form)
         return
-    out.print(f"{'line':>6}  {'word':>4}  {'place':>7}  {'bits':>7}  {'entropy':>7}  text")
+    heads = "".join(f"  {f'bits {k}':>7}" for k in range(2, len(others) + 2))
+    out.print(f"{'line':>6}  {'word':>4}  {'place':>7}  {'bits':>7}{heads}  {'entropy':>7}  text")
     for row in rows:
+        more = "".join(f"  {bits:>7.2f}" for bits in row.get("against", {}).values())
         out.print(
-            f"{row['line']:>6}  {row['word']:>4}  {row['place']:>7}  {row['bits']:>7.2f}  {row['entropy']:>7.2f}  "
-            + visible(row["text"])
+            f"{row['line']:>6}  {row['word']:>4}  {row['place']:>7}  {row['bits']:>7.2f}{more}  {row['entropy']:>7.2f}"
+            f"  {visible(row['text'])}"
         )
+    for number, name in enumerate(others, 2):
+        out.print(f"bits {number}: {visible(name)}")
+
+
+def _rows(text: Worded, spillover: int, form: str) -> Iterator[dict[str, Any]]:
+    before: list[float] = []
+    for number, word in enumerate(text.words):
+        before = [] if word.number == 1 else before
+        bits = round(word.bits, 6)
+        row: dict[str, Any] = {
+            "file": text.name,
+            "line": text.rows.line(word.line),
+            "word": word.number,
+            "place": word.place,
+            "bits": bits,
+            "entropy": round(word.entropy, 6),
+            "text": word.text,
+            "length": word.length,
+            "bare": word.bare,
+            "bare_bits": round(word.bare_bits, 6),
+        }
+        if text.against:
+            row["against"] = {name: round(costs[number], 6) for name, costs in text.against.items()}
+        row |= {f"bits_prev{k}": before[-k] if k <= len(before) else None for k in range(1, spillover + 1)}
+        kept = text.rows.columns(word.line)
+        yield row | ({name: _cell(value) for name, value in kept.items()} if form == "csv" else kept)
+        before = [*before[-spillover:], bits] if spillover else []
+
+
+def _cell(value: Any) -> Any:
+    """A value of JSON in CSV: text and numbers as they are, others as JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | list | dict) else value
