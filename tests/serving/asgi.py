@@ -42,13 +42,20 @@ class Client:
         body: Any = b"",
         headers: dict[str, str] | None = None,
         leave: Callable[[Answered], bool] | float | None = None,
+        cut: bool = False,
     ) -> Answered:
-        """leave: after so many seconds, or once this is true of what has come."""
+        """Send a request.
+
+        Args:
+            leave: after so many seconds, or once this is true of what has come.
+            cut: leave before the body is whole.
+        """
         parts = (
             [body] if isinstance(body, bytes) else list(body) if isinstance(body, list) else [json.dumps(body).encode()]
         )
         messages = [
-            {"type": "http.request", "body": part, "more_body": i + 1 < len(parts)} for i, part in enumerate(parts)
+            {"type": "http.request", "body": part, "more_body": cut or i + 1 < len(parts)}
+            for i, part in enumerate(parts)
         ]
         answered, gone = Answered(), asyncio.Event()
 
@@ -58,7 +65,7 @@ class Client:
                 return messages.pop(0)
             if isinstance(leave, float):
                 await asyncio.sleep(leave)
-            else:
+            elif not cut:
                 await gone.wait()
             return {"type": "http.disconnect"}
 

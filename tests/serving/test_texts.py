@@ -12,7 +12,7 @@ import elman
 
 pytest.importorskip("starlette", reason="the extra elman[serve] is not installed")
 import asgi
-from test_completions import MODELS, TEXT
+from test_completions import MODELS, TEXT, make
 
 from elman.scoring import words
 from elman.serving import Limits, create_app
@@ -47,6 +47,35 @@ def test_symbols_and_back_with_both_clients_names_and_paths():
     assert found == [MODELS["chars"].reading.prompt("the sea").tolist()] * 2
     assert (records["eos_token"], records["bos_token"]) == ("\n", "\n")
     assert (stream["eos_token"], stream["bos_token"]) == (None, "\n"), "a text of a stream has no end"
+
+
+def test_a_client_that_leaves_amid_its_body_is_no_fault(caplog):
+    async def work(client):
+        lines = await client.ask("POST", "/v1/score?model=chars", [b'"a"\n"b'], headers=LINES, cut=True)
+        paths = ("/v1/score", "/v1/completions", "/v1/compress", "/tokenize")
+        others = [await client.ask("POST", path, [b'{"text": "a'], headers=JSON, cut=True) for path in paths]
+        return lines, others
+
+    with caplog.at_level("WARNING"):
+        lines, others = served(work)
+    assert json.loads(lines.body)["bits"] == elman.score(MODELS["chars"], "a").bits
+    assert [each.status for each in others] == [499] * 4
+    assert not caplog.records
+
+
+def test_what_a_diverged_model_cannot_score_is_refused(caplog):
+    broken = make()
+    broken.output.bias[2] = np.nan  # type: ignore
+
+    async def work(client):
+        lines = await client.ask("POST", "/v1/score", b'"the sea"\n', headers=LINES)
+        others = [await client.post(f"/v1/{path}", {"text": "the sea"}) for path in ("score", "after")]
+        return lines, *others
+
+    answers = asgi.run(create_app({"broken": broken}), work)
+    assert [answered.status for answered in answers] == [200, 400, 400]
+    assert all("training has diverged" in answered.json()["error"]["message"] for answered in answers)
+    assert not caplog.records
 
 
 def test_scores_are_those_of_the_library():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from ..scoring import Score, score_many, words
+from ..errors import InputError
+from ..scoring import Score, after, score_many, words
 from .answers import FLOOR
 from .fields import shown
 from .refusal import Refused
@@ -29,10 +32,24 @@ def line_text(line: bytes, number: int) -> str | None:
 
 
 def scored(served: Served, texts: list[str], by: str) -> list[dict[str, Any]]:
-    """Cost of each text; an empty one costs nothing."""
+    """Cost of each text; an empty one costs nothing. Raises InputError for a model that diverged."""
     some = [text for text in texts if text]
-    found = iter(score_many(served.model, some) if some else [])
+    scores = score_many(served.model, some) if some else []
+    _check(score.bits for score in scores)
+    found = iter(scores)
     return [_of_score(served, next(found), by) if text else {"bits": 0.0, "symbols": []} for text in texts]
+
+
+def next_symbols(served: Served, text: str, count: int) -> list[dict[str, Any]]:
+    """The likeliest symbols after a text. Raises InputError for a model that diverged."""
+    found = after(served.model, text, count)
+    _check(probability for _, probability in found)
+    return [{"text": symbol, "probability": probability} for symbol, probability in found]
+
+
+def _check(values: Iterable[float]) -> None:
+    if not all(map(isfinite, values)):  # which JSON could not say
+        raise InputError("the model's logits are not numbers; its training has diverged")
 
 
 def _of_score(served: Served, score: Score, by: str) -> dict[str, Any]:

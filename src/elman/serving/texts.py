@@ -8,14 +8,13 @@ from functools import partial
 from typing import Any
 
 import anyio
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..errors import InputError
-from ..scoring import after
+from ..errors import ElmanError, InputError
 from .answers import dumps
-from .costs import line_text, scored
+from .costs import line_text, next_symbols, scored
 from .fields import Fields, is_ids, parsed, shown
 from .guard import answer, body_of, lines_of, unpacked
 from .limits import Limits
@@ -112,6 +111,10 @@ class Texts:
                 yield await self._answers(served, [last], by)
         except Refused as refused:
             yield dumps(refused.body) + b"\n"
+        except ElmanError as error:
+            yield dumps(Refused(str(error)).body) + b"\n"
+        except ClientDisconnect:
+            return
 
     async def _answers(self, served: Served, texts: list[str], by: str) -> bytes:
         found = await self._beside(scored, served, texts, by) if texts else []
@@ -123,9 +126,9 @@ class Texts:
         text = fields.text("text", "prompt", default="")
         if len(text) > self._limits.prompt:
             raise Refused(f"the text has {len(text):,} characters; expected at most {self._limits.prompt:,}", 413)
-        found = await self._beside(after, served.model, text, count)
+        found = await self._beside(next_symbols, served, text, count)
         head = {"object": "list", "model": served.id, "system_fingerprint": served.fingerprint}
-        return answer({**head, "data": [{"text": symbol, "probability": p} for symbol, p in found]})
+        return answer({**head, "data": found})
 
     # --- compression ---
 
