@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import command_line
 import pytest
@@ -184,9 +185,24 @@ def test_without_the_extra_it_says_what_to_install(folder):
     assert refused.stderr == "elman: to serve a model takes Starlette and uvicorn; pip install 'elman[serve]'\n"
 
 
-def test_a_head_that_does_not_come_ends_the_connection():
+@contextlib.contextmanager
+def listening(app, protocol):
+    """A server in a thread, and its address."""
     import uvicorn
 
+    sock = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, http=protocol, lifespan="off", log_config=None, timeout_keep_alive=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+    thread.start()
+    try:
+        yield server, sock.getsockname()
+    finally:
+        server.should_exit = True
+        thread.join()
+        sock.close()
+
+
+def test_a_head_that_does_not_come_ends_the_connection():
     from elman.cli.shared.server import Protocol
 
     class Hasty(Protocol):
@@ -198,23 +214,65 @@ def test_a_head_that_does_not_come_ends_the_connection():
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
             await send({"type": "http.response.body", "body": b"ok"})
 
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, http=Hasty, lifespan="off", log_config=None, timeout_keep_alive=1))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    try:
+    with listening(app, Hasty) as (_, address):
         for sent, answered in (
             (b"", False), (b"GET / HTTP/1.1\r\nHo", False), (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", True),
             (b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT", True),
         ):  # fmt: skip
-            with socket.create_connection(listening.getsockname(), timeout=command_line.PATIENCE) as sock:
+            with socket.create_connection(address, timeout=command_line.PATIENCE) as sock:
                 sock.sendall(sent)
                 received = b""
                 while part := sock.recv(4096):
                     received += part
                 assert received.startswith(b"HTTP/1.1 200") is answered
                 assert received.count(b"200 OK") == answered
-    finally:
-        server.should_exit = True
-        thread.join()
-        listening.close()
+
+
+def until(condition):
+    end = time.monotonic() + command_line.PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return found
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_answer_that_nobody_takes_is_dropped(streamed):
+    from elman.cli.shared.server import Protocol
+
+    class Patient(Protocol):
+        taken_seconds = command_line.PATIENCE
+
+    class Hasty(Protocol):
+        taken_seconds = 0.2
+
+    size, left = 30_000_000, threading.Event()  # more than the system keeps for a connection
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % size)]})
+        parts = 1000 if streamed else 1
+        for part in range(parts):
+            await send({"type": "http.response.body", "body": b"a" * (size // parts), "more_body": part + 1 < parts})
+        left.set()
+
+    def received(sock):
+        sock.settimeout(command_line.PATIENCE)
+        total = 0
+        with contextlib.suppress(ConnectionError):
+            while part := sock.recv(1 << 20):
+                total += len(part)
+        return total
+
+    asking = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    with listening(app, Patient) as (server, address), socket.create_connection(address) as sock:
+        sock.sendall(asking)
+        connections: Any = server.server_state.connections
+        connection = until(lambda: next((c for c in connections if c.flow.write_paused), None))
+        connection.loop.call_soon_threadsafe(connection._give_up_writing, size)  # there was more: some was taken
+        assert received(sock) > size
+    left.clear()
+    with listening(app, Hasty) as (server, address), socket.create_connection(address) as sock:
+        sock.sendall(asking)
+        assert left.wait(command_line.PATIENCE), "the application is freed"
+        until(lambda: not server.server_state.connections)
+        assert received(sock) < size

@@ -52,14 +52,44 @@ def run(app: Any, host: str, port: int, uds: Path | None, grace: float) -> None:
 
 
 class Protocol(H11Protocol):
-    """A connection whose request must begin in time: uvicorn itself waits for ever for the rest of a head."""
+    """A connection whose request must begin in time and whose answers must be taken: uvicorn itself waits for ever for
+    the rest of a head, and keeps for ever what a client does not read."""
 
     head_seconds = 30.0
+    taken_seconds = 60.0
+    """Time in which the client must take some byte of what is ready for it."""
     _late: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        transport.set_write_buffer_limits(0)  # writing pauses whenever the system takes no more
         self._wait()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_watching()
+
+    def _watch(self, size: int) -> None:
+        self._stop_watching()
+        self._stalled = self.loop.call_later(self.taken_seconds, self._give_up_writing, size)
+
+    def _stop_watching(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _give_up_writing(self, before: int) -> None:
+        size = self.transport.get_write_buffer_size()
+        if size < before:
+            self._watch(size)
+        else:
+            _log.info("a client took nothing for %g seconds; %d bytes are dropped", self.taken_seconds, size)
+            self.transport.abort()  # closing would wait for the client
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -67,6 +97,7 @@ class Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_watching()
         super().connection_lost(exc)
 
     def _wait(self) -> None:
