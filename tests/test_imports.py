@@ -47,8 +47,8 @@ ROOMS = {
     "inspection": ("matching", "memorised", "neighbours", "hidden_units",),
     "pages": ("document", "inspection", "surprisal", "playground",),
     "serving": (
-        "limits", "refusal", "fields", "served", "protocol", "metrics", "batcher", "answers", "guard", "writing",
-        "costs", "packing", "texts", "schema", "server",
+        "limits", "refusal", "fields", "served", "protocol", "metrics", "batcher", "answers", "origins", "guard",
+        "writing", "costs", "packing", "texts", "schema", "server",
     ),
     "export": ("c", "onnx", "plain", "html", "js",),
     "golden": ("inputs", "uses", "floats", "integers", "coder", "compare"),

@@ -276,3 +276,16 @@ def test_an_answer_that_nobody_takes_is_dropped(streamed):
         assert left.wait(command_line.PATIENCE), "the application is freed"
         until(lambda: not server.server_state.connections)
         assert received(sock) < size
+
+
+def test_only_a_server_that_anyone_on_this_machine_may_ask_looks_at_the_host(folder):
+    def status(server, host):
+        connection = server.connection()
+        connection.request("GET", "/v1/models", headers={"Host": host, "Authorization": "Bearer secret"})
+        with contextlib.closing(connection):
+            return connection.getresponse().status
+
+    for arguments, env, expected in (((), {}, 403), (("--no-key",), {}, 200), ((), {"ELMAN_API_KEY": "secret"}, 200)):
+        with Serving(folder, "story.safetensors", "--port", 0, *arguments, **env) as server:
+            assert status(server, "rebound.example:80") == expected
+            assert status(server, "localhost:80") == 200

@@ -314,6 +314,34 @@ def test_keys_and_other_origins():
     assert not any(name.startswith("access-control") for answered in found.values() for name in answered.headers)
 
 
+@pytest.mark.parametrize(
+    ("method", "host", "origin", "status"),
+    [
+        ("GET", "127.0.0.1:8080", None, 200), ("GET", "[::1]:8080", None, 200), ("GET", "LOCALHOST", None, 200),
+        ("GET", "story.localhost:80", None, 200), ("GET", "elman:8080", None, 200), ("GET", None, None, 200),
+        ("GET", "rebound.example", None, 403), ("GET", "127.0.0.1.rebound.example:8080", None, 403),
+        ("GET", "localhost.example", None, 403), ("GET", "[::1", None, 403), ("GET", "a.b@rebound.example", None, 403),
+        ("GET", "127.0.0.1", "https://other.example", 200), ("POST", "127.0.0.1:80", "http://127.0.0.1:80", 200),
+        ("POST", "127.0.0.1:80", "http://127.0.0.1:81", 403), ("POST", "127.0.0.1", "https://other.example", 403),
+        ("POST", "127.0.0.1", "null", 403), ("POST", "127.0.0.1", "https://page.example", 200),
+    ],
+)  # fmt: skip
+def test_a_page_of_another_origin_neither_reads_nor_sends(method, host, origin, status):
+    headers = {name: value for name, value in (("Host", host), ("Origin", origin)) if value is not None}
+    path = "/v1/completions" if method == "POST" else "/v1/models"
+
+    async def work(client):
+        return await client.ask(method, path, {"seed": 1} if method == "POST" else b"", headers)
+
+    app = create_app(MODELS, local=True, cors=["https://page.example"])
+    answered = asgi.run(app, work)
+    assert answered.status == status
+    if status == 403:
+        named = host if method == "GET" else origin
+        assert named in answered.json()["error"]["message"]
+    assert asgi.run(create_app(MODELS), work).status == 200
+
+
 def test_a_model_that_diverged_is_said_and_serving_goes_on():
     broken = make()
     broken.output.bias[2] = np.nan  # type: ignore

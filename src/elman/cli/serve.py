@@ -53,7 +53,8 @@ def serve(
     Example: elman serve english; elman serve story=runs/story english --port 9000
     """
     keys = _keys(api_key_file)
-    if uds is None and not _is_loopback(host) and not keys and not no_key:
+    open_port = uds is None and not keys and not no_key
+    if open_port and not _is_loopback(host):
         raise InputError(f"--host {host} lets others ask; give --api-key-file, set ELMAN_API_KEY, or give --no-key")
     try:
         from .shared.server import run
@@ -64,7 +65,10 @@ def serve(
     from ..serving import Limits, create_app
 
     limits = Limits(max_tokens=max_tokens, queue=queue, rows=rows)
-    app = create_app(_models(model), keys=keys, cors=cors or (), limits=limits, strict=strict, log_prompts=log_prompts)
+    app = create_app(
+        _models(model), keys=keys, cors=cors or (), limits=limits, strict=strict, local=open_port,
+        log_prompts=log_prompts,
+    )  # fmt: skip
     run(app, host, port, uds, grace)
 
 

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .answers import dumps
 from .limits import Limits
 from .metrics import Metrics
+from .origins import check_page
 from .refusal import Refused
 
 log = logging.getLogger("elman.serving")
@@ -30,10 +32,11 @@ class Guard:
 
     Args:
         keys: any of these opens; none: no key is asked for.
+        origins: other origins whose pages may ask; None: nobody looks at the origin, nor at the host.
     """
 
-    def __init__(self, app: ASGIApp, keys: Sequence[str], metrics: Metrics) -> None:
-        self._app, self._keys, self._metrics = app, [key.encode() for key in keys], metrics
+    def __init__(self, app: ASGIApp, keys: Sequence[str], metrics: Metrics, origins: Sequence[str] | None) -> None:
+        self._app, self._keys, self._metrics, self._origins = app, [key.encode() for key in keys], metrics, origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -73,6 +76,11 @@ class Guard:
         """An answer that needs no application."""
         if scope["method"] == "OPTIONS":  # where no other origin may ask; else the answer came before this
             return Response(status_code=204, headers={"Allow": "GET, POST, OPTIONS"})
+        if self._origins is not None:
+            try:
+                check_page(scope["method"], Headers(scope=scope), self._origins)
+            except Refused as refused:
+                return refusal(refused)
         path = scope["path"].removeprefix("/v1") or "/"
         if not self._keys or path in _PUBLIC:
             return None

@@ -11,7 +11,7 @@ _ERROR = {
     "description": "What is wrong, in one sentence.",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
 }
-_REFUSALS = {str(status): _ERROR for status in (400, 401, 404, 408, 413, 415, 429, 503)}
+_REFUSALS = {str(status): _ERROR for status in (400, 401, 403, 404, 408, 413, 415, 429, 503)}
 
 
 def openapi_schema(limits: Limits) -> dict[str, Any]:

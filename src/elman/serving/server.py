@@ -74,6 +74,7 @@ def create_app(
     cors: Sequence[str] = (),
     limits: Limits | None = None,
     strict: bool = False,
+    local: bool = False,
     log_prompts: bool = False,
 ) -> Starlette:
     """An ASGI application that serves models.
@@ -83,6 +84,8 @@ def create_app(
         keys: any of these opens; none: no key is asked for.
         cors: origins whose pages may ask; none: no header says that any may.
         strict: refuse fields that are unknown.
+        local: only this machine reaches the server. Requests for a domain, and those that a page of another origin
+            sends, are refused, except origins in `cors`.
         log_prompts: write requests' bodies to the log.
     Returns:
         the application. `app.state.reload()` loads models that came from a file anew; `app.state.end(reason)` ends
@@ -116,7 +119,7 @@ def create_app(
         health.state = "ending"
         batcher.stop()
 
-    guards = [Middleware(Guard, keys=list(keys), metrics=metrics)]
+    guards = [Middleware(Guard, keys=list(keys), metrics=metrics, origins=list(cors) if local else None)]
     if cors:
         guards.insert(
             0,

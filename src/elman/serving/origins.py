@@ -1,0 +1,56 @@
+"""Origins: whose page in a browser may ask a server that only this machine reaches and that asks for no key.
+
+A page of another site can point its own name at 127.0.0.1 (DNS rebinding) and then read answers, since for the browser
+they come from the page's origin; the `Host` header has that name. And a page may send a POST to any address without
+asking first: it cannot read the answer, but the work is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+
+from .refusal import Refused
+
+
+def check_page(method: str, headers: Headers, allowed: Sequence[str]) -> None:
+    """Check the host and the origin that a request names.
+
+    Args:
+        allowed: other origins whose pages may ask.
+    Raises:
+        Refused: 403: the host is a domain, or a page of another origin sent the POST.
+    """
+    host = headers.get("host", "")
+    if _is_domain(host):
+        raise Refused(
+            f"the request is for the host {host[:100]!r}; expected localhost or an IP address. "
+            "To serve under this name, start the server with a key or with --no-key",
+            403,
+        )
+    origin = headers.get("origin")
+    if method != "POST" or origin is None or origin in allowed or "*" in allowed:
+        return
+    if origin.partition("://")[2].lower() != host.lower():
+        raise Refused(
+            f"the page that asks is of {origin[:100]!r}; to let it ask, start the server with --cors and this origin",
+            403,
+        )
+
+
+def _is_domain(host: str) -> bool:
+    """Whether someone else's name server can decide where this host is: not for an address, nor without a dot."""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return True
+    if "." not in name and ":" not in name:
+        return False
+    try:
+        ip_address(name)
+    except ValueError:
+        return not name.endswith(".localhost")
+    return False
