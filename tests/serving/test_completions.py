@@ -283,6 +283,11 @@ def test_unknown_fields_are_named_once_or_refused(caplog):
     with caplog.at_level("WARNING"):
         asked(body, body)
     assert [record.getMessage() for record in caplog.records] == ["the field 'colour' is unknown and ignored"]
+    caplog.clear()
+    long = "c" * 1000
+    with caplog.at_level("WARNING"):
+        asked({"model": "chars", long + "a": 1}, {"model": "chars", long + "b": 1})
+    assert [record.getMessage() for record in caplog.records] == [f"the field '{long[:100]}' is unknown and ignored"]
     refused = asked(body, status=400, strict=True)[0]
     assert refused["error"]["message"] == "unknown field 'colour'"
 

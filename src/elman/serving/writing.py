@@ -58,9 +58,10 @@ class Writing:
         if unknown and self._strict:
             raise Refused(f"unknown field {unknown[0][:100]!r}", param=unknown[0][:100])
         for name in unknown:
+            name = name[:100]  # kept for as long as the server runs
             if len(self._named) < 1000 and name not in self._named:
                 self._named.add(name)
-                log.warning("the field %r is unknown and ignored", name[:100])
+                log.warning("the field %r is unknown and ignored", name)
 
     async def _whole(self, request: Request, job: Job) -> list[list[Any]]:
         """The completions of each prompt. A client that leaves meanwhile frees its rows."""
