@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 
@@ -61,6 +62,18 @@ def test_a_client_that_leaves_amid_its_body_is_no_fault(caplog):
     assert json.loads(lines.body)["bits"] == elman.score(MODELS["chars"], "a").bits
     assert [each.status for each in others] == [499] * 4
     assert not caplog.records
+
+
+def test_so_many_wait_and_others_are_told_to_come_again():
+    async def work(client):
+        body = {"model": "chars", "text": TEXT}
+        together = await asyncio.gather(*(client.post("/v1/score", body) for _ in range(6)))
+        return together, await client.post("/v1/score", body)
+
+    together, after = served(work, limits=Limits(queue=1))
+    assert sorted(answered.status for answered in together) == [200] * 3 + [429] * 3
+    assert all(a.headers["retry-after"] == "1" for a in together if a.status == 429)
+    assert after.status == 200
 
 
 def test_what_a_diverged_model_cannot_score_is_refused(caplog):

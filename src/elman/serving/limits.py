@@ -24,7 +24,7 @@ class Limits:
     rows: int = 64
     """Texts that grow at once."""
     queue: int = 256
-    """Requests that wait for a row."""
+    """Requests that wait for a row; and as many that wait for a thread, to be scored or compressed."""
     seconds: float = 600.0
     """Time of a request, from its beginning; what is written by then is the answer."""
     body_seconds: float = 60.0

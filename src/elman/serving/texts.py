@@ -23,21 +23,33 @@ from .protocol import prompt_ids
 from .refusal import Refused
 from .served import Models, Served
 
+_THREADS = 2
 _BY = ("symbols", "words", "lines")
 
 
 class Texts:
-    """The endpoints. What takes long is done beside the loop, by at most two threads at a time."""
+    """The endpoints. What takes long is done beside the loop, by at most two threads at a time; `queue` others wait."""
 
     def __init__(self, models: Models, limits: Limits) -> None:
         self._models, self._limits = models, limits
-        self._threads = anyio.CapacityLimiter(2)
+        self._threads, self._working = anyio.CapacityLimiter(_THREADS), 0
 
     async def _fields(self, request: Request) -> tuple[Fields, Served]:
         fields = Fields(parsed(await body_of(request, self._limits)))
         return fields, self._models.find(fields.text("model"))
 
     async def _beside(self, work: Any, *given: Any) -> Any:
+        if self._working >= _THREADS + self._limits.queue:
+            text = f"{self._working - _THREADS} requests wait already; try again in a second"
+            raise Refused(text, 429, headers={"Retry-After": "1"})
+        self._working += 1
+        try:
+            return await self._in_turn(work, *given)
+        finally:
+            self._working -= 1
+
+    async def _in_turn(self, work: Any, *given: Any) -> Any:
+        """Wait for a thread however many others do."""
         try:
             return await anyio.to_thread.run_sync(partial(work, *given), limiter=self._threads)
         except InputError as error:
@@ -117,7 +129,7 @@ class Texts:
             return
 
     async def _answers(self, served: Served, texts: list[str], by: str) -> bytes:
-        found = await self._beside(scored, served, texts, by) if texts else []
+        found = await self._in_turn(scored, served, texts, by) if texts else []  # a stream is not broken off
         return b"".join(dumps(each) + b"\n" for each in found)
 
     async def after(self, request: Request) -> Response:
