@@ -27,6 +27,7 @@ LSTM = elman.build_model(CORPUS, cell="lstm", hidden_size=3)
 SMALL = elman.quantise(MODEL)
 READING, CHARACTERS = CORPUS.reading(), CORPUS.vocabulary()
 SUBWORDS, BYTES = text.Subwords([(97, 98)]), elman.Vocabulary.bytes()
+SPLIT = text.SplitTokens(["ab"], "ab")
 IDS = np.zeros((3, 2), np.int64)
 FIT: dict[str, Any] = {"epochs": 1, "batch_size": 2, "seq_length": 5, "max_chars": 60}
 
@@ -82,8 +83,10 @@ DOORS: dict[str, Callable[[Any], Any]] = {
     "Vocabulary.from_dict": elman.Vocabulary.from_dict,
     "Characters": text.Characters,
     "Subwords": text.Subwords,
+    "SplitTokens": lambda v: text.SplitTokens(v, "ab"),
+    "SplitTokens expression": lambda v: text.SplitTokens(["ab"], v),
     **{f"{kind} {method}": getattr(vocabulary, method)
-       for kind, vocabulary in (("characters", CHARACTERS), ("subwords", SUBWORDS), ("bytes", BYTES))
+       for kind, vocabulary in (("characters", CHARACTERS), ("subwords", SUBWORDS), ("split", SPLIT), ("bytes", BYTES))
        for method in ("encode", "decode", "name", "joined")},
     "decode_bytes": BYTES.decode_bytes,
     "Reading vocabulary": lambda v: elman.Reading(v),

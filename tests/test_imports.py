@@ -12,7 +12,7 @@ PACKAGE = Path(elman.__file__).parent
 ROOMS = {
     "text": (
         "rows", "columns", "fields", "normalisation", "vocabulary", "characters", "decoding", "records", "reading",
-        "subwords", "subword_training", "tokenizer_file",
+        "long_tokens", "split", "setting", "subwords", "subword_training", "tokenizer_file",
     ),
     "corpora": ("files", "download", "named", "cached", "corpus", "places", "tokens", "mapped",),
     "batches": ("windows", "records",),

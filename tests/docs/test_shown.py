@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("own-text", "new-names", "watch", "surprisal", "compare", "class", "kenlm", "export-c")
+PAGES = ("own-text", "new-names", "molecules", "watch", "surprisal", "compare", "class", "kenlm", "export-c")
 """In this order: some use a model that an earlier one trained."""
 MEASURED = re.compile(r"[\d.,]+ s\b|[\d,]+ characters/s|backend cpu \([^)]*\)")
 pytestmark = [

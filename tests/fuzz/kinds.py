@@ -26,6 +26,7 @@ from elman.errors import ElmanError
 from elman.model.container import CHECKPOINT
 from elman.runs import read_checkpoint
 from elman.runs.summary import find_runs, read_run
+from elman.text import SplitTokens
 from elman.text.tokenizer_file import read_tokenizer
 from elman.training import resume
 
@@ -198,9 +199,10 @@ def models(folder: Path) -> list[bytes]:
         if number == 1:
             found.append(to_file(small, b"abc\nabd\n", 10, {}))
     found.append(to_file(None, b"abc\nabd\n" * 9, 10, {"samples": 3}))
-    subwords = elman.LanguageModel(elman.GRU(258, 2), elman.Reading(_subwords()))
-    elman.save(subwords, path, {})
-    return [*found, path.read_bytes()]
+    for vocabulary in (_subwords(), SplitTokens(["ab", "c\u00e9"], "ab|c.")):
+        elman.save(elman.LanguageModel(elman.GRU(258, 2), elman.Reading(vocabulary)), path, {})
+        found.append(path.read_bytes())
+    return found
 
 
 def _subwords() -> elman.Vocabulary:

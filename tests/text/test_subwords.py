@@ -212,7 +212,7 @@ def test_going_on(command, tmp_path, monkeypatch):
     other = train_subwords([TEXT[::-1]], 300)
     with pytest.raises(elman.InputError, match="the model has its own subwords, 300"):
         elman.model.extend(a, other)
-    with pytest.raises(elman.InputError, match="the model reads subwords; to code bytes"):
+    with pytest.raises(elman.InputError, match="the model reads subwords or other tokens; to code bytes"):
         Predictor.of(a)
 
 
@@ -233,12 +233,13 @@ def test_mapped_is_that_in_memory(tmp_path, monkeypatch):
     assert np.array_equal(there.ids(vocabulary), here.ids(vocabulary))
     assert there.ids(vocabulary).dtype == np.uint16
     assert (len(there), there.digest()) == (len(here), here.digest())
-    monkeypatch.setattr(mapped, "subwords", None)  # neither trained again
+    monkeypatch.setattr(mapped, "long_tokens", None)  # neither trained again
     monkeypatch.setattr(mapped, "_make", None)  # nor cut again
     assert load_mapped(tmp_path / "t.txt", normalisation="none", tokens="bpe:290").vocabulary() == vocabulary
 
 
 @pytest.mark.parametrize("given", ["bpe:256", "bpe:70000", "bpe:", "bpe:x", "words"])
 def test_other_tokens_are_refused(given):
-    with pytest.raises(elman.InputError, match=r"tokens (bpe:\d+: subwords have 257|must be chars, bytes, bpe:N or)"):
+    expected = r"tokens (bpe:\d+: subwords have 257|must be chars, bytes, bpe:N, split:REGEX or)"
+    with pytest.raises(elman.InputError, match=expected):
         elman.Recipe(tokens=given)

@@ -66,7 +66,7 @@ def test_bytes_take_anything():
         ({"kind": "chars", "symbols": ["a"]}, "the first symbol"),
         ({"kind": "chars", "symbols": ["<unk>", "ab"]}, "single characters"),
         ({"kind": "chars", "symbols": ["<unk>", "a", "a"]}, "twice"),
-        ({"kind": "words", "symbols": []}, "of kind 'chars', 'bytes' or 'bpe'"),
+        ({"kind": "words", "symbols": []}, "of kind 'chars', 'bytes', 'bpe' or 'split'"),
         ({"kind": "bytes", "symbols": ["a"]}, "fixed symbols"),
     ],
 )

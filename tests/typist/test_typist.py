@@ -243,7 +243,7 @@ def test_a_trained_model_completes_words():
         ({"alphabet": "abc", "floor": 0.5}, "3 symbols of it leave nothing to the model"),
         ({"alphabet": "abc", "width": 0}, "width must be at least 1, got 0"),
         ({"alphabet": "abc", "other": chars(), "share": 1.5}, "share must be in"),
-        ({}, "the model reads bpe; say which characters can be typed"),
+        ({}, "the model reads tokens; say which characters can be typed"),
     ],
 )
 def test_what_does_not_fit_is_one_line(settings, message):

@@ -11,7 +11,7 @@ import typer
 from ..errors import InputError, worded
 from ..given import amount
 from ..sources import refuse_same
-from .shared.console import Bytes, Encoding, EncodingErrors, Json
+from .shared.console import Bytes, Encoding, EncodingErrors, Json, Split
 from .shared.inputs import files_read
 from .shared.options import changes, with_recipe_options
 from .shared.streams import option
@@ -77,6 +77,7 @@ def train(
     ] = None,
     every: Annotated[int, typer.Option(help="Print a line every so many epochs; 0: ten lines.")] = 0,
     as_bytes: Bytes = False,
+    split: Split = None,
     encoding: Encoding = None,
     encoding_errors: EncodingErrors = "strict",
     tensorboard: Annotated[
@@ -99,7 +100,7 @@ def train(
     from ..training.sizing import for_minutes
     from .shared.workers import to_go_on, working_together
 
-    _check(every, save_every, minutes, as_bytes, settings)
+    _check(every, save_every, minutes, as_bytes, split, settings)
     places, given = corpus or ["traveller"], changes(settings)
     with working_together(workers, "-" if "-" in places else None, minutes is not None) as ranks:
         how: dict[str, Any] = {"save_seconds": save_every, "ranks": ranks, "tensorboard": tensorboard}
@@ -145,16 +146,21 @@ def train(
             raise
 
 
-def _check(every: int, save_every: float, minutes: float | None, as_bytes: bool, settings: dict[str, Any]) -> None:
-    """Raises InputError for options that cannot be. --bytes becomes the setting that it is short for."""
+def _check(
+    every: int, save_every: float, minutes: float | None, as_bytes: bool, split: str | None, settings: dict[str, Any]
+) -> None:
+    """Raises InputError for options that cannot be. --bytes and --split become the setting that they are short for."""
     if every < 0:
         raise InputError(f"--every must be at least 0, got {every}")
+    given_split = None if split is None else f"split:{split}"
     if not save_every >= 0:
         raise InputError(f"--save-every must be at least 0, got {save_every}")
-    if as_bytes:
-        if settings["tokens"] not in (None, "bytes"):
-            raise InputError(f"--bytes is short for --tokens bytes; leave it out, or --tokens {settings['tokens']}")
-        settings["tokens"] = "bytes"
+    for name, tokens in (("bytes", "bytes" if as_bytes else None), ("split", given_split)):
+        if tokens is not None:
+            if settings["tokens"] not in (None, tokens):
+                short = f"--{name} is short for --tokens {tokens}"
+                raise InputError(f"{short}; leave it out, or --tokens {settings['tokens']}")
+            settings["tokens"] = tokens
     if minutes is not None:
         amount("minutes", minutes)
         if "epochs" in changes(settings):

@@ -144,7 +144,9 @@ class Predictor:
             raise InputError(f"the model is {given.shown(model)}; expected one that load or load_predictor read")
         vocabulary, ids = model.reading.vocabulary, None
         if vocabulary.unit == "token":
-            raise InputError("the model reads subwords; to code bytes it needs one of bytes or of characters")
+            raise InputError(
+                "the model reads subwords or other tokens; to code bytes it needs one of bytes or of characters"
+            )
         if vocabulary.kind != "bytes":
             of_symbol = {symbol: id for id, symbol in enumerate(vocabulary.symbols) if len(symbol) == 1}
             ids = [of_symbol.get(chr(byte), -1) if byte < 128 else -1 for byte in range(256)]

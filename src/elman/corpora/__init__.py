@@ -17,7 +17,7 @@ from .files import Part, Progress, blocks, decoded, folder_files, read_file
 from .mapped import MappedCorpus, load_mapped
 from .named import NAMED, cache, corpora, is_named, without_licence
 from .places import opened, size_on_disk, standard_input, whole_place
-from .tokens import SAMPLE, Tokens, reads_bytes, subwords, take
+from .tokens import SAMPLE, Tokens, long_tokens, reads_bytes, take
 
 __all__ = [
     "NAMED",
@@ -67,7 +67,8 @@ def load_corpus(
             None: "book" for the named corpora, "none" for any other text.
         tokens: what the text is cut into. "chars": the characters that it has. "bytes": take any file as bytes, with a
             vocabulary of 256; nothing is decoded or normalised. "bpe:N": subwords, N entries with the 256 bytes,
-            trained on its first 32 Mi characters. The path of a tokenizer.json: its subwords. Or a model's vocabulary.
+            trained on its first 32 Mi characters. "split:REGEX": the 256 bytes, and what the expression matches there.
+            The path of a tokenizer.json: its subwords. Or a model's vocabulary.
         encoding: of text, such as "cp1252". None: what a file's byte order mark says, or UTF-8.
         encoding_errors: "strict", or "replace" to read what cannot be decoded as U+FFFD.
         records: the text is records, one a line; blank lines are dropped, and `max_chars` keeps whole records only.
@@ -83,7 +84,9 @@ def load_corpus(
         raise CorpusError(f"normalisation must be one of {', '.join(NORMALISATIONS)}; got {got}")
     if max_chars is not None:
         max_chars = given.whole("max_chars", max_chars, 1)
-    given.instance("tokens", tokens, (str, Vocabulary), "chars, bytes, bpe:N, a tokenizer.json or a Vocabulary")
+    given.instance(
+        "tokens", tokens, (str, Vocabulary), "chars, bytes, bpe:N, split:REGEX, a tokenizer.json or a Vocabulary"
+    )
     given.instance("encoding", encoding, (str, type(None)), "a str or None")
     given.instance("encoding_errors", encoding_errors, str, "strict or replace")
     given.instance("records", records, bool, "True or False")
@@ -122,7 +125,7 @@ def load_corpus(
             raise CorpusError(f"max_chars {max_chars} is less than the first record of {shown} has; raise it")
     if not text:
         raise EmptyTextError(f"{shown} is empty; expected a text")
-    return Corpus(name, text, normalisation, source, records, loaded, subwords(tokens, [text]))
+    return Corpus(name, text, normalisation, source, records, loaded, long_tokens(tokens, [text]))
 
 
 def read_text(

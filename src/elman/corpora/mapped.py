@@ -19,12 +19,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import CorpusError, EmptyTextError, InputError
-from ..text import UNKNOWN, Characters, Subwords, Vocabulary, normalised_parts
+from ..text import SPLIT, UNKNOWN, Characters, LongTokens, Vocabulary, normalised_parts
 from .cached import contents, kept, mapped, place, read_known, unchanged, write_known
 from .corpus import Corpus
 from .files import blocks, decoded, folder_files
 from .named import cache
-from .tokens import Tokens, reads_bytes, subwords, take
+from .tokens import Tokens, long_tokens, reads_bytes, take
 
 _BLOCK = 1 << 22  # bytes read, or ids written, at a time
 _MOST_SYMBOLS = 1 << 16
@@ -109,7 +109,7 @@ def load_mapped(
     }  # fmt: skip
     files = folder_files(where) if where.is_dir() else [where]
     keys, states = contents(files)
-    own = _subwords(tokens, files, keys, how)
+    own = _long_tokens(tokens, files, keys, how)
     path = place(".ids", keys, how, None if own is None else own.to_dict())
 
     def make(file: BinaryIO) -> dict[str, Any]:
@@ -127,12 +127,12 @@ def load_mapped(
     )  # fmt: skip
 
 
-def _subwords(tokens: Tokens, files: list[Path], keys: list[str], how: dict[str, Any]) -> Subwords | None:
-    """Like `subwords`; those that are trained on the text are kept in the cache."""
-    path = place(".bpe", keys, how, tokens) if isinstance(tokens, str) and tokens.startswith("bpe:") else None
+def _long_tokens(tokens: Tokens, files: list[Path], keys: list[str], how: dict[str, Any]) -> LongTokens | None:
+    """Like `long_tokens`; those that are found in the text are kept in the cache."""
+    path = place(".bpe", keys, how, tokens) if isinstance(tokens, str) and tokens.startswith(("bpe:", SPLIT)) else None
     if path is not None and (known := read_known(path)) is not None:
-        return Subwords.from_dict(known)  # type: ignore[return-value]
-    own = subwords(tokens, _parts(files, **how))
+        return Vocabulary.from_dict(known)  # type: ignore[return-value]
+    own = long_tokens(tokens, _parts(files, **how))
     if path is not None and own is not None:
         write_known(path, own.to_dict())
     return own
@@ -160,7 +160,7 @@ def _joined(texts: Iterable[Iterator[Any]], between: str | bytes) -> Iterator[An
         yield from parts
 
 
-def _make(files: list[Path], file: BinaryIO, own: Subwords | None, **how: Any) -> dict[str, Any]:
+def _make(files: list[Path], file: BinaryIO, own: LongTokens | None, **how: Any) -> dict[str, Any]:
     """Write the ids, and say what they are. own: to cut the text into; None: characters, or bytes."""
     digest, size = hashlib.sha256(), 0
 

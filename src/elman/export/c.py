@@ -69,7 +69,7 @@ def to_c(model: QuantisedModel, name: str, choice: str = "floats") -> tuple[str,
         "U": "any number in [0, 1)" if choice == "floats" else "any 64 random bits",
         "ID": _ID_DECLARED
         if vocabulary.kind in _ID
-        else "/* A text becomes tokens outside: this model reads subwords. */",
+        else "/* A text becomes tokens outside: this model's have one or more bytes. */",
         "CUBIC": ", ".join(map(str, SIGMOID.reshape(-1))),
         "COUNT": f"{GOLDEN}",
     }

@@ -36,10 +36,10 @@ def to_html(model: QuantisedModel, name: str = "model", card: dict[str, Any] | N
         name: the model's, which is the title.
         card: facts to show beside the model's own, such as where its text came from.
     Raises:
-        InputError: a model of subwords.
+        InputError: a model of longer tokens.
     """
-    if model.reading.vocabulary.kind == "bpe":
-        raise InputError("a page reads characters or bytes; this model reads subwords")
+    if model.reading.vocabulary.unit == "token":
+        raise InputError("a page reads characters or bytes; this model reads longer tokens")
     facts = {"name": name, "elman": __version__, "digest": model.digest(), "licence": LICENCE} | (card or {})
     engine = (WEB / "engine.js").read_text("utf-8")
     pages = resources.files("elman.pages")

@@ -19,10 +19,10 @@ def to_js(model: Model, name: str) -> dict[str, bytes]:
         model: of characters, bytes or records; quantised, or of floats.
         name: the package's, as npm takes it.
     Raises:
-        InputError: a model of subwords, or a name that npm would refuse.
+        InputError: a model of longer tokens, or a name that npm would refuse.
     """
-    if model.reading.vocabulary.kind == "bpe":
-        raise InputError("the package reads characters or bytes; this model reads subwords")
+    if model.reading.vocabulary.unit == "token":
+        raise InputError("the package reads characters or bytes; this model reads longer tokens")
     if not re.fullmatch(r"(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*", name) or len(name) > 214:
         raise InputError(
             f"name is {name!r}; npm takes small letters, digits, '-', '.' and '_', a letter or digit first"

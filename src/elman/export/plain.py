@@ -29,8 +29,8 @@ HEADER = (
     *("start", "tokens", "normalisation", "records", "token_bytes", "zero_0", "zero_1", "zero_2"),
 )
 """bits: 32 of a float model. bias: 1 where its layers have biases, 2 where its output has one. tokens: 0 characters, 1
-bytes, 2 subwords. normalisation: 0 none, 1 book. The zeros are for later versions."""
-KINDS = ("chars", "bytes", "bpe")
+bytes, 2 tokens of one or more bytes. normalisation: 0 none, 1 book. The zeros are for later versions."""
+KINDS = {"chars": 0, "bytes": 1, "bpe": 2, "split": 2}
 NORMALISATIONS = ("none", "book")
 
 
@@ -50,7 +50,7 @@ def to_plain(model: Model) -> bytes:
         bias = (network.layers[0][2] is not None) + 2 * (network.bias is not None)
         E = 0 if network.embedding is None else network.embedding.shape[1]
     values = [VERSION, CELLS[model.cell].code, model.num_layers, model.hidden_size, model.vocab_size, E, bits, bias]
-    values += [reading.start, KINDS.index(reading.vocabulary.kind), NORMALISATIONS.index(reading.normalisation)]
+    values += [reading.start, KINDS[reading.vocabulary.kind], NORMALISATIONS.index(reading.normalisation)]
     values += [int(reading.records), len(joined), 0, 0, 0]
     parts = [MAGIC + struct.pack(f"<{len(HEADER)}i", *values)]
     parts.append(np.cumsum([0, *map(len, tokens)], dtype="<u4").tobytes() + joined)

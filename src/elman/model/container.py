@@ -28,7 +28,7 @@ BEST, LAST = "best.safetensors", "model.safetensors"
 """The models in a run's folder: the one of the lowest held-out loss, and the last."""
 INTEGER = f"integer {CONTRACT}"
 """A quantised model's entry in `needs`: a version that computes by its contract."""
-KNOWN = frozenset({"bpe", "embedding", INTEGER})
+KNOWN = frozenset({"bpe", "embedding", "split", INTEGER})
 """Entries of a file's `needs` that this version serves. A reader refuses the rest."""
 
 

@@ -53,7 +53,7 @@ class Recipe:
     tokens: str = setting(
         "chars",
         "Units of the text: chars; bytes, for files of any kind; bpe:N, subwords, N with the 256 bytes; "
-        "or the tokens of a tokenizer.json.",
+        "split:REGEX, what a regular expression matches; or the tokens of a tokenizer.json.",
     )
     max_chars: int | None = setting(None, "Train on the first so many characters only.", at_least=1, can_be_off=True)
     val_fraction: float = setting(

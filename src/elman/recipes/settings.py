@@ -15,8 +15,8 @@ class Settings(TypedDict, total=False):
     normalisation: Literal["book", "none"]
     """Normalisation of the text: book (lower-case, white space collapsed) or none."""
     tokens: str
-    """Units of the text: chars; bytes, for files of any kind; bpe:N, subwords, N with the 256 bytes; or the tokens of
-    a tokenizer.json.
+    """Units of the text: chars; bytes, for files of any kind; bpe:N, subwords, N with the 256 bytes; split:REGEX, what
+    a regular expression matches; or the tokens of a tokenizer.json.
     """
     max_chars: int | None
     """Train on the first so many characters only."""

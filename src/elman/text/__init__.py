@@ -7,30 +7,38 @@ from ..visible import CONTROLS, visible
 from .characters import Bytes, Characters
 from .decoding import TextDecoder
 from .fields import csv_field, field_lines, field_values, json_field, row_reader
+from .long_tokens import LongTokens
 from .normalisation import NORMALISATIONS, normalise, normalised_parts, word_border
 from .reading import Reading
 from .records import line_end, record_lines, record_parts, record_spans, without_blank_lines
 from .rows import Rows
+from .setting import check_tokens
+from .split import SPLIT, SplitTokens, compiled, find_tokens
 from .subword_training import train_subwords
-from .subwords import Subwords, check_tokens
+from .subwords import Subwords
 from .tokenizer_file import read_tokenizer
 from .vocabulary import UNKNOWN, Vocabulary
 
 __all__ = [
     "CONTROLS",
     "NORMALISATIONS",
+    "SPLIT",
     "UNKNOWN",
     "Bytes",
     "Characters",
+    "LongTokens",
     "Reading",
     "Rows",
+    "SplitTokens",
     "Subwords",
     "TextDecoder",
     "Vocabulary",
     "check_tokens",
+    "compiled",
     "csv_field",
     "field_lines",
     "field_values",
+    "find_tokens",
     "json_field",
     "line_end",
     "normalise",

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from itertools import chain
 
 from ..errors import InputError
+from .long_tokens import AT_ONCE
 from .normalisation import chunks
-from .subwords import AT_ONCE, Subwords, from_pairs, word_lists
+from .subwords import Subwords, from_pairs, word_lists
 
 
 def train_subwords(texts: Iterable[str | bytes], size: int) -> Subwords:
@@ -34,7 +35,7 @@ def train_subwords(texts: Iterable[str | bytes], size: int) -> Subwords:
     lines = (
         "\n".join(words[i : i + AT_ONCE]).encode("utf-8", "surrogateescape").decode("latin-1")
         for words in word_lists(parts)
-        for i in range(0, len(words), AT_ONCE)
+        for i in range(0, len(words), AT_ONCE)  # the library holds a few hundred of these
     )
     trainer = BpeTrainer(vocab_size=size, initial_alphabet=[chr(byte) for byte in range(256)], show_progress=False)  # type: ignore[call-arg]
     with _one_thread():

@@ -9,7 +9,6 @@ Source: Sennrich et al. (2016); Radford et al. (2019) for bytes.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
@@ -20,11 +19,9 @@ import numpy as np
 
 from .. import given
 from ..errors import InputError
-from .normalisation import chunks
+from .long_tokens import MOST, LongTokens, strings
 from .vocabulary import Vocabulary
 
-MOST = 1 << 16
-"""Entries of a vocabulary of subwords: ids fit into two bytes."""
 _OTHER = (
     "\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f!-/:-@\\[-`{-\xbf\xd7\xf7\u2000-\u2bff"
     "\u3000-\u303f\uff00-\uff0f\U0001f000-\U0001faff"
@@ -38,12 +35,10 @@ _WORD = re.compile(
 are all characters that are nothing else, apostrophes within words among them."""
 _LONGEST = 1024  # bytes of a token: far more than a word, and few enough that a file cannot ask for gigabytes
 _LOOK = 128  # characters: more than a word and what is looked at after it; words this far from an end are whole
-AT_ONCE = 1 << 12  # words in what the library reads, of which it holds a few hundred
 _CACHED = 1 << 18  # words whose ids are remembered
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Subwords(Vocabulary):
+class Subwords(LongTokens):
     """The tokens of a byte-level BPE.
 
     Args:
@@ -53,41 +48,34 @@ class Subwords(Vocabulary):
         InputError: a pair that names an id which no earlier merge makes, or too many.
     """
 
-    kind, unit, reads_bytes, needs = "bpe", "token", True, ("bpe",)
+    kind, needs = "bpe", ("bpe",)
 
     def __init__(self, merges: Iterable[tuple[int, int]]) -> None:
         try:
             self.merges = tuple((index(a), index(b)) for a, b in merges)
         except (TypeError, ValueError, OverflowError):
             raise InputError(f"merges are {given.shown(merges)}; expected pairs of ids") from None
-        self._tokens = [bytes([byte]) for byte in range(256)]
-        ids = {token: id for id, token in enumerate(self._tokens)}
+        tokens = [bytes([byte]) for byte in range(256)]
+        ids = {token: id for id, token in enumerate(tokens)}
         self._made: dict[tuple[int, int], tuple[int, int]] = {}  # pair -> (rank, id)
         for rank, (a, b) in enumerate(self.merges):
-            if not (0 <= a < len(self._tokens) and 0 <= b < len(self._tokens)):
-                raise InputError(
-                    f"merge {rank} of the subwords is of {a} and {b}; there are {len(self._tokens)} ids yet"
-                )
-            token = self._tokens[a] + self._tokens[b]
+            if not (0 <= a < len(tokens) and 0 <= b < len(tokens)):
+                raise InputError(f"merge {rank} of the subwords is of {a} and {b}; there are {len(tokens)} ids yet")
+            token = tokens[a] + tokens[b]
             if len(token) > _LONGEST:
                 raise InputError(
                     f"merge {rank} of the subwords makes {len(token):,} bytes; expected at most {_LONGEST}"
                 )
-            id = ids.setdefault(token, len(self._tokens))
-            if id == len(self._tokens):
-                self._tokens.append(token)
+            id = ids.setdefault(token, len(tokens))
+            if id == len(tokens):
+                tokens.append(token)
             self._made.setdefault((a, b), (rank, id))
-        if len(self._tokens) > MOST:
-            raise InputError(f"{len(self._tokens):,} subwords; expected at most {MOST:,}")
-        self._lengths = np.array([len(token) for token in self._tokens], dtype=np.int64)
-        heads = [sum(byte & 0xC0 != 0x80 for byte in token) for token in self._tokens]
-        self._heads = np.array(heads, dtype=np.int64)
+        if len(tokens) > MOST:
+            raise InputError(f"{len(tokens):,} subwords; expected at most {MOST:,}")
+        self._hold(tokens)
         # no text has these: a line end is a word
-        self.never_written = tuple(id for id, token in enumerate(self._tokens) if b"\n" in token and len(token) > 1)
+        self.never_written = tuple(id for id, token in enumerate(tokens) if b"\n" in token and len(token) > 1)
         self._words = _Words(self._made)
-
-    def __len__(self) -> int:
-        return len(self._tokens)
 
     @property
     def setting(self) -> str:
@@ -97,42 +85,12 @@ class Subwords(Vocabulary):
     def identity(self) -> Any:
         return self.merges
 
-    def encode(self, text: str | bytes) -> np.ndarray:
-        given.instance("text", text, (str, bytes), "a str or bytes")
-        parts = list(self.encode_parts(chunks(text) if isinstance(text, str) else [text]))
-        return np.concatenate(parts) if parts else np.zeros(0, dtype=self.dtype)
-
     def encode_parts(self, parts: Iterable[str | bytes]) -> Iterator[np.ndarray]:
-        """The ids of a text that comes in parts, wherever it is cut; in parts."""
         for words in word_lists(parts):
             ids = chain.from_iterable(map(self._words.__getitem__, words))
             yield np.fromiter(ids, dtype=self.dtype)
             if len(self._words) > _CACHED:
                 self._words.clear()
-
-    def decode(self, ids: np.ndarray) -> str:
-        return self.decode_bytes(ids).decode("utf-8", "replace")
-
-    def decode_bytes(self, ids: np.ndarray) -> bytes:
-        return b"".join(map(self._tokens.__getitem__, self._ids_of(ids).tolist()))
-
-    def widths(self, ids: np.ndarray) -> np.ndarray:
-        return self._lengths[ids]
-
-    def characters(self, ids: np.ndarray) -> int:
-        """Characters in the text of `ids`; in invalid UTF-8, bytes that could begin one."""
-        return sum(int(self._heads[ids[i : i + AT_ONCE]].sum()) for i in range(0, len(ids), AT_ONCE))
-
-    def name(self, id: int) -> str:
-        token = self._tokens[given.whole("id", id, 0, len(self))]
-        try:
-            return token.decode()
-        except UnicodeDecodeError:
-            return str(token)
-
-    def written_with(self, characters: str) -> list[int]:
-        allowed = set(characters)
-        return [id for id, token in enumerate(self._tokens) if set(token.decode("utf-8", "replace")) <= allowed]
 
     def joined(self, other: Vocabulary) -> Vocabulary:
         given.instance("other", other, Vocabulary, "a Vocabulary")
@@ -175,15 +133,10 @@ class _Words(dict[str, tuple[int, ...]]):
 
 def word_lists(parts: Iterable[str | bytes]) -> Iterator[list[str]]:
     """The words of a text that comes in parts, wherever it is cut; a byte that is not UTF-8 by "surrogateescape"."""
-    rest, decoder = "", codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    for part in chain(parts, [b""]):
-        last = part == b""
-        if isinstance(part, str):
-            if _SURROGATE.search(part):
-                part = part.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
-        else:
-            part = decoder.decode(part, last)
-        words, held = _WORD.findall(rest + part), 0
+    rest = ""
+    for part in chain(strings(parts), [None]):
+        last = part is None
+        words, held = _WORD.findall(rest + (part or "")), 0
         whole = len(words)
         while whole and held < _LOOK and not last:
             whole -= 1
@@ -191,18 +144,6 @@ def word_lists(parts: Iterable[str | bytes]) -> Iterator[list[str]]:
         rest = "".join(words[whole:])
         if whole:
             yield words[:whole]
-
-
-def check_tokens(tokens: str) -> int | None:
-    """N of "bpe:N"; None for "chars", "bytes" and the path of a .json. Raises InputError for anything else."""
-    if tokens in ("chars", "bytes") or tokens.endswith(".json"):
-        return None
-    if tokens.startswith("bpe:") and tokens[4:].isascii() and tokens[4:].isdigit() and len(tokens) < 12:
-        size = int(tokens[4:])
-        if not 256 < size <= MOST:
-            raise InputError(f"tokens {tokens}: subwords have 257 to {MOST:,} entries, the 256 bytes among them")
-        return size
-    raise InputError(f"tokens must be chars, bytes, bpe:N or the path of a tokenizer.json; got {tokens!r}")
 
 
 def from_pairs(pairs: Iterable[tuple[bytes, bytes]]) -> Subwords:

@@ -17,7 +17,7 @@ UNKNOWN = "<unk>"
 
 
 class Vocabulary(ABC):
-    """The tokens of a model: `Characters`, `Bytes`, or `subwords.Subwords`. Threads may share one."""
+    """The tokens of a model: `Characters`, `Bytes`, `Subwords` or `SplitTokens`. Threads may share one."""
 
     kind: ClassVar[str]
     """Its name in files."""
@@ -34,7 +34,8 @@ class Vocabulary(ABC):
     _kinds: ClassVar[dict[str, type[Vocabulary]]] = {}
 
     def __init_subclass__(cls) -> None:
-        Vocabulary._kinds[cls.kind] = cls
+        if "kind" in vars(cls):
+            Vocabulary._kinds[cls.kind] = cls
 
     @classmethod
     def from_text(cls, text: str) -> Characters:
@@ -140,7 +141,7 @@ class Vocabulary(ABC):
             raise InputError("the symbols of a vocabulary are strings")
         kind = Vocabulary._kinds.get(str(data.get("kind")))
         if kind is None:
-            raise InputError(f"a vocabulary is of kind 'chars', 'bytes' or 'bpe'; got {data.get('kind')!r}")
+            raise InputError(f"a vocabulary is of kind 'chars', 'bytes', 'bpe' or 'split'; got {data.get('kind')!r}")
         return kind._from_dict(data)
 
     @classmethod

@@ -66,7 +66,7 @@ class Typist:
         vocabulary = model.reading.vocabulary
         if alphabet is None and vocabulary.reads_bytes:
             raise InputError(
-                f"the model reads {vocabulary.kind}; say which characters can be typed: alphabet='abc ...'"
+                f"the model reads {vocabulary.unit}s; say which characters can be typed: alphabet='abc ...'"
             )
         self.alphabet = Alphabet("".join(vocabulary.symbols[1:]) if alphabet is None else alphabet, model.reading)
         self.floor = given.share("floor", floor)

@@ -113,6 +113,9 @@ _ESCAPES = {c: f"\\u{c:04x}" for c in range(0x7F, 0xA0)}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A .safetensors file, a run's folder, or english.")]
 Bytes = Annotated[bool, typer.Option("--bytes", help="Short for --tokens bytes.")]
+Split = Annotated[
+    str | None, typer.Option(metavar="REGEX", help="Short for --tokens split:REGEX: what it matches is one token.")
+]
 Encoding = Annotated[
     str | None,
     typer.Option(

@@ -135,6 +135,8 @@ def _vocabulary(model: LanguageModel, text: Corpus) -> str:
     from ...corpora import SAMPLE
 
     size = f"{model.vocab_size} in the vocabulary"
-    if model.reading.vocabulary.unit != "token":
+    vocabulary = model.reading.vocabulary
+    if vocabulary.unit != "token":
         return size
-    return f"{size} of subwords" + (f", from its first {SAMPLE:,}" if len(text) > SAMPLE else "")
+    kind = "subwords" if vocabulary.kind == "bpe" else "tokens"
+    return f"{size} of {kind}" + (f", from its first {SAMPLE:,}" if len(text) > SAMPLE else "")
