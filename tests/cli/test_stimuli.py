@@ -107,9 +107,24 @@ def test_several_models_side_by_side(folder):
     assert shown[-2:] == ["bits 2: other", "bits 3: third"]
 
 
+@pytest.mark.parametrize("whole", [(), ("--against", "other")])
+def test_frequencies_are_of_words_without_case_and_punctuation(folder, whole):
+    (folder / "corpus.txt").write_text("The sea. (the SEA!) the\nsea's " + "went " * 99 + "...")
+    options = ("items.csv", "--words", "--field", "text", "--frequency", "corpus.txt", *whole)
+    counts = {"the": 3, "sea": 2, "went": 99}
+    found = rows(*options, cwd=folder)
+    assert [r["frequency"] for r in found] == [round(math.log10(1 + counts.get(r["bare"], 0)), 6) for r in found]
+    assert found[2]["frequency"] == 2
+    assert found[3]["frequency"] == 0
+    assert "frequency" not in rows("items.csv", "--words", "--field", "text", cwd=folder)[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
+        (("--frequency", "items.csv"), "--frequency adds columns to --words; give both"),
+        (("--words", "--frequency", "items.csv"), "--frequency adds columns for programs; give --csv or --json"),
+        (("--words", "--frequency", "none.txt", "--csv"), "none.txt"),
         (("--keep", "id"), "--keep adds columns to --words; give both"),
         (("--words", "--keep", "id", "--csv"), "--keep takes columns of rows; give --field"),
         (("--words", "--keep", "id", "--field", "text"), "--keep adds columns for programs; give --csv or --json"),

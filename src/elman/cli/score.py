@@ -69,6 +69,13 @@ def score(
         list[str] | None,
         _listing("Add to --words this column of CSV, or key of JSON lines; may be repeated.", metavar="NAME"),
     ] = None,
+    frequency: Annotated[
+        str | None,
+        _listing(
+            "Add to --words log10 of how often the word occurs in this text, plus 1, without case or punctuation.",
+            metavar="TEXT",
+        ),
+    ] = None,
     chars: Annotated[bool, _listing("List what every character costs.", "--chars")] = False,
     against: Annotated[
         list[Path] | None,
@@ -100,17 +107,19 @@ def score(
     Example: elman score runs/log today.log --top 40
     """
     above = None if above_ is None else threshold(above_, model)
-    what = Listed(lines or top is not None or above is not None, top, above, words, chars, spillover, tuple(keep or ()))
+    what = Listed(
+        lines or top is not None or above is not None, top, above, words, chars, spillover, tuple(keep or ()), frequency
+    )
     following = Following(follow_, place, from_end, limit, exec_)
     following.check(what, lines, mask or bool(against) or adaptive or html is not None, files or ["-"])
     _refuse(what, lines, mask, bool(against), adaptive, json_ and csv, html)
     for output in (None, html) if html is not None else (None,):
-        keep_inputs(output, model, *(against or ()), *(files or ["-"]))
+        keep_inputs(output, model, *(against or ()), *(files or ["-"]), *([frequency] if frequency else []))
     if place is not None:
         keep_inputs(place, model, *(files or ["-"]))
     loaded, names, form = load_model(model), files or ["-"], "json" if json_ else "csv" if csv else "table"
     if words:
-        check_columns(what.keep, spillover, form)
+        check_columns(what.keep, spillover, frequency, form)
     if keep and not (loaded.reading.field if field is None else field):
         raise InputError("--keep takes columns of rows; give --field, the column of the texts, as well")
     records = True if records is None and field else records  # what is in a row is a text
@@ -142,8 +151,8 @@ def _refuse(
         raise InputError("--lines, --top, --above, --words and --chars list different things; give one of them")
     if what.spillover is not None and (not words or what.spillover < 0):
         raise InputError("--spillover is a number of words of --words, from 0 on; give both")
-    if what.keep and not words:
-        raise InputError("--keep adds columns to --words; give both")
+    if (what.keep or what.frequency is not None) and not words:
+        raise InputError(f"{'--keep' if what.keep else '--frequency'} adds columns to --words; give both")
     if mask and not by_line:
         raise InputError("--mask folds lines; give it with --lines, --top or --above")
     if against and (chars or above is not None):

@@ -20,7 +20,7 @@ from .next_tokens import after
 from .scores import Score, perplexity, score, score_many, widths
 from .stream import Span, spans
 from .totals import Totals
-from .word_costs import Word, word_bits, words, words_of
+from .word_costs import Word, word_bits, word_counts, words, words_of
 
 __all__ = [
     "ADAPTIVE",
@@ -52,6 +52,7 @@ __all__ = [
     "walk",
     "widths",
     "word_bits",
+    "word_counts",
     "words",
     "words_of",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -77,6 +78,11 @@ def word_bits(score: Score) -> list[float]:
     text, bits = score.characters()
     costs = np.concatenate(([0.0], np.cumsum(bits)))
     return [_cost(costs, *match.span()) for match in _WORD.finditer(text)]
+
+
+def word_counts(text: str) -> Counter[str]:
+    """How often each word occurs in `text`, without the punctuation at its ends, in lower case."""
+    return Counter(word[slice(*_bare_span(word))].lower() for word in _WORD.findall(text))
 
 
 def _bare_span(text: str) -> tuple[int, int]:

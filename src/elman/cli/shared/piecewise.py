@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import EmptyTextError, InputError
 from .console import err
@@ -36,6 +37,17 @@ class Listed:
     """Words before each word whose bits are listed beside it."""
     keep: tuple[str, ...] = ()
     """Columns of the file that are listed beside each word."""
+    frequency: str | None = None
+    """The text in which each word is counted."""
+
+    def counts(self) -> Counter[str] | None:
+        """The words of the text in which they are counted."""
+        from ...corpora import load_corpus
+        from ...scoring import word_counts
+
+        if self.frequency is None:
+            return None
+        return word_counts(cast("str", load_corpus(self.frequency, normalisation="none").text))
 
     def rows(self, model: Model, names: Sequence[str], records: bool | None) -> list[Rows]:
         """A keeper of rows for each of the texts. Raises InputError where rows are not read one by one."""
@@ -59,6 +71,7 @@ def stream(
     takes them. Returns whether a line was listed."""
     from ...scoring import spans
 
+    counts = what.counts()
     by_file = what.rows(model, names, records)
     texts = [_parts(model, name, how, what.lines, rows) for name, rows in zip(names, by_file, strict=True)]
     whole_lines = what.lines or what.words
@@ -73,7 +86,7 @@ def stream(
             rows = rows if what.top is None else iter(heapq.nsmallest(what.top, rows, key=lambda row: -row["burst"]))
             return _counted(rows, form)
         if what.words:
-            list_words(_words(names, found, by_file), form, what.spillover)
+            list_words(_words(names, found, by_file), form, what.spillover, counts)
         elif what.chars:
             list_characters(names, found, form)
         else:

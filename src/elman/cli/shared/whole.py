@@ -45,6 +45,7 @@ def print_whole(
     if records is None and others:  # one way for all, whichever comes first
         records = any(each.reading.records for each in (model, *others.values()))
     how = encoding, errors, (model.reading.field or "") if others and field is None else field
+    counts = what.counts()
     every = zip(names, what.rows(model, names, records), strict=True)
     read = [(name, _text(model, name, how, what.lines, rows), rows) for name, rows in every]
     names, texts = [name for name, text, _ in read if text], [text for _, text, _ in read if text]
@@ -65,7 +66,7 @@ def print_whole(
             Worded(names[k], words_in(model, each), by_rows[k], {o: word_bits(of[k]) for o, of in scored.items()})
             for k, each in enumerate(scores)
         )
-        list_words(worded, form, what.spillover, list(scored))
+        list_words(worded, form, what.spillover, counts, list(scored))
     elif what.chars:
         if adaptive:
             err.print(f"elman: {ADAPTIVE}")

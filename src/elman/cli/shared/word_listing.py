@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,20 @@ if TYPE_CHECKING:
     from ...scoring import Word
     from ...text import Rows
 
-COLUMNS = ("file", "line", "word", "place", "bits", "entropy", "text", "length", "bare", "bare_bits", "against")
+COLUMNS = (
+    "file",
+    "line",
+    "word",
+    "place",
+    "bits",
+    "entropy",
+    "text",
+    "length",
+    "bare",
+    "bare_bits",
+    "frequency",
+    "against",
+)
 
 
 @dataclass(frozen=True)
@@ -31,25 +45,34 @@ class Worded:
     """The bits of each word under other models, by their names."""
 
 
-def check_columns(keep: Sequence[str], spillover: int | None, form: str) -> None:
+def check_columns(keep: Sequence[str], spillover: int | None, frequency: str | None, form: str) -> None:
     """Raises InputError for columns that the list cannot have."""
-    if form == "table" and (keep or spillover is not None):
-        raise InputError(f"{'--keep' if keep else '--spillover'} adds columns for programs; give --csv or --json")
+    asked = (("--keep", keep or None), ("--spillover", spillover), ("--frequency", frequency))
+    for option, value in asked if form == "table" else ():
+        if value is not None:
+            raise InputError(f"{option} adds columns for programs; give --csv or --json")
     taken = (*COLUMNS, *(f"bits_prev{k}" for k in range(1, (spillover or 0) + 1)))
     for name in keep:
         if name in taken or name.startswith("against "):
             raise InputError(f"--keep {name}: the list has a column {name!r} already; rename the file's column")
 
 
-def list_words(texts: Iterable[Worded], form: str, spillover: int | None = None, others: Sequence[str] = ()) -> None:
+def list_words(
+    texts: Iterable[Worded],
+    form: str,
+    spillover: int | None = None,
+    counts: Mapping[str, int] | None = None,
+    others: Sequence[str] = (),
+) -> None:
     """A row for each word of the texts.
 
     Args:
+        counts: how often words occur, as `scoring.word_counts` finds; None leaves the column out.
         others: names of the other models.
         spillover: for regressions on reading times: the bits of so many words before it in the line; None where there
             is none.
     """
-    rows = (row for text in texts for row in _rows(text, spillover or 0, form))
+    rows = (row for text in texts for row in _rows(text, spillover or 0, counts, form))
     if form != "table":
         write_rows(rows, form)
         return
@@ -65,7 +88,7 @@ def list_words(texts: Iterable[Worded], form: str, spillover: int | None = None,
         out.print(f"bits {number}: {visible(name)}")
 
 
-def _rows(text: Worded, spillover: int, form: str) -> Iterator[dict[str, Any]]:
+def _rows(text: Worded, spillover: int, counts: Mapping[str, int] | None, form: str) -> Iterator[dict[str, Any]]:
     before: list[float] = []
     for number, word in enumerate(text.words):
         before = [] if word.number == 1 else before
@@ -82,6 +105,8 @@ def _rows(text: Worded, spillover: int, form: str) -> Iterator[dict[str, Any]]:
             "bare": word.bare,
             "bare_bits": round(word.bare_bits, 6),
         }
+        if counts is not None:  # plus 1, since a word that never occurs has a logarithm then, too
+            row["frequency"] = round(math.log10(counts.get(word.bare.lower(), 0) + 1), 6)
         if text.against:
             row["against"] = {name: round(costs[number], 6) for name, costs in text.against.items()}
         row |= {f"bits_prev{k}": before[-k] if k <= len(before) else None for k in range(1, spillover + 1)}
