@@ -25,6 +25,8 @@ pytest.importorskip("uvicorn", reason="the extra elman[serve] is not installed")
 
 import elman
 
+pytestmark = pytest.mark.usefixtures("default_signals")
+
 
 class Serving:
     """A server that runs, and what it writes to its log."""
