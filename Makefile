@@ -16,7 +16,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual wasm damage combinations rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-clients test-serving test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual wasm damage combinations rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-clients test-serving test-wasm test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -80,12 +80,21 @@ manual: $(CORE)
 	$(BIN)/elman completion zsh > $(SHARE)/zsh/site-functions/_elman
 	$(BIN)/elman completion fish > $(SHARE)/fish/vendor_completions.d/elman.fish
 
-# The kernel for browsers and Node, package data, by a pinned compiler.
-wasm:
-	test -d build/zig || $(PYTHON) -m venv build/zig
-	build/zig/bin/python -m pip install --quiet ziglang==0.17.1
-	packaging/wasm.sh src/elman/export/web build/wasm $(CURDIR)/build/zig/bin/python -m ziglang c++ -target wasm32-wasi
+# The kernel for browsers and Node, package data, by a pinned compiler; and that these sources give those very bytes. Minutes
+# the first time, while Zig compiles its library of C++.
+ZIG := build/zig/ready
+ZIG_WASM := $(CURDIR)/build/zig/bin/python -m ziglang c++ -target wasm32-wasi
+wasm: $(ZIG)
+	packaging/wasm.sh src/elman/export/web build/wasm $(ZIG_WASM)
 	ls -l src/elman/export/web/*.wasm
+
+test-wasm: $(ZIG) $(DEV)
+	ELMAN_WASM_COMPILER="$(ZIG_WASM)" $(BIN)/python -m pytest -q tests/export/test_wasm.py tests/export/test_js.py tests/export/test_html.py
+
+$(ZIG): constraints.txt
+	test -x build/zig/bin/python || $(PYTHON) -m venv build/zig
+	build/zig/bin/python -m pip install --quiet -c constraints.txt ziglang
+	touch $@
 
 # Containers of models, damaged 100,000 times, under the address and undefined-behaviour sanitizers.
 damage: $(DEV)

@@ -3,6 +3,7 @@
 # FOLDER/elman.wasm for quantised models, which is small, and FOLDER/elman-floats.wasm for all. COMPILER is what compiles for
 # wasm32-wasi, such as: clang++ --target=wasm32-wasi
 set -e
+export LC_ALL=C  # the order in which objects are linked
 out=$(realpath "$1") objects=$(realpath -m "$2")
 shift 2
 cd "$(dirname "$0")/../src/native"
@@ -25,6 +26,7 @@ build() {
   names=$(grep -o 'elman_[a-z_]*(' c/elman.h | tr -d '(' | sort -u | grep -v -x "$hidden")
   "$compiler" "$@" -O2 -s -mexec-model=reactor -fno-exceptions "$objects/$name"/*.o -o "$out/$name.wasm" \
     $(for each in malloc free $names; do echo "-Wl,--export=$each"; done)
+  chmod 644 "$out/$name.wasm"
 }
 
 layers='elman_forward\|elman_backward\|elman_cross_entropy'
