@@ -4,8 +4,10 @@ has the golden digest, whatever compiled it."""
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,7 @@ def library(folder: Path, compilers: dict[str, str], *options: str) -> Path:
     """Built by CMake: the folder that has it."""
     tool("cmake")
     generator = ["-G", "Ninja"] if shutil.which("ninja") else []
-    flags = ["-DCMAKE_BUILD_TYPE=Release", "-DELMAN_PORTABLE_ONLY=ON", *options]
+    flags = ["-DCMAKE_BUILD_TYPE=Release", "-DELMAN_PORTABLE_ONLY=ON", "-DCMAKE_INSTALL_LIBDIR=lib", *options]
     for command in (
         ["cmake", "-S", NATIVE / "c", "-B", folder, *generator, *flags],
         ["cmake", "--build", folder, "--parallel", "2"],
@@ -105,10 +107,9 @@ def test_gcc(by_gcc):
     assert {name for name in ours if name.startswith("elman_")} >= {"elman_abi", "elman_forward", "elman_backward"}
 
 
-def containers() -> dict[str, Model]:
+def containers() -> Iterator[tuple[str, Model]]:
     """A model of every kind that a container holds."""
     text = str(elman.load_corpus("traveller", max_chars=3_000).text)
-    made: dict[str, Model] = {}
     for cell, layers, embedding in (("gru", 1, None), ("lstm", 2, 5), ("rnn_relu", 2, None), ("rnn_tanh", 1, 3)):
         settings: dict[str, Any] = {"cell": cell, "num_layers": layers} | (
             {"embedding_size": embedding} if embedding else {}
@@ -116,15 +117,14 @@ def containers() -> dict[str, Model]:
         model = elman.build_model(
             elman.Corpus("t", text, "none", "here"), hidden_size=21, init_std=None, seed=5, **settings
         )
-        made[f"{cell} of floats"] = model
+        yield f"{cell} of floats", model
         for bits in (8, 6, 5, 4):
-            made[f"{cell} of {bits} bits"] = elman.quantise(model, bits=bits, text=text)
-    return made
+            yield f"{cell} of {bits} bits", elman.quantise(model, bits=bits, text=text)
 
 
 def test_the_example_has_the_bits_of_python(by_gcc, tmp_path):
     text, path = "the traveller came é back", tmp_path / "container"
-    for name, model in containers().items():
+    for name, model in containers():
         path.write_bytes(to_plain(model))
         commands = ("score", "write", "next")
         runs = [subprocess.run([by_gcc / "example", path, c, text], capture_output=True, text=True) for c in commands]
@@ -144,9 +144,65 @@ def test_the_example_has_the_bits_of_python(by_gcc, tmp_path):
         ], name
 
 
+PROJECT = """
+cmake_minimum_required(VERSION 3.18...3.31)
+project(user LANGUAGES C)
+find_package(elman {version} CONFIG REQUIRED)
+add_executable(default "{source}")
+target_link_libraries(default elman::elman)
+add_executable(static "{source}")
+target_link_libraries(static elman::elman_static)
+"""
+
+
+def succeeds(*command: object, **environment: str) -> str:
+    done = subprocess.run(list(map(str, command)), env=os.environ | environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def check_packages(built: Path, folder: Path, compiler: str) -> None:
+    """What pkg-config and CMake find after an installation that was moved: their programs write what Python writes."""
+    folder.mkdir()
+    succeeds("cmake", "--install", built, "--prefix", folder / "first")
+    prefix, source = (folder / "first").rename(folder / "the prefix"), NATIVE / "c" / "example.c"
+    shared = (prefix / "lib" / "libelman.so").exists()
+    programs = {}
+    if shutil.which("pkg-config"):
+        path = str(prefix / "lib" / "pkgconfig")
+        assert succeeds("pkg-config", "--modversion", "elman", PKG_CONFIG_PATH=path).strip() == __version__
+        for kind in ["--shared", "--static"] if shared else ["--static"]:
+            options = ["--libs"] if kind == "--shared" else ["--libs", "--static"]
+            flags = shlex.split(succeeds("pkg-config", "--cflags", *options, "elman", PKG_CONFIG_PATH=path))
+            alone = ["-static"] if kind == "--static" and shared else []
+            succeeds(compiler, source, *flags, "-lm", *alone, "-o", folder / kind)
+            programs[folder / kind] = str(prefix / "lib")
+    project = folder / "CMakeLists.txt"
+    project.write_text(PROJECT.format(version=__version__, source=source))
+    configure = ["cmake", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={prefix}"]
+    succeeds(*configure, CC=compiler)
+    succeeds("cmake", "--build", folder / "build")
+    programs |= {folder / "build" / name: "" for name in ("default", "static")}
+
+    name, model = next(containers())
+    (folder / "container").write_bytes(to_plain(model))
+    expected = elman.generate(model, "the traveller", 200, seed=7)
+    for program, libraries in programs.items():
+        wrote = succeeds(program, folder / "container", "write", "the traveller", LD_LIBRARY_PATH=libraries)
+        assert wrote == expected, (program, name)
+    project.write_text(PROJECT.format(version="99.0", source=source))
+    refused = subprocess.run(configure, capture_output=True, text=True)
+    assert refused.returncode != 0
+    assert "99.0" in refused.stderr
+
+
+def test_pkg_config_and_cmake_find_it(by_gcc, tmp_path):
+    check_packages(by_gcc, tmp_path / "installed", "gcc")
+
+
 def test_damaged_containers(by_gcc, tmp_path):
     """`make damage` opens 100,000 of them."""
-    for i, (name, model) in enumerate(containers().items()):
+    for i, (name, model) in enumerate(containers()):
         path = tmp_path / "container"
         path.write_bytes(to_plain(model))
         count = os.environ.get("ELMAN_DAMAGED", "100")
@@ -163,3 +219,4 @@ def test_clang_with_its_own_library_and_no_threads(tmp_path):
     options = ("-DELMAN_NO_THREADS=ON", "-DCMAKE_CXX_FLAGS=-stdlib=libc++", "-DBUILD_SHARED_LIBS=OFF")
     folder = library(tmp_path, {"CC": tool("clang"), "CXX": tool("clang++")}, *options)
     assert check(folder, "clang", "-lc++", "-lc++abi") == {f"{__version__} portable 1"}
+    check_packages(folder, tmp_path / "installed", "clang")
