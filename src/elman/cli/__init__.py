@@ -32,7 +32,7 @@ COMMANDS = {
         "train_coder:train_coder", "Train a small model for messages and stores from samples like those to come."
     ),
     "quantize": Entry("quantise:quantise", "Make a model of integers, a quarter of the bytes.", hidden=True),
-    "serve": Entry("serve:serve", "Serve models over HTTP, with a page to write in."),
+    "serve": Entry("serve:serve", "Serve models over HTTP, as OpenAI's API has it, with a page to write in."),
     "get": Entry("get:command", "Print lines of a store by number; now spelt `elman store get`.", hidden=True),
     "runs": Entry("runs:runs", "List the runs in a folder: where they differ, how far they are, what they reached."),
     "plot": Entry("runs:plot", "Draw the curves of several runs in one picture."),

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InputError
-from .calibrate import threshold
 from .interactive.following import Following
 from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model
 from .shared.inputs import keep_inputs
@@ -106,7 +105,11 @@ def score(
 
     Example: elman score runs/log today.log --top 40
     """
-    above = None if above_ is None else threshold(above_, model)
+    above = None
+    if above_ is not None:
+        from .calibrate import threshold
+
+        above = threshold(above_, model)
     what = Listed(
         lines or top is not None or above is not None, top, above, words, chars, spillover, tuple(keep or ()), frequency
     )
