@@ -72,7 +72,7 @@ def test_rows_are_lines_of_columns():
 def test_rows_on_a_terminal_are_folded(monkeypatch):
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("COLUMNS", "40")
-    lines = run("recipes").stdout.splitlines()
+    lines = run("recipes", fresh=True).stdout.splitlines()
     assert len(lines) > len(list(recipe_names()))
     assert max(map(len, lines)) <= 40
 

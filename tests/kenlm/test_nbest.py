@@ -85,4 +85,4 @@ def test_a_wrong_line_is_named_and_nothing_printed(path, text, line):
 
 
 def test_a_weight_that_is_no_number(path):
-    refused(run("rescore", path, "--weight", "nan", stdin=MOSES), "--weight is nan; expected a number")
+    refused(run("rescore", path, "--weight", "nan", stdin=MOSES), "--weight must be finite, got nan")

@@ -9,11 +9,9 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
+from .shared.calibration import KEY
 from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model, out, read_text, write_json
 from .shared.inputs import keep_inputs, mask_for
-
-KEY = "calibration"
-"""Its key in the header of a model's file."""
 
 
 def calibrate(
@@ -72,23 +70,3 @@ def calibrate(
         out.print(
             f"{output or path}: {found['lines']:,} lines, of which {quantile:.4%} are below {found['burst']:.2f} bits"
         )
-
-
-def threshold(text: str, model: Path) -> float:
-    """The bits that --above says: a number, or auto.
-
-    Raises:
-        InputError: neither, or auto for a model that was not calibrated.
-    """
-    if text != "auto":
-        try:
-            return float(text)
-        except ValueError:
-            raise InputError(f"--above: expected bits or auto, got {text!r}") from None
-    from ..model import model_path, read_header
-
-    found = read_header(model_path(model)).get(KEY)
-    bits = found.get("burst") if isinstance(found, dict) else None
-    if not isinstance(bits, float) or not math.isfinite(bits):
-        raise InputError(f"{model} is not calibrated; run `elman calibrate {model} FILE` with ordinary lines")
-    return bits

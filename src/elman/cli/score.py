@@ -10,6 +10,7 @@ import typer
 
 from ..errors import InputError
 from .interactive.following import Following
+from .shared.calibration import threshold
 from .shared.console import Encoding, EncodingErrors, Field, Json, ModelPath, load_model
 from .shared.inputs import keep_inputs
 from .shared.piecewise import Listed, stream
