@@ -53,8 +53,9 @@ ROOMS = {
     "export": ("c", "onnx", "plain", "html", "js",),
     "golden": ("inputs", "uses", "floats", "integers", "coder", "compare"),
     "cli/shared": (
-        "streams", "inputs", "rich_console", "console", "commands", "curve_file", "listing", "word_listing", "summary",
-        "piecewise", "against", "whole", "options", "progress", "samples", "prompts", "file_options", "filewise",
+        "streams", "inputs", "calibration", "rich_console", "console", "commands", "curve_file", "listing",
+        "word_listing", "summary", "piecewise", "against", "whole", "options", "progress", "samples", "prompts",
+        "file_options", "filewise",
         "archives", "stores", "server", "signals", "training_text", "training_source", "training_report", "workers",
     ),
     "cli/interactive": ("steps", "session", "watch", "tail", "follow", "following",),

@@ -48,6 +48,7 @@ MADE = {
         lambda: elman.score(model(), TEXT),
         lambda s: (s.bits, s.bits_per_char, s.costs.tolist(), s.part(0, 7).text, s.lines().bits.tolist()),
     ),
+    "Typist": (lambda: elman.Typist(model()), lambda t: after_ab(t.copy())),
     "Vocabulary": (
         lambda: elman.Vocabulary.from_dict({"kind": "bpe", "symbols": [], "merges": [97, 98, 256, 99]}),
         lambda v: [v.encode(word * 3 + TEXT).tolist() for word in ("abc", "ba", "c")],
@@ -56,6 +57,11 @@ MADE = {
 """How each public class is made, and what is computed with it, which is the same for a copy."""
 ELSEWHERE = {"Codec", "Model", "Store"}
 """Those of tests of compression, and an interface."""
+
+
+def after_ab(typist: elman.Typist) -> dict[str, float]:
+    typist.enter("ab")
+    return typist.distribution()
 
 
 def used(m: Any) -> tuple:

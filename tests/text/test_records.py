@@ -144,7 +144,7 @@ def test_the_held_out_records_are_scored_as_score_does():
 
 def test_nothing_whole_to_train_on():
     model = elman.build_model(corpus_of(["abcdef"]), hidden_size=4)
-    with pytest.raises(ValueError, match="not one whole record"):
+    with pytest.raises(ValueError, match="max_chars 3 is less than the first record"):
         elman.fit(model, corpus_of(["abcdef"]), max_chars=3)
     with pytest.raises(ValueError, match="the corpus was read as records, and the model reads no records"):
         elman.fit(elman.build_model(elman.Corpus("t", "ab", "none", "x"), hidden_size=3), corpus_of(["ab"]), epochs=1)

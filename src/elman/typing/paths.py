@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,9 @@ class Path:
     after: dict[int, Path] = field(default_factory=dict)
     """Paths of one more token, of weight 1, by its id; shared by all paths of this state."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path, (self.weight, self.state, self.below, self.pending)
+
 
 class Paths:
     """Steps from paths to paths under one model.
@@ -54,6 +58,12 @@ class Paths:
         self.model, self._decoder = model, model.decoder(1)
         start = np.array([[model.reading.start]], dtype=np.int64)
         self._first = self._read(start, self._decoder.state)[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_decoder"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _decoder=state["model"].decoder(1))
 
     def begin(self) -> tuple[Path, ...]:
         """Before any text."""
