@@ -108,8 +108,6 @@ def score(
     """
     above = None
     if above_ is not None:
-        from .calibrate import threshold
-
         above = threshold(above_, model)
     what = Listed(
         lines or top is not None or above is not None, top, above, words, chars, spillover, tuple(keep or ()), frequency
