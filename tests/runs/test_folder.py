@@ -9,7 +9,7 @@ import elman
 from elman.runs import RunFolder
 
 PACKAGE = Path(elman.__file__).parent
-NAMED = {"model/file.py", "runs/folder.py"}
+NAMED = {"model/container.py", "runs/folder.py"}
 """`load` takes a run's folder, so the names of its two models are below the rooms of training."""
 SMALL = "--epochs 2 --hidden-size 8 --batch-size 4 --seq-length 16 --sample-every 0 --max-chars 900 --val-fraction 0.2"
 

@@ -166,7 +166,7 @@ def test_a_finished_run_says_what_to_do(folder, command):
     assert Path("r/model.safetensors").read_bytes() == before
     assert (
         refused("--resume", "r", "--epochs", 2)
-        == "epochs is 2, and 3 are done already; give 4 or more to train further"
+        == "--epochs is 2, and 3 are done already; give 4 or more to train further"
     )
     shown = command("train", "--resume", "r", "--epochs", 6)
     assert "going on after 3 of 6 epochs" in shown

@@ -144,7 +144,7 @@ def test_what_does_not_fit_is_left_out_and_said(monkeypatch, records):
     assert not records or str(few.text.text).endswith("\n")
     assert 0 < size < len(TEXT)
     assert f"the first {size:,} of {len(TEXT):,} characters only: one epoch of all would take" in few.left_out
-    assert few.left_out.endswith("and --minutes is 2")
+    assert few.left_out.endswith("and `minutes` is 2")
     least = for_minutes(1e-9, recipe, text)
     trained(0.01, text=least.text)  # enough for a batch
 

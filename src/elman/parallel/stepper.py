@@ -35,7 +35,8 @@ class ShardedStepper:
     def __init__(self, network: ModelWeights, shards: int, group: Group, muon: Sequence[bool] = ()) -> None:
         if group.size > shards:
             raise InputError(
-                f"{group.size} processes but {shards} shards: one would have nothing to do; raise --shards"
+                f"{group.size} processes but {shards} shards: one would have nothing to do; raise `shards`",
+                setting="shards",
             )
         self._network, self._shards, self._group = network, shards, group
         self.slices = Slices(network, muon or [False] * len(network.weights()), group.size)

@@ -145,7 +145,7 @@ def _from_header(header: Fields, model: LanguageModel, folder: Path, tensors: di
     if recipe.shards > 1 and header.whole("shard_sum", 1) != _SHARD_SUM:
         raise InputError(
             f"its shards were added in order {header.whole('shard_sum', 1)}, and this version adds them in order "
-            f"{_SHARD_SUM}, to other bits; start a run with --from its model.safetensors"
+            f"{_SHARD_SUM}, to other bits; start a run from its model.safetensors"
         )
     for name in ("name", "digest"):
         corpus.text(name)

@@ -28,7 +28,7 @@ def check_page(method: str, headers: Headers, allowed: Sequence[str]) -> None:
     if _is_domain(host):
         raise Refused(
             f"the request is for the host {host[:100]!r}; expected localhost or an IP address. "
-            "To serve under this name, start the server with a key or with --no-key",
+            "To serve under this name, give the server a key, or tell it to ask for none",
             403,
         )
     origin = headers.get("origin")
@@ -36,7 +36,7 @@ def check_page(method: str, headers: Headers, allowed: Sequence[str]) -> None:
         return
     if origin.partition("://")[2].lower() != host.lower():
         raise Refused(
-            f"the page that asks is of {origin[:100]!r}; to let it ask, start the server with --cors and this origin",
+            f"the page that asks is of {origin[:100]!r}; to let it ask, name this origin to the server as one for CORS",
             403,
         )
 
