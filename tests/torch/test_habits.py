@@ -145,14 +145,21 @@ def test_forward_derivatives_are_those_of_differences(ours):
 
 
 @pytest.mark.parametrize("ours", [ours for ours, _ in PAIRS])
-def test_a_trace_serves_other_sizes(ours):
+def test_a_trace_has_the_layers_bits_and_serves_other_sizes(ours):
     layer = ours(5, 7, batch_first=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.jit is deprecated, and warns of each Python value that it fixes
         traced: Any = torch.jit.trace(layer, (torch.randn(2, 3, 5),))
         x = torch.randn((4, 6, 5), generator=torch.Generator().manual_seed(0))
         out = traced(x)[0]
-    torch.testing.assert_close(out, layer(x)[0])
+    assert torch.equal(out, layer(x)[0])
+    assert torch.equal(gradients(layer, out), gradients(layer, layer(x)[0]))
+    with torch.no_grad():
+        assert torch.equal(traced(x)[0], out)
+
+
+def gradients(layer: torch.nn.Module, out: torch.Tensor) -> torch.Tensor:
+    return torch.cat([grad.reshape(-1) for grad in torch.autograd.grad(out.square().sum(), list(layer.parameters()))])
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS)

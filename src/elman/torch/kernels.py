@@ -46,8 +46,6 @@ def serving(like: Tensor) -> tuple[str, str]:
         return forced
     if torch._C._are_functorch_transforms_active():  # of torch.func: grad, vjp, jvp, jacrev, vmap
         return "reference", "inside torch.func; the native kernel has first derivatives in reverse alone"
-    if torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
-        return "torch", "inside torch.jit.trace, which records torch's own operations"
     if like.device.type != "cpu":
         return "torch", f"device {like.device.type}; the native kernel runs on the CPU"
     if like.dtype != torch.float32:

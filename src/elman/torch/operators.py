@@ -64,4 +64,5 @@ operator(
 
 def copy(x: Tensor) -> Tensor:
     """`x` for a user to write into, as torch on a CPU allows with what its layers give: backward needs the original."""
-    return torch.ops.elman.copy(x) if x.requires_grad else x
+    tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]  (one graph, with gradients or without)
+    return torch.ops.elman.copy(x) if x.requires_grad or tracing else x

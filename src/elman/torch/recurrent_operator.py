@@ -130,6 +130,9 @@ operator(
 def recurrent(cell: str, x: Tensor, state: State, weights: LayerWeights) -> tuple[Tensor, State]:
     """One recurrent layer over T steps; see `elman.kernels.recurrent` for the shapes."""
     c0 = state[1] if cell == "lstm" else None
-    save = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *state, *weights))
+    tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]  (the trace may be differentiated)
+    save = tracing or (
+        torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *state, *weights))
+    )
     out, hn, cn, _, _ = torch.ops.elman.recurrent(CELLS[cell], x, state[0], c0, *weights, save)
     return out, (hn, cn) if cell == "lstm" else (hn,)
