@@ -39,7 +39,7 @@ def uphill(work: Callable[[], Any]) -> set[str]:
         if frame.f_code.co_flags & inspect.CO_GENERATOR:
             return  # a generator that is asked for its next value: values come downhill
         here, before = room(frame), room(frame.f_back)
-        if here and before and ORDER.index(here) > ORDER.index(before):
+        if frame.f_back and here and before and ORDER.index(here) > ORDER.index(before):
             found.add(f"{before}.{frame.f_back.f_code.co_qualname} -> {here}.{frame.f_code.co_qualname}")
 
     work()  # imports and caches

@@ -33,6 +33,7 @@ def test_columns_are_the_rows_before(model, tmp_path, against):
         }
         assert row == {**base, **more}
         bare = {"traveller,": "traveller", "down.": "down"}.get(row["text"], row["text"])
+        assert bare is not None
         assert (row["bare"], row["length"]) == (bare, len(bare))
         assert (row["bare_bits"] < row["bits"]) == (row["bare"] != row["text"])
     table = list(

@@ -36,7 +36,7 @@ def info(model: ModelPath, json_: Json = False) -> None:
     for heading, part in {"the model": facts, "its training": run, **objects}.items():
         if part:
             rows += [("", "")] if rows else []
-            rows.append((_HEADINGS.get(heading, heading), ""))
+            rows.append((_HEADINGS.get(heading) or heading, ""))
         for name, value in part.items():
             if value != []:
                 rows.append((f"  {name}", _readable(value)))
