@@ -63,8 +63,8 @@ def test_a_cell_that_the_kernel_lacks_is_the_references():
     """The operators serve the cells of the native kernel, not all that have a definition."""
     program = """
 import torch
-from elman.kernels import native
-native.CELLS = ("rnn_relu", "rnn_tanh", "lstm")
+from elman.kernels import handles
+handles.CELLS = ("rnn_relu", "rnn_tanh", "lstm")
 import elman.torch
 layer, x = elman.torch.GRU(3, 5), torch.ones(4, 2, 3)
 mine, _ = elman.torch.kernels.recurrent("gru", x, (torch.zeros(2, 5),), layer.weights()[0])
