@@ -36,16 +36,10 @@ def sequential_batches(
     per_row = (len(ids) - offset - 1) // batch_size
     rows = ids[offset : offset + per_row * batch_size].reshape(batch_size, per_row)
     ahead = ids[offset + 1 : offset + 1 + per_row * batch_size].reshape(batch_size, per_row)
+    part = slice(*within) if within else slice(batch_size)
     for start in range(0, per_row - seq_length + 1, seq_length):
         window = slice(start, start + seq_length)
-        if within is None:
-            yield time_major(rows[:, window]), time_major(ahead[:, window])
-        else:
-            part = slice(*within)
-            yield (
-                _among_zeros(rows[part, window], part, batch_size),
-                _among_zeros(ahead[part, window], part, batch_size),
-            )
+        yield _columns(rows[part, window], part, batch_size), _columns(ahead[part, window], part, batch_size)
 
 
 def random_batches(
@@ -63,14 +57,10 @@ def random_batches(
     offset = int(raw[0] % np.uint64(seq_length))
     starts = offset + np.argsort(raw[1:], kind="stable") * seq_length
     steps = np.arange(seq_length)
+    part = slice(*within) if within else slice(batch_size)
     for first in range(0, count - batch_size + 1, batch_size):
-        windows = starts[first : first + batch_size, None] + steps
-        if within is None:
-            yield time_major(ids[windows]), time_major(ids[windows + 1])
-        else:
-            part = slice(*within)
-            own = windows[part]
-            yield _among_zeros(ids[own], part, batch_size), _among_zeros(ids[own + 1], part, batch_size)
+        windows = starts[first : first + batch_size, None][part] + steps
+        yield _columns(ids[windows], part, batch_size), _columns(ids[windows + 1], part, batch_size)
 
 
 def num_batches(n_ids: int, batch_size: int, seq_length: int) -> int:
@@ -99,8 +89,10 @@ def check_fits(n_ids: int, batch_size: int, seq_length: int) -> None:
     )
 
 
-def _among_zeros(rows: np.ndarray, part: slice, batch_size: int) -> np.ndarray:
+def _columns(rows: np.ndarray, part: slice, batch_size: int) -> np.ndarray:
     """Rows (b, T) of a batch as its columns `part`: int64 (T, B), zeros elsewhere."""
+    if len(rows) == batch_size:
+        return time_major(rows)
     batch = np.zeros((rows.shape[1], batch_size), dtype=np.int64)
     batch[:, part] = rows.T
     return batch
