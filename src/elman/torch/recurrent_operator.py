@@ -90,7 +90,7 @@ def _recurrent_setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ..
     out, _, _, gates, cells = output
     if not save:
         raise RuntimeError("torch.ops.elman.recurrent needs save=True to be differentiated")
-    ctx.cell, ctx.bias, ctx.has_c = cell, b_ih is not None, c0 is not None
+    ctx.cell, ctx.bias = cell, b_ih is not None
     ctx.set_materialize_grads(False)
     ctx.mark_non_differentiable(gates, cells)
     ctx.save_for_backward(x, h0, c0, w_ih, w_hh, out, gates, cells)
