@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+from scripts import script
 
 nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
 nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
@@ -16,12 +16,8 @@ pytestmark = pytest.mark.skipif(not ROOT.is_dir(), reason="the tests run outside
 
 @pytest.fixture(scope="module")
 def runner():
-    spec = importlib.util.spec_from_file_location("run", ROOT / "exercises" / "run.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with script(ROOT / "exercises" / "run.py") as module:
+        yield module
 
 
 @pytest.mark.filterwarnings("ignore")  # the kernel's transport warns about the event loop

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import re
-import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from scripts import script
 
 import elman
 import elman.errors
@@ -23,14 +22,8 @@ pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="the tests run outside
 
 @pytest.fixture(scope="module")
 def generate():
-    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["generate"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["generate"]
+    with script(DOCS / "generate.py") as module:
+        yield module
 
 
 def test_every_public_name(generate):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import struct
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from scripts import script
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "packaging" / "cross.py"
@@ -17,14 +17,8 @@ pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason="the tests run outs
 
 @pytest.fixture(scope="module")
 def cross() -> Any:
-    spec = importlib.util.spec_from_file_location("cross", SCRIPT)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["cross"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["cross"]
+    with script(SCRIPT) as module:
+        yield module
 
 
 def test_the_page_lists_every_target(cross):
