@@ -16,7 +16,7 @@ ENVIRONMENT = {
     "ELMAN_ISA": "The instruction set of the float kernel: portable, avx2, avx512 or neon. Unset: the best available.",
     "ELMAN_INTEGER_ISA": "The integer kernel's: portable, avx2, avxvnni, avx512vnni, neon or neondot. Unset: the best.",
     "ELMAN_BACKEND": "cpu, the native kernel, or reference, its definition in NumPy. Unset: cpu where it is built.",
-    "ELMAN_API_KEY": "A key that opens `elman serve`, beside those of --api-key-file.",
+    "ELMAN_API_KEY": "A key that `elman serve` accepts, with those in --api-key-file.",
 }
 """The package's variables. A test compares them with those that the sources read."""
 _OTHERS = {

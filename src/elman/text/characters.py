@@ -21,7 +21,7 @@ def _code_points(text: str) -> Iterator[np.ndarray]:
 
 
 class Characters(Vocabulary):
-    """Characters. Id 0 is <unk>, which stands for every character that the vocabulary lacks."""
+    """Characters. Id 0 is <unk>, for every character that is not in the vocabulary."""
 
     kind, unit, reads_bytes, never_written = "chars", "character", False, (0,)
 

@@ -31,7 +31,7 @@ class Rows:
         return dict(zip(self.keep, self._columns[number - 1 - self._first], strict=True)) if self.keep else {}
 
     def forget(self, number: int) -> None:
-        """Drop the rows before this one, so that memory does not grow with the file."""
+        """Drop the rows before this one; otherwise memory grows with the file."""
         old = number - 1 - self._first
         if self._lines and old > 0:
             del self._lines[:old], self._columns[:old]

@@ -63,7 +63,7 @@ def _bytes(token: str, letters: dict[str, int]) -> bytes:
 
 
 def _letters_of_bytes() -> dict[str, int]:
-    """The character that stands for each byte in such a file: itself if it can be seen, or one of U+0100 and on."""
+    """The character that stands for each byte in such a file: itself if it is printable, else one from U+0100 on."""
     seen = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     rest = [byte for byte in range(256) if byte not in seen]
     return {chr(byte): byte for byte in seen} | {chr(0x100 + place): byte for place, byte in enumerate(rest)}

@@ -44,7 +44,7 @@ class Paths:
     """Steps from paths to paths under one model.
 
     Args:
-        most: paths that are kept after each byte; None: all, so that sums are exact.
+        most: paths kept after each byte; None: all, which makes the sums exact.
         least: share of the weight below which a path is dropped.
     """
 

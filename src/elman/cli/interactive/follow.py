@@ -157,7 +157,7 @@ def _score(
         tail.passed(line)
         if lines.bursts[index] >= above and lines.text(index):
             alarms.raise_for(line_row(tail.name, lines, index, line.number))
-            if places is not None:  # so that no line is told twice, whenever this ends
+            if places is not None:  # wherever this ends, no line is printed twice
                 places.keep(tail)
             check()
     if places is not None:
