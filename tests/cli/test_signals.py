@@ -43,3 +43,35 @@ def test_a_call_that_runs_long_is_no_shelter(tmp_path, number):
         child.kill()
         child.communicate()
     assert list(tmp_path.iterdir()) == []
+
+
+DROPPED = """
+import os, signal, sys, time, weakref
+from elman.cli.shared.signals import ending_by_signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Thing:
+    pass
+
+def callback(_):
+    os.kill(os.getpid(), int(sys.argv[1]))
+    time.sleep(1)  # where the handler runs, in a callback, whose exceptions Python drops
+
+try:
+    with ending_by_signal():
+        thing = Thing()
+        reference = weakref.ref(thing, callback)
+        del thing
+        time.sleep(600)
+except KeyboardInterrupt:
+    raise SystemExit(130)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_in_a_callback_is_not_dropped(number):
+    reset = lambda: [signal.signal(each, signal.SIG_DFL) for each in (signal.SIGTERM, signal.SIGHUP)]  # noqa: E731
+    done = subprocess.run(
+        [sys.executable, "-c", DROPPED, str(int(number))], capture_output=True, preexec_fn=reset, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (128 + number, b"")

@@ -1,14 +1,17 @@
 """SIGTERM, SIGHUP and SIGINT end a command: what is half written is removed, the status is 128 + n.
 
 Python runs a handler between two of its instructions, so one call of the kernel, which may take minutes, holds it up. A
-thread waits for signals too, and ends the process where no handler has run within `_GRACE` seconds. A command that
-must finish what it is at asks for itself whether a signal came.
+thread waits for signals too, and ends the process where no handler has run within `_GRACE` seconds. What a handler
+raises in a destructor or in a weak reference's callback Python drops with a message: it is raised once more. A command
+that must finish what it is at asks for itself whether a signal came.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +22,7 @@ from ...files import remove_unfinished
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _GRACE = 0.5
+_AGAIN = 0.01
 
 
 @contextmanager
@@ -42,6 +46,14 @@ def ending_by_signal() -> Iterator[None]:
     def second(number: int, _: object) -> None:
         _end(number)
 
+    def dropped(what: Any) -> None:
+        if not (handled and isinstance(what.exc_value, (SystemExit, KeyboardInterrupt))):
+            return shows(what)
+        for number in before:
+            signal.signal(number, first)
+        threading.Timer(_AGAIN, _thread.interrupt_main, [max(handled, key=lambda number: handled[number])]).start()
+
+    shows, sys.unraisablehook = sys.unraisablehook, dropped
     before: dict[int, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
     before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -57,6 +69,7 @@ def ending_by_signal() -> Iterator[None]:
     finally:
         signal.set_wakeup_fd(wakes)
         os.close(write)  # which ends the thread
+        sys.unraisablehook = shows
         for number, handler in before.items():
             signal.signal(number, handler)
 
