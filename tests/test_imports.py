@@ -26,12 +26,13 @@ ROOMS = {
     ),
     "generation": (
         "sampling", "beam", "choose", "completion", "prefixes", "prompt", "loop", "new", "writer", "batch", "text",
+        "tokens", "paths",
     ),
     "scoring": (
         "next_tokens", "blocks", "lines", "ngrams", "adaptive", "scores", "totals", "compressors", "stream",
         "comparison", "word_costs",
     ),
-    "typing": ("tokens", "paths", "habits", "typist",),
+    "typing": ("alphabet", "habits", "typist",),
     "kenlm": ("state", "model", "nbest",),
     "compression": ("handle", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",),
     "recipes": ("recipe", "settings", "toml",),

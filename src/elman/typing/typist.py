@@ -11,10 +11,11 @@ import numpy as np
 
 from .. import given
 from ..errors import InputError, whole_number
+from ..generation.paths import Path, Paths
+from ..generation.tokens import Tokens
 from ..model import Model
+from .alphabet import Alphabet
 from .habits import Habits
-from .paths import Path, Paths
-from .tokens import Alphabet, Tokens
 
 _LONGEST = 24  # symbols of a completion
 _LEAST = 1e-12  # of a probability that is learned from
@@ -74,7 +75,7 @@ class Typist:
             raise InputError(f"floor is {floor}; {len(self.alphabet)} symbols of it leave nothing to the model")
         width = None if width is None else whole_number("width", width, 1)
         self._share = given.share("share", share) if other is not None else 0.0
-        self._ways = [Paths(each, Tokens(each.reading, self.alphabet), width) for each in (model, other) if each]
+        self._ways = [Paths(each, Tokens(each.reading, self.alphabet.bytes), width) for each in (model, other) if each]
         self._habits = Habits(model, self.alphabet.symbols, tune)
         self._file = None if learned is None else FilePath(given.path("learned", learned))
         if self._file is not None and self._file.exists():

@@ -3,51 +3,27 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
-from ..errors import InputError
-from ..text import Reading, normalise
+from ..text import Reading
 
 _HIGHEST = b"\xff" * 1025  # above every token, which has at most 1024 bytes
-
-
-class Alphabet:
-    """The symbols that a writer can choose, each one character.
-
-    Args:
-        symbols: at least two, each once. A line end is one that ends a line.
-    Raises:
-        InputError: too few, one that is there twice, or one that the model would read as another.
-    """
-
-    def __init__(self, symbols: str, reading: Reading) -> None:
-        if not isinstance(symbols, str) or len(symbols) < 2:
-            raise InputError(f"the alphabet is {symbols!r}; expected a str of at least two characters")
-        if len(set(symbols)) != len(symbols):
-            twice = next(symbol for symbol in symbols if symbols.count(symbol) > 1)
-            raise InputError(f"the alphabet has {twice!r} twice")
-        for symbol in symbols:
-            if (read := normalise(symbol, reading.normalisation)) != symbol:
-                raise InputError(f"the model reads {symbol!r} as {read!r}; leave it out of the alphabet")
-            try:
-                symbol.encode()
-            except UnicodeEncodeError:
-                raise InputError(f"the alphabet has {symbol!r}, half of a character") from None
-        self.symbols = symbols
-        self.places = {symbol: place for place, symbol in enumerate(symbols)}
-        self.bytes = [symbol.encode() for symbol in symbols]
-
-    def __len__(self) -> int:
-        return len(self.symbols)
+EVERY_BYTE = tuple(bytes([byte]) for byte in range(256))
+"""The symbols whose distribution is of the next byte."""
 
 
 class Tokens:
-    """The tokens that a text can have, as bytes in order. <unk>, and tokens that no text has, are left out."""
+    """The tokens that a text can have, as bytes in order. <unk>, and tokens that no text has, are left out.
 
-    def __init__(self, reading: Reading, alphabet: Alphabet) -> None:
-        vocabulary, self._alphabet = reading.vocabulary, alphabet
+    Args:
+        symbols: what may come next, as bytes: the characters of an alphabet, or `EVERY_BYTE`.
+    """
+
+    def __init__(self, reading: Reading, symbols: Sequence[bytes]) -> None:
+        vocabulary, self._symbols = reading.vocabulary, symbols
         if vocabulary.reads_bytes:
             strings = {id: vocabulary.decode_bytes(np.array([id])) for id in range(len(vocabulary))}
         else:
@@ -74,7 +50,7 @@ class Tokens:
         """int64 (A,) each: for every symbol the range of tokens that begin with `pending` and the symbol."""
         found = self._ranges.get(pending)
         if found is None:
-            both = np.array([self.range(pending + symbol) for symbol in self._alphabet.bytes], dtype=np.int64)
+            both = np.array([self.range(pending + symbol) for symbol in self._symbols], dtype=np.int64)
             found = self._ranges[pending] = both[:, 0], both[:, 1]
         return found
 
@@ -82,7 +58,7 @@ class Tokens:
     def long(self) -> dict[bytes, list[tuple[int, bytes]]]:
         """The symbols of several bytes, within which a token of bytes can end, and their places; by the first byte."""
         found: dict[bytes, list[tuple[int, bytes]]] = {}
-        for place, symbol in enumerate(self._alphabet.bytes):
+        for place, symbol in enumerate(self._symbols):
             if len(symbol) > 1 and not self.whole:
                 found.setdefault(symbol[:1], []).append((place, symbol))
         return found

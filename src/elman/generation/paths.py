@@ -70,7 +70,7 @@ class Paths:
         return (self._first,)
 
     def masses(self, paths: Sequence[Path]) -> np.ndarray:
-        """float64 (A,): the probability that each symbol of the alphabet is next."""
+        """float64 (A,): the probability that each symbol of `tokens` is next."""
         masses = np.zeros(len(self.tokens.ranges(b"")[0]))
         for path in paths:
             low, high = self.tokens.ranges(path.pending)
