@@ -169,8 +169,6 @@ def test_characters_as_words(path):
 
 @pytest.mark.parametrize("tokens", ["bytes", "bpe:280"])
 def test_bytes_and_subwords(tmp_path, tokens):
-    if tokens.startswith("bpe"):
-        pytest.importorskip("tokenizers", reason="tokenizers is not installed")
     (tmp_path / "t.txt").write_text(TEXT * 5, encoding="utf-8")
     corpus = elman.load_corpus(tmp_path / "t.txt", tokens=tokens)
     elman.save(elman.build_model(corpus, cell="lstm", hidden_size=8, init_std=None), tmp_path / "m")

@@ -20,7 +20,6 @@ from elman.text import Subwords, Vocabulary, read_tokenizer, train_subwords
 from elman.text.subwords import word_lists
 from elman.text.tokenizer_file import _letters_of_bytes
 
-pytest.importorskip("tokenizers", reason="subwords are trained by tokenizers, of the extra elman[bpe]")
 TEXT = (
     "The traveller's horse came down to the séa; the travellers' horses did not.\n\n\tIn 1895 — «там» 海の中へ。 " * 40
 )
@@ -68,6 +67,9 @@ def test_merges_are_those_of_the_definition():
     vocabulary = train_subwords([TEXT], 320)
     assert len(vocabulary) == 320
     assert list(vocabulary.merges) == by_hand(TEXT, 320)
+    draw = random.Random(5)  # few letters and long runs: ties, pairs within themselves, tokens that are made twice
+    runs = " ".join(draw.choice("ab=") * draw.randrange(1, 20) + draw.choice(["", "ab", "ba"]) for _ in range(400))
+    assert list(train_subwords([runs], 330).merges) == by_hand(runs, 330)
     assert len(train_subwords(["ab"], 5000)) == 257  # there is no more to merge
 
 

@@ -1,8 +1,7 @@
 """Subwords: a byte-level BPE. Ids 0 .. 255 are the bytes, and each merge of two ids makes the next one.
 
 So every text has ids, and they give back its bytes. Words, within which merges are made, are cut by a rule that is
-written here in full: it needs no tables of Unicode, whose versions differ from one Python to the next. To use such a
-vocabulary takes no library; to train one, `tokenizers`.
+written here in full: it needs no tables of Unicode, whose versions differ from one Python to the next.
 
 Source: Sennrich et al. (2016); Radford et al. (2019) for bytes.
 """
