@@ -7,9 +7,9 @@ import elman
 TEXT = "the traveller came down to the sea.\nand went home again.\n"
 
 
-def save(path, text: str | bytes = TEXT, records=False):
+def save(path, text: str | bytes = TEXT, records=False, normalisation="none"):
     model = elman.build_model(
-        elman.Corpus("t", text, "none", "here", records), cell="gru", hidden_size=8, init_std=None, seed=5
+        elman.Corpus("t", text, normalisation, "here", records), cell="gru", hidden_size=8, init_std=None, seed=5
     )
     elman.save(model, path)
     return elman.load(path)

@@ -32,6 +32,7 @@ def files(tmp_path_factory):
     save(folder / "records", TEXT + "q 127", records=True)
     save(folder / "text", TEXT + "q 127")
     save(folder / "bytes", (TEXT + "q").encode())
+    save(folder / "book", TEXT.replace("\n", " "), normalisation="book")
     (folder / "b").write_text(ODD)
     return folder
 
@@ -192,8 +193,23 @@ def test_words(files, name):
     for word in found:
         assert shown[word.place - 1 :].startswith(word.text)
         assert word.bits == pytest.approx(bits[word.place - 1 : word.place + len(word.text)].sum())
-    assert word_bits(score) == [word.bits for word in found]
+    assert word_bits(score, score) == [word.bits for word in found]
     assert 0 < found[0].entropy <= math.log2(model.vocab_size)
+
+
+def test_words_of_models_that_normalise_differently(files):
+    """Costs of the same words side by side, each as its model reads it; not of texts that have other words."""
+    model, folded = elman.load(files / "text"), elman.load(files / "book")
+    score, other = elman.score(model, "Ada  Bo\nGrace"), elman.score(folded, "Ada  Bo\nGrace")
+    assert word_bits(other, score) == [word.bits for word in words(folded, other)]
+    shown = run(
+        "score", files / "text", "-", "--words", "--json", "--against", files / "book", stdin="Ada  Bo\nGrace"
+    ).stdout
+    assert [list(row["against"].values()) for row in rows(shown)] == [
+        [round(cost, 6)] for cost in word_bits(other, score)
+    ]
+    with pytest.raises(elman.InputError, match="as 3 and 2 words, which have no common list; compare models with one"):
+        word_bits(elman.score(model, "ada bo"), score)
 
 
 def test_words_without_punctuation(files):

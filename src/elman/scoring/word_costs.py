@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import InputError
 from ..model import Model
 from .blocks import record_entropies, text_entropies
 from .scores import Score
@@ -73,9 +74,22 @@ def words_of(pieces: Iterable[tuple[Score, np.ndarray]]) -> Iterator[Word]:
         place += len(text)
 
 
-def word_bits(score: Score) -> list[float]:
-    """The bits of every word of a text, as `words` gives them, without the cost of its entropies."""
+def word_bits(score: Score, beside: Score) -> list[float]:
+    """The bits of every word of a text, as `words` gives them, without the cost of its entropies.
+
+    Args:
+        score: by a model that may normalise the text in its own way.
+        beside: of the same text by the model whose words these must be, one for one.
+    Raises:
+        InputError: the models do not read as many words.
+    """
     text, bits = score.characters()
+    found, words = len(_WORD.findall(text)), len(_WORD.findall(beside.characters()[0]))
+    if found != words:
+        raise InputError(
+            f"the models read the text as {words:,} and {found:,} words, which have no common list; compare models "
+            "with one normalisation"
+        )
     costs = np.concatenate(([0.0], np.cumsum(bits)))
     return [_cost(costs, *match.span()) for match in _WORD.finditer(text)]
 

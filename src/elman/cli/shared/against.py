@@ -14,26 +14,30 @@ if TYPE_CHECKING:
     from ...scoring import Comparison, Score
 
 
-def compare_all(
+def score_all(
     others: Mapping[str, Model],
     names: Sequence[str],
     scores: Sequence[Score],
     texts: Sequence[str | bytes],
     encoding: tuple[str | None, str, str | None],
-) -> tuple[dict[str, list[Score]], dict[str, list[Comparison]]]:
-    """Score and compare every text under each other model. texts: as the first model reads them, not
-    yet normalised. encoding: what to do about errors, and the field, as `read_text` takes them."""
-    from ...scoring import compare, score_many
+) -> dict[str, list[Score]]:
+    """Score every text under each other model. texts: as the first model reads them, not yet normalised. encoding:
+    what to do about errors, and the field, as `read_text` takes them."""
+    from ...scoring import score_many
 
     scored: dict[str, list[Score]] = {}
-    compared: dict[str, list[Comparison]] = {}
     for name, model in others.items() if scores else ():
         same = model.reading.is_bytes == isinstance(texts[0], bytes)
         mine = texts if same else [_again(model, *one, encoding) for one in zip(names, texts, strict=True)]
-        found = score_many(model, mine, records=scores[0].records, names=names)
-        scored[name] = found
-        compared[name] = [compare(one, two) for one, two in zip(scores, found, strict=True)]
-    return scored, compared
+        scored[name] = score_many(model, mine, records=scores[0].records, names=names)
+    return scored
+
+
+def compare_all(scored: Mapping[str, Sequence[Score]], scores: Sequence[Score]) -> dict[str, list[Comparison]]:
+    """Every text's ratio under each other model, by which `scored` is."""
+    from ...scoring import compare
+
+    return {name: [compare(one, two) for one, two in zip(scores, of, strict=True)] for name, of in scored.items()}
 
 
 def _again(model: Any, name: str, text: str | bytes, encoding: tuple[str | None, str, str | None]) -> str | bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import EmptyTextError
-from .against import compare_all, summarise
+from .against import compare_all, score_all, summarise
 from .console import err, load_model, read_text
 from .inputs import mask_for
 from .listing import choose, chosen_rows, list_characters, list_lines
@@ -52,7 +52,8 @@ def print_whole(
     by_rows = [rows for _, text, rows in read if text]
     with err.status(f"reading {sum(map(len, texts)):,} characters") if err.is_terminal else nullcontext():
         scores = score_many(model, texts, records=records, names=names, adaptive=adaptive)
-        scored, compared = compare_all(others, names, scores, texts, how)
+        scored = score_all(others, names, scores, texts, how)
+        compared = {} if what.words else compare_all(scored, scores)
     by_file = [s.lines() for s in scores] if what.lines else []
     ratios = next(iter(compared.values()), None)
     chosen = choose(by_file, what.top, what.above, mask, ratios) if what.lines else []
@@ -63,7 +64,7 @@ def print_whole(
         list_lines(chosen_rows(names, by_file, chosen, mask, compared, by_rows), form, mask, compared)
     elif what.words:
         worded = (
-            Worded(names[k], words_in(model, each), by_rows[k], {o: word_bits(of[k]) for o, of in scored.items()})
+            Worded(names[k], words_in(model, each), by_rows[k], {o: word_bits(of[k], each) for o, of in scored.items()})
             for k, each in enumerate(scores)
         )
         list_words(worded, form, what.spillover, counts, list(scored))
