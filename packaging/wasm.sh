@@ -1,7 +1,8 @@
 #!/bin/sh
 # wasm.sh FOLDER OBJECTS COMPILER...: libelman for browsers and Node, with SIMD and without threads, exceptions or a system:
-# FOLDER/elman.wasm for quantised models, which is small, and FOLDER/elman-floats.wasm for all. COMPILER is what compiles for
-# wasm32-wasi, such as: clang++ --target=wasm32-wasi
+# FOLDER/elman.wasm for quantised models, which is small; FOLDER/elman-floats.wasm for all, and for training; and the same as
+# FOLDER/elman-relaxed.wasm, ten times as fast, for where relaxed SIMD fuses a product and a sum: who loads it has to see that first
+# (web/modules.js). COMPILER is what compiles for wasm32-wasi, such as: clang++ --target=wasm32-wasi
 set -e
 export LC_ALL=C  # the order in which objects are linked
 out=$(realpath "$1") objects=$(realpath -m "$2")
@@ -13,13 +14,14 @@ flags="$flags $(tr '\n' ' ' < exact_flags.txt) -fno-slp-vectorize"
 compiler=$1
 shift
 
-# build NAME OPTION PARTS HIDDEN COMPILER'S ARGUMENTS: a module of the common parts and PARTS, without the functions HIDDEN.
+# build NAME LEVEL OPTION PARTS HIDDEN COMPILER'S ARGUMENTS: a module of the common parts and PARTS, without the functions HIDDEN, its
+# floats compiled with -OLEVEL.
 build() {
-  name=$1 options=$2 parts=$3 hidden=$4
-  shift 4
+  name=$1 level=$2 options=$3 parts=$4 hidden=$5
+  shift 5
   mkdir -p "$objects/$name" && rm -f "$objects/$name"/*
   "$compiler" "$@" $flags $options -O3 -c integer/isa.cpp -DELMAN_ISA_NAME=wasm -DELMAN_WASM -o "$objects/$name/integer.o"
-  "$compiler" "$@" $flags $options -Os -c float/isa.cpp -DELMAN_ISA_NAME=portable -DELMAN_PORTABLE -o "$objects/$name/float.o"
+  "$compiler" "$@" $flags $options -O$level -c float/isa.cpp -DELMAN_ISA_NAME=portable -DELMAN_PORTABLE -o "$objects/$name/float.o"
   for part in float/dispatch integer/dispatch integer/packed team/scratch team/environment team/alone c/elman c/model c/container $parts; do
     "$compiler" "$@" $flags $options -O2 -c $part.cpp -DELMAN_VERSION="\"$version\"" -o "$objects/$name/$(echo $part | tr / _).o"
   done
@@ -29,6 +31,8 @@ build() {
   chmod 644 "$out/$name.wasm"
 }
 
-layers='elman_forward\|elman_backward\|elman_cross_entropy'
-build elman -DELMAN_INTEGERS_ONLY "" "$layers" "$@"
-build elman-floats -DELMAN_FLOATS float/step "none" "$@"
+layers='elman_forward\|elman_backward\|elman_cross_entropy\|elman_train.*\|elman_initialise\|elman_random'
+training="float/step c/train c/initial"
+build elman s -DELMAN_INTEGERS_ONLY "" "$layers" "$@"
+build elman-floats s -DELMAN_FLOATS "$training" "none" "$@"
+build elman-relaxed 3 "-DELMAN_FLOATS -mrelaxed-simd" "$training" "none" "$@"

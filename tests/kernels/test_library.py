@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from c_trainer import CTrainer
 from drivers import EXACT, HERE, NATIVE, needs_source, tool
 
 import elman
@@ -142,6 +143,55 @@ def test_the_example_has_the_bits_of_python(by_gcc, tmp_path):
         assert [float(line.rsplit(" ", 1)[1]) for line in following.splitlines()] == [
             weights[v] / weights.sum() for v in likely
         ], name
+
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "book": {},
+    "modern": {},
+    "rnn_tanh": {"cell": "rnn_tanh", "num_layers": 2, "embedding_size": 7, "dropout": 0.3, "hidden_dropout": 0.2},
+    "lstm": {
+        **{"cell": "lstm", "num_layers": 2, "init_std": None, "optimizer": "adamw", "weight_decay": 0.1, "lr": 0.01},
+        **{"schedule": "cosine", "warmup": 5, "weight_dropout": 0.2, "average": 0.9},
+    },
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_training_has_the_bits_of_python(by_gcc, name):
+    corpus = elman.load_corpus("traveller", max_chars=1_500)
+    common = {"hidden_size": 19, "batch_size": 5, "seq_length": 11, "epochs": 2, "val_fraction": 0.0, "prompts": ()}
+    recipe = elman.load_recipe(name if name == "modern" else "book").replace(**common | RECIPES[name])
+    model = elman.build_model(corpus, recipe)
+    run = elman.fit(model, corpus, recipe)
+    weights, container, losses = CTrainer(by_gcc / "libelman.so").train(corpus, recipe)
+    for ours, theirs in zip(model.network.weights(), weights, strict=True):
+        np.testing.assert_array_equal(ours.reshape(-1), theirs)
+    assert container == to_plain(model)
+    assert np.exp(np.mean(losses[len(losses) // 2 :])) == pytest.approx(run.log[-1].train_perplexity, rel=1e-6)
+
+
+def test_what_training_refuses(by_gcc):
+    trainer = CTrainer(by_gcc / "libelman.so")
+    shapes: list[tuple[dict[str, int], str]] = [
+        ({"cell": 4}, "cell must be in 0..3"),
+        ({"hidden": 0}, "a size of the shape is out of range"),
+        ({"hidden": 65_536, "vocab": 1 << 24}, "more than 2^31 weights"),
+    ]
+    for change, text in shapes:
+        assert not trainer.new(**change)
+        assert text in trainer.error()
+    steps: list[tuple[dict[str, Any], str]] = [
+        ({"ids": [[9]]}, "token ids must be in 0..4, got 9 at position 0"),
+        ({"targets": [[-2]]}, "targets must be in -1..4, got -2 at position 0"),
+        ({"fresh": 0}, "begin with fresh"),
+        ({"lr": float("nan")}, "lr, clip and weight_decay must be numbers"),
+        ({"output_dropout": 1.0}, "must be shares"),
+        ({"optimizer": 3}, "optimizer must be in 0..2"),
+        ({"lr": 1e300, "clip": 0.0, "steps": 3}, "training diverged"),
+    ]
+    for change, text in steps:
+        assert trainer.steps_fail(**change), change
+        assert text in trainer.error()
 
 
 PROJECT = """

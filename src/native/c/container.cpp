@@ -197,4 +197,17 @@ std::string read(const uint8_t* from, int64_t size, Container& to) {
   return bytes.left() ? "the container is longer than its arrays" : "";
 }
 
+int64_t write(const Container& from, uint8_t* to, int64_t room) {
+  int64_t size = 0;
+  auto put = [&](const void* what, size_t bytes) {
+    if (size + int64_t(bytes) <= room && bytes) std::memcpy(to + size, what, bytes);
+    size += int64_t(bytes);
+  };
+  auto fill = [&] { put("\0\0\0\0\0\0", size_t(-size & 7)); };
+  put(kMagic, 8), put(&from.header, sizeof(Header));
+  put(from.token_at.data(), from.token_at.size() * 4), put(from.token_bytes.data(), from.token_bytes.size()), fill();
+  for (const std::vector<float>& each : from.weights) put(each.data(), each.size() * 4), fill();
+  return size;
+}
+
 }  // namespace elman::c

@@ -41,5 +41,7 @@ struct Container {
 
 // "": read; else what is wrong.
 std::string read(const uint8_t* bytes, int64_t size, Container& to);
+// The bytes of a float model's container, which `room` bytes at `to` get where they are enough: how many.
+int64_t write(const Container& from, uint8_t* to, int64_t room);
 
 }  // namespace elman::c

@@ -120,6 +120,48 @@ ELMAN_API int elman_generate(elman_state* state, const elman_sampling* how, int6
 /* Read ids: what each costs after those before it, in nats. */
 ELMAN_API int elman_score(elman_state* state, const int64_t* ids, int64_t count, double* nats);
 
+/* ---- training ----
+ *
+ * A step has the bits of `elman train`: the layers forward, the loss, the layers backward, clipping by the norm of all gradients,
+ * and the update. A trainer is one thread's at a time; the library's threads share its step. */
+typedef struct elman_trainer elman_trainer;
+typedef struct elman_shape {
+  int32_t cell, layers, hidden, vocab;     /* cell: an elman_cell */
+  int32_t embedding;                       /* size of the vectors that tokens are looked up as, or 0 */
+} elman_shape;
+
+/* Weights of this shape, all of them 0. */
+ELMAN_API elman_trainer* elman_trainer_new(const elman_shape* shape);
+ELMAN_API void elman_trainer_free(elman_trainer* trainer);
+/* The initial weights of a seed: from N(0, std), and biases 0; std 0: all uniform in +-1/sqrt(H). */
+ELMAN_API int elman_initialise(elman_trainer* trainer, uint64_t seed, double std);
+/* The weights of number `index`, to be read or written between steps, and how many there are; null past the last. In the order of
+ * torch's names: the embedding; of each layer w_ih, w_hh, b_ih, b_hh; of the output w (V, H) and b (V). */
+ELMAN_API float* elman_trainer_weight(elman_trainer* trainer, int64_t index, int64_t* size);
+
+enum elman_optimizer { ELMAN_SGD, ELMAN_ADAM, ELMAN_MUON }; /* ADAM: AdamW, or Adam without decay; MUON: AdamW for the rest */
+typedef struct elman_update {
+  int32_t optimizer;                       /* an elman_optimizer, the same in every step */
+  double lr, clip, weight_decay;           /* clip: the largest norm of the whole gradient, or 0 for none */
+  double average;                          /* what a step keeps of an average of the weights, 0 .. 1; 0: there is none */
+  double dropout, hidden_dropout, output_dropout, weight_dropout; /* shares that are dropped, as a recipe of Elman has them */
+  uint64_t seed;                           /* of what is dropped */
+} elman_update;
+
+/* A step on ids and targets (T, B), a target one token ahead of its id or -1, which does not count. The state goes on from the step
+ * before, or from zeros if `fresh`; where fewer rows come, the first of it. loss: the mean in nats before the update; norm: of the
+ * whole gradient before clipping. Where one of them is not finite the step fails, and the weights stay. */
+ELMAN_API int elman_train_step(elman_trainer* trainer, int64_t T, int64_t B, const int64_t* ids, const int64_t* targets, int32_t fresh,
+                               const elman_update* how, double* loss, double* norm);
+/* The average and the weights change places; nothing happens where none is kept. */
+ELMAN_API int elman_trainer_swap(elman_trainer* trainer);
+/* The container of the weights: how many bytes it has, or -1. It is written where `room` is enough for it. Of `facts` start, tokens,
+ * normalisation and records count; token v's bytes are token_bytes[token_at[v]] .. token_bytes[token_at[v + 1] - 1]. */
+ELMAN_API int64_t elman_trainer_container(elman_trainer* trainer, const elman_facts* facts, const uint32_t* token_at,
+                                          const char* token_bytes, void* to, int64_t room);
+/* Word `index` of a random stream, Philox4x64-10 under the key (seed, use) as NumPy's: what decides an epoch's order in Python. */
+ELMAN_API uint64_t elman_random(uint64_t seed, uint64_t use, uint64_t index);
+
 #ifdef __cplusplus
 }
 #endif

@@ -9,6 +9,7 @@
 #include "container.h"
 #include "elman.h"
 #include "error.h"
+#include "philox.h"
 
 using namespace elman;
 
@@ -74,22 +75,6 @@ void cost(elman_state& s, const int64_t* ids, int64_t count, double* nats) {
     }
     read_ids(s, ids + i, 1);
   }
-}
-
-// Philox4x64-10, as NumPy's raw words, under the key (seed, 2^33 + stream).
-uint64_t word(uint64_t seed, uint64_t stream, uint64_t index) {
-  auto high = [](uint64_t a, uint64_t b) {
-    uint64_t a0 = uint32_t(a), a1 = a >> 32, b0 = uint32_t(b), b1 = b >> 32, m = a1 * b0 + (a0 * b0 >> 32);
-    return a1 * b1 + (m >> 32) + ((a0 * b1 + uint32_t(m)) >> 32);
-  };
-  constexpr uint64_t m0 = 0xD2E7470EE14C6C93u, m1 = 0xCA5A826395121157u;
-  uint64_t c[4] = {index / 4 + 1, 0, 0, 0}, k0 = seed, k1 = (uint64_t(1) << 33) + stream;
-  for (int round = 0; round < 10; ++round) {
-    uint64_t a = high(c[2], m1) ^ c[1] ^ k0, b = high(c[0], m0) ^ c[3] ^ k1;
-    c[1] = c[2] * m1, c[3] = c[0] * m0, c[0] = a, c[2] = b;
-    k0 += 0x9E3779B97F4A7C15u, k1 += 0xBB67AE8584CAA73Bu;
-  }
-  return c[index % 4];
 }
 
 }  // namespace
@@ -233,7 +218,7 @@ static bool choice_of(const elman_state* s, const elman_sampling* how, const dou
   return true;
 }
 static double draw(const elman_sampling* how, int64_t index) {
-  return double(word(how->seed, how->stream, uint64_t(index)) >> 11) * 0x1p-53;
+  return c::random_unit(c::random_word(how->seed, c::kDraws + how->stream, uint64_t(index)));
 }
 
 int elman_draw(const elman_state* state, const elman_sampling* how, int64_t index, int64_t* id) {
