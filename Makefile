@@ -16,7 +16,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual wasm damage combinations rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-clients test-serving test-wasm test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual wasm damage combinations rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-clients test-serving test-wasm test-lab test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -89,7 +89,11 @@ wasm: $(ZIG)
 	ls -l src/elman/export/web/*.wasm
 
 test-wasm: $(ZIG) $(DEV)
-	ELMAN_WASM_COMPILER="$(ZIG_WASM)" $(BIN)/python -m pytest -q tests/export/test_wasm.py tests/export/test_js.py tests/export/test_html.py
+	ELMAN_WASM_COMPILER="$(ZIG_WASM)" $(BIN)/python -m pytest -q tests/export/test_wasm.py tests/export/test_js.py tests/export/test_html.py tests/export/test_training.py
+
+# The book's 500 epochs by WebAssembly, in Node and in Chromium, which end with the demo's digest: some minutes each.
+test-lab: $(DEV)
+	ELMAN_WHOLE_BOOK=1 $(BIN)/python -m pytest -q -s tests/export -k whole_book
 
 $(ZIG): constraints.txt
 	test -x build/zig/bin/python || $(PYTHON) -m venv build/zig

@@ -14,25 +14,32 @@ flags="$flags $(tr '\n' ' ' < exact_flags.txt) -fno-slp-vectorize"
 compiler=$1
 shift
 
-# build NAME LEVEL OPTION PARTS HIDDEN COMPILER'S ARGUMENTS: a module of the common parts and PARTS, without the functions HIDDEN, its
-# floats compiled with -OLEVEL.
-build() {
-  name=$1 level=$2 options=$3 parts=$4 hidden=$5
-  shift 5
+# objects NAME OPTION PARTS COMPILER'S ARGUMENTS: the common parts, and PARTS, but for the floats of an instruction set.
+objects() {
+  name=$1 options=$2 parts=$3
+  shift 3
   mkdir -p "$objects/$name" && rm -f "$objects/$name"/*
   "$compiler" "$@" $flags $options -O3 -c integer/isa.cpp -DELMAN_ISA_NAME=wasm -DELMAN_WASM -o "$objects/$name/integer.o"
-  "$compiler" "$@" $flags $options -O$level -c float/isa.cpp -DELMAN_ISA_NAME=portable -DELMAN_PORTABLE -o "$objects/$name/float.o"
   for part in float/dispatch integer/dispatch integer/packed team/scratch team/environment team/alone c/elman c/model c/container $parts; do
     "$compiler" "$@" $flags $options -O2 -c $part.cpp -DELMAN_VERSION="\"$version\"" -o "$objects/$name/$(echo $part | tr / _).o"
   done
+}
+
+# module NAME OBJECTS OPTIONS HIDDEN COMPILER'S ARGUMENTS: a module of these objects and the floats compiled with OPTIONS, without the
+# functions HIDDEN.
+module() {
+  name=$1 parts=$2 options=$3 hidden=$4
+  shift 4
+  "$compiler" "$@" $flags $options -c float/isa.cpp -DELMAN_ISA_NAME=portable -DELMAN_PORTABLE -o "$objects/$name.o"
   names=$(grep -o 'elman_[a-z_]*(' c/elman.h | tr -d '(' | sort -u | grep -v -x "$hidden")
-  "$compiler" "$@" -O2 -s -mexec-model=reactor -fno-exceptions "$objects/$name"/*.o -o "$out/$name.wasm" \
+  "$compiler" "$@" -O2 -s -mexec-model=reactor -fno-exceptions "$objects/$parts"/*.o "$objects/$name.o" -o "$out/$name.wasm" \
     $(for each in malloc free $names; do echo "-Wl,--export=$each"; done)
   chmod 644 "$out/$name.wasm"
 }
 
 layers='elman_forward\|elman_backward\|elman_cross_entropy\|elman_train.*\|elman_initialise\|elman_random'
-training="float/step c/train c/initial"
-build elman s -DELMAN_INTEGERS_ONLY "" "$layers" "$@"
-build elman-floats s -DELMAN_FLOATS "$training" "none" "$@"
-build elman-relaxed 3 "-DELMAN_FLOATS -mrelaxed-simd" "$training" "none" "$@"
+objects integers -DELMAN_INTEGERS_ONLY "" "$@"
+module elman integers "-Os -DELMAN_INTEGERS_ONLY" "$layers" "$@"
+objects all -DELMAN_FLOATS "float/step c/train c/initial" "$@"
+module elman-floats all "-Os -DELMAN_FLOATS" "none" "$@"
+module elman-relaxed all "-O3 -DELMAN_FLOATS -mrelaxed-simd" "none" "$@"

@@ -66,9 +66,13 @@ def to_html(model: QuantisedModel, name: str = "model", card: dict[str, Any] | N
     return page
 
 
-def wasm(floats: bool = False) -> bytes:
-    """libelman as a module: for quantised models, or for all. Raises InputError where it was not built."""
-    path = WEB / ("elman-floats.wasm" if floats else "elman.wasm")
+def wasm(name: str = "elman") -> bytes:
+    """libelman as a module. Raises InputError where it was not built.
+
+    Args:
+        name: "elman" for quantised models; "elman-floats" for all; "elman-relaxed" for all, where relaxed SIMD fuses.
+    """
+    path = WEB / f"{name}.wasm"
     if not path.exists():
         raise InputError("the WebAssembly module is not there; from a clone, make wasm builds it")
     return path.read_bytes()

@@ -27,7 +27,16 @@ def to_js(model: Model, name: str) -> dict[str, bytes]:
         raise InputError(
             f"name is {name!r}; npm takes small letters, digits, '-', '.' and '_', a letter or digit first"
         )
-    files = {each: (WEB / each).read_bytes() for each in ("index.js", "index.d.ts", "engine.js")}
+    floats = not isinstance(model, QuantisedModel)
+    modules = (
+        {"elman.wasm": "elman-floats", "elman-relaxed.wasm": "elman-relaxed"} if floats else {"elman.wasm": "elman"}
+    )
+    files = {each: (WEB / each).read_bytes() for each in ("index.js", "index.d.ts", "engine.js", "relaxed.js")}
+    if floats:
+        assert _ONE_MODULE in files["index.js"]
+        files["index.js"] = files["index.js"].replace(_ONE_MODULE, _TWO_MODULES)
+    else:
+        del files["relaxed.js"]
     about = {
         "name": name,
         "version": "1.0.0",
@@ -36,15 +45,19 @@ def to_js(model: Model, name: str) -> dict[str, bytes]:
         "main": "index.js",
         "types": "index.d.ts",
         "exports": {".": {"types": "./index.d.ts", "default": "./index.js"}, "./elman.wasm": "./elman.wasm"},
-        "files": [*files, "elman.wasm", "model.elman"],
+        "files": [*files, *modules, "model.elman"],
         "engines": {"node": ">=20"},
         "license": "MIT",
         "elman": {"version": __version__, "digest": model.digest()},
     }
     files |= {"package.json": json.dumps(about, indent=2).encode() + b"\n", "README.md": _README.encode()}
-    return files | {"elman.wasm": wasm(not isinstance(model, QuantisedModel)), "model.elman": to_plain(model)}
+    files |= {name: wasm(module) for name, module in modules.items()}
+    return files | {"model.elman": to_plain(model)}
 
 
+_ONE_MODULE = b'const module = () => "./elman.wasm";'
+_TWO_MODULES = b"""import { fuses } from "./relaxed.js";
+const module = () => (fuses() ? "./elman-relaxed.wasm" : "./elman.wasm");"""
 _README = """# A language model
 
 ```js

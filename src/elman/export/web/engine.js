@@ -4,17 +4,32 @@
 //   model.generate("the ", { length: 200, seed: 7 });
 //   for await (const piece of model.stream("the ")) ...
 
-/** Open a model. container, wasm: bytes. */
-export async function load(container, wasm) {
+/** The functions of a module. wasm: its bytes. */
+export async function instantiate(wasm) {
   let memory = null;
   const zeros = (...places) => (places.forEach((at) => new DataView(memory.buffer).setUint32(at, 0, true)), 0);
   const system = { environ_sizes_get: zeros, environ_get: () => 0, proc_exit: () => { throw new Error("the module gave up: out of memory"); } };
   const imports = { wasi_snapshot_preview1: new Proxy(system, { get: (known, name) => known[name] ?? (() => 0) }) };
   const { instance } = await WebAssembly.instantiate(wasm, imports);
-  const c = instance.exports;
-  memory = c.memory;
-  c._initialize();
-  return new Model(c, new Uint8Array(container));
+  memory = instance.exports.memory;
+  instance.exports._initialize();
+  return instance.exports;
+}
+
+/** What the library says was wrong. */
+export function failure(c) {
+  const at = c.elman_error(), bytes = new Uint8Array(c.memory.buffer);
+  return new Error(new TextDecoder().decode(bytes.slice(at, bytes.indexOf(0, at))));
+}
+
+/** Open a model. container, wasm: bytes. */
+export async function load(container, wasm) {
+  return new Model(await instantiate(wasm), new Uint8Array(container));
+}
+
+/** A text as models read it; how: "book" or "none". */
+export function normalised(text, how) {
+  return how === "book" ? text.toLowerCase().replace(/[\p{White_Space}\x1c-\x1f]+/gu, " ") : text;
 }
 
 export class Model {
@@ -72,7 +87,7 @@ export class Model {
 
   /** A text as the model reads it. */
   normalise(text) {
-    return this.facts.normalisation === "book" ? text.toLowerCase().replace(/[\s\x1c-\x1f\x85]+/gu, " ") : text;
+    return normalised(text, this.facts.normalisation);
   }
 
   /** What follows a prompt: the text of `elman generate --seed`. A model of records writes one record. */
@@ -117,8 +132,7 @@ export class Model {
   }
 
   #fail() {
-    const at = this.#c.elman_error(), bytes = new Uint8Array(this.#c.memory.buffer);
-    throw new Error(new TextDecoder().decode(bytes.slice(at, bytes.indexOf(0, at))));
+    throw failure(this.#c);
   }
   #with(prompt, use) {
     const state = this.#begin(prompt);

@@ -14,7 +14,9 @@ async function file(name) {
   return readFile(place);
 }
 
+const module = () => "./elman.wasm";
+
 /** Open a model: the package's own, or one of these bytes, which `elman export plain` writes. */
 export async function load(container, wasm) {
-  return open(container ?? (await file("./model.elman")), wasm ?? (await file("./elman.wasm")));
+  return open(container ?? (await file("./model.elman")), wasm ?? (await file(module())));
 }
