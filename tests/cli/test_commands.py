@@ -23,6 +23,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from command_line import PATIENCE
 
 CASES = Path(__file__).parents[1] / "commands"
 NAMES = sorted(path.parent.name for path in CASES.glob("*/cmd"))
@@ -65,7 +66,7 @@ def ran(case: Path, folder: Path) -> dict[str, str]:
            "PYTHON": sys.executable, "ELMAN_THREADS": "1", "COLUMNS": "200", "CASE": str(case)}  # fmt: skip
     done = subprocess.run(
         ["sh", "-e", str(case / "cmd")], cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=300, preexec_fn=as_at_a_terminal,
+        stderr=subprocess.STDOUT, timeout=PATIENCE, preexec_fn=as_at_a_terminal,
     )  # fmt: skip
     shown = done.stdout.decode("utf-8", "backslashreplace")
     return {"out": shown, "status": f"{done.returncode}\n", "left": left(work)}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import PATIENCE
 from typer.testing import CliRunner
 
 from elman.cli import app
@@ -20,7 +21,7 @@ from elman.cli.tree import leaves
 def shell(*command: str, **options: Any) -> str:
     if not shutil.which(command[0]):
         pytest.skip(f"{command[0]} is not installed")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **options)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     return done.stdout

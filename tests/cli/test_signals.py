@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from command_line import PATIENCE
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 BUSY = """
@@ -38,7 +39,7 @@ def test_a_call_that_runs_long_is_no_shelter(tmp_path, number):
         assert [path.name for path in tmp_path.iterdir()] == [".result.elman0"]
         time.sleep(0.3)  # by now the call has begun, or the signal comes before it
         child.send_signal(number)
-        assert child.wait(timeout=120) == 128 + number
+        assert child.wait(timeout=PATIENCE) == 128 + number
     finally:
         child.kill()
         child.communicate()
@@ -72,6 +73,6 @@ except KeyboardInterrupt:
 def test_a_signal_in_a_callback_is_not_dropped(number):
     reset = lambda: [signal.signal(each, signal.SIG_DFL) for each in (signal.SIGTERM, signal.SIGHUP)]  # noqa: E731
     done = subprocess.run(
-        [sys.executable, "-c", DROPPED, str(int(number))], capture_output=True, preexec_fn=reset, timeout=120
+        [sys.executable, "-c", DROPPED, str(int(number))], capture_output=True, preexec_fn=reset, timeout=PATIENCE
     )
     assert (done.returncode, done.stderr) == (128 + number, b"")

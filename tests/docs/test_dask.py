@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import PATIENCE
 
 import elman
 from elman.model import save
@@ -33,7 +34,7 @@ def test_the_bits_of_elman_score(command, tmp_path, monkeypatch):
         path.write_text("The  sea,\n the traveller. " * (1 + 5 * number))
     env = os.environ | {"ELMAN_THREADS": "1"}
     arguments = [sys.executable, "score_folder.py", "m.safetensors", "books"]
-    done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     told = [line.split(" ", 1) for line in done.stdout.splitlines()]
     assert len(told) == 7

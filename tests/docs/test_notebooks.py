@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from command_line import PATIENCE
 from scripts import script
 
 nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
@@ -25,7 +26,7 @@ def runner():
 def test_runs(path, tmp_path, monkeypatch):
     monkeypatch.setenv("ELMAN_QUICK", "1")
     notebook = nbformat.read(path, as_version=4)
-    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": tmp_path}}).execute()
+    nbclient.NotebookClient(notebook, timeout=PATIENCE, resources={"metadata": {"path": tmp_path}}).execute()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import PATIENCE
 
 import elman
 
@@ -42,7 +43,7 @@ def test_the_commands_and_what_they_print(tmp_path):
             command += " --epochs 1 --max-chars 4000"
         python = shlex.quote(sys.executable)
         line = re.sub(r"^elman", f"{python} -m elman.cli", command).replace("python3", python, 1)
-        done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
         assert done.stdout or ">" in command or "compress" in command or "store make" in command
         printed += (done.stdout + done.stderr).splitlines()
@@ -53,7 +54,7 @@ def test_the_commands_and_what_they_print(tmp_path):
 
 def test_the_numbers_are_those_of_the_results():
     for script in ("table.py", "bars.py"):
-        done = subprocess.run([sys.executable, README.parent / "benchmarks" / script, "--check"], timeout=60)
+        done = subprocess.run([sys.executable, README.parent / "benchmarks" / script, "--check"], timeout=PATIENCE)
         assert done.returncode == 0, f"run python benchmarks/{script}"
 
 

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from command_line import PATIENCE
 from test_shown import shown
 
 pytest.importorskip("uvicorn", reason="the extra elman[serve] is not installed")
@@ -42,7 +43,7 @@ def port():
 
 def run(line: str, port: str, folder: Path) -> bytes:
     line = line.replace(":8080", f":{port}")
-    return subprocess.run(line, shell=True, cwd=folder, capture_output=True, timeout=120, check=True).stdout
+    return subprocess.run(line, shell=True, cwd=folder, capture_output=True, timeout=PATIENCE, check=True).stdout
 
 
 def lasting(line: str | bytes) -> dict:

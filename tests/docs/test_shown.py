@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_line import PATIENCE
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("own-text", "new-names", "molecules", "watch", "surprisal", "compare", "class", "kenlm", "export-c")
@@ -92,7 +93,7 @@ def test_what_a_page_shows(name, folder):
     for command, expected in commands:
         line = command.replace("$?", str(status))
         done = subprocess.run(
-            ["sh", "-c", line], cwd=folder, env=environment, text=True, encoding="utf-8", timeout=300,
+            ["sh", "-c", line], cwd=folder, env=environment, text=True, encoding="utf-8", timeout=PATIENCE,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         status = done.returncode

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import PATIENCE
 from exported import model, small
 
 import elman
@@ -43,7 +44,7 @@ def compiled(folder: Path, compiler: str, *flags: str) -> Path:
 
 
 def text_of(program: Path, prompt: str, count: int) -> bytes:
-    done = subprocess.run([program, str(count), "7"], input=prompt.encode(), capture_output=True, timeout=60)
+    done = subprocess.run([program, str(count), "7"], input=prompt.encode(), capture_output=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -129,7 +130,7 @@ def test_200_characters_on_a_microcontroller(tmp_path, processor, choice):
     assert built.returncode == 0, built.stderr
     board = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-icount", "shift=0"]
     board += ["-semihosting-config", "enable=on,target=native", "-kernel", program]
-    done = subprocess.run(board, capture_output=True, timeout=120, stdin=subprocess.DEVNULL)
+    done = subprocess.run(board, capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
     text, _, counts = (done.stdout + done.stderr).decode().partition("\n@")
     assert text == elman.generate(quantised, "", 200, seed=7, choice=choice)
     assert len(counts.split()) == 3

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+from command_line import PATIENCE
 from exported import TEXT, model, small
 
 import elman
@@ -34,7 +35,7 @@ def used(folder, made, text: str):
     for name, data in to_js(made, "story").items():
         (package / name).write_bytes(data)
     (folder / "program.mjs").write_text(PROGRAM)
-    done = subprocess.run(["node", "program.mjs", text], cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["node", "program.mjs", text], cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

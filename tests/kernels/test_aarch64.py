@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from command_line import PATIENCE
 from drivers import build, build_aarch64, needs_source, tool
 
 SCRIPT = "build_driver.sh"
@@ -18,7 +19,7 @@ HOST = {"x86_64": ("portable", "avx2", "avx512"), "aarch64": ("portable", "neon"
 
 def digests(isa: str, threads: int, *command: str | Path) -> list[str]:
     environment = {**os.environ, "ELMAN_ISA": isa, "ELMAN_THREADS": str(threads)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     if "this machine can run" in done.stderr:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from command_line import PATIENCE
 from drivers import EXACT, HERE, NATIVE, needs_source, tool
 
 pytestmark = needs_source
@@ -30,7 +31,7 @@ def lines(compiler: str, folder: Path, isa: str, *emulator: str, flags: tuple[st
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     assert not built.stderr  # warnings
-    done = subprocess.run([*emulator, folder / "driver"], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*emulator, folder / "driver"], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert "LOST" not in done.stdout
     printed = done.stdout.splitlines(keepends=True)

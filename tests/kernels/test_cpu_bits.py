@@ -13,6 +13,7 @@ import cases
 import numpy as np
 import pytest
 from cases import CELLS, ISAS, OPERATIONS, RECIPES, Array, _cpu, run_layer, same_bits
+from command_line import PATIENCE
 from inputs import integers, layer_inputs, numbers
 
 import elman
@@ -302,6 +303,6 @@ def test_a_forked_child():
         [sys.executable, "-W", "ignore", "-c", _FORK, here, os.path.dirname(here)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from command_line import PATIENCE
 from drivers import build, build_aarch64, needs_source, tool
 
 SCRIPT = "build_integer_driver.sh"
@@ -15,7 +16,7 @@ pytestmark = needs_source
 
 
 def digests(*command: str | Path) -> list[str]:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert len(lines) == 102

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from c_trainer import CTrainer
+from command_line import PATIENCE
 from drivers import EXACT, HERE, NATIVE, needs_source, tool
 
 import elman
@@ -34,7 +35,7 @@ def run(program: Path, cell: str) -> tuple[str, str]:
     given = b"".join(np.ascontiguousarray(a).tobytes() for a in (x, *state, *weights, *cotangents) if a is not None)
     command = [program, *map(str, (kind.code, T, B, I, H))]
     environment = {name: value for name, value in os.environ.items() if name != "ELMAN_ISA"}
-    done = subprocess.run(command, input=given, capture_output=True, timeout=300, env=environment)
+    done = subprocess.run(command, input=given, capture_output=True, timeout=PATIENCE, env=environment)
     assert done.returncode == 0, done.stderr.decode()
     shapes = [
         (T, B, H),

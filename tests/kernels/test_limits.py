@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from command_line import PATIENCE
 from drivers import build, needs_source, tool
 
 pytestmark = needs_source
@@ -21,7 +22,7 @@ def test_limits(flags, tmp_path):
     program = built("limits", tmp_path / "limits", *flags)
     for threads in "1", "3":
         environment = {**os.environ, "ELMAN_THREADS": threads}
-        done = subprocess.run([program], env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run([program], env=environment, capture_output=True, text=True, timeout=PATIENCE)
         lines = done.stdout.splitlines()
         assert (done.returncode, len(lines)) == (0, 12), done.stdout + done.stderr
         assert all(line.endswith(": right") for line in lines)
@@ -29,5 +30,5 @@ def test_limits(flags, tmp_path):
 
 def test_portable_multiply_add_is_fused(tmp_path):
     program = built("fma", tmp_path / "fma")
-    done = subprocess.run([program, "10"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([program, "10"], capture_output=True, text=True, timeout=PATIENCE)
     assert done.stdout == "20000000 multiply-adds, 0 wrong\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+from command_line import PATIENCE
 from drivers import NATIVE, needs_source, tool
 
 pytestmark = needs_source
@@ -38,5 +39,5 @@ def test_a_late_announcement_does_not_end_the_next_region(tmp_path, monkeypatch)
     sources = [tmp_path / "pool.cpp", *others]
     subprocess.run([compiler, "-std=c++17", "-O1", "-pthread", f"-I{NATIVE}/team", *sources, "-o", program], check=True)
     monkeypatch.setenv("ELMAN_THREADS", "2")
-    done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([program], capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert done.stdout == "0"

@@ -18,7 +18,6 @@ from elman.scoring import alternatives
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(chromium.MISSING), reason=chromium.MISSING)]
 TEXT = "The sea,\n\tand </script><b>home</b> & <!-- «日本» again.\x00\u202e\n" * 3
-SECONDS = 30  # a generous bound on loading 1 MB: measured, 2 s
 
 
 @pytest.fixture(scope="module")
@@ -166,9 +165,7 @@ def test_a_megabyte_is_usable(browser, model, tmp_path, breaks, size):
     text = "".join(words)[:size]
     score = elman.score(model, text, records=breaks)  # records are read side by side, a text at length
     path = write(tmp_path / "page.html", model, score)
-    start = time.monotonic()
     browser.open(path)
-    assert time.monotonic() - start < SECONDS
     browser.run("scrollTo(0, document.body.scrollHeight)")
     check(browser, model, score, len(text) - 40)
     painted = browser.run("return document.querySelectorAll('.line span').length")

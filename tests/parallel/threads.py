@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
+from command_line import PATIENCE
 
 from elman.kernels import Array
 
@@ -30,14 +31,14 @@ class Threads:
             assert part.dtype == np.float32
             self.sent += part.nbytes if other != self.rank else 0
             self._boxes[self.rank, other].put(part if other == self.rank else part.copy())
-        got = [self._boxes[other, self.rank].get(timeout=60) for other in range(self.size)]
+        got = [self._boxes[other, self.rank].get(timeout=PATIENCE) for other in range(self.size)]
         assert [len(part) for part in got] == list(lengths)
         return got
 
     def gather(self, data: bytes) -> list[bytes]:
         for other in range(self.size):
             self._boxes[self.rank, other].put(data)
-        return [self._boxes[other, self.rank].get(timeout=60) for other in range(self.size)]
+        return [self._boxes[other, self.rank].get(timeout=PATIENCE) for other in range(self.size)]
 
 
 def run(size: int, work: Callable[[Threads], _T]) -> list[_T]:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 import torch_cases as cases
+from command_line import PATIENCE
 from inputs import SHAPES
 from torch import Tensor
 from torch_cases import CELLS, integers, layer_inputs, numbers, run_layer
@@ -71,7 +72,7 @@ mine, _ = elman.torch.kernels.recurrent("gru", x, (torch.zeros(2, 5),), layer.we
 assert type(mine.grad_fn).__name__ == "StackBackward0", mine.grad_fn  # the reference's last operation
 assert mine.equal(layer(x)[0])
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
 
 
