@@ -79,6 +79,8 @@ void* Arrays::take(nb::handle object, const char* name, int kind, bool optional,
 
 void check_cell(int cell) { expect(RNN_RELU <= cell && cell <= LSTM, "cell must be in 0..3"); }
 
+void check_dropout(double p) { expect(p >= 0.0 && p < 1.0, "p must be in [0, 1)"); }
+
 void check_ids(const int64_t* ids, int64_t count, int64_t first, int64_t end, const char* what) {
   for (int64_t i = 0; i < count; ++i)
     if (ids[i] < first || ids[i] >= end)

@@ -93,6 +93,7 @@ void expect(bool holds, const char* message);
 // Throws a RuntimeError with this message unless it is empty.
 void expect_nothing(const std::string& wrong);
 void check_cell(int cell);
+void check_dropout(double p);
 // Throws an IndexError: ids that a caller gave are the one thing that only their values tell.
 void check_ids(const int64_t* ids, int64_t count, int64_t first, int64_t end, const char* what);
 
