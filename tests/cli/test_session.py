@@ -83,13 +83,13 @@ def test_what_is_wrong_is_said_and_changes_nothing(talk):
     )
     lines, errors = talk("".join(f"{line}\r" for line in wrong) + "/settings\r")
     assert [line.removeprefix("elman: ") for line in errors] == [
-        "top_p must be in (0, 1], got 1.5",
+        "/top-p must be in (0, 1], got 1.5",
         "/temperature: expected a number, got 'warm'",
         "/length: expected one value",
         "no command /frobnicate; /help lists them",
-        "allowed: the model has no character 'ż'",
+        "/allowed: the model has no character 'ż'",
         "No closing quotation",
-        "/logit-bias: a logit bias is CHAR=VALUE, such as e=-2 or z=-inf; got 'ee'",
+        "/logit-bias takes CHAR=VALUE, such as e=-2 or z=-inf; got 'ee'",
     ]
     assert lines[:3] == ["length 200", "temperature 1.0", "alpha 1.0"]
     assert {"top-p off", "allowed off", "stop off", "logit-bias off"} <= set(lines)

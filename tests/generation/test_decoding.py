@@ -210,7 +210,7 @@ def test_allowed_bias_and_penalty():
     [
         ({"temperature": -0.1}, "temperature must be 0"),
         ({"temperature": math.nan}, "temperature must be 0"),
-        ({"temperature": 1e-45}, "use temperature 0"),
+        ({"temperature": 1e-45}, "alpha` / `temperature` is"),
         ({"alpha": 0}, "alpha must be above 0"),
         ({"top_k": 0}, "top_k must be at least 1"),
         ({"top_p": 0}, r"top_p must be in \(0, 1\]"),

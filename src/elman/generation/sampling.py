@@ -62,7 +62,10 @@ class Sampling:
         if not (self.alpha > 0 and math.isfinite(self.alpha)):
             raise InputError(f"alpha must be above 0, got {self.alpha}")
         if self.exponent > 1e38:
-            raise InputError(f"alpha / temperature is {self.exponent:g}, too large to compute with; use temperature 0")
+            raise InputError(
+                f"`alpha` / `temperature` is {self.exponent:g}, too large to compute with; use temperature 0",
+                setting=("alpha", "temperature"),
+            )
         if self.top_k is not None and self.top_k < 1:
             raise InputError(f"top_k must be at least 1, got {self.top_k}")
         if self.top_p is not None and not 0 < self.top_p <= 1:
@@ -77,14 +80,16 @@ class Sampling:
         if self.choice not in CHOICES:
             raise InputError(f"choice must be one of {', '.join(CHOICES)}; got {self.choice!r}")
         if self.choice == "integers" and (self.top_p, self.min_p) != (None, None):
-            raise InputError("choice 'integers' takes no top_p and no min_p, which are shares of a sum of floats")
+            raise InputError(
+                "choice 'integers' takes no top_p and no min_p, which are shares of a sum of floats", setting="choice"
+            )
         if self.allowed == "":
-            raise InputError("allowed is empty; give at least one character, or None for all")
+            raise InputError("allowed is empty; give at least one character, or leave it out for all", setting="allowed")
         for name in ("presence_penalty", "frequency_penalty"):
             if not abs(getattr(self, name)) <= 1e6:
                 raise InputError(f"{name} must be in -1,000,000 .. 1,000,000, got {getattr(self, name)}")
         if self.allowed_ids is not None and not len(self.allowed_ids):
-            raise InputError("allowed_ids is empty; give at least one id, or None for all")
+            raise InputError("allowed_ids is empty; give at least one id, or leave it out for all")
         for token, value in (self.logit_bias or {}).items():
             if (isinstance(token, str) and len(token) != 1) or math.isnan(value) or value == math.inf:
                 raise InputError(f"logit_bias maps single characters to numbers below inf; got {token!r}: {value}")
@@ -141,7 +146,7 @@ class Sampling:
             id = (_id if isinstance(token, str) else _in)(vocabulary, token, "logit_bias")  # type: ignore[arg-type]
             bias[id] += np.float32(value if value == -math.inf else max(-_MOST, min(_MOST, value)))
         if np.isneginf(bias).all():
-            raise InputError("allowed and logit_bias together leave no character to write")
+            raise InputError("allowed and logit_bias together leave no character to write", setting="allowed")
         return bias if bias.any() else None
 
     @property
@@ -160,11 +165,11 @@ class Sampling:
 def _id(vocabulary: Vocabulary, character: str, name: str) -> int:
     ids = vocabulary.encode(character)
     if len(ids) != 1 or vocabulary.unknown(ids):
-        raise InputError(f"{name}: the model has no character {character!r}")
+        raise InputError(f"{name}: the model has no character {character!r}", setting=name)
     return int(ids[0])
 
 
 def _in(vocabulary: Vocabulary, id: int, name: str) -> int:
     if not 0 <= id < len(vocabulary):
-        raise InputError(f"{name}: the model has no id {id}; it has 0 .. {len(vocabulary) - 1}")
+        raise InputError(f"{name}: the model has no id {id}; it has 0 .. {len(vocabulary) - 1}", setting=name)
     return int(id)

@@ -18,6 +18,8 @@ def check_tokens(tokens: str) -> int | None:
     if tokens.startswith("bpe:") and tokens[4:].isascii() and tokens[4:].isdigit() and len(tokens) < 12:
         size = int(tokens[4:])
         if not 256 < size <= MOST:
-            raise InputError(f"tokens {tokens}: subwords have 257 to {MOST:,} entries, the 256 bytes among them")
+            raise InputError(
+                f"tokens {tokens}: subwords have 257 to {MOST:,} entries, the 256 bytes among them", setting="tokens"
+            )
         return size
     raise InputError(f"tokens must be chars, bytes, bpe:N, split:REGEX or the path of a tokenizer.json; got {tokens!r}")

@@ -121,7 +121,8 @@ def check_expression(expression: str) -> None:
     """Raises InputError for one that is empty, very long or no text; whether it is an expression, `compiled` says."""
     if not 0 < len(expression) <= _EXPRESSION or not is_utf8(expression):
         raise InputError(
-            f"tokens {SPLIT}REGEX: the expression is {given.shown(expression)}; expected 1 to {_EXPRESSION} characters"
+            f"tokens {SPLIT}REGEX: the expression is {given.shown(expression)}; expected 1 to {_EXPRESSION} characters",
+            setting="tokens",
         )
 
 
@@ -133,7 +134,9 @@ def compiled(expression: str) -> re.Pattern[str]:
             warnings.simplefilter("ignore")  # of "[[", which may mean a set of sets one day
             return re.compile(expression)
     except (re.error, OverflowError, RecursionError) as error:
-        raise InputError(f"tokens {SPLIT}{expression}: no regular expression of Python's re: {error}") from None
+        raise InputError(
+            f"tokens {SPLIT}{expression}: no regular expression of Python's re: {error}", setting="tokens"
+        ) from None
 
 
 def find_tokens(texts: Iterable[str | bytes], expression: str) -> SplitTokens:
@@ -154,12 +157,14 @@ def find_tokens(texts: Iterable[str | bytes], expression: str) -> SplitTokens:
             much = f"{len(longest):,} characters at once" if len(longest) > _LONGEST else f"{len(counts):,} tokens"
             raise InputError(
                 f"tokens {SPLIT}{expression} matches {much}; expected at most {_LONGEST} characters and "
-                f"{MOST - 256:,} tokens: make the expression narrower"
+                f"{MOST - 256:,} tokens: make the expression narrower",
+                setting="tokens",
             )
     if max(map(len, counts), default=0) < 2:
         raise InputError(
             f"tokens {SPLIT}{expression} matches nothing in the text that is longer than a character; correct the "
-            "expression, or train on chars"
+            "expression, or train on chars",
+            setting="tokens",
         )
     return SplitTokens(sorted(filter(is_utf8, counts), key=lambda token: (-counts[token], token)), expression)
 

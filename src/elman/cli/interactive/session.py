@@ -13,7 +13,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
-from ...errors import InputError
+from ...errors import ElmanError, InputError
 from ..shared.console import err, out, warn_unknown
 from ..shared.prompts import parse_bias, show_stream, with_line_ends
 from .steps import Steps
@@ -94,7 +94,7 @@ class Session:
 
     def run(self) -> None:
         """Ask and answer until Ctrl-D."""
-        commands = [f"/{name.replace('_', '-')}" for name in ("help", "settings", "reset", "step", *_DEFAULTS)]
+        commands = [_typed(name) for name in ("help", "settings", "reset", "step", *_DEFAULTS)]
         ask = PromptSession(
             "> ",
             history=_history(),
@@ -119,7 +119,7 @@ class Session:
             except KeyboardInterrupt:
                 out.print()
             except ValueError as error:
-                err.print(f"elman: {error}")
+                err.print(f"elman: {_complaint(error)}")
 
     def _answer(self, prompt: str) -> None:
         warn_unknown(self.model, prompt)
@@ -132,7 +132,7 @@ class Session:
         name, *words = _words(line) or ["help"]
         name = name.replace("-", "_")
         if name == "help":
-            out.print(_HELP.format(names=" ".join(f"/{n.replace('_', '-')}" for n in _DEFAULTS)))
+            out.print(_HELP.format(names=" ".join(map(_typed, _DEFAULTS))))
         elif name == "settings":
             for each in _DEFAULTS:
                 self._show(each)
@@ -150,7 +150,9 @@ class Session:
         try:
             value = off if words == ["off"] else read(words)
         except ValueError as error:
-            raise InputError(f"/{name.replace('_', '-')}: {error}") from None
+            if isinstance(error, ElmanError) and name in error.settings:  # it names the setting itself
+                raise
+            raise InputError(f"{_typed(name)}: {error}") from None
         changed = self.settings | {name: value}
         self._check(changed)
         self.settings = changed
@@ -165,6 +167,18 @@ class Session:
     def _show(self, name: str) -> None:
         value = self.settings[name]
         out.print(f"{name.replace('_', '-')} {'off' if value in (None, []) else value}")
+
+
+def _typed(setting: str) -> str:
+    """A setting as it is typed in a session."""
+    return "/" + setting.replace("_", "-")
+
+
+def _complaint(error: ValueError) -> str:
+    if not isinstance(error, ElmanError):
+        return str(error)
+    error.options = tuple(_DEFAULTS)
+    return error.worded(_typed)
 
 
 def _history() -> History:

@@ -32,7 +32,7 @@ def parse_bias(pairs: list[str] | tuple[()]) -> dict[str, float] | None:
         except ValueError:
             character = ""
         if len(character) != 1:
-            raise InputError(f"a logit bias is CHAR=VALUE, such as e=-2 or z=-inf; got {pair!r}")
+            raise InputError(f"logit_bias takes CHAR=VALUE, such as e=-2 or z=-inf; got {pair!r}", setting="logit_bias")
     return bias or None
 
 
