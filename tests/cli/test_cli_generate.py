@@ -237,7 +237,7 @@ def test_a_terminal_gets_no_control_characters(monkeypatch, capsys):
         ("--logit-bias ee=1", "--logit-bias takes CHAR=VALUE"),
         ("--logit-bias e=x", "--logit-bias takes CHAR=VALUE"),
         ("--allowed ż", "--allowed: the model has no character 'ż'"),
-        ("--allowed=", "--allowed is empty; give at least one character, or leave it out for all"),
+        ("--allowed=", "--allowed is empty; give at least a character, or leave it out for all"),
         ("--allowed t --logit-bias t=-inf", "--allowed and --logit-bias together leave no character"),
         ("--temperature 1e-40", "--alpha / --temperature is"),
         ("--choice integers --top-p 0.5", "--choice 'integers' takes no --top-p and no --min-p"),

@@ -84,7 +84,7 @@ class Sampling:
                 "choice 'integers' takes no top_p and no min_p, which are shares of a sum of floats", setting="choice"
             )
         if self.allowed == "":
-            raise InputError("allowed is empty; give at least one character, or leave it out for all", setting="allowed")
+            raise InputError("allowed is empty; give at least a character, or leave it out for all", setting="allowed")
         for name in ("presence_penalty", "frequency_penalty"):
             if not abs(getattr(self, name)) <= 1e6:
                 raise InputError(f"{name} must be in -1,000,000 .. 1,000,000, got {getattr(self, name)}")
