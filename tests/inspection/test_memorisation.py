@@ -57,6 +57,26 @@ def test_a_last_record_cut_by_max_chars_is_in_neither_part(tmp_path):
 LINES = "the sea is wide\nthe traveller came\nhome again\n" * 30
 
 
+def test_the_training_text_around_held_out_blocks_is_found_again(tmp_path):
+    file = tmp_path / "corpus.txt"
+    file.write_text("".join(f"{i * i} is the square of {i}\n" for i in range(700)))
+    corpus = elman.load_corpus(file, normalisation="none")
+    settings = {"hidden_size": 5, "epochs": 1, "batch_size": 8, "seq_length": 40, "prompts": (), "sample_every": 0}
+    model = elman.build_model(corpus, "book", **settings)
+    run = elman.fit(model, corpus, "book", output=tmp_path, val_fraction=0.2, val_blocks=3, **settings)
+    about = read_header(tmp_path / "model.safetensors")["run"]
+    train, held_out = recorded_corpus(model, about)
+    ids, size = model.reading.vocabulary.encode(corpus.text), len(corpus)
+    assert held_out is not None
+    assert (run.log[-1].val_blocks, run.log[-1].val_tokens) == (3, len(held_out))
+    assert sorted([*train, *held_out]) == sorted(ids)
+    part = len(held_out) // 3
+    middle = model.reading.vocabulary.decode(held_out[part + 2 : 2 * part - 2])
+    assert abs(corpus.text.index(middle) - (size - part) // 2) < 10  # type: ignore[arg-type]
+    scored = elman.score(model, model.reading.vocabulary.decode(held_out))
+    assert scored.bits_per_char == pytest.approx(about["val_bits_per_char"], rel=1e-6)
+
+
 @pytest.mark.parametrize("records", [False, True])
 def test_the_training_text_is_found_again(tmp_path, records):
     file = tmp_path / "corpus.txt"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from command_line import refused, run
@@ -66,8 +67,24 @@ def test_epochs_and_batch_by_size(size, records, of_30, of_7, batch):
     chosen = for_size(recipe, corpus(size, records), {})
     assert (chosen.epochs, chosen.batch_size) == (of_30, batch)
     assert for_size(recipe.replace(epochs=7), corpus(size, records), {}).epochs == of_7
-    given = {"epochs": recipe.epochs, "batch_size": 32}
+    given = {"epochs": recipe.epochs, "batch_size": 32, "val_fraction": 0.05, "val_blocks": 16}
     assert for_size(recipe, corpus(size, records), given) == recipe
+
+
+@pytest.mark.parametrize(
+    ("size", "share", "blocks"),
+    [(3_000, 0.1, 16), (150_000, 0.067, 16), (200_000, 0.05, 16), (3_000_000, 0.05, 16), (10_000_000, 0.02, 16),
+     (40_000_000, 0.005, 1)],
+)  # fmt: skip
+def test_what_is_held_out_by_size(size, share, blocks):
+    recipe = load_recipe("modern")
+    chosen = for_size(recipe, corpus(size), {})
+    assert (chosen.val_fraction, chosen.val_blocks) == (share, blocks)
+    given = recipe.replace(val_fraction=0.3, val_blocks=2)
+    chosen = for_size(given, corpus(size), {"val_fraction": 0.3, "val_blocks": 2})
+    assert (chosen.val_fraction, chosen.val_blocks) == (0.3, 2)
+    assert for_size(recipe.replace(val_fraction=0.0), corpus(size), {}).val_fraction == 0.0
+    assert for_size(recipe, corpus(size, True), {}).val_fraction == recipe.val_fraction
 
 
 def test_the_help_is_in_groups():
@@ -91,7 +108,14 @@ def test_bytes_are_tokens_of_the_recipe(tmp_path):
 
 
 def test_the_recipe_english_is_modern_on_bytes():
-    changed = {"tokens": "bytes", "epochs": 1, "val_fraction": 0.01, "output_dropout": 0.0, "weight_decay": 0.0}
+    changed: dict[str, Any] = {
+        "tokens": "bytes",
+        "epochs": 1,
+        "val_fraction": 0.01,
+        "val_blocks": 1,
+        "output_dropout": 0.0,
+        "weight_decay": 0.0,
+    }
     assert load_recipe("english") == load_recipe("modern").replace(**changed)
 
 

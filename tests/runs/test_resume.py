@@ -27,7 +27,8 @@ LINES = "".join(f"{i} {'abc' * (i % 7)} the traveller, {i * i}\n" for i in range
 SIZES = "--epochs 4 --hidden-size 12 --batch-size 4 --seq-length 11 --sample-every 2 --length 5 --init-std 0"
 KINDS = {
     "sgd": "--cell rnn_relu --optimizer sgd --lr 0.5 --val-fraction 0.1",
-    "adam": "--cell gru --num-layers 2 --dropout 0.3 --optimizer adam --lr 0.01 --schedule cosine --warmup 9",
+    "adam": "--cell gru --num-layers 2 --dropout 0.3 --optimizer adam --lr 0.01 --schedule cosine --warmup 9 "
+    "--val-fraction 0.4 --val-blocks 2",
     "muon": "--cell gru --optimizer muon --lr 0.01 --schedule linear --average 0.9 --output-dropout 0.2 "
     "--embedding-size 5",
     "adamw": "--cell lstm --records --optimizer adamw --lr 0.01 --schedule plateau --val-fraction 0.1 --patience 3",

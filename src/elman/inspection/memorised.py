@@ -209,9 +209,11 @@ def divided(model: Model, run: Mapping[str, Any], corpus: Corpus) -> tuple[np.nd
     if _inside(run, "corpus").get("digest") != corpus.digest():
         return None
     ids = model.reading.vocabulary.encode(corpus.text)
-    fraction, seed = recipe.get("val_fraction"), recipe.get("seed")
+    fraction, seed, blocks = recipe.get("val_fraction"), recipe.get("seed"), recipe.get("val_blocks")
     fraction = fraction if isinstance(fraction, float) and 0 <= fraction < 1 else 0.0
-    split = Split.of(ids, model.reading, fraction, seed if isinstance(seed, int) and 0 <= seed < 2**64 else 0)
+    seed = seed if isinstance(seed, int) and 0 <= seed < 2**64 else 0
+    blocks = blocks if isinstance(blocks, int) and 0 < blocks < 2**31 else 1
+    split = Split.of(ids, model.reading, fraction, seed, blocks)
     held_out = split.held_out.of(split.ids)
     return split.train.of(split.ids), held_out if len(held_out) else None
 

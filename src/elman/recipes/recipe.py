@@ -57,7 +57,10 @@ class Recipe:
     )
     max_chars: int | None = setting(None, "Train on the first so many characters only.", at_least=1, can_be_off=True)
     val_fraction: float = setting(
-        0.0, "Share of the text, its end, or of the records, to hold out and measure on.", at_least=0, below=1
+        0.0, "Share of the text, or of the records, to hold out and measure on.", at_least=0, below=1
+    )
+    val_blocks: int = setting(
+        1, "Blocks of a text that make up this share, spread evenly over it; 1: its end.", at_least=1
     )
 
     # The model

@@ -21,7 +21,9 @@ class Settings(TypedDict, total=False):
     max_chars: int | None
     """Train on the first so many characters only."""
     val_fraction: float
-    """Share of the text, its end, or of the records, to hold out and measure on."""
+    """Share of the text, or of the records, to hold out and measure on."""
+    val_blocks: int
+    """Blocks of a text that make up this share, spread evenly over it; 1: its end."""
     cell: Literal["rnn_relu", "rnn_tanh", "gru", "lstm"]
     """rnn_relu (the book's), rnn_tanh, gru or lstm."""
     hidden_size: int

@@ -36,6 +36,10 @@ class Epoch:
     """Prompt -> its greedy continuation, on the epochs that have them."""
     lr: float = 0.0
     """The learning rate of the last step."""
+    val_tokens: int | None = None
+    """Tokens that are held out; None: not measured."""
+    val_blocks: int | None = None
+    """Blocks in which they are spread over the text; 1: they are its end. None: not measured, or records."""
     part: float = 1.0
     """Share of the epoch that was trained: below 1 where the time of `minutes` ended it."""
     minutes: float | None = None
@@ -48,7 +52,7 @@ class Epoch:
 def as_json(epoch: Epoch) -> dict[str, Any]:
     """An epoch for JSON."""
     line = asdict(epoch)
-    for name, usual in (("part", 1.0), ("minutes", None), ("waited", None)):
+    for name, usual in (("part", 1.0), ("minutes", None), ("waited", None), ("val_tokens", None), ("val_blocks", None)):
         if line[name] == usual:
             del line[name]
     return line | {name: finite(line[name]) for name in ("train_perplexity", "val_perplexity")}
@@ -70,6 +74,8 @@ def from_json(line: Fields) -> Epoch:
         line.number("chars_per_second"),
         {prompt: samples.text(prompt) for prompt in samples.value},
         line.number("lr", 0.0),
+        line.whole("val_tokens", None),
+        line.whole("val_blocks", None),
         line.number("part", 1.0),
         line.number("minutes", None),
         line.numbers("waited") if "waited" in line else None,

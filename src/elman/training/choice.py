@@ -12,6 +12,9 @@ from ..recipes import Recipe, load_recipe
 _CHARACTERS = 20_000_000  # to train on, over all epochs: some minutes on two cores
 _STEPS = 20  # in an epoch at least: fewer of them teach a small text's model little in any number of epochs
 _SMALLEST = 4  # rows of a batch
+_HELD_OUT = (10_000, 200_000)  # characters to measure on: enough of a small text, no more than needed of a large one
+_SHARE = 0.05  # of a text between
+_IN_MEMORY = 16_000_000  # characters of a text out of which blocks are cut; of a longer one its end is little
 _LEAST = 200  # steps in all, of which the best held-out model is kept
 
 
@@ -31,8 +34,11 @@ def choose(corpus: Corpus, recipe: Recipe | str | Path | None, settings: Mapping
 
 
 def for_size(recipe: Recipe, text: Corpus, given: Mapping[str, Any]) -> Recipe:
-    """The recipe, with fewer epochs of a large text, more of a small one and a smaller batch; not what is `given`."""
+    """The recipe, with fewer epochs of a large text, more of a small one, a smaller batch and a share to hold out that
+    suits it; not what is `given`."""
     size = max(1, len(text))
+    if not text.records:
+        recipe = _held_out(recipe, size, given)
     rows = text.num_records if text.records else size // recipe.seq_length
     if "batch_size" not in given:
         recipe = recipe.replace(batch_size=max(_SMALLEST, min(recipe.batch_size, rows // _STEPS)))
@@ -40,3 +46,11 @@ def for_size(recipe: Recipe, text: Corpus, given: Mapping[str, Any]) -> Recipe:
         steps = max(_STEPS, rows // recipe.batch_size)  # in an epoch, about
         recipe = recipe.replace(epochs=max(1, min(max(recipe.epochs, _LEAST // steps), round(_CHARACTERS / size))))
     return recipe
+
+
+def _held_out(recipe: Recipe, size: int, given: Mapping[str, Any]) -> Recipe:
+    """The recipe, with a part to hold out that suits a text of `size` characters."""
+    if recipe.val_fraction and "val_fraction" not in given:
+        share = min(recipe.val_fraction, max(_SHARE, _HELD_OUT[0] / size), _HELD_OUT[1] / size)
+        recipe = recipe.replace(val_fraction=float(f"{share:.2g}"))
+    return recipe.replace(val_blocks=1) if size > _IN_MEMORY and "val_blocks" not in given else recipe

@@ -1,7 +1,7 @@
 """Split: the part of a text that is trained on and the part held out; Text and Records: batches and costs of the two.
 
-Of a text its end is held out, before it is cut into windows. Of records some are, drawn by the seed, since a file of
-lines is often sorted.
+Blocks of a text are held out, spread evenly over it, or its end. Of records some are, drawn by the seed, since a file
+of lines is often sorted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from ..recipes.recipe import Recipe
 from ..scoring import sequence_nats, text_nats
 from ..text import Reading, Vocabulary, record_spans
 
+SHORTEST = 1000
+"""Tokens of a block that is held out, at least: at its beginning the model does not know what was before it."""
 _IDS = 1 << 24  # of a mapped text in memory at once
+_FEW = 256  # pieces
 _RELEASE = 256  # batches between the times at which memory of a mapped text is let go
 _PARTITIONS = {"sequential": batches.sequential_batches, "random": batches.random_batches}
 
@@ -40,7 +43,7 @@ def check_reading(model: LanguageModel, corpus: Corpus) -> None:
 
 
 class Spans(NamedTuple):
-    """Pieces of an array of ids: a text is one, and each record is one, with its line end."""
+    """Pieces of an array of ids: a text is one, or more, between blocks; each record is one, with its line end."""
 
     starts: np.ndarray
     """int64 (R,)."""
@@ -53,6 +56,8 @@ class Spans(NamedTuple):
             return ids[self.starts[0] : self.starts[0] + self.lengths[0]]
         order = np.argsort(self.starts)
         starts, lengths = self.starts[order], self.lengths[order]
+        if 0 < len(starts) <= _FEW:  # without an index for each id
+            return np.concatenate([ids[a : a + n] for a, n in zip(starts.tolist(), lengths.tolist(), strict=True)])
         skipped = starts - (np.cumsum(lengths) - lengths)
         return ids[np.repeat(skipped, lengths) + np.arange(lengths.sum())]
 
@@ -71,19 +76,25 @@ class Split:
     held_out: Spans
 
     @classmethod
-    def of(cls, ids: np.ndarray, reading: Reading, val_fraction: float, seed: int) -> Split:
+    def of(cls, ids: np.ndarray, reading: Reading, val_fraction: float, seed: int, val_blocks: int = 1) -> Split:
         """The split that a training makes.
 
         Args:
             ids: int (N,), without the line end that is read before a text.
             val_fraction: the share to hold out, of the tokens of a text or of the number of records; 0..1.
             seed: the recipe's; it draws which records are held out.
+            val_blocks: so many blocks of a text are held out, spread evenly over it; 1: its end. There are fewer where
+                they would be shorter than `SHORTEST` tokens.
         Raises:
             InputError: there is no whole record.
         """
         if not reading.records:
-            cut = len(ids) - int(len(ids) * val_fraction)
-            return cls(ids, _span(0, cut), _span(cut, len(ids) - cut))
+            size = int(len(ids) * val_fraction)
+            starts, ends = _blocks(len(ids), size, max(1, min(val_blocks, size // SHORTEST)))
+            held_out = Spans(starts, ends - starts)
+            between = np.concatenate([[0], ends]), np.concatenate([starts, [len(ids)]])
+            kept = between[1] > between[0] if len(starts) > 1 else np.array([True, False])
+            return cls(ids, Spans(between[0][kept], (between[1] - between[0])[kept]), held_out)
         end = reading.line_end
         if len(ids) and ids[-1] != end:  # cut by max_chars
             ids = ids[: len(ids) - int(np.argmax(ids[::-1] == end))] if end in ids else ids[:0]
@@ -95,8 +106,15 @@ class Split:
         return cls(ids, *(Spans(starts[rows], lengths[rows]) for rows in (order[:cut], order[cut:])))
 
 
-def _span(start: int, length: int) -> Spans:
-    return Spans(np.array([start]), np.array([length]))
+def _blocks(length: int, size: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and ends, int64 (count,), of blocks of `size` tokens in all: each amid an equal part of a text of `length`
+    tokens; a single one at its end."""
+    if count == 1:
+        return np.array([length - size]), np.array([length])
+    number = np.arange(count)
+    sizes = size // count + (number < size % count)
+    starts = (2 * number + 1) * length // (2 * count) - sizes // 2
+    return starts, starts + sizes
 
 
 class Text:
@@ -112,6 +130,8 @@ class Text:
         """Characters that every epoch trains on at least."""
         self.held_out = len(self._val)
         """Tokens to measure on."""
+        self.blocks: int | None = len(split.held_out.starts)
+        """Blocks of the text that they are; None: they are records."""
 
     def batches(
         self, epoch: int, within: tuple[int, int] | None = None
@@ -149,6 +169,7 @@ class Records:
         # A record after a line end has the place of that line end.
         self.recipe, self._ids = recipe, reading.primed(split.ids)
         self._train, self._val = split.train, split.held_out
+        self.blocks: int | None = None
         self.size, self.held_out = int(self._train.lengths.sum()), int(self._val.lengths.sum())
 
     def batches(

@@ -46,4 +46,6 @@ def measure(
         round(means.count / means.seconds, 1) if means.seconds else 0.0,
         samples,
         means.lr,
+        None if held_out is None else data.held_out,
+        None if held_out is None else data.blocks,
     )

@@ -162,7 +162,7 @@ def _set_up(
     model, recipe, group = run.model, run.recipe, ranks or Alone()
     if group.rank:
         run.path = None
-    split = Split.of(ids, model.reading, recipe.val_fraction, recipe.seed)
+    split = Split.of(ids, model.reading, recipe.val_fraction, recipe.seed, recipe.val_blocks)
     data = Records(split, recipe, model.reading) if corpus.records else Text(split, recipe)
     return Training(run, data, _stepper(model, recipe, device, group), loaded, group)
 

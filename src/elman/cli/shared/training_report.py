@@ -114,8 +114,16 @@ def _ending(run: Run, folder: Path, minutes: float | None) -> str:
             f"best at epoch {lowest.epoch}: held-out perplexity {lowest.val_perplexity:.3f}, last "
             f"{last.val_perplexity:.3f}; the other commands take the best, best.safetensors"
         )
+        if last.val_blocks is not None:
+            lines.append(_held_out(last.val_tokens or 0, last.val_blocks, run.model.reading.vocabulary.unit))
     written = (files.model, files.log, files.curve) if run.log else (files.model,)
     return "\n".join([*lines, f"{folder}/{'  '.join(path.name for path in written)}"])
+
+
+def _held_out(tokens: int, blocks: int, unit: str) -> str:
+    """Which part of a text no epoch trains on."""
+    where = "at the end of the text" if blocks == 1 else f"in {blocks} blocks spread over the text"
+    return f"not trained on, to measure on: {tokens:,} {unit}s {where}"
 
 
 def _length(epochs: int, minutes: float | None) -> str:
