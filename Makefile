@@ -16,7 +16,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual wasm damage combinations rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-clients test-serving test-wasm test-lab test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual wasm damage combinations rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-clients test-engines test-serving test-wasm test-lab test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -104,9 +104,9 @@ $(ZIG): constraints.txt
 damage: $(DEV)
 	ELMAN_DAMAGED=5000 $(BIN)/python -m pytest -q tests/kernels/test_library.py -k damaged
 
-# Every cell, optimiser and kind of text with 1, 2, 3, 4 and 7 processes: one digest each. Some minutes.
-combinations: $(DEV)
-	ELMAN_THREADS=1 PYTHONPATH=tests:tests/parallel $(BIN)/python tests/parallel/combinations.py
+# Every cell, optimiser and kind of text with 1, 2, 3, 4 and 7 processes: one digest each. Some ten minutes.
+combinations: $(TORCH)
+	ELMAN_THREADS=1 PYTHONPATH=tests:tests/parallel:tests/torch $(BIN)/python tests/parallel/combinations.py
 
 # The imports between rooms: fails on an arrow back, and on a circle within a room.
 rooms: $(CORE)
@@ -182,6 +182,12 @@ test-clients: $(DEV)
 	test -x build/clients/bin/python || $(PYTHON) -m venv build/clients
 	build/clients/bin/python -m pip install --quiet --no-compile openai llm 'lm_eval[api]'
 	$(BIN)/python tests/clients/run.py build/clients
+
+# The programs that score tables with Dask and Ray Data, with both engines in an environment of their own: some minutes, and a network.
+test-engines: $(DEV)
+	test -x build/engines/bin/python || $(PYTHON) -m venv build/engines
+	build/engines/bin/python -m pip install --quiet . 'dask[dataframe,distributed]' 'ray[data]' pytest hypothesis
+	build/engines/bin/python -m pytest -q -rs -p no:cacheprovider tests/docs/test_tables.py
 
 # The server: 10,000 requests of 64 clients against each alone, hostile requests, its schema, and a soak; about half an hour.
 REQUESTS ?= 100000

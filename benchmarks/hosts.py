@@ -13,13 +13,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from harness import machine, write
+from processes import Counting, Step
 
 import elman
 from elman.parallel.launch import Place
@@ -41,6 +44,7 @@ def main() -> None:
     if options.rank is not None:
         host(options)
         return
+    expected = [computed(options, rank) for rank in range(HOSTS)]
     rows = []
     for gigabits in options.gigabits:
         environment = os.environ | {"GLOO_SOCKET_IFNAME": "eth0", "ELMAN_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "FATAL"}
@@ -60,34 +64,45 @@ def main() -> None:
             wire = [counted(name) - old for name, old in zip(NAMES, before, strict=True)]
         assert len({each["digest"] for each in found}) == 1
         for rank, (each, on_the_wire) in enumerate(zip(found, wire, strict=True)):
-            waited, sent = each.pop("waited") / each["steps"], each["sent"] / each["steps"]
+            waited = each.pop("waited") / each["steps"]
+            wire = on_the_wire / each["sent"]
             print(
-                f"{gigabits:g} Gbit/s, host {rank}: {sent:,.0f} bytes a step, {on_the_wire / each['sent']:.3f} of that "
-                f"on the wire; {1e3 * waited:.0f} ms a step of waiting and sending"
+                f"{gigabits:g} Gbit/s, host {rank}: {each['sent_a_step']:,} bytes a step, {expected[rank]:,} computed; "
+                f"{wire:.3f} times what it sent on the wire; {1e3 * waited:.0f} ms a step of waiting and sending"
             )
-            rows.append({"gigabits": gigabits, "host": rank} | each | {"on_the_wire": on_the_wire} | machine())
+            found_here = {"computed_a_step": expected[rank]} | each | {"on_the_wire": on_the_wire}
+            rows.append({"gigabits": gigabits, "host": rank} | found_here | machine())
     write("hosts", rows)
+
+
+def work(options: argparse.Namespace) -> tuple[str, elman.Recipe]:
+    """The text of so many steps, and the recipe."""
+    settings = {"optimizer": options.optimizer, "hidden_size": options.hidden_size, "epochs": 1, "sample_every": 0}
+    recipe = load_recipe("modern").replace(shards=HOSTS, val_fraction=0.0, **settings)
+    return options.text.read_text("utf-8")[: (options.steps * recipe.batch_size + 1) * recipe.seq_length], recipe
+
+
+def computed(options: argparse.Namespace, rank: int) -> int:
+    """The bytes that a host should send in a step: what one process asks of a group that only counts."""
+    group = Counting(rank, HOSTS)
+    text, recipe = work(options)
+    Step(text, recipe.replace(batch_size=1)).of(group, HOSTS)(True)
+    return group.sent
 
 
 def host(options: argparse.Namespace) -> None:
     """One process of the training; prints what it sent."""
     from elman.torch.group import TorchGroup
 
-    settings = {"optimizer": options.optimizer, "hidden_size": options.hidden_size, "epochs": 1, "sample_every": 0}
-    recipe = load_recipe("modern").replace(shards=HOSTS, val_fraction=0.0, **settings)
-    size = (options.steps * recipe.batch_size + 1) * recipe.seq_length
-    corpus = elman.load_corpus(options.text, size, normalisation=recipe.normalisation)
+    text, recipe = work(options)
+    corpus = elman.Corpus("text", text, recipe.normalisation, str(options.text))
     model = elman.build_model(corpus, recipe)
     group = TorchGroup(Place(options.rank, HOSTS, 1, "10.77.0.1", 29500))
-    count = 0
-
-    def on_step(_: object) -> None:
-        nonlocal count
-        count += 1
-
-    elman.fit(model, corpus, recipe, ranks=group, on_step=on_step)
-    found = {"sent": group.sent, "waited": group.waited, "steps": count, "digest": model.digest()}
-    print(json.dumps(found | {"parameters": model.num_parameters}))
+    sent: list[int] = []
+    elman.fit(model, corpus, recipe, ranks=group, on_step=lambda _: sent.append(group.sent))
+    a_step = statistics.median(b - a for a, b in pairwise(sent))  # without what is sent at the beginning and the end
+    found = {"sent_a_step": int(a_step), "sent": group.sent, "waited": group.waited, "steps": len(sent)}
+    print(json.dumps(found | {"digest": model.digest(), "parameters": model.num_parameters}))
 
 
 @contextmanager

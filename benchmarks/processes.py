@@ -11,7 +11,7 @@ counted. With one shard of the recipe's batch on each machine, a step of N machi
 
 and efficiency is the time that one machine takes for N shards over N times that. Seconds are the process's own (CPU),
 of one thread, and do not depend on what else runs here. --cores divides them, as if all parts were shared perfectly.
-Results: results/processes.csv.
+Results: results/processes.csv, where other models' rows stay.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ class Counting:
         self.rank, self.size, self.waited = rank, size, 0.0
         self.busiest: list[int] = []
         """Of each exchange, the bytes sent or received, whichever is more."""
+        self.sent = 0
+        """Bytes sent, as `elman.torch.group.TorchGroup` counts them."""
         self.stepper: ShardedStepper | None = None
 
     def joined(self, what: Mapping[str, Any]) -> AbstractContextManager[None]:
@@ -59,12 +61,15 @@ class Counting:
 
     def exchange(self, parts: Sequence[Array], lengths: Sequence[int]) -> list[Array]:
         others = [r for r in range(self.size) if r != self.rank]
-        self.busiest.append(4 * max(sum(parts[r].size for r in others), sum(lengths[r] for r in others)))
+        sent = sum(parts[r].size for r in others)
+        self.busiest.append(4 * max(sent, sum(lengths[r] for r in others)))
+        self.sent += 4 * sent
         return [parts[r] if r == self.rank else np.zeros(lengths[r], dtype=np.float32) for r in range(self.size)]
 
     def gather(self, data: bytes) -> list[bytes]:
         assert self.stepper
         self.busiest.append((self.size - 1) * 1024)
+        self.sent += self.busiest[-1]
         slices = self.stepper.slices
         sizes = [8 * (1 + len(slices.chunks_of(owned.span))) for owned in slices.owned]  # one node's loss, the squares
         return [data if r == self.rank else bytes(size) for r, size in enumerate(sizes)]
@@ -104,7 +109,7 @@ def main() -> None:
         one, two = two_processes(text, options.recipe, options.rounds)
         rows.append(row(name, "measured", 2, "", two / (2 * one), "", 1))
         print(f"one process {one:,.0f} characters a second, two {two:,.0f}: efficiency {two / (2 * one):.2f}")
-    write("processes", rows)
+    write("processes", rows, keep="model")
 
 
 def row(
@@ -124,9 +129,9 @@ class Step:
     def seconds(self, rounds: int) -> tuple[float, float, dict[int, tuple[float, list[int]]]]:
         """The least CPU seconds of one machine's step with one shard, what each further shard adds, and for each
         number of machines the slowest one's, with the bytes of the busiest one in each exchange."""
-        steps = {(1, 0, shards): self._step(Alone(), shards) for shards in (1, 2)}
+        steps = {(1, 0, shards): self.of(Alone(), shards) for shards in (1, 2)}
         groups = {(n, rank): Counting(rank, n) for n in MACHINES for rank in (0, self._busiest(n))}
-        steps |= {(n, rank, n): self._step(group, n) for (n, rank), group in groups.items()}
+        steps |= {(n, rank, n): self.of(group, n) for (n, rank), group in groups.items()}
         least = dict.fromkeys(steps, math.inf)
         for turn in range(rounds + 1):
             for name, step in steps.items():
@@ -147,8 +152,8 @@ class Step:
         owned = Slices(network, by_muon(network, self._recipe), machines).owned
         return max(range(machines), key=lambda rank: (sum(b - a for a, b in owned[rank].blocks), rank))
 
-    def _step(self, group: Any, shards: int) -> Callable[[bool], None]:
-        """A step of one process; its rows are the text's, and other processes' are zeros."""
+    def of(self, group: Any, shards: int) -> Callable[[bool], None]:
+        """A step of one process, `step(fresh)`; its rows are the text's, and other processes' are zeros."""
         r, model = self._recipe, elman.build_model(self._corpus, self._recipe)
         stepper = ShardedStepper(model.network, shards, group, by_muon(model.network, r))
         optimiser = Optimiser(model.network, r, stepper.slices, group.rank)

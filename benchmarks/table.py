@@ -1,4 +1,4 @@
-"""results/*.csv -> docs/reference/speed.md, and the highlights between the marks in README.md.
+"""results/*.csv -> docs/reference/speed.md, and what is between the marks in README.md and in the pages of filled.py.
 
 python benchmarks/table.py [--check]
 
@@ -8,25 +8,18 @@ written either; exit status 1 says that a page differs from the results.
 
 from __future__ import annotations
 
-import csv
 import statistics
 import sys
 from pathlib import Path
 from textwrap import fill
 
+import filled
+from filled import Row, read, table
+
 ROOT = Path(__file__).parents[1]
 README, PAGE = ROOT / "README.md", ROOT / "docs" / "reference" / "speed.md"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 _NAMES = {"rnn_relu": "RNN", "rnn_tanh": "RNN (tanh)", "gru": "GRU", "lstm": "LSTM"}
-Row = dict[str, str]
-
-
-def read(name: str) -> list[Row]:
-    path = ROOT / "results" / f"{name}.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def ms(row: Row) -> str:
@@ -36,11 +29,6 @@ def ms(row: Row) -> str:
 
 def model(row: Row) -> str:
     return f"{_NAMES[row['cell']]} {row['layers']} x {row['hidden']}"
-
-
-def table(header: list[str], rows: list[list[str]]) -> list[str]:
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return ["| " + " | ".join(line) + " |" for line in lines] + [""]
 
 
 def beside(row: Row | None, ours: Row) -> str:
@@ -279,7 +267,7 @@ def highlights() -> str:
 
 def main() -> None:
     before, rest = README.read_text(encoding="utf-8").split(BEGIN)
-    pages = {PAGE: speed_page(), README: f"{before}{BEGIN}\n{highlights()}{END}{rest.split(END)[1]}"}
+    pages = {PAGE: speed_page(), README: f"{before}{BEGIN}\n{highlights()}{END}{rest.split(END)[1]}", **filled.pages()}
     if "--check" in sys.argv[1:]:
         sys.exit(int(any(path.read_text(encoding="utf-8") != text for path, text in pages.items())))
     for path, text in pages.items():

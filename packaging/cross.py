@@ -18,6 +18,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from listed import put
+
 ROOT = Path(__file__).resolve().parents[1]
 KERNEL, DRIVERS = ROOT / "src" / "native", ROOT / "tests" / "kernels"
 WORK, OUT = ROOT / "build" / "cross", ROOT / "dist" / "cross"
@@ -232,17 +234,20 @@ def expected() -> list[str]:
     return digests(program, (), "portable")
 
 
-def prove(target: Target, folder: Path) -> str:
-    """Run the driver where something does, with every instruction set available there."""
+def prove(target: Target, folder: Path) -> tuple[str, str]:
+    """Run the driver where something does, with every instruction set available there: where, and what it showed."""
     if target.run is None or (target.run and not shutil.which(target.run[0])):
-        return "nothing here runs it"
+        return "nowhere", "compiled and linked"
     program = driver(target, folder)
     isas = sh(*target.run, program, "--isas").split()
     for isa in isas:
         if digests(program, target.run, isa) != expected():
             raise Failed(f"{program} with {isa} prints other digests than this machine's compiler gives")
-    by = f" under {Path(target.run[0]).name}" if target.run else ""
-    return f"{len(expected())} digests equal{by} with {', '.join(isas)}"
+    on = "this machine"
+    if target.run:
+        version = re.search(r"\d+\.\d+(\.\d+)*", sh(target.run[0], "--version"))
+        on = f"{Path(target.run[0]).name.removesuffix('64')} {version[0] if version else ''}".rstrip()
+    return on, f"{len(expected())} digests equal with {', '.join(isas)}"
 
 
 def pure_wheel() -> Path:
@@ -277,7 +282,9 @@ def main() -> None:
             made = wheel(target, module, pure, stable, folder)
             if stable:
                 sh(BIN / "abi3audit", "--strict", made)
-            print(f"{made.name}: {made.stat().st_size:,} bytes; {notes}; {prove(target, folder)}", flush=True)
+            on, proof = prove(target, folder)
+            print(f"{made.name}: {made.stat().st_size:,} bytes; {notes}; {on}: {proof}", flush=True)
+            put(made, on, proof, alone=True)
         except Failed as error:
             failed.append(name)
             print(f"{name}: {error}", file=sys.stderr, flush=True)

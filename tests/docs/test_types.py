@@ -20,7 +20,7 @@ GIVEN = {
     "old_messages": "old_messages: list[bytes] = []",
 }
 """What a page's prose gives its first block."""
-FOREIGN = ("datatrove",)
+FOREIGN = ("datatrove", "pandas")
 """Packages of other tools, which pages use and these tests do not install."""
 
 pytestmark = pytest.mark.skipif(not PAGES[0].exists(), reason="the pages are not here")
@@ -35,7 +35,7 @@ def blocks() -> list[tuple[str, str]]:
         text, before = page.read_text(encoding="utf-8"), []
         for match in re.finditer(r"^```python\n(.*?)^```", text, re.M | re.S):
             code = match[1]
-            if any(f"from {name}" in code for name in FOREIGN if find_spec(name) is None):
+            if any(re.search(rf"^(from|import) {name}\b", code, re.M) for name in FOREIGN if find_spec(name) is None):
                 continue
             whole = "".join(before) + code if _missing(code) - set(GIVEN) or _missing(code) & _made(before) else code
             given = [GIVEN[name] for name in GIVEN if name in _missing(whole)]

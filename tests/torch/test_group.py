@@ -77,11 +77,13 @@ def test_exchange_and_gather(port):
     assert [process.wait() for process in started] == [(0, "", "")] * 3
 
 
-def test_processes_change_no_bit(folder, port):
-    one = run("train", "t.txt", *SETTINGS, "--output", "one")
-    done = together(3, port, "train", "t.txt", *SETTINGS, "--output", "many")
-    assert [status for status, _, _ in done] == [0, 0, 0], done
-    assert [(out, err) for _, out, err in done[1:]] == [("", "")] * 2  # the first one alone prints
+@pytest.mark.parametrize("size", [2, 4, 7])
+def test_processes_change_no_bit(size, folder, port):
+    settings = [*SETTINGS, "--shards", "7"]
+    one = run("train", "t.txt", *settings, "--output", "one")
+    done = together(size, port, "train", "t.txt", *settings, "--output", "many")
+    assert [status for status, _, _ in done] == [0] * size, done
+    assert [(out, err) for _, out, err in done[1:]] == [("", "")] * (size - 1)  # the first one alone prints
     assert done[0][1].splitlines()[-1] == one.stdout.splitlines()[-1]
     assert Path("one/model.safetensors").read_bytes() == Path("many/model.safetensors").read_bytes()
 
@@ -105,16 +107,18 @@ def test_workers_are_started_by_torchruns_launcher(folder):
     assert Path("r/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
 
 
-def test_a_killed_process_ends_the_others_with_one_line_each(folder, port):
+@pytest.mark.parametrize("victim", [0, 1, 2])
+def test_a_killed_process_ends_the_others_with_one_line_each(victim, folder, port):
     settings = [*SETTINGS, "--epochs", "9999", "--output", "r"]
     started = [Started(command, ("train", "t.txt", *settings), environment(rank, 3, port)) for rank in range(3)]
     until(lambda: Path("r/checkpoint.safetensors").exists())
-    started[1].process.kill()
+    started[victim].process.kill()
     done = [process.wait() for process in started]
-    assert [status for status, _, _ in done] == [2, -signal.SIGKILL, 2]
-    for rank in (0, 2):
-        assert done[rank][2].endswith("is gone; the last checkpoint is whole: go on with --resume\n")
-        assert done[rank][2].count("\n") == 1
+    assert done.pop(victim)[0] == -signal.SIGKILL
+    assert [status for status, _, _ in done] == [2, 2]
+    for _, _, err in done:
+        assert err.endswith("is gone; the last checkpoint is whole: go on with --resume\n")
+        assert err.count("\n") == 1
 
 
 def test_a_restart_by_torchrun_goes_on_to_the_bit(folder, port):
@@ -151,6 +155,45 @@ def test_a_signal_to_one_ends_all_after_the_same_step(folder, port):
     assert run("train", "--resume", "r").returncode == 0
     assert run("train", "t.txt", *settings, "--output", "whole").returncode == 0
     assert Path("r/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc to find the ports")
+def test_a_stranger_at_the_ports_of_a_training_changes_nothing(folder, port):
+    """Some connect to each port that torch and gloo opened, silent or with other bytes, and hang up or stay."""
+    settings = [*SETTINGS, "--epochs", "30", "--save-every", "0"]
+    started = [
+        Started(command, ("train", "t.txt", *settings, "--output", "r"), environment(rank, 2, port))
+        for rank in range(2)
+    ]
+    until(lambda: Path("r/checkpoint.safetensors").exists())
+    opened = [where for each in started for where in listening(each.process.pid)]
+    assert port in {number for _, number in opened}
+    assert len(opened) >= 3  # the meeting point, and a port of gloo's in each process
+    strangers = [socket.create_connection(where, PATIENCE) for where in opened for _ in range(3)]
+    for _silent, rude, leaving in zip(*[iter(strangers)] * 3, strict=True):
+        rude.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(64))
+        leaving.close()
+    done = [process.wait() for process in started]
+    assert [(status, err) for status, _, err in done] == [(0, ""), (0, "")]
+    for stranger in strangers:
+        stranger.close()
+    assert run("train", "t.txt", *settings, "--output", "whole").returncode == 0
+    assert Path("r/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+
+
+def listening(pid):
+    """Addresses at which a process waits for connections, from /proc."""
+    sockets = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
+    found = []
+    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            local, state, inode = (line.split()[k] for k in (1, 3, 9))
+            if state == "0A" and f"socket:[{inode}]" in sockets:
+                host, number = local.split(":")
+                words = b"".join(bytes.fromhex(host[i : i + 8])[::-1] for i in range(0, len(host), 8))
+                address = socket.inet_ntop(family, words)
+                found.append(({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address), int(number, 16)))
+    return found
 
 
 @pytest.mark.parametrize(

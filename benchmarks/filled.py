@@ -1,0 +1,84 @@
+"""Tables of pages that are otherwise written by hand: results/*.csv between marks such as <!-- wheels:begin -->.
+
+`table.py` calls this; nothing here is measured.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+Row = dict[str, str]
+
+
+def pages() -> dict[Path, str]:
+    """The text of each page, with its tables."""
+    parts = {
+        DOCS / "reference" / "platforms.md": {"wheels": wheels()},
+        DOCS / "how-to" / "machines.md": {"efficiency": efficiency(), "hosts": hosts()},
+    }
+    return {path: _filled(path.read_text(encoding="utf-8"), tables) for path, tables in parts.items()}
+
+
+def _filled(page: str, tables: dict[str, list[str]]) -> str:
+    for name, lines in tables.items():
+        begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
+        page, found = re.subn(f"{begin}.*?{end}", lambda _: begin + "\n".join([*lines, end]), page, flags=re.S)  # noqa: B023
+        assert found == 1, name
+    return page
+
+
+def read(name: str) -> list[Row]:
+    path = ROOT / "results" / f"{name}.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def table(header: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines] + [""]
+
+
+def wheels() -> list[str]:
+    """A row for each wheel: its size, and what ran it where."""
+    rows, body = read("wheels"), list[list[str]]()
+    for name in dict.fromkeys(row["wheel"] for row in rows):
+        of_one = [row for row in rows if row["wheel"] == name]
+        proofs = dict.fromkeys(row["proof"] for row in of_one)
+        told = [f"{' and '.join(row['on'] for row in of_one if row['proof'] == proof)}: {proof}" for proof in proofs]
+        tags = re.sub(r"^elman-[^-]+-(.*)\.whl$", r"\1", name)
+        body.append([f"`{tags}`", f"{int(of_one[0]['bytes']) / 1e6:.2f} MB", "; ".join(told)])
+    lines = table(["Wheel", "Size", "Proof"], body)
+    return [lines[0], "| --- | ---: | --- |", *lines[2:-1]]
+
+
+def efficiency() -> list[str]:
+    """The speed of N machines, divided by N times the speed of one: a row for each model and network."""
+    rows = [row for row in read("processes") if row["how"] == "from the parts"]
+    machines = sorted({int(row["processes"]) for row in rows})
+    found = {(row["model"], row["gigabits"], int(row["processes"])): row for row in rows}
+    body = []
+    for model, gigabits in dict.fromkeys((row["model"], row["gigabits"]) for row in rows):
+        values = [f"{float(found[model, gigabits, n]['efficiency']):.2f}" for n in machines]
+        body.append([model, f"{gigabits} Gbit/s", *values])
+    for model in dict.fromkeys(row["model"] for row in rows):
+        sent = [f"{int(found[model, '10', n]['bytes_sent']) / 1e6:.1f} MB" for n in machines]
+        body.append([model, "sent or received in a step", *sent])
+    return table(["Model", "Network", *(f"{n} machines" for n in machines)], body)[:-1]
+
+
+def hosts() -> list[str]:
+    """Bytes that each of four hosts sent in a step, beside those computed and those that its device counted."""
+    body = []
+    for row in read("hosts"):
+        a_step = f"{int(row['sent_a_step']):,}"
+        wire = f"{100 * (int(row['on_the_wire']) / int(row['sent']) - 1):.1f} % more"
+        body.append(
+            [f"{float(row['gigabits']):g} Gbit/s", row["host"], f"{int(row['computed_a_step']):,}", a_step, wire]
+        )
+    return table(["Network", "Host", "Bytes a step, computed", "sent", "counted by its device"], body)[:-1]
