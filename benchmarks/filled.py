@@ -17,7 +17,6 @@ Row = dict[str, str]
 def pages() -> dict[Path, str]:
     """The text of each page, with its tables."""
     parts = {
-        DOCS / "reference" / "platforms.md": {"wheels": wheels()},
         DOCS / "how-to" / "machines.md": {"efficiency": efficiency(), "hosts": hosts()},
     }
     return {path: _filled(path.read_text(encoding="utf-8"), tables) for path, tables in parts.items()}
@@ -44,19 +43,6 @@ def table(header: list[str], rows: list[list[str]]) -> list[str]:
     return ["| " + " | ".join(line) + " |" for line in lines] + [""]
 
 
-def wheels() -> list[str]:
-    """A row for each wheel: its size, and what ran it where."""
-    rows, body = read("wheels"), list[list[str]]()
-    for name in dict.fromkeys(row["wheel"] for row in rows):
-        of_one = [row for row in rows if row["wheel"] == name]
-        proofs = dict.fromkeys(row["proof"] for row in of_one)
-        told = [f"{' and '.join(row['on'] for row in of_one if row['proof'] == proof)}: {proof}" for proof in proofs]
-        tags = re.sub(r"^elman-[^-]+-(.*)\.whl$", r"\1", name)
-        body.append([f"`{tags}`", f"{int(of_one[0]['bytes']) / 1e6:.2f} MB", "; ".join(told)])
-    lines = table(["Wheel", "Size", "Proof"], body)
-    return [lines[0], "| --- | ---: | --- |", *lines[2:-1]]
-
-
 def efficiency() -> list[str]:
     """The speed of N machines, divided by N times the speed of one: a row for each model and network."""
     rows = [row for row in read("processes") if row["how"] == "from the parts"]
@@ -66,9 +52,9 @@ def efficiency() -> list[str]:
     for model, gigabits in dict.fromkeys((row["model"], row["gigabits"]) for row in rows):
         values = [f"{float(found[model, gigabits, n]['efficiency']):.2f}" for n in machines]
         body.append([model, f"{gigabits} Gbit/s", *values])
-    for model in dict.fromkeys(row["model"] for row in rows):
-        sent = [f"{int(found[model, '10', n]['bytes_sent']) / 1e6:.1f} MB" for n in machines]
-        body.append([model, "sent or received in a step", *sent])
+        if gigabits == rows[-1]["gigabits"]:
+            sent = [f"{int(found[model, gigabits, n]['bytes_sent']) / 1e6:.1f} MB" for n in machines]
+            body.append([model, "a step's bytes", *sent])
     return table(["Model", "Network", *(f"{n} machines" for n in machines)], body)[:-1]
 
 

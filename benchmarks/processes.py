@@ -92,7 +92,8 @@ def main() -> None:
         recipe = recipe.replace(hidden_size=options.hidden_size)
     _cpu.set_threads(1)
     step = Step(text, recipe)
-    name = f"{recipe.cell} {recipe.num_layers} x {recipe.hidden_size}, {step.parameters:,} parameters"
+    of = "" if recipe.tokens == "chars" else f" of {recipe.tokens}"
+    name = f"{recipe.cell} {recipe.num_layers} x {recipe.hidden_size}{of}, {step.parameters:,} parameters"
     first, shard, shared = step.seconds(options.rounds)
     print(f"{name}: one machine {1e3 * first:.0f} ms a step, {1e3 * shard:.0f} ms for each further shard (CPU)")
     rows = []
@@ -123,7 +124,10 @@ class Step:
     """Steps of a recipe, with its whole batch as one machine's shard."""
 
     def __init__(self, text: str, recipe: elman.Recipe) -> None:
-        self._corpus = elman.load_corpus(_kept(text), normalisation=recipe.normalisation, tokens=recipe.tokens)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "text.txt")
+            path.write_text(text, "utf-8")
+            self._corpus = elman.load_corpus(path, normalisation=recipe.normalisation, tokens=recipe.tokens)
         self._recipe, self.parameters = recipe, elman.build_model(self._corpus, recipe).num_parameters
 
     def seconds(self, rounds: int) -> tuple[float, float, dict[int, tuple[float, list[int]]]]:
@@ -173,12 +177,6 @@ class Step:
             assert np.isfinite(result.loss)
 
         return step
-
-
-def _kept(text: str) -> str:
-    with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False, encoding="utf-8") as file:
-        file.write(text)
-    return file.name
 
 
 def two_processes(text: str, recipe: str, rounds: int) -> tuple[float, float]:
