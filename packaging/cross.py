@@ -18,8 +18,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from listed import put
-
 ROOT = Path(__file__).resolve().parents[1]
 KERNEL, DRIVERS = ROOT / "src" / "native", ROOT / "tests" / "kernels"
 WORK, OUT = ROOT / "build" / "cross", ROOT / "dist" / "cross"
@@ -273,6 +271,8 @@ def main() -> None:
         options.error(f"unknown target {', '.join(sorted(unknown))}; expected {', '.join(TARGETS)}")
     stable = sh(given.python, "-c", "import sys; print(sys.version_info >= (3, 12))").strip() == "True"
     names = [name for name in given.targets or TARGETS if stable or TARGETS[name].system != "Windows"]
+    from listed import put  # beside this file
+
     pure, failed = pure_wheel(), []
     for name in names:  # Windows' import library has the stable interface alone
         target, folder = TARGETS[name], WORK / name / ("abi3" if stable else "cp311")
