@@ -51,7 +51,7 @@ ROOMS = {
         "limits", "refusal", "fields", "served", "protocol", "metrics", "batcher", "answers", "origins", "guard",
         "writing", "costs", "packing", "texts", "schema", "server",
     ),
-    "export": ("c", "onnx", "plain", "html", "js",),
+    "export": ("c", "onnx", "plain", "html", "js", "lab",),
     "golden": ("inputs", "uses", "floats", "integers", "coder", "compare"),
     "cli/shared": (
         "streams", "inputs", "calibration", "rich_console", "console", "commands", "curve_file", "listing",

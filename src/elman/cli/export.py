@@ -1,4 +1,4 @@
-"""`elman export c|onnx`: a model as what runs without Python."""
+"""`elman export`: a model as what runs without Python, and a page that trains one."""
 
 from __future__ import annotations
 
@@ -108,6 +108,20 @@ def html(
 
 
 @export.command(cls=Command)
+def lab(output: Output, overwrite: Overwrite = False) -> None:
+    """Write a page that trains a model: one file, which works from disk and makes no request.
+
+    It takes a text or the bundled story, and gives a model file for the other commands. The weights have the bits of
+    `elman train`.
+
+    Example: elman export lab -o lab.html
+    """
+    from ..export import to_lab
+
+    write_files({output: to_lab().encode()}, None, overwrite)
+
+
+@export.command(cls=Command)
 def js(
     model: ModelPath,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Folder to write the package to.")],
@@ -162,7 +176,7 @@ def integer_model(path: Path, bits: int = 8) -> QuantisedModel:
     return quantise(loaded, bits, text)
 
 
-def write_files(files: Mapping[Path, bytes], model: Path, overwrite: bool) -> None:
+def write_files(files: Mapping[Path, bytes], model: Path | None, overwrite: bool) -> None:
     """Write all files or, where one cannot be written, none; then a line about each.
 
     Raises:

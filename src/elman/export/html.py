@@ -18,10 +18,11 @@ from .c import LICENCE
 from .plain import to_plain
 
 WEB = Path(__file__).parent / "web"
-_POLICY = (
+POLICY = (
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-    "script-src 'unsafe-inline' 'wasm-unsafe-eval'\">"
+    "script-src 'unsafe-inline' 'wasm-unsafe-eval'{}\">"
 )
+"""A page's: it runs its own script, and asks nobody for anything. In the braces, what it may do besides."""
 _ABOUT = (
     '<details><summary>About this model</summary><table><tbody id="card"></tbody></table>'
     "<p>Everything runs in this page, and nothing is sent to anyone.</p></details>"
@@ -41,20 +42,19 @@ def to_html(model: QuantisedModel, name: str = "model", card: dict[str, Any] | N
     if model.reading.vocabulary.unit == "token":
         raise InputError("a page reads characters or bytes; this model reads longer tokens")
     facts = {"name": name, "elman": __version__, "digest": model.digest(), "licence": LICENCE} | (card or {})
-    engine = (WEB / "engine.js").read_text("utf-8")
     pages = resources.files("elman.pages")
     style, page, front = ((pages / f"playground.{kind}").read_text(encoding="utf-8") for kind in ("css", "html", "js"))
     script = [
         f"const CARD = {json.dumps(facts)};".replace("<", "\\u003c"),
         f'const MODEL = "{deflated(to_plain(model))}";',
         f'const WASM = "{deflated(wasm())}";',
-        re.sub(r"^export ", "", engine, flags=re.MULTILINE),
+        inlined("engine.js"),
         (WEB / "page.js").read_text("utf-8"),
         front,
     ]
     title = html.escape(name)
     parts = {
-        "<title>Elman</title>": f"{_POLICY}\n<title>{title}</title>",
+        "<title>Elman</title>": f"{POLICY.format('')}\n<title>{title}</title>",
         "<h1>Elman</h1>": f"<h1>{title}</h1>",
         "</main>": f"{_ABOUT}\n</main>",
         "/*STYLE*/": style,
@@ -64,6 +64,12 @@ def to_html(model: QuantisedModel, name: str = "model", card: dict[str, Any] | N
         assert mark in page, mark
         page = page.replace(mark, text, 1)
     return page
+
+
+def inlined(*names: str) -> str:
+    """Modules of JavaScript as one script, each after those that it imports."""
+    text = "\n".join((WEB / name).read_text("utf-8") for name in names)
+    return re.sub(r"^(export |import .*\n)", "", text, flags=re.MULTILINE)
 
 
 def wasm(name: str = "elman") -> bytes:

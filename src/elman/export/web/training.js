@@ -123,9 +123,7 @@ export class Training {
     this.recipe = recipe;
     const read = normalised(text, recipe.normalisation), characters = Array.from(read);
     this.corpus = { name, source: "a page of elman export lab", characters: characters.length };
-    this.weights = from ?? new Weights(c, recipe.cell, symbolsOf(characters), {
-      layers: recipe.num_layers, hidden: recipe.hidden_size, embedding: recipe.embedding_size ?? 0 });
-    const of = new Map(this.weights.symbols.map((symbol, id) => [symbol, id]));
+    const symbols = from?.symbols ?? symbolsOf(characters), of = new Map(symbols.map((symbol, id) => [symbol, id]));
     const ids = Int32Array.from(characters, (character) => of.get(character) ?? 0);
     const cut = ids.length - Math.trunc(ids.length * recipe.val_fraction);
     this.ids = ids.subarray(0, cut);
@@ -133,6 +131,8 @@ export class Training {
     const { batch_size: B, seq_length: T } = recipe;
     this.perEpoch = Math.max(0, Math.floor(Math.floor((cut - T) / B) / T)); // steps that every epoch has
     if (!this.perEpoch) throw new Error(`the text is too short: ${cut} characters to train on, but batch_size ${B} x seq_length ${T} needs ${(B + 1) * T}`);
+    this.weights = from ?? new Weights(c, recipe.cell, symbols, {
+      layers: recipe.num_layers, hidden: recipe.hidden_size, embedding: recipe.embedding_size ?? 0 });
     if (!from && c.elman_initialise(this.weights.trainer, BigInt(recipe.seed), recipe.init_std || 0)) throw failure(c);
     this.#places = c.malloc(2 * 8 * B * T + SETTINGS_BYTES + 16);
     this.steps = 0;
@@ -228,9 +228,10 @@ export class Training {
     return toSafetensors(header, w.tensors());
   }
 
+  /** Give back what training took, but not the weights, which have a `close` themselves. */
   close() {
     this.c.free(this.#places);
-    this.weights.close();
+    this.#places = 0;
   }
 }
 
