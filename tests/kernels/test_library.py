@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from c_codec import CCodec
 from c_trainer import CTrainer
 from command_line import PATIENCE
 from drivers import EXACT, HERE, NATIVE, needs_source, tool
 
 import elman
 from elman import __version__, golden
+from elman.compression import Codec
 from elman.export import to_plain
 from elman.golden.inputs import digest, layer_inputs
 from elman.kernels import CELLS, likelihood
@@ -193,6 +195,26 @@ def test_what_training_refuses(by_gcc):
     for change, text in steps:
         assert trainer.steps_fail(**change), change
         assert text in trainer.error()
+
+
+def test_messages_have_the_codes_of_python(by_gcc):
+    text = str(elman.load_corpus("traveller", max_chars=3_000, normalisation="none").text)
+    settings: dict[str, Any] = {"cell": "gru", "hidden_size": 16, "init_std": None}
+    characters, octets = (
+        elman.build_model(elman.Corpus("t", t, "none", "h"), **settings) for t in (text, text.encode())
+    )
+    past = b"See you at six.\nThe rain came.\n"
+    for model in (None, characters, elman.quantise(characters), octets, elman.quantise(octets)):
+        codec, expected = CCodec(by_gcc / "libelman.so", model, past), Codec(model, past)
+        for message in (b"See you at the station.", "Grüße\nan é".encode(), b"", bytes(range(256))):
+            code = codec.encode(message)
+            assert code == expected.encode(message)
+            assert code is not None
+            assert codec.decode(code, 300) == message
+            if message:
+                assert codec.decode(code, len(message) - 1) is None
+                assert "no code of a message of at most" in codec.error()
+        codec.close()
 
 
 PROJECT = """

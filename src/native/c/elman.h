@@ -120,6 +120,19 @@ ELMAN_API int elman_generate(elman_state* state, const elman_sampling* how, int6
 /* Read ids: what each costs after those before it, in nats. */
 ELMAN_API int elman_score(elman_state* state, const int64_t* ids, int64_t count, double* nats);
 
+/* ---- messages ----
+ *
+ * Short texts, each coded alone, without header or length: the codes of `elman message encode`. The model, of bytes or of characters,
+ * stays until the codec is freed; null: contexts alone. past: other messages, each with a line end, which teach the coder; it takes
+ * some megabytes, and its reading a moment. Any number of threads may use one codec. */
+typedef struct elman_codec elman_codec;
+ELMAN_API elman_codec* elman_codec_new(const elman_model* model, const void* past, int64_t size);
+ELMAN_API void elman_codec_free(elman_codec* codec);
+/* How many bytes the code of a message has, or -1. It is written where `room` is enough for it; size + 1 always is. */
+ELMAN_API int64_t elman_codec_encode(const elman_codec* codec, const void* message, int64_t size, void* code, int64_t room);
+/* How many bytes the message of a code has; -1 where no message of at most `room` bytes has it. Of another model or past it is another. */
+ELMAN_API int64_t elman_codec_decode(const elman_codec* codec, const void* code, int64_t size, void* message, int64_t room);
+
 /* ---- training ----
  *
  * A step has the bits of `elman train`: the layers forward, the loss, the layers backward, clipping by the norm of all gradients,

@@ -6,21 +6,12 @@
 #include "../integer/packed.h"
 #include "../team/environment.h"
 #include "../team/pool.h"
-#include "container.h"
 #include "elman.h"
 #include "error.h"
+#include "model.h"
 #include "philox.h"
 
 using namespace elman;
-
-struct elman_model {
-  c::Container from;
-  Packed floats;
-  std::unique_ptr<const integer::Packed> integers;
-  std::vector<float> never;        // (V) what a choice adds to the logits: -inf for ids that are never written
-
-  int64_t V() const { return from.header.V; }
-};
 
 struct elman_state {
   const elman_model* model;
@@ -98,7 +89,7 @@ elman_model* elman_open(const void* bytes, int64_t size) {
       layers.push_back({first ? nullptr : l.ih.q.data(), first ? nullptr : l.ih.scale.data(), l.hh.q.data(), l.hh.scale.data(),
                         first ? nullptr : l.bias.data(), h.cell == GRU ? l.bias_hn.data() : nullptr});
     }
-    model->integers = std::make_unique<const integer::Packed>(integer::integer_kernels(), h.cell, h.bits == 4 ? 4 : 8, h.H, h.V, layers,
+    model->integers = std::make_shared<const integer::Packed>(integer::integer_kernels(), h.cell, h.bits == 4 ? 4 : 8, h.H, h.V, layers,
                                                               from.inputs.data(), from.output.q.data(), from.output.scale.data(),
                                                               from.output_bias.data());
     from.layers.clear(), from.inputs.clear(), from.inputs.shrink_to_fit(), from.output = {};
