@@ -37,7 +37,10 @@ def mixed(model, count=24) -> list[Text]:
         prompt = model.reading.prompt("".join(rng.choice(list("abc ."), size=int(rng.integers(0, 40)))))
         sampling = Sampling(**SETTINGS[k % len(SETTINGS)], seed=k)
         tops = {"top": [None, 0, 3][k % 3], "prompt_top": [None, 2][k % 2]}
-        texts.append(Text(prompt, int(rng.integers(0, 40)), sampling, k % 5, stop_strings(model, "ab"), **tops))
+        texts.append(
+            Text(prompt, int(rng.integers(0, 40)), sampling, k % 5, stop_strings(model, "ab" if k % 4 else ()), **tops)
+        )
+        texts[-1].whole = k % 7 < 3
     return texts
 
 
@@ -134,6 +137,27 @@ def test_the_stop_string_that_is_whole_first_ends_a_text(seconds):
         one = Text(model.reading.prompt(""), 300, Sampling(seed=2, logit_bias=bias), 0, stops)
         done = next(complete(model, [[one]], seconds=seconds))[1]
         assert (done.text, done.finish_reason, len(done.ids)) == (text[: first[1]], "stop", first[0])
+
+
+@pytest.mark.parametrize("stops", [(), ("zz",)])
+def test_a_text_that_is_handed_on_whole_is_one_piece_also_where_it_is_cut(stops):
+    model = make(text=TEXT.encode())
+    want = Text(model.reading.prompt("ab"), 300, Sampling(seed=2), top=2)
+    whole = next(complete(model, [[want]]))[1]
+    text, batch = Text(want.prompt, 300, want.sampling, stops=stops, top=2, whole=True), Batch(model, seconds=1e-9)
+    batch.join([text])
+    while text.written < 20:
+        assert not batch.step()
+    text.cut = "gone"
+    (piece,) = batch.step()
+    assert piece.last
+    assert batch.idle
+    done = assembled(text, [piece])
+    assert (done.finish_reason, done.ids.tolist()) == ("gone", whole.ids[: text.written].tolist())
+    assert done.text == model.reading.vocabulary.decode(done.ids)
+    assert done.likely is not None
+    assert whole.likely is not None
+    assert done.likely.logprobs.tolist() == whole.likely.logprobs[: text.written].tolist()
 
 
 def test_a_list_is_what_each_alone_gives():

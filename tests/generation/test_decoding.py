@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.generation import Sampling, Streams, beam_search, generate_ids, stream
+from elman.generation import Batch, Sampling, Streams, Text, beam_search, generate_ids, stream
 from elman.generation.choose import choose, weights
 from elman.kernels.reference import log_softmax
 
@@ -185,9 +185,15 @@ def test_bytes_are_never_cut_inside_a_character():
     model.output.weight[:] = 0.0
     model.output.bias[:] = 0.0
     model.output.bias[list(set(text.encode()))] = 6.0  # mostly the bytes of these, in any order
-    pieces = list(stream(model, "n", 500, seed=2))
+    text, batch = Text(model.reading.prompt("n"), 500, Sampling(seed=2)), Batch(model, seconds=1e-9)
+    batch.join([text])
+    pieces = []
+    while not batch.idle:
+        pieces += [piece.added for piece in batch.step()]
     whole = generate_ids(model, model.reading.vocabulary.encode("n"), 500, Sampling(seed=2))[:, 0]
-    assert len(pieces) > 5
+    assert len(pieces) == 500, "a step for each byte"
+    assert pieces.count("") > 20
+    assert "".join(stream(model, "n", 500, seed=2)) == "".join(pieces)
     assert "".join(pieces) == model.reading.vocabulary.decode(whole) == elman.generate(model, "n", 500, seed=2)
 
 

@@ -14,11 +14,11 @@ import numpy as np
 
 from ..model import Model
 from ..model.layers import pack_state
-from .completion import Completion, Piece, Text, assembled, likely
+from .completion import Completion, Piece, Text, assembled
 from .loop import Row, Streams
 from .prefixes import EVERY, FAR, Prefixes
 from .prompt import Prompt, side_by_side
-from .writer import Writer
+from .writer import Growing
 
 _SYMBOLS = 4096  # of prompts that are read between two steps, about; of each at most `EVERY`
 _LOGITS = 1 << 21  # most logits of a call
@@ -38,8 +38,9 @@ class Batch:
         self.waiting: deque[list[Text]] = deque()
         self._reading: list[Prompt] = []
         self._streams = Streams(model)
-        self._grown: list[tuple[Text, Writer]] = []
-        self._burst = 1
+        self._grown: list[Growing] = []
+        self._step_cost = 0.0
+        """Seconds of a step and text: the least lately, since one slow step among fast ones is the machine's."""
 
     def join(self, texts: Sequence[Text]) -> None:
         """Texts of one prompt, which is read once."""
@@ -48,7 +49,7 @@ class Batch:
     @property
     def begun(self) -> list[Text]:
         """Texts that are read or grow."""
-        return [text for text, _ in self._grown] + [text for prompt in self._reading for text in prompt.texts]
+        return [grown.text for grown in self._grown] + [text for prompt in self._reading for text in prompt.texts]
 
     @property
     def running(self) -> int:
@@ -76,15 +77,15 @@ class Batch:
         """End the texts that are to end before they are whole."""
         pieces: list[Piece] = []
         for texts in (*self.waiting, *(prompt.texts for prompt in self._reading)):
-            pieces += [self._ended(text, None, text.cut) for text in texts if text.cut]
-            texts[:] = [text for text in texts if not text.cut]
+            pieces += [Growing(self.model, text).end(text.cut) for text in texts if text.cut]
+            texts[:] = [text for text in texts if not text.finish_reason]
         if pieces:
             self.waiting = deque(texts for texts in self.waiting if texts)
             self._reading = [prompt for prompt in self._reading if prompt.texts]
-        grown = [self._ended(text, writer, text.cut) for text, writer in self._grown if text.cut]
-        if grown:
-            self._keep([b for b, (text, _) in enumerate(self._grown) if not text.cut])
-        return pieces + grown
+        ended = [grown.end(grown.text.cut) for grown in self._grown if grown.text.cut]
+        if ended:
+            self._keep([b for b, grown in enumerate(self._grown) if not grown.text.finish_reason])
+        return pieces + ended
 
     def _read(self) -> list[Piece]:
         """A piece of every prompt; those that are read through begin to grow."""
@@ -100,13 +101,14 @@ class Batch:
         for prompt in done:
             prompt.finish(self.prefixes)
             for text in prompt.texts:
+                growing = Growing(self.model, text)
                 if text.length == 0:
-                    pieces.append(self._ended(text, None, "length"))
+                    pieces.append(growing.end("length"))
                 else:
                     rows.append(Row(self.model.reading.vocabulary, text.sampling, text.prompt, text.number))
                     states.append(prompt.state)
                     logits.append(prompt.logits)
-                    self._grown.append((text, Writer(self.model.reading.vocabulary, text.stops)))
+                    self._grown.append(growing)
         if rows:
             self._streams.join(rows, side_by_side(states), np.concatenate(logits))
         return pieces
@@ -133,8 +135,9 @@ class Batch:
                 self.prefixes.put(prompt.ids[: prompt.at], prompt.state, prompt.logits)
 
     def _write(self) -> list[Piece]:
-        texts = [text for text, _ in self._grown]
-        steps = min(self._burst, max(text.length - text.written for text in texts))
+        texts = [grown.text for grown in self._grown]
+        fit = int(self._seconds / (self._step_cost * len(texts))) if self._step_cost else 1
+        steps = min(max(1, fit), max(text.length - text.written for text in texts))
         trace = None
         if any(text.top is not None for text in texts):
             steps = max(1, min(steps, _LOGITS // (len(texts) * self.model.vocab_size)))
@@ -142,46 +145,26 @@ class Batch:
         start = time.perf_counter()
         made = self._streams.advance(steps, trace)
         taken = time.perf_counter() - start
-        if taken < self._seconds / 2:
-            self._burst = steps * 2
-        elif taken > self._seconds * 2:
-            self._burst = max(1, steps // 2)
-        pieces, columns = [], np.ascontiguousarray(made.T)
-        for b, (text, writer) in enumerate(self._grown):
-            ids = columns[b, : text.length - text.written]
-            added = writer.write(ids)
-            ids = ids[: writer.used]
-            text.written += len(ids)
-            report = None if text.top is None else likely(self.model, trace[: len(ids), b], ids, text.top)  # type: ignore[index]
-            if writer.ended:
-                text.finish_reason, text.stop = "stop", writer.stop
-            elif text.written >= text.length:
-                text.finish_reason = "length"
-                added += writer.close()
-            pieces.append(Piece(text, added, ids, report, bool(text.finish_reason)))
+        cost = max(taken, 1e-9) / (steps * len(texts))
+        self._step_cost = min(cost, self._step_cost * 1.25) if self._step_cost else cost
+        columns = np.ascontiguousarray(made.T)
+        pieces = [grown.grow(columns[b], None if trace is None else trace[:, b]) for b, grown in enumerate(self._grown)]
         if any(text.finish_reason for text in texts):
             self._keep([b for b, text in enumerate(texts) if not text.finish_reason])
-        return pieces
+        return [piece for piece in pieces if piece is not None]
 
     def _keep(self, places: list[int]) -> None:
         self._streams.keep(places)
         self._grown = [self._grown[b] for b in places]
 
-    @staticmethod
-    def _ended(text: Text, writer: Writer | None, reason: str) -> Piece:
-        text.finish_reason = reason
-        return Piece(text, writer.close() if writer else "", np.zeros(0, dtype=np.int64), None, True)
-
 
 def complete(model: Model, groups: Sequence[Sequence[Text]], **settings: float) -> Iterator[tuple[Text, Completion]]:
     """Yield each text when it is complete; the texts of a group share a prompt."""
-    batch, parts = Batch(model, **settings), dict[Text, list[Piece]]()  # type: ignore[arg-type]
+    batch = Batch(model, **settings)  # type: ignore[arg-type]
     for texts in groups:
+        for text in texts:
+            text.whole = True
         batch.join(texts)
     while not batch.idle:
         for piece in batch.step():
-            text = piece.text
-            pieces = parts.setdefault(text, [])
-            pieces.append(piece)
-            if piece.last:
-                yield text, assembled(text, parts.pop(text))
+            yield piece.text, assembled(piece.text, [piece])

@@ -48,6 +48,8 @@ def joined(parts: Sequence[Likely]) -> Likely | None:
     """One after another; None for none."""
     if not parts:
         return None
+    if len(parts) == 1:
+        return parts[0]
     return Likely(*(np.concatenate([getattr(part, name) for part in parts]) for name in Likely.__dataclass_fields__))
 
 
@@ -80,6 +82,7 @@ class Text:
         stops: strings that end it; of a model of records also its line end.
         top: how many of the likeliest ids to report at each place; None: report nothing.
         prompt_top: the same for the prompt.
+        whole: nothing of it is handed on before it has ended, which costs less.
     """
 
     prompt: np.ndarray
@@ -89,6 +92,7 @@ class Text:
     stops: Sequence[str] = ()
     top: int | None = None
     prompt_top: int | None = None
+    whole: bool = False
 
     finish_reason: str | None = field(default=None, init=False)
     """None while it grows."""

@@ -18,6 +18,9 @@ from ..text import Vocabulary
 from .choose import choose_word
 from .sampling import Sampling
 
+_AHEAD = 64
+"""Words that a row draws at once: a call for each step and row would cost more than the draws themselves."""
+
 
 class Row:
     """How one text is drawn: its settings, its draws, and what it has already.
@@ -29,13 +32,23 @@ class Row:
 
     def __init__(self, vocabulary: Vocabulary, sampling: Sampling, prompt: np.ndarray, number: int = 0) -> None:
         self.sampling, self.bias = sampling, sampling.bias(vocabulary)
-        self.words = philox.generator(sampling.seed, philox.DRAW + number)
+        self._stream = philox.generator(sampling.seed, philox.DRAW + number)
+        self._drawn, self._at = np.zeros(0, dtype=np.uint64), 0
         self.seen = self.counts = None
         if sampling.repetition_penalty != 1:
             self.seen = np.zeros(len(vocabulary), dtype=bool)
             self.seen[prompt] = True
         if sampling.counts:
             self.counts = np.zeros(len(vocabulary), dtype=np.int64)
+
+    def words(self, count: int) -> np.ndarray:
+        """uint64 (count,): the next words of the row's stream."""
+        at, end = self._at, self._at + count
+        if end > len(self._drawn):
+            more = self._stream.random_raw(max(_AHEAD, end - len(self._drawn)))
+            self._drawn, at, end = np.concatenate([self._drawn[at:], more]), 0, count
+        self._at = end
+        return self._drawn[at:end]
 
 
 class Streams:
@@ -110,10 +123,9 @@ class Streams:
             trace: float32 (steps, B, V), receives the logits before each choice.
         """
         native = getattr(self._decoder, "generate", None)
-        words = np.zeros((steps, len(self.rows)), dtype=np.uint64)
-        for b, row in enumerate(self.rows):
-            if row.sampling.temperature != 0:
-                words[:, b] = row.words.random_raw(steps)
+        none = np.zeros(steps, dtype=np.uint64)
+        drawn = [row.words(steps) if row.sampling.temperature != 0 else none for row in self.rows]
+        words = np.ascontiguousarray(np.array(drawn, dtype=np.uint64).reshape(len(self.rows), steps).T)
         if native is not None and all(row.sampling.choice == "floats" for row in self.rows):
             return native(
                 steps,

@@ -130,6 +130,8 @@ class Sampling:
         Raises:
             InputError: a character that is no token of the vocabulary, as one that is not ASCII is none of bytes.
         """
+        if self.allowed is None and self.allowed_ids is None and not self.logit_bias and not vocabulary.never_written:
+            return None
         bias = np.zeros(len(vocabulary), dtype=np.float32)
         bias[[*vocabulary.never_written]] = -np.inf
         if self.allowed is not None:

@@ -1,4 +1,4 @@
-"""Writer: ids in, text out, held back where it may yet become a stop string or half a character."""
+"""Writer: ids in, text out, held back where it may yet become a stop string or half a character. Growing: a text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..model import Model
 from ..text import TextDecoder, Vocabulary
+from .completion import Likely, Piece, Text, joined, likely
 
 
 class Writer:
@@ -50,6 +52,55 @@ class Writer:
     def close(self) -> str:
         """The rest of the text; half a character at the end becomes U+FFFD."""
         return "" if self.ended else self._held + self._decoder.decode(np.zeros(0, dtype=np.int64), final=True)
+
+
+class Growing:
+    """A text that grows, and the part of it that was not handed on yet.
+
+    A text that is handed on whole, and that only its length can end, is decoded once, at its end.
+    """
+
+    def __init__(self, model: Model, text: Text) -> None:
+        self.text, self._model = text, model
+        self._writer = Writer(model.reading.vocabulary, text.stops)
+        self._late = text.whole and not text.stops
+        self._ids, self._added, self._reports = list[np.ndarray](), list[str](), list[Likely]()
+
+    def grow(self, ids: np.ndarray, logits: np.ndarray | None) -> Piece | None:
+        """Go on with `ids`, int64 (t,), as far as the text goes; the new part, unless it is handed on later.
+
+        Args:
+            logits: float32 (t, V), before each of the ids; needed where the text reports log-probabilities.
+        """
+        text, writer = self.text, self._writer
+        ids = ids[: text.length - text.written]
+        if not self._late:
+            self._added.append(writer.write(ids))
+            ids = ids[: writer.used]
+        self._ids.append(ids)
+        text.written += len(ids)
+        if text.top is not None and logits is not None:
+            self._reports.append(likely(self._model, logits[: len(ids)], ids, text.top))
+        if writer.ended:
+            text.stop = writer.stop
+            return self.end("stop")
+        if text.written >= text.length:
+            return self.end("length")
+        return None if text.whole else self._part(last=False)
+
+    def end(self, reason: str) -> Piece:
+        """End the text for this reason; its last part."""
+        self.text.finish_reason = reason
+        if self._late and self._ids:
+            self._added.append(self._writer.write(np.concatenate(self._ids)))
+        self._added.append(self._writer.close())
+        return self._part(last=True)
+
+    def _part(self, last: bool) -> Piece:
+        ids = self._ids[0] if len(self._ids) == 1 else np.concatenate([np.zeros(0, dtype=np.int64), *self._ids])
+        piece = Piece(self.text, "".join(self._added), ids, joined(self._reports), last)
+        self._ids, self._added, self._reports = [], [], []
+        return piece
 
 
 def _overlap(text: str, stop: str) -> int:

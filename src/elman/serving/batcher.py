@@ -159,8 +159,11 @@ class Batcher:
             if piece.last:
                 del self._jobs[piece.text]
                 job.left -= 1
-        for job in {self._jobs[text] for text in batch.begun if text in self._jobs}:
+        for text in batch.begun:
+            job = self._jobs[text]
             job.begun = job.begun or now
+            if text.written and not job.first:
+                job.first = now
         self._metrics.set("streams_in_step", batch.running, model=served.id)
         known = self._prefixes[served]
         self._metrics.set("prefix_cache_queries_total", known.queries, model=served.id)

@@ -38,6 +38,9 @@ class Fields:
     def get(self, *names: str, default: Any = None) -> Any:
         """The value under the first of these names, which mean the same, that is there."""
         self._known.update(names)
+        if len(names) == 1:
+            value = self._body.get(names[0])
+            return default if value is None else value
         found = {name: self._body[name] for name in names if self._body.get(name) is not None}
         if len(found) > 1 and len({json.dumps(value) for value in found.values()}) > 1:
             raise Refused(f"{' and '.join(found)} mean the same and differ; give one of them", param=next(iter(found)))

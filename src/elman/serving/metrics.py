@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import lru_cache
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 _HISTOGRAMS = {
@@ -38,16 +39,16 @@ class Metrics:
         self._sums: dict[tuple[str, str], float] = {}
 
     def add(self, name: str, amount: float = 1, **labels: object) -> None:
-        key = name, _labels(labels)
+        key = name, _labels(*labels.items())
         with self._lock:
             self._counts[key] = self._counts.get(key, 0) + amount
 
     def set(self, name: str, value: float, **labels: object) -> None:
         with self._lock:
-            self._counts[name, _labels(labels)] = value
+            self._counts[name, _labels(*labels.items())] = value
 
     def observe(self, name: str, seconds: float, **labels: object) -> None:
-        key = name, _labels(labels)
+        key = name, _labels(*labels.items())
         with self._lock:
             buckets = self._buckets.setdefault(key, [0] * (len(_SECONDS) + 1))
             buckets[bisect_left(_SECONDS, seconds)] += 1
@@ -78,8 +79,9 @@ class Metrics:
                 yield f"elman_{name}_count{{{labels}}} {total}"
 
 
-def _labels(labels: dict[str, object]) -> str:
+@lru_cache(1000)
+def _labels(*labels: tuple[str, object]) -> str:
     def escaped(value: object) -> str:
         return str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
-    return ",".join(f'{name}="{escaped(value)}"' for name, value in labels.items())
+    return ",".join(f'{name}="{escaped(value)}"' for name, value in labels)

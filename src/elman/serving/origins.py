@@ -8,12 +8,15 @@ asking first: it cannot read the answer, but the work is done.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
 from .refusal import Refused
+
+_LONGEST = 300  # characters of a host that is worth a look, and of each that is kept
 
 
 def check_page(method: str, headers: Headers, allowed: Sequence[str]) -> None:
@@ -25,7 +28,7 @@ def check_page(method: str, headers: Headers, allowed: Sequence[str]) -> None:
         Refused: 403: the host is a domain, or a page of another origin sent the POST.
     """
     host = headers.get("host", "")
-    if _is_domain(host):
+    if len(host) > _LONGEST or _is_domain(host):
         raise Refused(
             f"the request is for the host {host[:100]!r}; expected localhost or an IP address. "
             "To serve under this name, give the server a key, or tell it to ask for none",
@@ -41,6 +44,7 @@ def check_page(method: str, headers: Headers, allowed: Sequence[str]) -> None:
         )
 
 
+@lru_cache(100)
 def _is_domain(host: str) -> bool:
     """Whether someone else's name server can decide where this host is: not for an address, nor without a dot."""
     try:

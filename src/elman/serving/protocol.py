@@ -173,7 +173,7 @@ def _asked(
         [
             Text(
                 unmarked(prompt), length, sampling, number, stops,
-                None if top is None else max(1, top), None if prompt_top is None else max(1, prompt_top),
+                None if top is None else max(1, top), None if prompt_top is None else max(1, prompt_top), not stream,
             )
             for number in range(best_of)
         ]
