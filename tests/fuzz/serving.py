@@ -1,15 +1,17 @@
-"""Hostile requests against a server, its schema, and a soak: `make test-serving`.
+"""Hostile requests against a server, good ones for hours, and its schema: `make test-serving`.
 
-    python tests/fuzz/serving.py --requests 100000 [--schemathesis PATH] [--seed 0]
+    python tests/fuzz/serving.py --requests 100000 [--soak 100000] [--schemathesis PATH] [--seed 0]
 
 Sends requests that are wrong in every way that a socket allows: nested JSON, huge numbers, NULs, half requests, wrong
 lengths, slow writers, readers that leave. Fails where an answer is 5xx, where the log has a traceback, where the server
-no longer answers, or where its memory grows.
+no longer answers, or where its memory grows; the soak also where a good request is refused, or one that came before
+gets other bits.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import random
@@ -131,49 +133,133 @@ def request(draw: random.Random) -> bytes:
     return data[: draw.randrange(len(data))] if draw.random() < 0.03 else data
 
 
+def good(draw: random.Random, connection: http.client.HTTPConnection) -> tuple[str, object]:
+    """Send one of many good requests and read its answer: which it was, and what must be equal each time."""
+    seed = draw.randrange(300)
+    again = random.Random(seed)
+    body: dict[str, object] = {"prompt": again.choice(["The ", "", "It was a ", "sea " * 90]), "seed": seed}
+    body |= {"max_tokens": again.choice([1, 8, 40]), "temperature": again.choice([0, 0.7, 1])}
+    body |= again.choice([{}, {"logprobs": 2}, {"echo": True, "logprobs": 0}, {"n": 3}, {"stop": ["the", "q"]}])
+    text = again.choice(["The sea.\nTeh sea.", "a" * 500, "caf\u00e9"])
+    others: list[tuple[str, dict[str, object]]] = [
+        ("/v1/chat/completions", {"messages": [{"content": text}], "seed": 1}),
+        ("/v1/completions", body | {"stream": True}),
+        ("/v1/score", {"text": [text, "b"], "by": again.choice(["symbols", "words", "lines"])}),
+        ("/v1/after", {"text": text, "n": 4}), ("/tokenize", {"prompt": text}), ("/v1/compress", {"text": text}),
+    ]  # fmt: skip
+    path, body = again.choice([("/v1/completions", body)] * 4 + others)
+    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    data = answer.read()
+    assert answer.status == 200, (path, body, answer.status, data[:300])
+    if not body.get("stream"):
+        found = json.loads(data)
+        for name in ("id", "created", "timings"):
+            found.pop(name, None)
+    else:
+        events = [json.loads(line[6:]) for line in data.decode().split("\n\n")[:-2] if line.startswith("data: ")]
+        found = {}
+        for (choice,) in (event["choices"] for event in events):
+            found[choice["index"]] = found.get(choice["index"], "") + choice["text"]
+    return f"{path} {seed}", found
+
+
+def soak(server: Server, count: int, seed: int) -> tuple[list[int], int]:
+    """Send good requests over connections that are kept: memory as it went, and how many different ones there were."""
+    left, known, memory = iter(range(count)), dict[str, object](), list[int]()
+    lock = threading.Lock()
+
+    def client() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        while True:
+            with lock:
+                number = next(left, None)
+            if number is None:
+                return connection.close()
+            draw = random.Random(f"{seed} {number}")
+            if draw.random() < 0.01:
+                connection.close()
+            name, found = good(draw, connection)
+            if known.setdefault(name, found) != found:
+                server.faults.append(f"{name} has other bits: {found} {known[name]}")
+            if number % EVERY == 0:
+                memory.append(server.memory)
+            if number % 10_000 == 0:
+                print(f"soak: {number:,}, {server.memory >> 20} MB", flush=True)
+
+    with ThreadPoolExecutor(16) as pool:
+        for done in [pool.submit(client) for _ in range(16)]:
+            done.result()
+    return memory, len(known)
+
+
 def _growth(memory: list[int]) -> int:
     """From the second tenth of the samples to the last, the lowest of each: requests in progress take some too."""
     tenth = len(memory) // 10
     return min(memory[-tenth:]) - min(memory[tenth : 2 * tenth]) if tenth else 0
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--schemathesis")
-    options = parser.parse_args()
-    server, statuses, memory = Server(), dict[int, int](), list[int]()
+def hostile(server: Server, count: int, seed: int) -> tuple[list[int], dict[int, int]]:
+    """Send hostile requests: memory as it went, and how many answers had which status."""
+    statuses, memory = dict[int, int](), list[int]()
 
     def one(number: int) -> int:
-        draw = random.Random(f"{options.seed} {number}")
+        draw = random.Random(f"{seed} {number}")
         return server.send(request(draw), draw)
 
     with ThreadPoolExecutor(16) as pool:
-        for number, status in enumerate(pool.map(one, range(options.requests)), 1):
+        for number, status in enumerate(pool.map(one, range(count)), 1):
             statuses[status] = statuses.get(status, 0) + 1
             if number % EVERY == 0:
                 memory.append(server.memory)
             if number % 10_000 == 0:
                 print(f"{number:,}: {dict(sorted(statuses.items()))}, {server.memory >> 20} MB", flush=True)
-    growth = _growth(memory)
-    good = server.send(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", random.Random(1))
-    print(f"statuses {dict(sorted(statuses.items()))}, growth {growth / 2**20:.2f} MB, health {good}")
-    if options.schemathesis:
-        place = f"http://127.0.0.1:{server.port}"
-        checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-        program = str(Path(options.schemathesis).absolute())
-        command = [program, "run", f"{place}/openapi.json", "--url", place, "--checks", checks, "-n", "200"]
-        with tempfile.TemporaryDirectory() as folder:  # it leaves what it found where it runs
-            done = subprocess.run(command, cwd=folder)
-        if done.returncode:
+    return memory, statuses
+
+
+def check_schema(server: Server, program: Path) -> None:
+    """Let schemathesis send what the server's own description allows, and what it does not."""
+    place = f"http://127.0.0.1:{server.port}"
+    checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+    command = [str(program.absolute()), "run", f"{place}/openapi.json", "--url", place, "--checks", checks, "-n", "200"]
+    with tempfile.TemporaryDirectory() as folder:  # it leaves what it found where it runs
+        if subprocess.run(command, cwd=folder).returncode:
             server.faults.append("schemathesis found something")
-    server.process.terminate()
-    status = server.process.wait(60)
-    print(*server.faults[:20], sep="\n")
-    wrong = [s for s in statuses if s >= 500]
-    if wrong or server.faults or growth > GROWTH or good != 200 or status:
-        sys.exit(f"statuses {wrong}, {len(server.faults)} faults, growth {growth}, health {good}, exit status {status}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--soak", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--schemathesis", type=Path)
+    options = parser.parse_args()
+    faults: list[str] = []
+    for part in ("hostile", "soak", "schema"):
+        if not {"hostile": options.requests, "soak": options.soak, "schema": options.schemathesis}[part]:
+            continue
+        server, memory = Server(), list[int]()
+        if part == "hostile":
+            memory, statuses = hostile(server, options.requests, options.seed)
+            print(f"hostile: {options.requests:,} requests, statuses {dict(sorted(statuses.items()))}")
+            faults += [f"status {status}" for status in statuses if status >= 500]
+        elif part == "soak":
+            memory, different = soak(server, options.soak, options.seed)
+            print(
+                f"soak: {options.soak:,} good requests, {different} different ones, each with the same bits every time"
+            )
+        else:
+            check_schema(server, options.schemathesis)
+        growth = _growth(memory)
+        health = server.send(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", random.Random(1))
+        server.process.terminate()
+        status = server.process.wait(60)
+        print(f"{part}: growth {growth / 2**20:.2f} MB, health {health}, exit status {status}", flush=True)
+        faults += [f"{part}: {fault}" for fault in server.faults]
+        if growth > GROWTH or health != 200 or status:
+            faults.append(f"{part}: growth {growth}, health {health}, exit status {status}")
+    print(*faults[:20], sep="\n")
+    sys.exit(bool(faults))
 
 
 if __name__ == "__main__":
