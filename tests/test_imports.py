@@ -48,8 +48,8 @@ ROOMS = {
     "inspection": ("matching", "memorised", "neighbours", "hidden_units",),
     "pages": ("document", "inspection", "surprisal", "playground",),
     "serving": (
-        "limits", "refusal", "fields", "served", "protocol", "metrics", "batcher", "answers", "origins", "guard",
-        "writing", "costs", "packing", "texts", "schema", "server",
+        "limits", "refusal", "fields", "served", "drawing", "searching", "protocol", "metrics", "batcher", "beside",
+        "answers", "origins", "guard", "writing", "costs", "packing", "texts", "objects", "schema", "server",
     ),
     "export": ("c", "onnx", "plain", "html", "js", "lab",),
     "golden": ("inputs", "uses", "floats", "integers", "coder", "compare"),

@@ -52,7 +52,7 @@ def lasting(line: str | bytes) -> dict:
 
 def test_the_curl_lines_print_what_they_show(port, tmp_path):
     commands = [(line, printed) for line, printed in shown(PAGE.read_text(encoding="utf-8")) if printed]
-    assert len(commands) == 5
+    assert len(commands) == 6
     for line, (expected,) in commands:
         assert lasting(run(line, port, tmp_path)) == lasting(expected), line
 

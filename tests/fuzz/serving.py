@@ -94,7 +94,8 @@ def value(draw: random.Random, depth: int = 0) -> object:
 FIELDS = (
     "prompt", "max_tokens", "temperature", "top_p", "top_k", "min_p", "n", "best_of", "stop", "seed", "stream", "echo",
     "logprobs", "prompt_logprobs", "logit_bias", "allowed", "allowed_token_ids", "stream_options", "suffix", "model",
-    "messages", "text", "by", "tokens", "data", "presence_penalty", "alpha", "choice", "return_token_ids", "x",
+    "messages", "text", "by", "tokens", "beam", "new", "known", "data",
+    "presence_penalty", "alpha", "choice", "return_token_ids", "x",
 )  # fmt: skip
 PATHS = (
     "/v1/completions", "/v1/completions", "/v1/completions", "/v1/chat/completions", "/v1/score", "/v1/after",
@@ -207,7 +208,7 @@ def hostile(server: Server, count: int, seed: int) -> tuple[list[int], dict[int,
         draw = random.Random(f"{seed} {number}")
         return server.send(request(draw), draw)
 
-    with ThreadPoolExecutor(16) as pool:
+    with ThreadPoolExecutor(64) as pool:  # many of them wait for what does not come
         for number, status in enumerate(pool.map(one, range(count)), 1):
             statuses[status] = statuses.get(status, 0) + 1
             if number % EVERY == 0:

@@ -56,6 +56,9 @@ def test_a_beam_of_one_is_greedy_and_a_wider_one_is_no_worse():
     for bad in ({"width": 0}, {"length": -1}):
         with pytest.raises(ValueError, match="must be at least"):
             beam_search(model, "ab", **bad)
+    model.output.bias[2] = math.nan
+    with pytest.raises(ValueError, match="has diverged"):
+        beam_search(model, "ab", 3)
 
 
 def test_a_beam_over_records_weighs_strings_that_end():

@@ -180,6 +180,62 @@ def test_a_chat_continues_what_was_said():
     assert bytes(joined(entry["bytes"] for entry in entries)).decode() == message["content"]
 
 
+def test_a_beam_is_what_the_search_finds():
+    for name, model in MODELS.items():
+        want = elman.beam_search(model, "a", 12, 4)
+        found = asked({"model": name, "prompt": "a", "max_tokens": 12, "beam": 4, "temperature": 1, "stop": []})[0]
+        assert [(c["index"], c["text"], c["bits"]) for c in found["choices"]] == [
+            (i, beam.text, beam.bits) for i, beam in enumerate(want)
+        ]
+        assert all(
+            choice["finish_reason"] == ("length" if len(choice["text"].encode()) >= 12 or name != "names" else "stop")
+            for choice in found["choices"]
+        )
+    ids = MODELS["chars"].reading.prompt("th").tolist()
+    found = asked({"model": "chars", "prompt": [ids, ids], "max_tokens": 5, "beam": 3, "n": 2, "echo": True})[0]
+    want = ["th" + beam.text for beam in elman.beam_search(MODELS["chars"], "th", 5, 3)[:2]]
+    assert [choice["text"] for choice in found["choices"]] == want * 2
+    assert found["usage"] == {"prompt_tokens": 4, "completion_tokens": 20, "total_tokens": 24}
+    chat = asked(
+        {"model": "chars", "messages": [{"content": "th"}], "max_tokens": 5, "beam": 1}, path="/chat/completions"
+    )
+    assert chat[0]["choices"][0]["message"]["content"] == elman.beam_search(MODELS["chars"], "th", 5, 1)[0].text
+
+
+def test_new_records_are_those_of_the_library():
+    settings = {"temperature": 1.3, "seed": 4}
+    known = ["anna", "ada"]
+    want = elman.generation.new_records(MODELS["names"], known, 5, "a", 9, **settings)  # type: ignore
+    body = {"model": "names", "prompt": "a", "max_tokens": 9, "new": 5, "known": known, **settings}
+    found = asked(body, body | {"echo": True})
+    assert [(c["text"], c["bits"]) for c in found[0]["choices"]] == [(w.text[1:], w.bits) for w in want]
+    assert [choice["text"] for choice in found[1]["choices"]] == [record.text for record in want]
+    assert {choice["finish_reason"] for choice in found[0]["choices"]} == {"stop"}
+    assert found[0]["usage"]["completion_tokens"] == sum(len(record.text) for record in want)
+    drawn = asked({"model": "names", "new": 3})[0]
+    again = asked({"model": "names", "new": 3, "seed": drawn["seed"]})[0]
+    assert drawn["choices"] == again["choices"], "the seed that was drawn is the one that was returned"
+
+
+def test_a_search_ends_when_nobody_waits_for_it_and_after_its_time():
+    endless = {"model": "chars", "max_tokens": 10**9, "beam": 2}
+    app = create_app(MODELS, limits=Limits(max_tokens=10**9, seconds=0.3))
+
+    async def work(client):
+        late = await client.post("/v1/completions", endless)
+        waiting = [asyncio.create_task(client.post("/v1/completions", endless, leave=0.05)) for _ in range(4)]
+        await asyncio.wait_for(asyncio.gather(*waiting), 60)
+        after = await asyncio.wait_for(client.post("/v1/completions", {"model": "chars", "beam": 2}), 60)
+        ending = asyncio.create_task(client.post("/v1/completions", endless))
+        await asyncio.sleep(0.05)
+        app.state.end("abort")
+        return late, after, await asyncio.wait_for(ending, 60)
+
+    late, after, ending = asgi.run(app, work)
+    assert (late.status, after.status, ending.status) == (400, 200, 503)
+    assert "more than 0.3 seconds" in late.json()["error"]["message"]
+
+
 def test_the_seed_that_was_drawn_is_returned():
     body = {"model": "chars", "max_tokens": 30}
     first, second = asked(body, body)

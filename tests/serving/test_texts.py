@@ -17,6 +17,7 @@ from test_completions import MODELS, TEXT, make
 
 from elman.scoring import words
 from elman.serving import Limits, create_app
+from elman.serving.fields import Fields
 
 LINES = {"Content-Type": "application/x-ndjson"}
 JSON = {"Content-Type": "application/json"}
@@ -207,6 +208,64 @@ def test_models_and_the_schema():
     settings = {*elman.Sampling.__dataclass_fields__} - {"allowed_ids"}
     assert settings <= set(properties["properties"])
     assert "default-src 'none'" in page["content-security-policy"]
+
+
+def test_the_schema_has_every_field_and_every_path(monkeypatch):
+    """What the server looks for in a body, but for the fields that it refuses in any form."""
+    looked: dict[str, set[str]] = {}
+
+    async def work(client):
+        schema, path = (await client.get("/openapi.json")).json(), ""
+        get = Fields.get
+
+        def noting(self, *names, **given):
+            looked.setdefault(path, set()).update(names)
+            return get(self, *names, **given)
+
+        monkeypatch.setattr(Fields, "get", noting)
+        bodies = {
+            "/v1/completions": [{}, {"beam": 2, "n": 1}, {"model": "names", "new": 1}],
+            "/v1/chat/completions": [{"messages": [{"content": "a"}], "logprobs": True}],
+            "/v1/score": [{"text": "a"}], "/v1/after": [{}], "/v1/tokenize": [{}], "/v1/detokenize": [{}],
+        }  # fmt: skip
+        for path, some in bodies.items():
+            for body in some:
+                assert (await client.post(path, body)).status == 200
+        for path in ("/v1/compress", "/v1/decompress"):
+            await client.post(path, {}, headers={"Content-Type": "application/json"})
+        return schema
+
+    schema, app = served(work), create_app(MODELS)
+    for path, names in looked.items():
+        body = schema["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        assert names - {"corpus", "field", "check"} == set(body["properties"]), path
+    routes = {str(getattr(route, "path", "")).replace(":path", "") for route in app.routes}
+    assert {path for path in routes if path.startswith("/v1")} == set(schema["paths"])
+
+
+def test_answers_are_what_the_schema_says():
+    validator = pytest.importorskip("jsonschema", reason="jsonschema is not installed").Draft202012Validator
+
+    async def work(client):
+        schema = (await client.get("/openapi.json")).json()
+        full = {"logprobs": 2, "prompt_logprobs": 1, "echo": True, "return_token_ids": True, "n": 2, "prompt": "a"}
+        posts = [
+            ("/v1/completions", {"model": "bytes", **full}), ("/v1/completions", {"beam": 2}),
+            ("/v1/completions", {"temperature": "x"}),
+            ("/v1/chat/completions", {"messages": [{"content": "a"}], "logprobs": True, "top_logprobs": 2}),
+            *(("/v1/score", {"text": ["a b\n", ""], "by": by}) for by in ("symbols", "words", "lines")),
+            ("/v1/after", {}), ("/v1/tokenize", {"text": "a"}), ("/v1/detokenize", {"tokens": [1]}),
+        ]  # fmt: skip
+        found = [(schema["paths"][path]["post"], await client.post(path, body)) for path, body in posts]
+        for path, about in schema["paths"].items():
+            if "get" in about and not path.endswith("metrics"):
+                found.append((about["get"], await client.get(path.replace("{id}", "small"))))
+        return schema, found
+
+    schema, found = served(work)
+    for about, answered in found:
+        named = about["responses"][str(answered.status)]["content"]["application/json"]["schema"]
+        validator({**schema, **named}).validate(answered.json())
 
 
 def test_a_model_is_loaded_anew(tmp_path):

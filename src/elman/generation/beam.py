@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import whole_number
+from ..errors import InputError, whole_number
 from ..model import Model, ModelState, take_rows
 from .sampling import Sampling
 
@@ -37,8 +38,24 @@ def beam_search(model: Model, prompt: str = "", length: int = 50, width: int = 1
         InputError: a width or length out of range.
     """
     width, length = whole_number("width", width, 1), whole_number("length", length)
-    reading, vocabulary = model.reading, model.reading.vocabulary
-    ids = reading.primed(reading.prompt(prompt))
+    return [Beam(*written(model, one)) for one in likeliest_ids(model, model.reading.prompt(prompt), length, width)]
+
+
+def written(model: Model, found: tuple[float, tuple[int, ...]]) -> tuple[str, float]:
+    """The text without a record's end, and bits, of nats and ids that `likeliest_ids` found."""
+    text = model.reading.vocabulary.decode(np.array(found[1], dtype=np.int64))
+    return text.removesuffix("\n" if model.reading.records else ""), float(found[0]) / math.log(2)
+
+
+def likeliest_ids(
+    model: Model, prompt: np.ndarray, length: int, width: int, going_on: Callable[[], None] = lambda: None
+) -> list[tuple[float, tuple[int, ...]]]:
+    """`beam_search` after the ids of a prompt, (T,): nats and ids of each string.
+
+    Args:
+        going_on: called before each step; what it raises ends the search.
+    """
+    reading, vocabulary, ids = model.reading, model.reading.vocabulary, model.reading.primed(prompt)
     end = reading.line_end if reading.records else -1
     bias = Sampling().bias(vocabulary)
     # W strings: their nats (W,), ids (t, W), and the state after them (L, W, H).
@@ -46,6 +63,7 @@ def beam_search(model: Model, prompt: str = "", length: int = 50, width: int = 1
     logp, state = _read(model, ids[:, None], None)
     ended: list[tuple[float, tuple[int, ...]]] = []
     for step in range(length):
+        going_on()
         cost = nats[:, None] - (logp if bias is None else logp + bias)
         order = np.argsort(cost, axis=None, kind="stable")[: 2 * width]  # at most one end for each string
         order = order[np.isfinite(cost.ravel()[order])]
@@ -63,17 +81,13 @@ def beam_search(model: Model, prompt: str = "", length: int = 50, width: int = 1
             break
         if step + 1 < length:
             logp, state = _read(model, strings[-1:], take_rows(state, rows))
-    best = sorted([*ended, *((c, tuple(s)) for c, s in zip(nats, strings.T, strict=True))], key=lambda b: b[0])[:width]
-    return [
-        Beam(
-            vocabulary.decode(np.array(s, dtype=np.int64)).removesuffix("\n" if reading.records else ""),
-            float(c) / math.log(2),
-        )
-        for c, s in best
-    ]
+    return sorted([*ended, *((c, tuple(s)) for c, s in zip(nats, strings.T, strict=True))], key=lambda b: b[0])[:width]
 
 
 def _read(model: Model, ids: np.ndarray, state: ModelState | None) -> tuple[np.ndarray, ModelState]:
     """float64 (W, V) log-probabilities after ids (T, W), and the state."""
     logits, after = model(ids, state)
-    return model.log_softmax(logits[-1]).astype(np.float64), after
+    logp = model.log_softmax(logits[-1]).astype(np.float64)
+    if np.isnan(logp).any():
+        raise InputError("the model's logits are not numbers; its training has diverged")
+    return logp, after

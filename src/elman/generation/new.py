@@ -45,16 +45,35 @@ def new_records(
     Raises:
         InputError: a model that is not one of records, or a setting out of range.
     """
-    reading, vocabulary = model.reading, model.reading.vocabulary
+    reading = model.reading
     if not reading.records:
         raise InputError("only a model of records writes new ones; train with `records`", setting="records")
     count, length = whole_number("the number of new records", count, 1), whole_number("length", length)
     given.call("check", check)
-    sampling, ids, found = Sampling(**settings), reading.prompt(prompt), dict[str, float]()
+    known = known if isinstance(known, (set, frozenset)) else frozenset(known)
+    return records_after(model, reading.prompt(prompt), known, count, length, Sampling(**settings), check)
+
+
+def records_after(
+    model: Model,
+    ids: np.ndarray,
+    known: Collection[str],
+    count: int,
+    length: int,
+    sampling: Sampling,
+    check: Callable[[str], bool] | None = None,
+    going_on: Callable[[], None] = lambda: None,
+) -> list[Beam]:
+    """`new_records` after the ids of a prompt, (T,).
+
+    Args:
+        going_on: called before each batch of records; what it raises ends the search.
+    """
+    reading, vocabulary, found = model.reading, model.reading.vocabulary, dict[str, float]()
     refused: set[str] = set()
     begun = vocabulary.decode(ids)
-    known = known if isinstance(known, (set, frozenset)) else frozenset(known)
     for first in range(0, max(1024, _TRIES * count), _ROWS):
+        going_on()
         streams = Streams(model, np.repeat(ids[:, None], _ROWS, axis=1), sampling, first)
         for row in _records(streams, length + 1, reading.line_end):
             text = begun + vocabulary.decode(row[:-1])

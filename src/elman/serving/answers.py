@@ -12,8 +12,8 @@ import numpy as np
 
 from ..generation import Completion, Likely
 from ..generation.completion import joined
-from .batcher import Job
 from .protocol import Asked, Marked
+from .searching import Found
 from .served import Served
 
 FLOOR = -9999.0
@@ -28,8 +28,8 @@ def dumps(value: Any) -> bytes:
 class Answer:
     """Common fields of the objects of one answer."""
 
-    def __init__(self, asked: Asked, job: Job) -> None:
-        self.asked, self.job = asked, job
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
         self.kind = ("chat.completion" if asked.chat else "text_completion") + (
             ".chunk" if asked.chat and asked.stream else ""
         )
@@ -44,17 +44,32 @@ class Answer:
         }  # fmt: skip
 
     def usage(self) -> dict[str, int]:
+        return self._usage(sum(text.written for texts in self.asked.groups for text in texts))
+
+    def _usage(self, written: int) -> dict[str, int]:
         prompt = sum(map(len, self.asked.prompts))
-        written = sum(text.written for texts in self.asked.groups for text in texts)
         return {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written}
 
-    def whole(self, done: Sequence[Sequence[Completion]]) -> dict[str, Any]:
+    def whole(self, done: Sequence[Sequence[Completion]], timings: dict[str, float]) -> dict[str, Any]:
         """The answer to a request that is not streamed; `done` are the texts of each prompt."""
         choices = []
         for prompt, completions in zip(self.asked.prompts, done, strict=True):
             for completion in self._best(completions):
                 choices.append(self._choice(len(choices), prompt, completion))
-        return self.object(choices, usage=self.usage(), timings=self.job.timings())
+        return self.object(choices, usage=self.usage(), timings=timings)
+
+    def searched(self, found: Sequence[Sequence[Found]], timings: dict[str, float]) -> dict[str, Any]:
+        """The answer to a search; `found` are the texts of each prompt."""
+        prompts = [self.asked.served.model.reading.vocabulary.decode(np.array(ids)) for ids in self.asked.prompts]
+        choices = [
+            self.piece(0, (prompt if self.asked.echo else "") + one.text, None, 0, one.finish_reason, None)
+            | {"bits": one.bits}
+            for prompt, of_one in zip(prompts, found, strict=True)
+            for one in of_one
+        ]
+        written = sum(one.symbols for of_one in found for one in of_one)
+        choices = [choice | {"index": index} for index, choice in enumerate(choices)]
+        return self.object(choices, usage=self._usage(written), timings=timings)
 
     def _best(self, completions: Sequence[Completion]) -> Sequence[Completion]:
         if len(completions) == self.asked.n:

@@ -19,6 +19,7 @@ from ..errors import ElmanError
 from ..model import Model
 from ..pages import playground_page
 from .batcher import Batcher
+from .beside import Beside
 from .guard import Guard, answer, refusal
 from .limits import Limits
 from .metrics import Metrics
@@ -95,7 +96,8 @@ def create_app(
     """
     limits, metrics, health = limits or Limits(), Metrics(), Health()
     served, batcher = Models(models), Batcher(limits, metrics)
-    writing, texts = Writing(served, batcher, limits, strict, log_prompts), Texts(served, limits)
+    beside = Beside(limits)
+    writing, texts = Writing(served, batcher, beside, limits, strict, log_prompts), Texts(served, limits, beside)
 
     about = About(served, batcher, metrics, limits)
 
@@ -117,7 +119,12 @@ def create_app(
         health.state = "ok"
         yield
         health.state = "ending"
+        end("abort")
         batcher.stop()
+
+    def end(reason: str) -> None:
+        batcher.end(reason)
+        beside.end()
 
     guards = [Middleware(Guard, keys=list(keys), metrics=metrics, origins=list(cors) if local else None)]
     if cors:
@@ -134,7 +141,7 @@ def create_app(
         lifespan=lifespan,
         exception_handlers={Refused: _refused, HTTPException: _http, ElmanError: _ours, ClientDisconnect: _left},
     )
-    app.state.reload, app.state.end, app.state.health = served.reload, batcher.end, health
+    app.state.reload, app.state.end, app.state.health = served.reload, end, health
     app.state.models, app.state.batcher = served, batcher
     return app
 

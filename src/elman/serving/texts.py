@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
-import anyio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..errors import ElmanError, InputError
+from ..errors import ElmanError
 from .answers import dumps
+from .beside import Beside
 from .costs import line_text, next_symbols, scored
 from .fields import Fields, is_ids, parsed, shown
 from .guard import answer, body_of, lines_of, unpacked
@@ -23,37 +22,18 @@ from .protocol import prompt_ids
 from .refusal import Refused
 from .served import Models, Served
 
-_THREADS = 2
 _BY = ("symbols", "words", "lines")
 
 
 class Texts:
-    """The endpoints. What takes long is done beside the loop, by at most two threads at a time; `queue` others wait."""
+    """The endpoints."""
 
-    def __init__(self, models: Models, limits: Limits) -> None:
-        self._models, self._limits = models, limits
-        self._threads, self._working = anyio.CapacityLimiter(_THREADS), 0
+    def __init__(self, models: Models, limits: Limits, beside: Beside) -> None:
+        self._models, self._limits, self._beside = models, limits, beside
 
     async def _fields(self, request: Request) -> tuple[Fields, Served]:
         fields = Fields(parsed(await body_of(request, self._limits)))
         return fields, self._models.find(fields.text("model"))
-
-    async def _beside(self, work: Any, *given: Any) -> Any:
-        if self._working >= _THREADS + self._limits.queue:
-            text = f"{self._working - _THREADS} requests wait already; try again in a second"
-            raise Refused(text, 429, headers={"Retry-After": "1"})
-        self._working += 1
-        try:
-            return await self._in_turn(work, *given)
-        finally:
-            self._working -= 1
-
-    async def _in_turn(self, work: Any, *given: Any) -> Any:
-        """Wait for a thread however many others do."""
-        try:
-            return await anyio.to_thread.run_sync(partial(work, *given), limiter=self._threads)
-        except InputError as error:
-            raise Refused(str(error)) from None
 
     # --- symbols ---
 
@@ -102,7 +82,7 @@ class Texts:
             raise Refused(f"text is {shown(given)}; expected a string or a list of strings", param="text")
         if sum(map(len, texts)) > self._limits.prompt:
             raise Refused(f"the texts have more than {self._limits.prompt:,} characters", 413, "text")
-        data = await self._beside(scored, served, texts, by)
+        data = await self._beside.do(scored, served, texts, by)
         data = [{"index": index, **each} for index, each in enumerate(data)]
         head = {"object": "list", "model": served.id, "system_fingerprint": served.fingerprint}
         return answer({**head, "data": data})
@@ -129,7 +109,7 @@ class Texts:
             return
 
     async def _answers(self, served: Served, texts: list[str], by: str) -> bytes:
-        found = await self._in_turn(scored, served, texts, by) if texts else []  # a stream is not broken off
+        found = await self._beside.in_turn(scored, served, texts, by) if texts else []  # a stream is not broken off
         return b"".join(dumps(each) + b"\n" for each in found)
 
     async def after(self, request: Request) -> Response:
@@ -138,7 +118,7 @@ class Texts:
         text = fields.text("text", "prompt", default="")
         if len(text) > self._limits.prompt:
             raise Refused(f"the text has {len(text):,} characters; expected at most {self._limits.prompt:,}", 413)
-        found = await self._beside(next_symbols, served, text, count)
+        found = await self._beside.do(next_symbols, served, text, count)
         head = {"object": "list", "model": served.id, "system_fingerprint": served.fingerprint}
         return answer({**head, "data": found})
 
@@ -149,11 +129,11 @@ class Texts:
         if _is_json(request):
             fields, served = await self._fields(request)
             text = fields.text("text", default="")
-            packed = await self._beside(packed_by, served, text.encode("utf-8", "surrogatepass"))
+            packed = await self._beside.do(packed_by, served, text.encode("utf-8", "surrogatepass"))
             data = base64.b64encode(packed).decode()
             return answer({"model": served.id, "data": data, "bytes": len(packed)})
         served = self._models.find(request.query_params.get("model"))
-        packed = await self._beside(packed_by, served, await body_of(request, self._limits))
+        packed = await self._beside.do(packed_by, served, await body_of(request, self._limits))
         return Response(packed, media_type="application/octet-stream")
 
     async def decompress(self, request: Request) -> Response:
@@ -164,10 +144,10 @@ class Texts:
                 packed = base64.b64decode(fields.text("data", default=""), validate=True)
             except ValueError:
                 raise Refused("data is not base64", param="data") from None
-            data = await self._beside(unpacked_by, served, packed, self._limits.body)
+            data = await self._beside.do(unpacked_by, served, packed, self._limits.body)
             return answer({"model": served.id, "text": data.decode("utf-8", "replace"), "bytes": len(data)})
         served = self._models.find(request.query_params.get("model"))
-        data = await self._beside(unpacked_by, served, await body_of(request, self._limits), self._limits.body)
+        data = await self._beside.do(unpacked_by, served, await body_of(request, self._limits), self._limits.body)
         return Response(data, media_type="application/octet-stream")
 
 

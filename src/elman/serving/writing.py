@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import numpy as np
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ..generation import Piece, assembled
 from . import protocol
 from .answers import Answer, dumps, of_given
 from .batcher import Batcher, Job
+from .beside import Beside, unless_left
 from .fields import parsed
 from .guard import answer, body_of, log
 from .limits import Limits
@@ -30,8 +32,10 @@ class Writing:
         log_prompts: write the bodies of requests to the log.
     """
 
-    def __init__(self, models: Models, batcher: Batcher, limits: Limits, strict: bool, log_prompts: bool) -> None:
-        self._models, self._batcher, self._limits = models, batcher, limits
+    def __init__(
+        self, models: Models, batcher: Batcher, beside: Beside, limits: Limits, strict: bool, log_prompts: bool
+    ) -> None:
+        self._models, self._batcher, self._beside, self._limits = models, batcher, beside, limits
         self._strict, self._log_prompts, self._named = strict, log_prompts, set[str]()
 
     async def completions(self, request: Request) -> Response:
@@ -46,13 +50,17 @@ class Writing:
             log.info("%s", data.decode("utf-8", "backslashreplace"))
         asked = read(parsed(data), self._models.find, self._limits)
         self._note(asked.unknown)
+        if asked.search is not None:
+            began = time.monotonic()
+            found = await self._beside.while_there(request, asked.search.found)
+            return answer(Answer(asked).searched(found, {"total_ms": round((time.monotonic() - began) * 1000, 3)}))
         job = Job(asked.served, asked.groups, asked.stream)
         self._batcher.submit(job)
-        made = Answer(asked, job)
+        made = Answer(asked)
         if asked.stream:
             headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-            return StreamingResponse(self._events(made), media_type="text/event-stream", headers=headers)
-        return answer(made.whole(await self._whole(request, job)))
+            return StreamingResponse(self._events(made, job), media_type="text/event-stream", headers=headers)
+        return answer(made.whole(await self._whole(request, job), job.timings()))
 
     def _note(self, unknown: tuple[str, ...]) -> None:
         if unknown and self._strict:
@@ -65,29 +73,17 @@ class Writing:
 
     async def _whole(self, request: Request, job: Job) -> list[list[Any]]:
         """The completions of each prompt. A client that leaves meanwhile frees its rows."""
-
-        async def left() -> None:
-            while (await request.receive())["type"] != "http.disconnect":
-                pass
-
-        written, gone = asyncio.ensure_future(_all(job)), asyncio.ensure_future(left())
         try:
-            await asyncio.wait({written, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not written.done():
-                raise ClientDisconnect
-            pieces = written.result()
+            pieces = await unless_left(request, _all(job))
         finally:
-            gone.cancel()
-            written.cancel()
             self._batcher.leave(job)
         of_text: dict[Any, list[Piece]] = {}
         for piece in pieces:
             of_text.setdefault(piece.text, []).append(piece)
         return [[assembled(text, of_text.get(text, [])) for text in texts] for texts in job.groups]
 
-    async def _events(self, made: Answer) -> AsyncIterator[bytes]:
+    async def _events(self, made: Answer, job: Job) -> AsyncIterator[bytes]:
         """Server-sent events: a chunk for what a step added, and [DONE]."""
-        job = made.job
         try:
             stream = _Chunks(made)
             while True:
