@@ -193,7 +193,7 @@ def test_a_prefix_is_found_to_the_last_bit_and_forgotten_in_order():
     texts = [Text(prompt[:n], 5, Sampling(seed=n)) for n in (700, 900, 900, 1000, 300)]
     want = [alone(model, text) for text in texts]
     for text, expected in zip(texts, want, strict=True):
-        assert bits(next(complete(model, [[text]], prefixes=known))[1]) == expected  # type: ignore[arg-type]
+        assert bits(next(complete(model, [[text]], prefixes=known))[1]) == expected
     # 512 of 701; 701 of 901; all; 901 of 1001; 256 of 301
     assert (known.queries, known.hits) == (701 + 901 + 901 + 1001 + 301, 0 + 701 + 901 + 901 + 256)
     small = Prefixes(9_000)

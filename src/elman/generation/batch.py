@@ -22,6 +22,8 @@ from .writer import Growing
 
 _SYMBOLS = 4096  # of prompts that are read between two steps, about; of each at most `EVERY`
 _LOGITS = 1 << 21  # most logits of a call
+_LOOK = 0.01  # seconds of a step, about
+_WITHOUT_STOPS = 0.1  # of texts that nobody sees grow, and only their length ends
 
 
 class Batch:
@@ -33,7 +35,7 @@ class Batch:
         prefixes: states after prompts that were read before; None: keeps none.
     """
 
-    def __init__(self, model: Model, rows: int = 64, seconds: float = 0.01, prefixes: Prefixes | None = None) -> None:
+    def __init__(self, model: Model, rows: int = 64, seconds: float = _LOOK, prefixes: Prefixes | None = None) -> None:
         self.model, self._most, self._seconds, self.prefixes = model, rows, seconds, prefixes
         self.waiting: deque[list[Text]] = deque()
         self._reading: list[Prompt] = []
@@ -97,7 +99,7 @@ class Batch:
         if not done:
             return []
         self._reading = [prompt for prompt in self._reading if prompt.left]
-        pieces, rows, states, logits = [], [], [], []
+        pieces, rows, states, logits = list[Piece](), list[Row](), [], []
         for prompt in done:
             prompt.finish(self.prefixes)
             for text in prompt.texts:
@@ -105,7 +107,8 @@ class Batch:
                 if text.length == 0:
                     pieces.append(growing.end("length"))
                 else:
-                    rows.append(Row(self.model.reading.vocabulary, text.sampling, text.prompt, text.number))
+                    like = rows[-1] if rows and rows[-1].sampling is text.sampling else None
+                    rows.append(Row(self.model.reading.vocabulary, text.sampling, text.prompt, text.number, like))
                     states.append(prompt.state)
                     logits.append(prompt.logits)
                     self._grown.append(growing)
@@ -158,9 +161,21 @@ class Batch:
         self._grown = [self._grown[b] for b in places]
 
 
-def complete(model: Model, groups: Sequence[Sequence[Text]], **settings: float) -> Iterator[tuple[Text, Completion]]:
-    """Yield each text when it is complete; the texts of a group share a prompt."""
-    batch = Batch(model, **settings)  # type: ignore[arg-type]
+def complete(
+    model: Model,
+    groups: Sequence[Sequence[Text]],
+    rows: int = 64,
+    seconds: float | None = None,
+    prefixes: Prefixes | None = None,
+) -> Iterator[tuple[Text, Completion]]:
+    """Yield each text when it is complete; the texts of a group share a prompt.
+
+    Args:
+        rows, seconds, prefixes: as for `Batch`; seconds None: as suits the texts.
+    """
+    if seconds is None:
+        seconds = _LOOK if any(text.stops for texts in groups for text in texts) else _WITHOUT_STOPS
+    batch = Batch(model, rows, seconds, prefixes)
     for texts in groups:
         for text in texts:
             text.whole = True

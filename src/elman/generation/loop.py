@@ -28,10 +28,18 @@ class Row:
     Args:
         prompt: int64 (T,), ids that the text has before the first step.
         number: the stream of draws under the sampling's seed.
+        like: a row of the same sampling, whose bias it shares.
     """
 
-    def __init__(self, vocabulary: Vocabulary, sampling: Sampling, prompt: np.ndarray, number: int = 0) -> None:
-        self.sampling, self.bias = sampling, sampling.bias(vocabulary)
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        sampling: Sampling,
+        prompt: np.ndarray,
+        number: int = 0,
+        like: Row | None = None,
+    ) -> None:
+        self.sampling, self.bias = sampling, like.bias if like else sampling.bias(vocabulary)
         self._stream = philox.generator(sampling.seed, philox.DRAW + number)
         self._drawn, self._at = np.zeros(0, dtype=np.uint64), 0
         self.seen = self.counts = None

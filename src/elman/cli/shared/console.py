@@ -183,15 +183,15 @@ def write_csv(rows: Iterable[dict[str, Any]], heading: bool = True) -> None:
     Text is written exactly, even if it begins with = + - or @, which a spreadsheet takes for a formula: programs read
     these files, and a word may well be "-".
     """
-    to_reader, writer = sys.stdout.isatty(), None
-    for row in map(_flat, rows):
-        if to_reader:
-            row = {key.translate(CONTROLS): value for key, value in row.items()}
-        if writer is None:
-            writer = csv.DictWriter(sys.stdout, list(row), lineterminator="\n")
-            if heading:
-                writer.writeheader()
-        writer.writerow({k: v.translate(CONTROLS) if to_reader and isinstance(v, str) else v for k, v in row.items()})
+    writer, to_reader, flat = csv.writer(sys.stdout, lineterminator="\n"), sys.stdout.isatty(), True
+    for number, row in enumerate(rows):
+        if number == 0:
+            flat = not any(isinstance(value, dict) for value in row.values())
+        if not flat:
+            row = _flat(row)
+        if number == 0 and heading:
+            writer.writerow(_shown(row) if to_reader else row)
+        writer.writerow(_shown(row.values()) if to_reader else row.values())
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
@@ -199,3 +199,8 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     for key, value in row.items():
         flat |= {f"{key} {inner}": v for inner, v in value.items()} if isinstance(value, dict) else {key: value}
     return flat
+
+
+def _shown(cells: Iterable[Any]) -> list[Any]:
+    """The cells without control characters."""
+    return [cell.translate(CONTROLS) if isinstance(cell, str) else cell for cell in cells]
