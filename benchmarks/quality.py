@@ -4,13 +4,17 @@
     python benchmarks/quality.py --text tinyshakespeare.txt --recipe best --runs runs/quality --adaptive
     python benchmarks/quality.py --text tinyshakespeare.txt --recipe r.toml --seeds 0 --set lr=0.01 --tune
     python benchmarks/quality.py --text tinyshakespeare.txt --set hidden_size=192 --set epochs=3   # its own row
+    python benchmarks/quality.py --text tinyshakespeare.txt --recipe subwords --tune --first 200000   # of a small text
 
 The first 90 % of the text is trained on and the last 10 % measured, in nats a character: once with the state carried
 through all of it, once with the state reset every 256 characters, as a transformer with that context sees it, once
 mixed with a static n-gram model of the same training text, and with --adaptive once more by a model that learns from
 the text that it scores, as a compressor does: compare that with no other number here. Choose settings with --tune,
-which trains on the first 81 % and measures the next 9 %, so the last tenth decides nothing. With --runs a training
-that was stopped goes on. Writes a row for the recipe into results/quality.csv, and leaves other recipes' rows there.
+which trains on the first 81 % and measures the next 9 %, so the last tenth decides nothing; its rows, one for each
+seed, are in results/choices.csv. With --runs a training that was stopped goes on. Writes a row for the recipe into
+results/quality.csv, and leaves other recipes' rows there.
+
+Nats are of a character, whatever the tokens are; only models of characters are mixed with n-grams.
 """
 
 from __future__ import annotations
@@ -35,6 +39,9 @@ from elman.scoring import ADAPTIVE, text_bits
 from elman.text import Vocabulary
 
 RESULTS = Path(__file__).parents[1] / "results" / "quality.csv"
+CHOICES = RESULTS.with_name("choices.csv")
+MEASURED = 60_000
+"""Characters that are measured after the first ones that --first names."""
 CONTEXT = 256
 ORDER = 6
 """Characters of the longest context of the static n-grams."""
@@ -63,15 +70,21 @@ def main() -> None:
     parser.add_argument("--tune", action="store_true", help="measure on a part of the training text")
     parser.add_argument("--adaptive", action="store_true", help="score adaptively as well")
     parser.add_argument("--runs", type=Path, metavar="FOLDER", help="keep the runs here, and go on with those begun")
+    parser.add_argument("--first", type=int, metavar="N", help="with --tune: train on the first N characters only")
     options = parser.parse_args()
     text = options.text.read_text("utf-8")
     end = int(len(text) * 0.9)
     cut = int(end * 0.9) if options.tune else end
+    if options.first:
+        cut, end = options.first, options.first + MEASURED
     held_out = text[cut : end if options.tune else len(text)]
-    recipe = load_recipe(options.recipe).replace(val_fraction=0.0, prompts=(), **dict(map(setting, options.set)))
+    settings = {"val_fraction": 0.0, "prompts": ()} | dict(map(setting, options.set))
+    recipe = load_recipe(options.recipe).replace(**settings)
     rows = []
     for seed in options.seeds:
         corpus = elman.Corpus("tiny Shakespeare", text[:cut], "none", str(options.text))
+        if recipe.tokens != "chars":
+            corpus = corpus.cut_into(recipe.tokens)
         folder = options.runs and options.runs / f"{Path(options.recipe).stem}-{seed}{'-tune' if options.tune else ''}"
         model, wall, cpu = trained(corpus, recipe.replace(seed=seed), folder)
         carried, reset, mixed = nats(model, text[:cut], held_out)
@@ -82,6 +95,8 @@ def main() -> None:
         shown = f"{carried:.4f} carried, {reset:.4f} reset every {CONTEXT}, {mixed:.4f} with static {ORDER}-grams"
         shown += f", {adaptive:.4f} {ADAPTIVE}" if options.adaptive else ""
         print(f"seed {seed}: {shown}; {wall:.0f} s, {cpu:.0f} s of CPU", flush=True)
+        if options.tune:
+            write_choice(", ".join([options.recipe, *options.set]), recipe.tokens, cut, seed, carried, reset, cpu)
     means = [statistics.mean(column) for column in zip(*rows, strict=True)]
     print("mean: {:.4f} carried, {:.4f} reset, {:.4f} with n-grams, {:.4f} adaptive; {:.0f} s".format(*means[:5]))
     if not options.tune:
@@ -118,12 +133,15 @@ def nats(model: elman.LanguageModel, train: str, text: str) -> tuple[float, floa
     """A character's mean cost: with the state carried, with it reset, and carried in a mixture with n-grams of `train`.
     A text, or what follows a reset, is read after a line end."""
     vocabulary = model.reading.vocabulary
-    ids = vocabulary.encode(text)
-    pieces = [ids[i : i + CONTEXT] for i in range(0, len(ids), CONTEXT)]
-    carried, reset = (np.concatenate(text_bits(model, parts)) * math.log(2) for parts in ([ids], pieces))
-    ngrams = static_ngrams(vocabulary, train, text)
-    mixed = -np.log(SHARE * np.exp(-carried) + (1 - SHARE) * ngrams)
-    return float(carried.mean()), float(reset.mean()), float(mixed.mean())
+    pieces = [vocabulary.encode(text[i : i + CONTEXT]) for i in range(0, len(text), CONTEXT)]
+    carried, reset = (
+        np.concatenate(text_bits(model, parts)) * math.log(2) for parts in ([vocabulary.encode(text)], pieces)
+    )
+    mixed = math.nan
+    if vocabulary.unit == "character":
+        ngrams = static_ngrams(vocabulary, train, text)
+        mixed = float(np.mean(-np.log(SHARE * np.exp(-carried) + (1 - SHARE) * ngrams)))
+    return float(carried.sum()) / len(text), float(reset.sum()) / len(text), mixed
 
 
 @cache
@@ -145,11 +163,24 @@ def static_ngrams(vocabulary: Vocabulary, train: str, text: str) -> np.ndarray:
     return p
 
 
+def write_choice(name: str, tokens: str, trained_on: int, seed: int, carried: float, reset: float, cpu: float) -> None:
+    """A row of what was compared with --tune, in place of one of the same settings, text and seed."""
+    columns = ["recipe", "tokens", "characters", "seed", "nats", "nats, reset every 256", "CPU-seconds"]
+    key = [name, tokens, str(trained_on), str(seed)]
+    rows: list[list[str]] = []
+    if CHOICES.exists():
+        with CHOICES.open(newline="") as file:
+            rows = [row for row in csv.reader(file) if row[:4] != key and row != columns]
+    rows.append([*key, f"{carried:.4f}", f"{reset:.4f}", f"{cpu:.0f}"])
+    with CHOICES.open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+
+
 def write(name: str, recipe: elman.Recipe, seeds: int, means: list[float]) -> None:
     """The recipe's row, in place of one that is there; then what others publish."""
     RESULTS.parent.mkdir(exist_ok=True)
     title = f"Elman, {name}:"
-    what = f"{title} {recipe.cell} {recipe.num_layers} x {recipe.hidden_size}, {recipe.optimizer}"
+    what = f"{title} {recipe.cell} {recipe.num_layers} x {recipe.hidden_size}, {recipe.tokens}, {recipe.optimizer}"
     ours: list[list[str]] = []
     if RESULTS.exists():
         with RESULTS.open(newline="") as file:

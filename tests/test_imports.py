@@ -14,7 +14,7 @@ ROOMS = {
         "rows", "columns", "fields", "normalisation", "vocabulary", "characters", "decoding", "records", "reading",
         "long_tokens", "split", "setting", "subwords", "subword_training", "tokenizer_file",
     ),
-    "corpora": ("files", "download", "named", "cached", "corpus", "places", "tokens", "mapped",),
+    "corpora": ("files", "download", "named", "cached", "tokens", "corpus", "places", "mapped",),
     "batches": ("windows", "records",),
     "kernels": (
         "backend", "forced", "integer", "likelihood", "handles", "native_decoder", "native", "cell_steps", "masks",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from elman.model import read_header
 from elman.recipes import load_recipe, recipe_names
 from elman.recipes.toml import to_toml
 from elman.text import visible
-from elman.training.choice import for_size
+from elman.training.choice import for_size, tokens_for
 
 SMALL = ["--hidden-size", "8", "--epochs", "1"]
 
@@ -69,6 +70,40 @@ def test_epochs_and_batch_by_size(size, records, of_30, of_7, batch):
     assert for_size(recipe.replace(epochs=7), corpus(size, records), {}).epochs == of_7
     given = {"epochs": recipe.epochs, "batch_size": 32, "val_fraction": 0.05, "val_blocks": 16}
     assert for_size(recipe, corpus(size, records), given) == recipe
+
+
+@pytest.mark.parametrize(("size", "tokens"), [(199_999, "chars"), (200_000, "bpe:1000"), (500_000, "bpe:2000")])
+def test_tokens_by_size(size, tokens):
+    assert tokens_for(corpus(size)) == tokens
+    assert tokens_for(corpus(size, records=True)) == "chars"
+    assert tokens_for(elman.Corpus("t", b"Ada, b. 1815\n" * (size // 13), "none", "here")) == "chars"
+    draw = random.Random(1)  # as in a script of thousands of signs, most subwords are parts of one
+    signs = "".join(draw.choices([chr(0x4E00 + i) for i in range(3000)], k=size))
+    assert tokens_for(elman.Corpus("t", signs, "none", "here")) == "chars"
+
+
+def test_a_long_text_is_learned_in_subwords(tmp_path):
+    draw, words = random.Random(2), [f"{a}{b}{c}" for a in "tsk" for b in "aeio" for c in ("ll", "nder", "m", "ring")]
+    (tmp_path / "t.txt").write_text("".join(f"{' '.join(draw.choices(words, k=8))}.\n" for _ in range(5200)))
+    told = run("train", "t.txt", *SMALL, "--output", "a", "--batch-size", "64", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    lines = told.stdout.splitlines()
+    assert "in the vocabulary of subwords" in lines[0]
+    assert lines[1].startswith("recipe subwords: 1 epoch, batches of 64 x 64")
+    assert " bits/char)" in told.stdout
+    assert "blocks spread over the text" in told.stdout
+    header = read_header(tmp_path / "a")
+    assert header["run"]["recipe"]["tokens"] == "bpe:1000"
+    more = run("train", "--resume", "a", "--epochs", "2", cwd=tmp_path)
+    assert more.returncode == 0, more.stderr
+    assert "epoch    2" in more.stdout
+    told = run("train", "t.txt", *SMALL, "--tokens", "chars", "--output", "b", cwd=tmp_path)
+    assert told.stdout.splitlines()[1].startswith("recipe modern: ")
+    text = elman.load_corpus(tmp_path / "t.txt", tokens="bpe:300")
+    trained = elman.fit(elman.build_model(text, hidden_size=8), text, epochs=1, batch_size=64)
+    assert trained.recipe == for_size(load_recipe("subwords"), text, {"batch_size": 64, "epochs": 1}).replace(
+        tokens=text.vocabulary().setting, epochs=1, batch_size=64
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from .shared.inputs import files_read
 from .shared.options import changes, with_recipe_options
 from .shared.streams import option
 from .shared.training_report import report
-from .shared.training_source import be_as_private_as, download_bar, load, run_folder, started
+from .shared.training_source import be_as_private_as, download_bar, load, run_folder, started, suited
 
 if TYPE_CHECKING:
     from ..corpora import Corpus
@@ -38,7 +38,7 @@ def train(
         str | None,
         typer.Option(
             help="A packaged recipe or a TOML file; `elman recipes` lists them. Left out: book for a named corpus, "
-            "modern for your own text, records for records."
+            "for your own text modern, or subwords from 200,000 characters on; records for records."
         ),
     ] = None,
     records: Annotated[
@@ -96,7 +96,7 @@ def train(
     from ..corpora import is_named
     from ..recipes import load_recipe
     from ..runs import RunFolder
-    from ..training.choice import for_size, recipe_name
+    from ..training.choice import recipe_name
     from ..training.sizing import for_minutes
     from .shared.workers import to_go_on, working_together
 
@@ -110,7 +110,8 @@ def train(
             _resume(resume, corpus, given, minutes, others, every, json_, how)
             return
         records = records or bool(field)
-        name = recipe or recipe_name(all(map(is_named, places)), records)
+        subwords = start is None and given.get("tokens", "").startswith("bpe:")
+        name = recipe or recipe_name(all(map(is_named, places)), records, subwords)
         chosen = load_recipe(name).replace(**given)
         model, tokens = None, chosen.tokens
         if start is not None:
@@ -121,7 +122,7 @@ def train(
         reading |= {"encoding": encoding, "encoding_errors": encoding_errors}
         text = load(places, chosen, records, reading)
         if recipe is None and name != "book":
-            chosen = for_size(chosen, text, given)
+            text, name, chosen = suited(text, name, chosen, given, start is None)
         left_out = ""
         if minutes is not None:
             sized = for_minutes(minutes, chosen, text)

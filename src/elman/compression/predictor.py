@@ -145,7 +145,8 @@ class Predictor:
         vocabulary, ids = model.reading.vocabulary, None
         if vocabulary.unit == "token":
             raise InputError(
-                "the model reads subwords or other tokens; to code bytes it needs one of bytes or of characters"
+                "the model reads subwords or other tokens; to code bytes it needs one of bytes or of characters; "
+                "train one with tokens bytes or chars"
             )
         if vocabulary.kind != "bytes":
             of_symbol = {symbol: id for id, symbol in enumerate(vocabulary.symbols) if len(symbol) == 1}

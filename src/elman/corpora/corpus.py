@@ -13,6 +13,7 @@ from .. import given
 from ..errors import CorpusError
 from ..text import Reading, Vocabulary
 from .named import is_named
+from .tokens import long_tokens
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,14 @@ class Corpus:
             end = "\n" if isinstance(text, str) else b"\n"
             text = text[: text.rfind(end) + 1] or self.text  # type: ignore[arg-type]
         return dataclasses.replace(self, text=text)
+
+    def cut_into(self, tokens: str) -> Corpus:
+        """The text with other tokens, as `load_corpus` takes them, of a text of characters.
+
+        Raises:
+            InputError: as `load_corpus` for such tokens.
+        """
+        return dataclasses.replace(self, own=long_tokens(tokens, [self.text]))
 
     def ids(self, vocabulary: Vocabulary) -> np.ndarray:
         """(N,) of the smallest unsigned type; 0 for what the vocabulary lacks."""

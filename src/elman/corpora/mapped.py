@@ -57,6 +57,13 @@ class MappedCorpus(Corpus):
         part = load_mapped(**how, max_chars=max_chars, tokens=own.kind if own.symbols else own)
         return dataclasses.replace(part, source=self.source)
 
+    def cut_into(self, tokens: str) -> Corpus:
+        """Itself, mapped once more."""
+        assert self.loaded is not None
+        names = ("name_or_path", "max_chars", "normalisation", "encoding", "encoding_errors")
+        part = load_mapped(**{name: self.loaded[name] for name in names}, tokens=tokens)
+        return dataclasses.replace(part, source=self.source)
+
     def beginning(self, size: int) -> Corpus:
         vocabulary, ids = self.vocabulary(), self.mapped[:size]
         text = vocabulary.decode_bytes(ids) if self.is_bytes else vocabulary.decode(ids)

@@ -40,7 +40,9 @@ def to_html(model: QuantisedModel, name: str = "model", card: dict[str, Any] | N
         InputError: a model of longer tokens.
     """
     if model.reading.vocabulary.unit == "token":
-        raise InputError("a page reads characters or bytes; this model reads longer tokens")
+        raise InputError(
+            "a page reads characters or bytes; this model reads longer tokens; train one with tokens chars"
+        )
     facts = {"name": name, "elman": __version__, "digest": model.digest(), "licence": LICENCE} | (card or {})
     pages = resources.files("elman.pages")
     style, page, front = ((pages / f"playground.{kind}").read_text(encoding="utf-8") for kind in ("css", "html", "js"))

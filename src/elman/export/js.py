@@ -22,7 +22,9 @@ def to_js(model: Model, name: str) -> dict[str, bytes]:
         InputError: a model of longer tokens, or a name that npm would refuse.
     """
     if model.reading.vocabulary.unit == "token":
-        raise InputError("the package reads characters or bytes; this model reads longer tokens")
+        raise InputError(
+            "the package reads characters or bytes; this model reads longer tokens; train one with tokens chars"
+        )
     if not re.fullmatch(r"(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*", name) or len(name) > 214:
         raise InputError(
             f"name is {name!r}; npm takes small letters, digits, '-', '.' and '_', a letter or digit first"

@@ -9,6 +9,10 @@ from typing import Any
 from ..corpora import Corpus
 from ..recipes import Recipe, load_recipe
 
+_TOKENS = ((500_000, "bpe:2000"), (200_000, "bpe:1000"), (0, "chars"))
+"""Characters of a text, at least, and its tokens; docs/how-to/training.md has what was measured."""
+_LONG = 2.0  # characters of a subword on the mean, at least
+_SAMPLE = 100_000  # characters of a text from which such a mean is found
 _CHARACTERS = 20_000_000  # to train on, over all epochs: some minutes on two cores
 _STEPS = 20  # in an epoch at least: fewer of them teach a small text's model little in any number of epochs
 _SMALLEST = 4  # rows of a batch
@@ -18,9 +22,25 @@ _IN_MEMORY = 16_000_000  # characters of a text out of which blocks are cut; of 
 _LEAST = 200  # steps in all, of which the best held-out model is kept
 
 
-def recipe_name(of_the_book: bool, records: bool) -> str:
-    """The recipe for records, for one of the named corpora, and for any other text."""
-    return "records" if records else "book" if of_the_book else "modern"
+def recipe_name(of_the_book: bool, records: bool, subwords: bool = False) -> str:
+    """The recipe for records, for one of the named corpora, and for any other text, in subwords or in characters."""
+    return "records" if records else "book" if of_the_book else "subwords" if subwords else "modern"
+
+
+def tokens_for(text: Corpus) -> str:
+    """The tokens in which a text of characters is learned best, by its size; chars where its words are too short for
+    subwords, as in Chinese."""
+    chosen = next(tokens for least, tokens in _TOKENS if len(text) >= least)
+    if chosen == "chars" or text.records or text.is_bytes:
+        return "chars"
+    sample = text.beginning(_SAMPLE).cut_into(chosen)
+    return chosen if characters_per_token(sample) >= _LONG else "chars"
+
+
+def characters_per_token(text: Corpus) -> float:
+    """About how many characters of a text make a token."""
+    part, vocabulary = text.beginning(_SAMPLE), text.vocabulary()
+    return len(part) / max(1, len(part.ids(vocabulary)))
 
 
 def choose(corpus: Corpus, recipe: Recipe | str | Path | None, settings: Mapping[str, Any]) -> Recipe:
@@ -28,8 +48,12 @@ def choose(corpus: Corpus, recipe: Recipe | str | Path | None, settings: Mapping
     `elman train` chooses."""
     if isinstance(recipe, Recipe):
         return recipe.replace(**settings)
-    name = recipe or recipe_name(corpus.is_the_books, corpus.records)
-    chosen = load_recipe(name).replace(**settings)
+    subwords = corpus.own is not None and corpus.own.kind == "bpe"
+    name = recipe or recipe_name(corpus.is_the_books, corpus.records, subwords)
+    chosen = load_recipe(name)
+    if corpus.own is not None and name == "subwords":
+        chosen = chosen.replace(tokens=corpus.own.setting)
+    chosen = chosen.replace(**settings)
     return chosen if recipe or name == "book" else for_size(chosen, corpus, settings)
 
 
@@ -39,7 +63,7 @@ def for_size(recipe: Recipe, text: Corpus, given: Mapping[str, Any]) -> Recipe:
     size = max(1, len(text))
     if not text.records:
         recipe = _held_out(recipe, size, given)
-    rows = text.num_records if text.records else size // recipe.seq_length
+    rows = text.num_records if text.records else int(size / characters_per_token(text)) // recipe.seq_length
     if "batch_size" not in given:
         recipe = recipe.replace(batch_size=max(_SMALLEST, min(recipe.batch_size, rows // _STEPS)))
     if "epochs" not in given:

@@ -48,6 +48,20 @@ def load(places: list[str], recipe: Recipe, records: bool, how: dict[str, Any]) 
         )
 
 
+def suited(text: Corpus, name: str, recipe: Recipe, given: dict[str, Any], free: bool) -> tuple[Corpus, str, Recipe]:
+    """The text, its recipe's name and the recipe: in subwords where they suit it, and for its size.
+
+    free: its tokens may be chosen; a model to start from has its own.
+    """
+    from ...recipes import load_recipe
+    from ...training.choice import for_size, tokens_for
+
+    if free and name == "modern" and "tokens" not in given and (tokens := tokens_for(text)) != "chars":
+        name, text = "subwords", text.cut_into(tokens)
+        recipe = load_recipe(name).replace(**given, tokens=tokens)
+    return text, name, for_size(recipe, text, given)
+
+
 def started(path: Path, recipe: Recipe, settings: dict[str, Any], records: bool) -> tuple[LanguageModel, Recipe]:
     """The model to start from, and the recipe, which says of the model what it is and not what was left to say."""
     from ...model import load, trainable
