@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
+from drivers import EXACT, HERE, NATIVE, library, tool
 
 from elman import kernels
 
@@ -18,3 +21,21 @@ def native():
     yield
     _cpu.set_isa(isa)
     _cpu.set_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def by_gcc(tmp_path_factory):
+    """libelman, built by GCC, and beside it the example and the program that opens damaged containers."""
+    folder = library(tmp_path_factory.mktemp("library"), {"CC": tool("gcc"), "CXX": tool("g++")})
+    sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"]
+    common = ["-O1", "-Wall", "-Wextra", "-Werror", f"-I{NATIVE / 'c'}"]
+    border = [NATIVE / "c" / f"{name}.cpp" for name in ("elman", "model", "container")]
+    cpp = ["-std=c++17", "-fno-exceptions", *EXACT, '-DELMAN_VERSION="0"']
+    jobs = [
+        ["gcc", "-std=c99", "-pedantic", *common, NATIVE / "c" / "example.c", folder / "libelman.a", "-lstdc++", "-lm"],
+        ["g++", *cpp, *common, *sanitize, HERE / "damage.cpp", *border, folder / "libelman.a"],
+    ]
+    for name, job in zip(("example", "damage"), jobs, strict=True):
+        done = subprocess.run([*job, "-pthread", "-o", folder / name], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -40,3 +41,17 @@ def build_aarch64(script: str, folder: Path) -> Path:
     """For the emulator, which must be there."""
     tool("qemu-aarch64", "qemu-aarch64-static")
     return build(script, tool("aarch64-linux-gnu-g++"), folder / "aarch64", "-static")
+
+
+def library(folder: Path, compilers: dict[str, str], *options: str) -> Path:
+    """libelman, built by CMake: the folder that has it."""
+    tool("cmake")
+    generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+    flags = ["-DCMAKE_BUILD_TYPE=Release", "-DELMAN_PORTABLE_ONLY=ON", "-DCMAKE_INSTALL_LIBDIR=lib", *options]
+    for command in (
+        ["cmake", "-S", NATIVE / "c", "-B", folder, *generator, *flags],
+        ["cmake", "--build", folder, "--parallel", "2"],
+    ):
+        done = subprocess.run(command, env=os.environ | compilers, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder

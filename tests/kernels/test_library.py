@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from c_codec import CCodec
 from c_trainer import CTrainer
+from c_trainer import CTrainer
 from command_line import PATIENCE
-from drivers import EXACT, HERE, NATIVE, needs_source, tool
+from drivers import HERE, NATIVE, library, needs_source, tool
 
 import elman
 from elman import __version__, golden
@@ -55,20 +56,6 @@ def run(program: Path, cell: str) -> tuple[str, str]:
     return digest(results), done.stderr.decode().strip()
 
 
-def library(folder: Path, compilers: dict[str, str], *options: str) -> Path:
-    """Built by CMake: the folder that has it."""
-    tool("cmake")
-    generator = ["-G", "Ninja"] if shutil.which("ninja") else []
-    flags = ["-DCMAKE_BUILD_TYPE=Release", "-DELMAN_PORTABLE_ONLY=ON", "-DCMAKE_INSTALL_LIBDIR=lib", *options]
-    for command in (
-        ["cmake", "-S", NATIVE / "c", "-B", folder, *generator, *flags],
-        ["cmake", "--build", folder, "--parallel", "2"],
-    ):
-        done = subprocess.run(command, env=os.environ | compilers, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return folder
-
-
 def check(folder: Path, compiler: str, *libraries: str) -> set[str]:
     """What programs for all cells say of the library, all of whose results are golden."""
     program = folder / "program"
@@ -81,24 +68,6 @@ def check(folder: Path, compiler: str, *libraries: str) -> set[str]:
         assert result == golden.expected("floats")[f"operations/{cell} real"]
         said.add(about)
     return said
-
-
-@pytest.fixture(scope="module")
-def by_gcc(tmp_path_factory):
-    """The library, built by GCC, and beside it the example and the program that opens damaged containers."""
-    folder = library(tmp_path_factory.mktemp("library"), {"CC": tool("gcc"), "CXX": tool("g++")})
-    sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"]
-    common = ["-O1", "-Wall", "-Wextra", "-Werror", f"-I{NATIVE / 'c'}"]
-    border = [NATIVE / "c" / f"{name}.cpp" for name in ("elman", "model", "container")]
-    cpp = ["-std=c++17", "-fno-exceptions", *EXACT, '-DELMAN_VERSION="0"']
-    jobs = [
-        ["gcc", "-std=c99", "-pedantic", *common, NATIVE / "c" / "example.c", folder / "libelman.a", "-lstdc++", "-lm"],
-        ["g++", *cpp, *common, *sanitize, HERE / "damage.cpp", *border, folder / "libelman.a"],
-    ]
-    for name, job in zip(("example", "damage"), jobs, strict=True):
-        done = subprocess.run([*job, "-pthread", "-o", folder / name], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-    return folder
 
 
 def test_gcc(by_gcc):
