@@ -67,6 +67,10 @@ class LibraryTypist:
         made._to = made._p.ctypes.data_as(ctypes.c_void_p)
         return made
 
+    def prime(self, ngrams: bytes) -> None:
+        size = ctypes.c_int64(len(ngrams))
+        self._library.checked(self._library.calls.elman_typist_prime(self.handle, ngrams, size))
+
     def enter(self, place: int) -> None:
         self._library.checked(self._library.calls.elman_typist_enter(self.handle, ctypes.c_int32(place)))
 

@@ -32,7 +32,7 @@ ROOMS = {
         "next_tokens", "blocks", "lines", "ngrams", "adaptive", "scores", "totals", "compressors", "stream",
         "comparison", "word_costs",
     ),
-    "typing": ("alphabet", "habits", "typist",),
+    "typing": ("alphabet", "priming", "primed", "mixture", "habits", "typist", "prime",),
     "kenlm": ("state", "model", "nbest",),
     "compression": ("handle", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",),
     "recipes": ("recipe", "settings", "toml",),

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from c_codec import CCodec
 from c_trainer import CTrainer
-from c_trainer import CTrainer
 from command_line import PATIENCE
 from drivers import HERE, NATIVE, library, needs_source, tool
 

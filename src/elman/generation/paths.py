@@ -7,9 +7,10 @@ model of subwords has several within a word, of which only the heaviest are kept
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -33,8 +34,9 @@ class Path:
     """float64 (N + 1,): sums of the probabilities of the next token, in the order of `Tokens`."""
     pending: bytes = b""
     """The begin of a token that is not whole yet."""
-    after: dict[int, Path] = field(default_factory=dict)
-    """Paths of one more token, of weight 1, by its id; shared by all paths of this state."""
+    after: MutableMapping[int, Path] = field(default_factory=dict)
+    """Paths of one more token, of weight 1, by its id; shared by all paths of this state. Weak for the begin of a text,
+    which stays: all that was ever typed would hang on it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Path, (self.weight, self.state, self.below, self.pending)
@@ -58,12 +60,14 @@ class Paths:
         self.model, self._decoder = model, model.decoder(1)
         start = np.array([[model.reading.start]], dtype=np.int64)
         self._first = self._read(start, self._decoder.state)[0]
+        self._first.after = WeakValueDictionary()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_decoder"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _decoder=state["model"].decoder(1))
+        self._first.after = WeakValueDictionary()
 
     def begin(self) -> tuple[Path, ...]:
         """Before any text."""
@@ -110,13 +114,13 @@ class Paths:
             return []
         found.sort(key=lambda each: -each[0])
         kept = [each for each in found[: self._most] if each[0] >= self._least * total]
-        self._extend([(path, token) for _, path, token, _ in kept if token is not None])
+        grown = iter(self._extend([(path, token) for _, path, token, _ in kept if token is not None]))
         made = []
         for mass, path, token, begun in kept:
             if token is None:
                 made.append(Path(path.weight / total, path.state, path.below, begun, path.after))
             else:
-                longer = path.after[token]
+                longer = next(grown)
                 made.append(Path(mass / total, longer.state, longer.below, b"", longer.after))
         return made
 
@@ -132,23 +136,22 @@ class Paths:
             p = float(path.below[low + 1] - path.below[low])
             if p * share <= self._least * _SPLIT:
                 continue
-            self._extend([(path, token)])
-            longer = path.after[token]
+            (longer,) = self._extend([(path, token)])
             first, last = self.tokens.range(rest)
             total += p * (float(longer.below[last] - longer.below[first]) + self._split(longer, rest, share * p))
         return total
 
-    def _extend(self, wanted: Sequence[tuple[Path, int]]) -> None:
-        """Read each token after its path, all side by side, unless that was done before."""
-        new = {(id(path.after), token): (path, token) for path, token in wanted if token not in path.after}
-        if not new:
-            return
-        pairs = list(new.values())
-        ids = np.array([[token for _, token in pairs]], dtype=np.int64)
-        parts = zip(*(path.state for path, _ in pairs), strict=True)
-        state = tuple(np.concatenate(part, axis=1) for part in parts)
-        for (path, token), longer in zip(pairs, self._read(ids, state), strict=True):
-            path.after[token] = longer
+    def _extend(self, wanted: Sequence[tuple[Path, int]]) -> list[Path]:
+        """The path of each token after its path. Those that were not read before are, all side by side."""
+        found = {(id(path.after), token): path.after.get(token) for path, token in wanted}
+        new = {key: pair for pair in wanted if found[key := (id(pair[0].after), pair[1])] is None}
+        if new:
+            ids = np.array([[token for _, token in new.values()]], dtype=np.int64)
+            parts = zip(*(path.state for path, _ in new.values()), strict=True)
+            state = tuple(np.concatenate(part, axis=1) for part in parts)
+            for (key, (path, token)), longer in zip(new.items(), self._read(ids, state), strict=True):
+                found[key] = path.after[token] = longer
+        return [longer for path, token in wanted if (longer := found[id(path.after), token])]
 
     def _read(self, ids: np.ndarray, state: State) -> list[Path]:
         decoder = self._decoder.like(state, np.zeros((ids.shape[1], self.model.vocab_size), dtype=np.float32))

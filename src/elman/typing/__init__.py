@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .prime import prime
+from .primed import Primed
 from .typist import Typist
 
-__all__ = ["Typist"]
+__all__ = ["Primed", "Typist", "prime"]

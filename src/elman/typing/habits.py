@@ -21,6 +21,7 @@ from ..model import LanguageModel, Model, trainable
 from ..model.container import read, to_bytes
 from ..scoring.adaptive import STEPS, Learning
 from ..scoring.ngrams import Ngrams
+from .mixture import Mixture
 
 KIND = "elman-typist"
 """The kind of file."""
@@ -38,10 +39,11 @@ class Habits:
         model: as it was trained.
         symbols: the alphabet.
         tune: the network learns too.
+        mixture: primed n-grams, whose weights learn.
     """
 
-    def __init__(self, model: Model, symbols: str, tune: bool) -> None:
-        self._trained, self._symbols, self.tune = model, symbols, tune
+    def __init__(self, model: Model, symbols: str, tune: bool, mixture: Mixture | None = None) -> None:
+        self._trained, self._symbols, self.tune, self._mixture = model, symbols, tune, mixture
         if tune:
             trainable(model)  # refuses a quantised one
         self.forget()
@@ -54,6 +56,8 @@ class Habits:
         self.model: Model = self._trained
         """The one to predict with."""
         self._learning: Learning | None = None
+        if self._mixture:
+            self._mixture.forget()
 
     @property
     def size(self) -> int:
@@ -92,6 +96,8 @@ class Habits:
             "places": np.array(self._places[-MOST:], dtype=np.int32),
             "chances": np.array(self._chances[-MOST:], dtype=np.float64),
         }
+        if self._mixture:
+            tensors |= self._mixture.learned()
         if self._learning is not None:
             assert isinstance(self.model, LanguageModel)
             tensors |= self.model.named_parameters()
@@ -123,6 +129,8 @@ class Habits:
                     continue
                 line[0].append(place)
                 line[1].append(chance)
+            if self._mixture and "mixing.kept" in tensors:
+                self._mixture.restore(tensors)
             if header.get("tuned") and self.tune:
                 self._restore(tensors)
         except (KeyError, TypeError, ValueError) as error:
@@ -139,4 +147,5 @@ class Habits:
     def _header(self) -> dict[str, Any]:
         """The header in which a file must agree."""
         alphabet = hashlib.sha256(json.dumps(self._symbols).encode()).hexdigest()
-        return {"model": self._trained.fingerprint(), "alphabet": alphabet}
+        primed = {"primed": self._mixture.primed.checksum} if self._mixture else {}
+        return {"model": self._trained.fingerprint(), "alphabet": alphabet} | primed

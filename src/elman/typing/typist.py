@@ -16,6 +16,8 @@ from ..generation.tokens import Tokens
 from ..model import Model
 from .alphabet import Alphabet
 from .habits import Habits
+from .mixture import Mixture
+from .primed import Primed
 
 _LONGEST = 24  # symbols of a completion
 _LEAST = 1e-12  # of a probability that is learned from
@@ -42,6 +44,7 @@ class Typist:
         alphabet: the symbols to choose from, each one character; the line end among them if it can be chosen. None: all
             characters of a model of characters.
         floor: the smallest probability of a symbol.
+        primed: n-grams of the model's training text, or the file that has them, which are mixed in; see `prime`.
         other, share: a second model, whose distribution has this share of the mixture.
         learned: the file that keeps what is learned; it is read if it is there, and written by `save`.
         tune: `learn` trains the network too, not only counts: slower, for a float model.
@@ -56,6 +59,7 @@ class Typist:
         alphabet: str | None = None,
         *,
         floor: float = 1e-5,
+        primed: Primed | str | os.PathLike[str] | None = None,
         other: Model | None = None,
         share: float = 0.5,
         learned: str | os.PathLike[str] | None = None,
@@ -76,7 +80,10 @@ class Typist:
         width = None if width is None else whole_number("width", width, 1)
         self._share = given.share("share", share) if other is not None else 0.0
         self._ways = [Paths(each, Tokens(each.reading, self.alphabet.bytes), width) for each in (model, other) if each]
-        self._habits = Habits(model, self.alphabet.symbols, tune)
+        if primed is not None and not isinstance(primed, Primed):
+            primed = Primed.load(primed)
+        self._mixture = Mixture(primed, self.alphabet.symbols) if primed else None
+        self._habits = Habits(model, self.alphabet.symbols, tune, self._mixture)
         self._file = None if learned is None else FilePath(given.path("learned", learned))
         if self._file is not None and self._file.exists():
             self._habits.load(self._file)
@@ -88,6 +95,7 @@ class Typist:
     def _begin(self) -> None:
         self._paths: list[tuple[Path, ...]] = [way.begin() for way in self._ways]
         self._contexts = self._habits.begin()
+        self._nodes = self._mixture.primed.begin() if self._mixture else []
 
     def copy(self) -> Typist:
         """Another typist at the same place. It shares the models and what is learned; what one enters, the other does
@@ -112,6 +120,8 @@ class Typist:
                 paths.append(way.enter(before, spelt) or way.unknown(before))
         self._paths = paths
         place = self.alphabet.places.get(symbol, len(self.alphabet))
+        if self._mixture:
+            self._nodes = self._mixture.followed(self._nodes, symbol, place)
         if symbol == "\n":
             self._contexts = self._habits.begin()
         else:
@@ -130,7 +140,11 @@ class Typist:
         return dict(zip(self.alphabet.symbols, self.probabilities().tolist(), strict=True))
 
     def _modelled(self) -> np.ndarray:
-        """The models' share, without what was learned by counting."""
+        """What the models and primed n-grams say, without what was learned by counting."""
+        p = self._of_networks()
+        return self._mixture.mixed(p, self._nodes) if self._mixture else p
+
+    def _of_networks(self) -> np.ndarray:
         parts = [_normal(way.masses(paths)) for way, paths in zip(self._ways, self._paths, strict=True)]
         return parts[0] if len(parts) == 1 else (1 - self._share) * parts[0] + self._share * parts[1]
 
@@ -151,9 +165,14 @@ class Typist:
         ends = "\n" if "\n" in self.alphabet.places else ""
         for symbol in line + ends:
             place = self.alphabet.places.get(symbol, len(self.alphabet))
-            known = place < len(self.alphabet)
+            chance, p = self.floor, reader._of_networks()
+            if place < len(self.alphabet):
+                mixed = self._mixture.mixed(p, reader._nodes) if self._mixture else p
+                chance = float(mixed[place])
+                if self._mixture:
+                    self._mixture.learn(p, reader._nodes, place)
             places.append(place)
-            chances.append(max(float(reader._modelled()[place]) if known else self.floor, _LEAST))
+            chances.append(max(chance, _LEAST))
             reader._enter(symbol)
         self._habits.count(places, chances)
         reading = self._habits.model.reading

@@ -24,6 +24,9 @@ typedef struct elman_typing {
  * them may be "\n", which ends a line. */
 ELMAN_API elman_typist* elman_typist_new(const elman_model* model, const char* const* symbols, int32_t count,
                                          const elman_typing* how);
+/* Mix in n-grams of a training text, from the bytes of the file that elman.typing.prime makes; before anything is copied, entered
+ * or learned. The bytes are no longer needed afterwards. */
+ELMAN_API int elman_typist_prime(elman_typist* typist, const void* bytes, int64_t size);
 ELMAN_API elman_typist* elman_typist_copy(const elman_typist* typist);
 ELMAN_API void elman_typist_free(elman_typist* typist);
 

@@ -7,6 +7,7 @@
 #include "counts.h"
 #include "error.h"
 #include "paths.h"
+#include "primed.h"
 
 namespace elman::c {
 
@@ -20,6 +21,7 @@ struct Alphabet {
   bool records = false;
   Paths paths;
   Counts counts;
+  Primed primed;
   explicit Alphabet(std::vector<std::string> given) : symbols(std::move(given)), counts(uint32_t(symbols.size()) + 1) {
     for (size_t i = 0; i < symbols.size(); ++i) places.emplace(symbols[i], int32_t(i));
   }
@@ -44,6 +46,7 @@ struct elman_typist {
   std::shared_ptr<Alphabet> alphabet;
   std::vector<Path> paths;
   Contexts contexts;
+  Primed::Nodes nodes;                 // of the primed n-grams
 };
 
 // Read one character, whose place is the alphabet's size if it is outside of it.
@@ -52,12 +55,15 @@ static int enter(elman_typist* t, const std::string& symbol, uint32_t place) {
   bool line = symbol == "\n";
   if (line && alphabet.records) t->paths = alphabet.paths.begin();
   else if (!alphabet.paths.enter(t->paths, symbol)) return 1;
+  const Primed& primed = alphabet.primed;
+  if (!primed.empty())
+    t->nodes = line ? primed.begin() : primed.followed(t->nodes, place < alphabet.symbols.size() ? primed.of(int32_t(place)) : -1);
   t->contexts = line ? alphabet.counts.begin(uint32_t(alphabet.symbols.size())) : alphabet.counts.followed(t->contexts, place);
   return 0;
 }
 
-// The models' share of the distribution, without what was counted.
-static bool modelled(elman_typist* t, std::vector<double>& p) {
+// The network's distribution, without n-grams and what was counted.
+static bool of_network(elman_typist* t, std::vector<double>& p) {
   size_t count = t->alphabet->symbols.size();
   if (!t->alphabet->paths.masses(t->paths, p.data())) return false;
   double total = 0.0;
@@ -88,6 +94,15 @@ elman_typist* elman_typist_new(const elman_model* model, const char* const* symb
   typist->contexts = alphabet->counts.begin(uint32_t(count));
   typist->alphabet = std::move(alphabet);
   return typist.release();
+}
+int elman_typist_prime(elman_typist* typist, const void* bytes, int64_t size) {
+  if (!typist) return fail("a typist is missing");
+  Alphabet& alphabet = *typist->alphabet;
+  if (alphabet.counts.learned() || typist->alphabet.use_count() > 1) return fail("n-grams come before anything is copied or learned");
+  std::string wrong = alphabet.primed.read(static_cast<const uint8_t*>(bytes), size, alphabet.symbols);
+  if (!wrong.empty()) return fail(wrong);
+  typist->nodes = alphabet.primed.begin();
+  return 0;
 }
 elman_typist* elman_typist_copy(const elman_typist* typist) {
   if (!typist) return fail("a typist is missing"), nullptr;
@@ -125,7 +140,9 @@ int elman_typist_probabilities(elman_typist* typist, double* p) {
   const Alphabet& alphabet = *typist->alphabet;
   size_t count = alphabet.symbols.size();
   std::vector<double> all(count + 1);
-  if (!modelled(typist, all)) return 1;
+  const Primed& primed = alphabet.primed;
+  if (!of_network(typist, all)) return 1;
+  if (!primed.empty()) primed.mix(typist->nodes, all.data());
   if (alphabet.counts.learned()) alphabet.counts.mixed(typist->contexts, all.data());
   double total = 0.0;
   for (size_t i = 0; i < count; ++i) total += p[i] = alphabet.floor + (1.0 - alphabet.floor * double(count)) * all[i];
@@ -152,7 +169,14 @@ int elman_typist_frequencies(elman_typist* typist, uint32_t total, uint32_t* fre
 int elman_typist_learn(elman_typist* typist, int32_t symbol) {
   if (int failed = check(typist, symbol)) return failed;
   std::vector<double> p(typist->alphabet->symbols.size() + 1);
-  if (!modelled(typist, p)) return 1;
+  if (!of_network(typist, p)) return 1;
+  Primed& primed = typist->alphabet->primed;
+  if (!primed.empty()) {
+    std::vector<double> mixed = p;
+    primed.mix(typist->nodes, mixed.data());
+    primed.learn(typist->nodes, p.data(), symbol);
+    p = std::move(mixed);
+  }
   double seen = p[size_t(symbol)];
   typist->alphabet->counts.learn(typist->contexts, uint32_t(symbol), seen > kLeast ? seen : kLeast);
   return elman_typist_enter(typist, symbol);
@@ -160,5 +184,6 @@ int elman_typist_learn(elman_typist* typist, int32_t symbol) {
 int elman_typist_forget(elman_typist* typist) {
   if (!typist) return fail("a typist is missing");
   typist->alphabet->counts.forget();
+  typist->alphabet->primed.forget();
   return 0;
 }
