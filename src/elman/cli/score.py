@@ -72,7 +72,8 @@ def score(
     frequency: Annotated[
         str | None,
         _listing(
-            "Add to --words log10 of how often the word occurs in this text, plus 1, without case or punctuation.",
+            "Add to --words log10 of how often the word occurs, plus 1, in this text or by this table of counts "
+            "(.csv or .tsv).",
             metavar="TEXT",
         ),
     ] = None,

@@ -21,6 +21,7 @@ from .scores import Score, perplexity, score, score_many, widths
 from .stream import Span, spans
 from .totals import Totals
 from .word_costs import Word, word_bits, word_counts, words, words_of
+from .word_table import is_word_table, word_table
 
 __all__ = [
     "ADAPTIVE",
@@ -38,6 +39,7 @@ __all__ = [
     "alternatives",
     "baselines",
     "compare",
+    "is_word_table",
     "mask",
     "ngram_bits",
     "perplexity",
@@ -53,6 +55,7 @@ __all__ = [
     "widths",
     "word_bits",
     "word_counts",
+    "word_table",
     "words",
     "words_of",
 ]

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, ModelFileError
-from ..files import write_atomically
+from ..files import staged
 from ..model import LanguageModel, Model, trainable
 from ..model.container import read, to_bytes
 from ..scoring.adaptive import STEPS, Learning
 from ..scoring.ngrams import Ngrams
+from .held import held
 from .mixture import Mixture
 
 KIND = "elman-typist"
@@ -58,6 +59,14 @@ class Habits:
         self._learning: Learning | None = None
         if self._mixture:
             self._mixture.forget()
+        self._in_file()
+        self._known = b""
+
+    def _in_file(self) -> None:
+        """All that was learned is in the file now."""
+        self._fresh: list[tuple[list[int], list[float], np.ndarray]] = []
+        if self._mixture:
+            self._mixture.mark()
 
     @property
     def size(self) -> int:
@@ -68,17 +77,27 @@ class Habits:
         """The n-grams' contexts at the begin of a line."""
         return [0, len(self._symbols)]
 
-    def count(self, places: list[int], chances: list[float]) -> None:
-        """Learn a line: the place of each symbol in the alphabet (its size: another symbol), and the probability that
-        the model gave it."""
+    def learn(self, places: list[int], chances: list[float], ids: np.ndarray) -> None:
+        """Learn a line.
+
+        Args:
+            places: of each symbol in the alphabet; the alphabet's size for another symbol.
+            chances: the probability that the model gave each.
+            ids: the line's tokens, int64 (T,), for the network.
+        """
+        self._fresh.append((places, chances, ids))
+        self._count(places, chances)
+        self._train(ids)
+
+    def _count(self, places: list[int], chances: list[float]) -> None:
         self.ngrams.restart(len(self._symbols))
         for place, chance in zip(places, chances, strict=True):
             self.ngrams.mix(place, chance)
         self._places += [*places, -1]
         self._chances += [*chances, 0.0]
 
-    def train(self, ids: np.ndarray) -> None:
-        """Steps of training on the tokens of a line, int64 (T,), which are primed here."""
+    def _train(self, ids: np.ndarray) -> None:
+        """Steps of training on the tokens of a line, which are primed here."""
         if not self.tune:
             return
         if self._learning is None:
@@ -89,8 +108,48 @@ class Habits:
         for first in range(0, len(ids) - 1, STEPS):
             self._learning.read(ids[first : first + STEPS + 1])
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write what was learned, for nobody else to read."""
+    def save(self, path: Path) -> None:
+        """Write what was learned, for nobody else to read. What another process wrote meanwhile stays, and what it
+        made forget is forgotten."""
+        while True:
+            with held(path) as there:
+                if there or self._known:
+                    self._meet(path if there else None)
+                try:
+                    data = to_bytes(*self._content(), KIND)
+                    with staged(path, replace=there, mask=0o600) as file:
+                        file.write(data)
+                except FileExistsError:
+                    if there:
+                        raise
+                    continue  # another process was faster: its file is read first
+                self._in_file()
+                self._known = hashlib.sha256(data).digest()
+                return
+
+    def remove(self, path: Path | None) -> None:
+        """Forget, and remove the file."""
+        if path is not None:
+            with held(path) as there:
+                if there:
+                    path.unlink()
+        self.forget()
+
+    def _meet(self, path: Path | None) -> None:
+        """Begin with the file as another process left it, and learn again what is not in it. None: it was removed."""
+        if path is not None and hashlib.sha256(path.read_bytes()).digest() == self._known:
+            return
+        fresh, moved = self._fresh, self._mixture.moved() if self._mixture else None
+        if path is None:
+            self.forget()
+        else:
+            self.load(path)
+        for line in fresh:
+            self.learn(*line)
+        if self._mixture and moved:
+            self._mixture.move(moved)
+
+    def _content(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         header = self._header() | {"holds": HOLDS, "tuned": self._learning is not None}
         tensors = {
             "places": np.array(self._places[-MOST:], dtype=np.int32),
@@ -101,13 +160,11 @@ class Habits:
         if self._learning is not None:
             assert isinstance(self.model, LanguageModel)
             tensors |= self.model.named_parameters()
-        target = Path(path)
-        if target.exists():
-            os.chmod(target, 0o600)  # what takes its place keeps its mode
-        write_atomically(target, to_bytes(header, tensors, KIND), mask=0o600)
+        return header, tensors
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Load a saved file. Raises InputError if it is for another model or alphabet, ModelFileError if damaged."""
+        digest = hashlib.sha256(Path(path).read_bytes()).digest() if Path(path).is_file() else b""
         header, tensors = read(str(path), KIND)
         expected = self._header()
         wrong = next((key for key in expected if header.get(key) != expected[key]), None)
@@ -124,7 +181,7 @@ class Habits:
             line: tuple[list[int], list[float]] = [], []
             for place, chance in zip(places, chances, strict=True):
                 if place < 0:
-                    self.count(*line)
+                    self._count(*line)
                     line = [], []
                     continue
                 line[0].append(place)
@@ -133,6 +190,8 @@ class Habits:
                 self._mixture.restore(tensors)
             if header.get("tuned") and self.tune:
                 self._restore(tensors)
+            self._in_file()
+            self._known = digest
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path}: not what a typist saved: {' '.join(str(error).split())}") from None
 

@@ -28,12 +28,25 @@ class Mixture:
         """The weights are the trained ones."""
         self._kept, self._all = self.primed.weights * _PRIOR, np.full((CLASSES, CLASSES), _PRIOR)
 
+    def mark(self) -> None:
+        """Count what `moved` gives from here on."""
+        self._marked = self._kept.copy(), self._all.copy()
+
+    def moved(self) -> tuple[Array, Array]:
+        """The change since `mark`."""
+        return self._kept - self._marked[0], self._all - self._marked[1]
+
+    def move(self, by: tuple[Array, Array]) -> None:
+        """Add what another mixture's `moved` gave."""
+        self._all = np.maximum(self._all + by[1], 2.0)
+        self._kept = np.clip(self._kept + by[0], 1e-3, self._all - 1e-3)
+
     def learned(self) -> dict[str, Array]:
-        """What the weights learned, for a file."""
+        """Tensors for a file."""
         return {"mixing.kept": self._kept, "mixing.all": self._all}
 
     def restore(self, tensors: dict[str, Array]) -> None:
-        """Take back what `learned` gave. Raises ValueError if it is something else."""
+        """Begin with tensors that `learned` gave. Raises ValueError if it is something else."""
         kept, all_ = (tensors[name] for name in ("mixing.kept", "mixing.all"))
         for each in (kept, all_):
             if each.shape != self._all.shape or each.dtype != np.float64 or not np.isfinite(each).all():
@@ -62,7 +75,7 @@ class Mixture:
         return w * p + (1 - w) * own
 
     def learn(self, p: Array, nodes: Sequence[int], place: int) -> None:
-        """What came was `place`: a step of expectation-maximisation for its weight."""
+        """Take `place` as what came: a step of expectation-maximisation for its weight."""
         own, kind = self.parts(p, nodes)
         w = self._kept[kind] / self._all[kind]
         mine = w * p[place]

@@ -7,13 +7,15 @@ symbol; what a context does not give away is the next shorter one's, down to all
 
 The mixture is linear, w p_network + (1 - w) p_ngrams. One w serves all places at which both are about as sure.
 
-A file, little-endian: the magic, int32 VERSION, levels and symbols, the bytes of all symbols, the symbol that begins a
-line; uint16 weights in 2^-16; int32 nodes of each level; by level, in the order of parent and symbol, uint8 symbols,
-shares 2^(-x/8) and, but for the last level, numbers of children; the CRC-32 of all that. libelman reads it too.
+A file, little-endian, and compressed by xz: the magic, int32 VERSION, levels and symbols, the bytes of all symbols, the
+symbol that begins a line; uint16 weights in 2^-16; int32 nodes of each level; by level, in the order of parent and
+symbol, uint8 symbols, shares 2^(-x/8) and, but for the last level, numbers of children; the CRC-32 of all that.
+libelman reads it uncompressed.
 """
 
 from __future__ import annotations
 
+import lzma
 import os
 import struct
 import zlib
@@ -31,6 +33,7 @@ from .priming import Kept
 
 MAGIC = b"ELMANNGR"
 VERSION = 1
+_LARGEST = 64 << 20  # bytes
 SURE = (0.2, 0.35, 0.5, 0.7, 0.9, 0.97)
 """Bounds of the likeliest symbol's probability, by which a weight is chosen."""
 CLASSES = len(SURE) + 1
@@ -113,8 +116,8 @@ class Primed:
         return p
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the file; what is there already is replaced."""
-        write_atomically(given.path("path", path), self.to_bytes())
+        """Write the file, compressed by xz, which halves it; what is there already is replaced."""
+        write_atomically(given.path("path", path), lzma.compress(self.to_bytes(), preset=9))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Primed:
@@ -128,7 +131,7 @@ class Primed:
         return cls.from_bytes(data, str(path))
 
     def to_bytes(self) -> bytes:
-        """The file."""
+        """The file before it is compressed: what libelman reads."""
         text = self.symbols.encode()
         head = struct.pack("<4i", VERSION, len(self._levels), len(self.symbols), len(text))
         parts = [MAGIC, head, text, struct.pack("<i", self.start)]
@@ -143,7 +146,12 @@ class Primed:
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str = "the file") -> Primed:
-        """Raises ModelFileError if it is no such file, a later version's or damaged."""
+        """The n-grams of a file, compressed or not.
+
+        Raises:
+            ModelFileError: no such file, a later version's, or damaged.
+        """
+        data = _unpacked(data, name)
         if data[:8] != MAGIC:
             raise ModelFileError(f"{name}: no n-grams of a typist; elman.prime makes them")
         version = int.from_bytes(data[8:12], "little")
@@ -168,7 +176,12 @@ class Primed:
         at += 4 + 2 * CLASSES**2
         sizes = np.frombuffer(data, "<i4", count, at).tolist()
         at += 4 * count
-        if len(made.symbols) != symbols or not 0 <= made.start < symbols or min(sizes) < 0:
+        if (
+            len(set(made.symbols)) != symbols
+            or len(made.symbols) != symbols
+            or not 0 <= made.start < symbols
+            or min(sizes) < 0
+        ):
             raise ValueError("sizes out of range")
         levels, parent = [], np.zeros(sizes[0], np.int64)
         for order, length in enumerate(sizes):
@@ -184,3 +197,16 @@ class Primed:
             raise ValueError("it goes on after its end")
         made._set(levels)
         return made
+
+
+def _unpacked(data: bytes, name: str) -> bytes:
+    if data[:6] != b"\xfd7zXZ\x00":
+        return data
+    try:
+        unpacking = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=100 << 20)
+        plain = unpacking.decompress(data, max_length=_LARGEST)
+    except lzma.LZMAError as error:
+        raise ModelFileError(f"{name}: truncated or damaged ({error})") from None
+    if not unpacking.eof:
+        raise ModelFileError(f"{name}: truncated, or more than {_LARGEST >> 20} MiB of n-grams")
+    return plain

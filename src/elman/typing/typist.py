@@ -174,13 +174,13 @@ class Typist:
             places.append(place)
             chances.append(max(chance, _LEAST))
             reader._enter(symbol)
-        self._habits.count(places, chances)
         reading = self._habits.model.reading
-        self._habits.train(reading.prompt(line + ("\n" if reading.records else "")))
+        self._habits.learn(places, chances, reading.prompt(line + ("\n" if reading.records else "")))
         self._ways[0].use(self._habits.model)
 
     def save(self) -> None:
-        """Write what was learned to the file that was given as `learned`: mode 0600, and it says what it holds.
+        """Write what was learned to the file that was given as `learned`: mode 0600, and it says what it holds. What
+        other processes saved to it meanwhile is learned too, and kept.
 
         Raises:
             InputError: no file was given.
@@ -188,18 +188,17 @@ class Typist:
         if self._file is None:
             raise InputError("there is no file to save to; give Typist its name as `learned`")
         self._habits.save(self._file)
+        self._ways[0].use(self._habits.model)
 
     def forget(self) -> None:
         """Forget what was learned, in this typist and in its copies, and remove the file. A copy of a tuned typist is
         rid of it from its next line on."""
-        self._habits.forget()
+        self._habits.remove(self._file)
         self._ways[0].use(self._habits.model)
         line = self.text
         self._begin()
         self.text = ""
         self.enter(line)
-        if self._file is not None:
-            self._file.unlink(missing_ok=True)
 
     def complete(self, count: int = 5, width: int = 8) -> list[Completion]:
         """The likeliest ways in which the word goes on, likeliest first: after a blank, the likeliest next words.

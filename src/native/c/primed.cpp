@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "utf8.h"
+
 namespace elman::c {
 
 namespace {
@@ -56,7 +58,7 @@ std::string Primed::read(const uint8_t* bytes, int64_t size, const std::vector<s
   const std::string damaged = "the n-grams are truncated or damaged";
   if (!bytes || size < 32 || std::memcmp(bytes, "ELMANNGR", 8)) return "these bytes are no n-grams of a typist";
   Reader from{bytes + 8, size - 12};
-  if (from.number() > 1) return "the n-grams are of a later version";
+  if (uint32_t(from.number()) > 1) return "the n-grams are of a later version";
   Reader end{bytes + size - 4, 4};
   if (uint32_t(end.number()) != crc32(bytes, size - 4)) return damaged;
   int32_t count = from.number(), symbols = from.number(), text = from.number();
@@ -65,9 +67,10 @@ std::string Primed::read(const uint8_t* bytes, int64_t size, const std::vector<s
   if (from.short_ || count < 1 || count > kLevels || symbols < 2 || symbols > 255 || start < 0 || start >= symbols) return damaged;
   std::unordered_map<std::string, int32_t> places;
   for (int32_t i = 0, number = 0; i < text; ++number) {
-    int32_t width = 1;
-    while (i + width < text && (spelt[i + width] & 0xC0) == 0x80) ++width;
-    places.emplace(std::string(reinterpret_cast<const char*>(spelt) + i, size_t(width)), number);
+    const char* symbol = reinterpret_cast<const char*>(spelt) + i;
+    auto width = int32_t(character(symbol, text - i));
+    if (!width) return damaged;
+    places.emplace(std::string(symbol, size_t(width)), number);
     i += width;
   }
   if (int32_t(places.size()) != symbols) return damaged;

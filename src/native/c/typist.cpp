@@ -8,6 +8,7 @@
 #include "error.h"
 #include "paths.h"
 #include "primed.h"
+#include "utf8.h"
 
 namespace elman::c {
 
@@ -26,17 +27,6 @@ struct Alphabet {
     for (size_t i = 0; i < symbols.size(); ++i) places.emplace(symbols[i], int32_t(i));
   }
 };
-
-// Bytes of the character in UTF-8 that begins `text`, or 0.
-size_t character(const char* text, int64_t left) {
-  if (left < 1) return 0;
-  auto lead = uint8_t(text[0]);
-  size_t size = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-  if (int64_t(size) > left) return 0;
-  for (size_t i = 1; i < size; ++i)
-    if ((uint8_t(text[i]) & 0xC0) != 0x80) return 0;
-  return size;
-}
 
 }  // namespace elman::c
 
@@ -79,8 +69,8 @@ elman_typist* elman_typist_new(const elman_model* model, const char* const* symb
   if (how->width < 0 || !(how->least >= 0.0 && how->least < 1.0)) return fail("width must be at least 0, and least in 0 .. 1"), nullptr;
   std::vector<std::string> given;
   for (int32_t i = 0; i < count; ++i) {
-    size_t size = symbols[i] ? std::strlen(symbols[i]) : 0;
-    if (!size || character(symbols[i], int64_t(size)) != size) return fail("symbol " + std::to_string(i) + " is not one character in UTF-8"), nullptr;
+    auto size = symbols[i] ? int64_t(std::strlen(symbols[i])) : 0;
+    if (!size || character(symbols[i], size) != size) return fail("symbol " + std::to_string(i) + " is not one character in UTF-8"), nullptr;
     given.emplace_back(symbols[i]);
   }
   auto typist = std::make_unique<elman_typist>();
@@ -125,12 +115,12 @@ int elman_typist_read(elman_typist* typist, const char* text, int64_t size) {
   if (!typist || size < 0 || (size && !text)) return fail("a typist or a text is missing");
   const auto& places = typist->alphabet->places;
   for (int64_t at = 0; at < size;) {
-    size_t width = character(text + at, size - at);
+    int64_t width = character(text + at, size - at);
     if (!width) return fail("the text is not UTF-8 at byte " + std::to_string(at));
-    std::string symbol(text + at, width);
+    std::string symbol(text + at, size_t(width));
     auto found = places.find(symbol);
     if (enter(typist, symbol, found == places.end() ? uint32_t(places.size()) : uint32_t(found->second))) return 1;
-    at += int64_t(width);
+    at += width;
   }
   return 0;
 }

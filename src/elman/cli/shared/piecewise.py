@@ -38,15 +38,17 @@ class Listed:
     keep: tuple[str, ...] = ()
     """Columns of the file that are listed beside each word."""
     frequency: str | None = None
-    """The text in which each word is counted."""
+    """The text in which each word is counted, or a table of counts."""
 
     def counts(self) -> Counter[str] | None:
-        """The words of the text in which they are counted."""
+        """How often each word occurs."""
         from ...corpora import load_corpus
-        from ...scoring import word_counts
+        from ...scoring import is_word_table, word_counts, word_table
 
         if self.frequency is None:
             return None
+        if is_word_table(self.frequency):
+            return word_table(self.frequency)
         return word_counts(cast("str", load_corpus(self.frequency, normalisation="none").text))
 
     def rows(self, model: Model, names: Sequence[str], records: bool | None) -> list[Rows]:
