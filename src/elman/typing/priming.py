@@ -73,7 +73,7 @@ class _Contexts:
 
 
 def _contexts(made: list[Level]) -> list[_Contexts]:
-    """Of each order, what followed its contexts."""
+    """Totals of what followed each context, by order."""
     found = []
     for order, level in enumerate(made):
         size = len(made[order - 1].counts) if order else 1

@@ -140,7 +140,7 @@ class Typist:
         return dict(zip(self.alphabet.symbols, self.probabilities().tolist(), strict=True))
 
     def _modelled(self) -> np.ndarray:
-        """What the models and primed n-grams say, without what was learned by counting."""
+        """The distribution of models and primed n-grams, without counts of what was learned."""
         p = self._of_networks()
         return self._mixture.mixed(p, self._nodes) if self._mixture else p
 
