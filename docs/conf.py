@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import generate
 
 import elman
+from elman.export import to_lab
 
 project, author = "Elman", "The Elman developers"
 copyright = "The Elman developers, MIT licence"
@@ -38,10 +39,12 @@ html_title = f"Elman {release}"
 
 html_static_path, html_css_files = ["_static"], ["wide.css"]
 html_copy_source = False
-html_extra_path = ["reference/generated/llms.txt"]
+html_extra_path = ["reference/generated/llms.txt", "reference/generated/lab.html"]
 copybutton_prompt_text = r"\$ |>>> "
 copybutton_prompt_is_regexp = True
 
 linkcheck_ignore = ["^https?://"]  # those of this site alone are checked: it builds without a network
 
-generate.write_all(Path(__file__).parent / "reference" / "generated")
+made = Path(__file__).parent / "reference" / "generated"
+generate.write_all(made)
+(made / "lab.html").write_text(to_lab(), encoding="utf-8")

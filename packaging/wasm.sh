@@ -20,8 +20,11 @@ objects() {
   shift 3
   mkdir -p "$objects/$name" && rm -f "$objects/$name"/*
   "$compiler" "$@" $flags $options -O3 -c integer/isa.cpp -DELMAN_ISA_NAME=wasm -DELMAN_WASM -o "$objects/$name/integer.o"
-  for part in float/dispatch integer/dispatch integer/packed team/scratch team/environment team/alone c/elman c/model c/container $parts; do
+  for part in float/dispatch integer/dispatch integer/packed team/scratch team/environment team/alone c/elman c/model c/container c/codec $parts; do
     "$compiler" "$@" $flags $options -O2 -c $part.cpp -DELMAN_VERSION="\"$version\"" -o "$objects/$name/$(echo $part | tr / _).o"
+  done
+  for part in block messages tables; do
+    "$compiler" "$@" $flags $options -Os -c coding/$part.cpp -o "$objects/$name/coding_$part.o"
   done
 }
 

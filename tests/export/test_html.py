@@ -7,6 +7,7 @@ from browser import MISSING, Browser
 from exported import TEXT, model, small
 
 import elman
+from elman.compression import Codec
 from elman.export import to_html
 from elman.export.html import WEB
 
@@ -75,6 +76,14 @@ def test_the_page_is_used_by_hand(window, tmp_path):
     until(window, "return document.getElementById('stop').hidden")
     texts = window.run("return [...document.querySelectorAll('#continuations article p')].map((p) => p.textContent)")
     assert texts == elman.generate(quantised, "the é sea", 200, num_samples=2)
+    window.run("document.getElementById('message').closest('details').open = true")
+    until(window, "return document.getElementById('code').textContent")
+    code = Codec(quantised).encode(b"See you at the station at six.")
+    shown = window.run("return document.getElementById('code').textContent")
+    assert shown == f"30 bytes \u2192 {len(code)}: {code.hex(' ')}, which gives the message again"
+    window.run("document.getElementById('held').closest('details').open = true")
+    until(window, "return document.querySelectorAll('#held span').length > 5")
+    assert window.run("return document.getElementById('held').textContent") == "the \ufffd sea"
     unnamed = "return [...document.querySelectorAll('input,textarea,select')].filter("
     unnamed += "(e) => !e.labels.length && !e.ariaLabel).length"
     assert window.run(unnamed) == 0

@@ -6,11 +6,13 @@ import json
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 from command_line import PATIENCE
 from exported import TEXT, model, small
 
 import elman
+from elman.compression import Codec
 from elman.errors import InputError
 from elman.export import to_js
 
@@ -21,7 +23,12 @@ let streamed = "";
 for await (const piece of model.stream(text, { length: 300, seed: 7, temperature: 0.9 })) streamed += piece;
 const generated = model.generate(text, { length: 300, seed: 7, temperature: 0.9 });
 const { bits } = model.score(text), ids = model.encode(text);
-console.log(JSON.stringify({ generated, streamed, bits, ids,
+const message = `${text}, \u00fc`, code = model.compress(message);
+if (model.decompress(code) !== message) throw new Error("the message did not come back");
+let refused = "";
+try { model.decompressBytes(code, 3); } catch (error) { refused = error.message; }
+const hidden = model.hidden(text, model.facts.layers - 1).map((h) => Array.from(h));
+console.log(JSON.stringify({ code: Array.from(code), refused, hidden, generated, streamed, bits, ids,
   after: model.after(text, 3), greedy: model.generate(text, { length: 20, temperature: 0 }), facts: model.facts }));
 """
 
@@ -63,6 +70,13 @@ def test_node_has_the_bits_of_python(tmp_path, name, made):
     score = elman.score(made, text)
     assert found["bits"] == pytest.approx(score.bits, rel=1e-12)
     assert found["facts"]["records"] is (name == "records")
+    assert bytes(found["code"]) == Codec(made).encode(f"{text}, ü".encode())
+    assert "no code of a message of at most 3 bytes" in found["refused"]
+    ids = made.reading.primed(made.reading.prompt(text))[:, None]
+    assert np.shape(found["hidden"]) == (len(ids) - 1, made.hidden_size)
+    if name in ("floats", "bytes"):  # a GRU's activations have more bits than what is multiplied
+        hidden = made.hidden(ids)[0] if name == "floats" else made.activations(ids, 0)[0]
+        np.testing.assert_array_equal(np.float32(found["hidden"]), hidden[1:, 0])
     assert found["after"][0]["p"] >= found["after"][1]["p"] >= found["after"][2]["p"] > 0
 
 

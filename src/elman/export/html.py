@@ -23,6 +23,13 @@ POLICY = (
     "script-src 'unsafe-inline' 'wasm-unsafe-eval'{}\">"
 )
 """A page's: it runs its own script, and asks nobody for anything. In the braces, what it may do besides."""
+_MORE = (
+    '<details><summary>Compress a message</summary><p><label>Message <input id="message" size="40" '
+    'value="See you at the station at six."></label></p><p><output id="code" for="message"></output></p></details>'
+    "<details><summary>Look at a hidden unit</summary><p>The text above, coloured by what a unit holds: stronger is "
+    'larger, underlined is below 0. <label>Layer <input id="layer" type="number" min="1" value="1"></label> '
+    '<label>Unit <input id="unit" type="number" min="1" value="1"></label></p><p id="held"></p></details>'
+)
 _ABOUT = (
     '<details><summary>About this model</summary><table><tbody id="card"></tbody></table>'
     "<p>Everything runs in this page, and nothing is sent to anyone.</p></details>"
@@ -51,14 +58,14 @@ def to_html(model: QuantisedModel, name: str = "model", card: dict[str, Any] | N
         f'const MODEL = "{deflated(to_plain(model))}";',
         f'const WASM = "{deflated(wasm())}";',
         inlined("engine.js"),
-        (WEB / "page.js").read_text("utf-8"),
-        front,
+        inlined("page.js"),
+        compact(front),
     ]
     title = html.escape(name)
     parts = {
         "<title>Elman</title>": f"{POLICY.format('')}\n<title>{title}</title>",
         "<h1>Elman</h1>": f"<h1>{title}</h1>",
-        "</main>": f"{_ABOUT}\n</main>",
+        "</main>": f"{_MORE}\n{_ABOUT}\n</main>",
         "/*STYLE*/": style,
         "/*SCRIPT*/": "\n".join(script),
     }
@@ -69,9 +76,14 @@ def to_html(model: QuantisedModel, name: str = "model", card: dict[str, Any] | N
 
 
 def inlined(*names: str) -> str:
-    """Modules of JavaScript as one script, each after those that it imports."""
+    """Modules of JavaScript as one compact script, each after those that it imports."""
     text = "\n".join((WEB / name).read_text("utf-8") for name in names)
-    return re.sub(r"^(export |import .*\n)", "", text, flags=re.MULTILINE)
+    return compact(re.sub(r"^(export |import .*\n)", "", text, flags=re.MULTILINE))
+
+
+def compact(script: str) -> str:
+    """A script or a style without indentation and lines that are comments."""
+    return re.sub(r"^(\s*(//.*|/\*.*\*/)?\n| +)", "", script, flags=re.MULTILINE)
 
 
 def wasm(name: str = "elman") -> bytes:

@@ -99,6 +99,10 @@ ELMAN_API void elman_state_free(elman_state* state);
 ELMAN_API int elman_step(elman_state* state, int64_t id);
 ELMAN_API int elman_read(elman_state* state, const int64_t* ids, int64_t count);
 
+/* The hidden state of a layer, 0 .. layers-1, after all that was read, (H): to look at. A quantised model has it in 1/127; that of a
+ * quantised ReLU RNN is a share of each unit's range. */
+ELMAN_API int elman_hidden(const elman_state* state, int32_t layer, float* hidden);
+
 /* What may come next. (V) each. A probability is a weight in 2^-30 over the sum of all, so the same bits everywhere; frequencies
  * are at least 1 each, sum to `total`, and are what an arithmetic coder or Dasher takes. */
 ELMAN_API int elman_logits(const elman_state* state, float* logits);

@@ -165,6 +165,14 @@ int elman_logits(const elman_state* state, float* logits) {
   std::memcpy(logits, state->logits.data(), state->logits.size() * 4);
   return 0;
 }
+int elman_hidden(const elman_state* state, int32_t layer, float* hidden) {
+  if (!state || !hidden) return fail("a state or hidden is missing");
+  const c::Header& h = state->model->from.header;
+  if (layer < 0 || layer >= h.L) return fail("there is no such layer");
+  for (int64_t i = 0, at = int64_t(layer) * h.H; i < h.H; ++i)
+    hidden[i] = state->model->integers ? float(state->h8[size_t(at + i)]) * (1.0f / 127.0f) : state->h[size_t(at + i)];
+  return 0;
+}
 int elman_distribution(const elman_state* state, double* p) {
   if (!state || !p) return fail("a state or p is missing");
   int64_t total = 0;

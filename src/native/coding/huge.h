@@ -64,7 +64,11 @@ class KeptTables {
   Block blocks_[kBlocks];
   unsigned next_ = 0;
 };
+#if defined(ELMAN_NO_THREADS)
+inline KeptTables kept_tables;
+#else
 inline thread_local KeptTables kept_tables;
+#endif
 
 // A vector's memory.
 template <class T>

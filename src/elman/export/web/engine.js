@@ -39,6 +39,7 @@ export class Model {
   #room = 0;
   #tokens = [];
   #of = new Map();
+  #codec = 0; // made when a message comes
 
   constructor(c, container) {
     this.#c = c;
@@ -64,6 +65,8 @@ export class Model {
 
   /** Give the memory back; the model is of no use afterwards. */
   close() {
+    if (this.#codec) this.#c.elman_codec_free(this.#codec);
+    this.#codec = 0;
     this.#c.elman_close(this.#model);
     this.#model = 0;
   }
@@ -131,6 +134,49 @@ export class Model {
     return order.slice(0, count).map((id) => ({ text: this.decode([id]), id, p: p[id] }));
   }
 
+  /** The code of a short message, a text or bytes: the bytes of `elman message encode -m`. */
+  compress(message) {
+    const bytes = typeof message === "string" ? new TextEncoder().encode(message) : message;
+    return this.#message(bytes, bytes.length + 1, this.#c.elman_codec_encode);
+  }
+
+  /** The message of a code, as bytes; most: its largest size. Throws where no such message has it. */
+  decompressBytes(code, most = 65536) {
+    return this.#message(code, most, this.#c.elman_codec_decode);
+  }
+
+  /** The same, as a text. */
+  decompress(code, most = 65536) {
+    return new TextDecoder().decode(this.decompressBytes(code, most));
+  }
+
+  /** The hidden state of a layer after each token of a text: [Float32Array, ...]. */
+  hidden(text, layer = 0) {
+    const c = this.#c, { hidden: size } = this.facts, to = c.malloc(4 * size);
+    try {
+      return this.#with("", (state) => this.encode(text).map((id) => {
+        if (c.elman_step(state, BigInt(id)) || c.elman_hidden(state, layer, to)) this.#fail();
+        return new Float32Array(c.memory.buffer, to, size).slice();
+      }));
+    } finally {
+      c.free(to);
+    }
+  }
+
+  #message(bytes, room, call) {
+    const c = this.#c;
+    this.#codec ||= c.elman_codec_new(this.#model, 0, 0n);
+    if (!this.#codec) this.#fail();
+    const from = c.malloc(bytes.length + 1), to = c.malloc(room + 1);
+    try {
+      new Uint8Array(c.memory.buffer).set(bytes, from);
+      const size = Number(call(this.#codec, from, BigInt(bytes.length), to, BigInt(room)));
+      if (size < 0) this.#fail();
+      return new Uint8Array(c.memory.buffer, to, size).slice();
+    } finally {
+      c.free(from), c.free(to);
+    }
+  }
   #fail() {
     throw failure(this.#c);
   }

@@ -50,6 +50,13 @@ export declare class Model {
   score(text: string): { bits: number; tokens: Cost[] };
   /** What may come after a text, likeliest first. */
   after(text: string, count?: number): Next[];
+  /** The code of a short message, alone and without a header: the bytes of `elman message encode -m MODEL`. */
+  compress(message: string | Uint8Array): Uint8Array;
+  /** The message of a code, of at most `most` bytes. Throws where no such message has it. */
+  decompress(code: Uint8Array, most?: number): string;
+  decompressBytes(code: Uint8Array, most?: number): Uint8Array;
+  /** The hidden state of a layer after each token of a text. */
+  hidden(text: string, layer?: number): Float32Array[];
 }
 /** Open a model: the package's own, or one of these bytes, which `elman export plain` writes. */
 export declare function load(container?: Uint8Array | ArrayBuffer, wasm?: BufferSource): Promise<Model>;

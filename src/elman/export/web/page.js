@@ -12,6 +12,9 @@ window.elman = {
   generate: async (prompt = "", length = 200, seed = 0, settings = {}) => (await ready).generate(prompt, { ...settings, length, seed }),
   score: async (text) => (await ready).score(text),
   after: async (text, count) => (await ready).after(text, count),
+  compress: async (message) => (await ready).compress(message),
+  decompress: async (code, most) => (await ready).decompress(Uint8Array.from(code), most),
+  hidden: async (text, layer) => (await ready).hidden(text, layer),
   facts: ready.then((model) => ({ ...model.facts, ...CARD })),
 };
 
@@ -48,7 +51,37 @@ const engine = (() => {
   };
 })();
 
+// The message's code as hexadecimal digits, and that it comes back.
+function showCode(model) {
+  const message = document.getElementById("message").value, code = model.compress(message), size = new TextEncoder().encode(message).length;
+  const digits = Array.from(code, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  document.getElementById("code").textContent = `${size} bytes \u2192 ${code.length}: ${digits}` +
+    (model.decompress(code) === message ? ", which gives the message again" : ", which does not give the message again");
+}
+
+// The text, each character with the value of the chosen unit after it.
+function showUnit(model) {
+  const [layer, unit] = ["layer", "unit"].map((id) => document.getElementById(id)), text = document.getElementById("text").value.slice(-2000);
+  layer.max = model.facts.layers, unit.max = model.facts.hidden;
+  if (!layer.checkValidity() || !unit.checkValidity()) return;
+  const values = model.hidden(text, layer.value - 1).map((hidden) => hidden[unit.value - 1]), ids = model.encode(text);
+  document.getElementById("held").replaceChildren(...ids.map((id, i) => {
+    const one = document.createElement("span"), value = values[i];
+    one.textContent = model.decode([id]);
+    one.className = `s${Math.min(9, Math.round(Math.abs(value) * 9))}`;
+    one.title = value.toFixed(3);
+    if (value < 0) one.style.textDecoration = "underline";
+    return one;
+  }));
+}
+
 ready.then((model) => {
+  const shows = { message: showCode, layer: showUnit, unit: showUnit, text: showUnit };
+  for (const [id, show] of Object.entries(shows)) document.getElementById(id).addEventListener("input", () => {
+    if (id === "message" || document.getElementById("held").closest("details").open) show(model);
+  });
+  for (const [id, show] of [["code", showCode], ["held", showUnit]])
+    document.getElementById(id).closest("details").addEventListener("toggle", ({ target }) => { if (target.open) show(model); });
   for (const [name, value] of Object.entries({ ...model.facts, ...CARD })) {
     const row = document.getElementById("card").insertRow();
     row.insertCell().textContent = name;
@@ -56,4 +89,7 @@ ready.then((model) => {
   }
 }, (error) => {
   document.getElementById("status").textContent = `This browser cannot run the model: ${error.message}`;
-}).then(() => { document.body.dataset.ready = ""; });
+}).then(() => {
+  performance.mark("ready");
+  document.body.dataset.ready = "";
+});
