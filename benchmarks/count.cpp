@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "coding/block.h"
+#include "coding/fastest.h"
 #include "coding/messages.h"
 #include "float/kernels.h"
 #include "float/step.h"
@@ -147,6 +148,7 @@ extern "C" __attribute__((noinline)) void measured(const Job& job) { job(); }
 int main(int count, char** arguments) {
   std::string which = count > 1 ? arguments[1] : "", isa = count > 2 ? arguments[2] : "portable";
   const integer::Table& table = isa == "avx2" ? integer::avx2::table : integer::portable::table;
+  coding::only_plain = isa != "avx2";  // the coder asks the processor, not ELMAN_ISA
   set_threads(1);
   Job job;
   const char* names[] = {"rnn_relu", "rnn_tanh", "gru", "lstm"};

@@ -136,7 +136,7 @@ inline Doubles fma_to_odd(Doubles a, Doubles b, Doubles c) {
   Longs beyond = Longs(side < Doubles{}), inexact = beyond | Longs(side > Doubles{}), bits = Longs(sum);
   return Doubles((bits + beyond) | (inexact >> 63));  // beyond is -1: sum lies farther from zero than the exact value
 }
-#if defined(__wasm_simd128__)
+#if defined(__wasm_simd128__) || defined(__SSE2__)
 #define ELMAN_ROUND_TO_ODD __attribute__((noinline)) inline Register r_fma_to_odd
 #else
 #define ELMAN_ROUND_TO_ODD inline Register r_fma
@@ -148,9 +148,9 @@ ELMAN_ROUND_TO_ODD(Register a, Register b, Register c) {
   ELMAN_KEEP(rounded);
   return rounded;
 }
-#if defined(__wasm_simd128__)
 // The sum in doubles, rounded once to 53 bits and then to a float. The second rounding is the exact value's, unless the first
 // landed on a tie between two floats (low 29 bits 100...0), or the result is denormal and has fewer bits: about one in 2^29.
+#if defined(__wasm_simd128__)
 inline Register r_fma(Register a, Register b, Register c) {
   v128_t x = v128_t(a), y = v128_t(b), z = v128_t(c);
   auto sum = [](v128_t p, v128_t q, v128_t r) {
@@ -166,6 +166,23 @@ inline Register r_fma(Register a, Register b, Register c) {
   v128_t tiny = wasm_u32x4_lt(size, wasm_i32x4_splat(0x00800000));
   if (__builtin_expect(wasm_v128_any_true(wasm_v128_or(tie, tiny)), 0)) return r_fma_to_odd(a, b, c);
   return Register(to);
+}
+#elif defined(__SSE2__)
+inline Register r_fma(Register a, Register b, Register c) {
+  auto sum = [](__m128 p, __m128 q, __m128 r) {
+    return _mm_add_pd(_mm_mul_pd(_mm_cvtps_pd(p), _mm_cvtps_pd(q)), _mm_cvtps_pd(r));
+  };
+  auto upper = [](Register v) { return _mm_movehl_ps(v, v); };
+  __m128d low = sum(a, b, c), high = sum(upper(a), upper(b), upper(c));
+  Register to = _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
+  ELMAN_KEEP(to);
+  __m128i ends = _mm_castps_si128(_mm_shuffle_ps(_mm_castpd_ps(low), _mm_castpd_ps(high), _MM_SHUFFLE(2, 0, 2, 0)));
+  __m128i tie = _mm_cmpeq_epi32(_mm_slli_epi32(ends, 3), _mm_set1_epi32(INT32_MIN)), bits = _mm_castps_si128(to);
+  // Twice a magnitude of 1 .. 0x00800000 is 2 .. 2^24, which the sum makes the most negative numbers, and of 0 the largest.
+  __m128i size = _mm_add_epi32(_mm_add_epi32(bits, bits), _mm_set1_epi32(INT32_MAX));
+  __m128i tiny = _mm_cmplt_epi32(size, _mm_set1_epi32(INT32_MIN + (1 << 24)));
+  if (__builtin_expect(_mm_movemask_epi8(_mm_or_si128(tie, tiny)), 0)) return r_fma_to_odd(a, b, c);
+  return to;
 }
 #endif
 #undef ELMAN_ROUND_TO_ODD
