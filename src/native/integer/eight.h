@@ -20,6 +20,8 @@ struct Eight {
   static constexpr int rows = 4, vectors = 4, split = 2;
 #elif defined(ELMAN_NEON)
   static constexpr int rows = 4, vectors = 2, split = 1;
+#elif defined(ELMAN_PORTABLE) && defined(__SSE2__)
+  static constexpr int rows = 2, vectors = 2, split = 1;
 #else
   static constexpr int rows = 1, vectors = 4, split = 1;
 #endif

@@ -13,6 +13,8 @@
 #include <arm_neon.h>
 #elif defined(ELMAN_WASM)
 #include <wasm_simd128.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
 #endif
 
 namespace elman::integer {
