@@ -8,7 +8,8 @@ it, and with the model's file added.
 
 Rivals that are not installed are left out: gzip, bzip2, xz are Python's; zstandard, brotli, pyppmd; the commands zpaq
 and bzip3.
-Results: results/compress.csv. Messages and records: benchmarks/messages.py.
+Results: results/compress.csv, where files that were measured before stay. Messages and records by themselves:
+benchmarks/messages.py.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ def main() -> None:
         coders |= {f"elman -m -{level}": ours(model, level, arguments.threads) for level in levels}
     coders = {name: coder for name, coder in coders.items() if name.startswith(tuple(arguments.only.split(",")))}
     print(machine(), file=sys.stderr)
-    write("compress", measure_files(arguments.files, coders, model_bytes, arguments.rounds))
+    write("compress", measure_files(arguments.files, coders, model_bytes, arguments.rounds), keep="file")
 
 
 if __name__ == "__main__":

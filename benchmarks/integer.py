@@ -6,8 +6,9 @@ Both engines continue the same prompt greedily with the same random weights, qua
 process, so a slow moment meets both. With one thread the clock is the thread's processor time, which leaves out
 what other programs take. Before it is timed the integer engine's logits are compared with its definition
 in NumPy, bit by bit. The share of the peak counts the products of the recurrent and output weights with the states; the
-peak is the rate of independent products in registers, measured in the same run. With onnx and onnxruntime
-installed, its dynamically quantised int8 model runs beside them, ids one-hot; its bits need not agree.
+peak is the rate of independent products in registers, measured in the same run. Weights of 4 bits run beside those of
+8 where one stream waits for them. With onnx and onnxruntime installed, its dynamically quantised int8 model runs beside
+them, ids one-hot; its bits need not agree. Scoring beside ONNX Runtime: benchmarks/score_onnx.py.
 
 Results: results/integer.csv, medians and quartiles.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from elman.model.rounding import to_integers
 CASES = [  # cell, layers, hidden, vocabulary, streams, steps a turn
     ("rnn_relu", 1, 256, 44, 1, 4000),
     ("gru", 1, 256, 44, 1, 1500),
+    ("gru", 1, 384, 256, 1, 1000),
     ("lstm", 2, 512, 70, 1, 200),
     ("rnn_relu", 1, 256, 44, 64, 100),
     ("gru", 1, 512, 70, 64, 20),
@@ -70,17 +73,15 @@ def peaks() -> tuple[float, float]:
     return best[0], best[1]
 
 
-def onnx_step(cell: str, layers: Any, output: Any, B: int) -> Any:
-    """A step of onnxruntime's dynamically quantised model, or None: LSTM and GRU alone, greedy, state fed back."""
-    try:
-        import onnxruntime
-        from onnx import TensorProto, helper, numpy_helper
-        from onnxruntime.quantization import quantize_dynamic
-    except ImportError:
-        return None
-    if cell not in ("gru", "lstm"):
-        return None
-    import tempfile
+def onnx_models(cell: str, layers: Any, output: Any, scoring: bool = False) -> tuple[bytes, bytes]:
+    """The model as ONNX, float32 and dynamically quantised to int8, for any number of steps and rows, ids one-hot.
+
+    Args:
+        cell: "lstm" or "gru".
+        scoring: it gives ln p of targets (T, B, 1) in place of logits.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+    from onnxruntime.quantization import quantize_dynamic
 
     H, V, G = output[0].shape[1], output[0].shape[0], CELLS[cell].gates
     order = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}[cell]  # ONNX: i o f c; z r h
@@ -88,7 +89,7 @@ def onnx_step(cell: str, layers: Any, output: Any, B: int) -> Any:
     def gates(w: np.ndarray) -> np.ndarray:
         return np.concatenate([w.reshape(G, H, -1)[k] for k in order]).reshape(w.shape)
 
-    names, values, nodes, x = [], [], [], "x"
+    values, nodes, x = [], [], "x"
     states_in, states_out = [], []
     for l, (w_ih, w_hh, b_ih, b_hh) in enumerate(layers):
         weights = {
@@ -102,24 +103,47 @@ def onnx_step(cell: str, layers: Any, output: Any, B: int) -> Any:
         outs = [f"y{l}", *(f"{k}_out" for k in kept)]
         nodes.append(helper.make_node(cell.upper(), [x, *weights, "", *kept], outs, hidden_size=H, **extra))
         nodes.append(helper.make_node("Squeeze", [f"y{l}", "axis1"], [f"s{l}"]))
-        states_in += [helper.make_tensor_value_info(k, TensorProto.FLOAT, [1, B, H]) for k in kept]
-        states_out += [helper.make_tensor_value_info(f"{k}_out", TensorProto.FLOAT, [1, B, H]) for k in kept]
+        states_in += [helper.make_tensor_value_info(k, TensorProto.FLOAT, [1, "B", H]) for k in kept]
+        states_out += [helper.make_tensor_value_info(f"{k}_out", TensorProto.FLOAT, [1, "B", H]) for k in kept]
         x = f"s{l}"
-        names += kept
     values.append(numpy_helper.from_array(np.array([1], np.int64), "axis1"))
     values += [numpy_helper.from_array(output[0].T.copy(), "wo"), numpy_helper.from_array(output[1], "bo")]
     nodes += [helper.make_node("MatMul", [x, "wo"], ["m"]), helper.make_node("Add", ["m", "bo"], ["logits"])]
-    given = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, B, V]), *states_in]
-    made = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, B, V]), *states_out]
+    given = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["T", "B", V]), *states_in]
+    made = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["T", "B", V]), *states_out]
+    if scoring:
+        nodes.append(helper.make_node("LogSoftmax", ["logits"], ["all"], axis=2))
+        nodes.append(helper.make_node("GatherElements", ["all", "targets"], ["ln_p"], axis=2))
+        given.append(helper.make_tensor_value_info("targets", TensorProto.INT64, ["T", "B", 1]))
+        made[0] = helper.make_tensor_value_info("ln_p", TensorProto.FLOAT, ["T", "B", 1])
     graph = helper.make_graph(nodes, "model", given, made, values)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder) / "a.onnx", Path(folder) / "b.onnx"
         plain.write_bytes(model.SerializeToString())
         quantize_dynamic(plain, small)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _cpu.threads()
-        session = onnxruntime.InferenceSession(small.read_bytes(), options)
+        return plain.read_bytes(), small.read_bytes()
+
+
+def onnx_session(model: bytes) -> Any:
+    """One of onnxruntime with as many threads as the kernel has."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = _cpu.threads()
+    return onnxruntime.InferenceSession(model, options)
+
+
+def onnx_step(cell: str, layers: Any, output: Any, B: int) -> Any:
+    """A step of onnxruntime's dynamically quantised model, or None: LSTM and GRU alone, greedy, state fed back."""
+    if cell not in ("gru", "lstm"):
+        return None
+    try:
+        session = onnx_session(onnx_models(cell, layers, output)[1])
+    except ImportError:
+        return None
+    V, H = output[0].shape
+    names = [each.name for each in session.get_inputs() if each.name != "x"]
     state = {k: np.zeros((1, B, H), np.float32) for k in names}
     one_hot = np.eye(V, dtype=np.float32)
     wanted = ["logits", *(f"{k}_out" for k in names)]
@@ -152,6 +176,10 @@ def measure(
         "float": lambda n: decoder.generate(ids=np.zeros((n, B), np.int64), bias=None, exponent=-1.0, draws=None),
         "integer": lambda n: ours.generate(n, None, -1.0, None),  # pyright: ignore
     }
+    if B == 1:
+        small = to_integers(cell, layers, output, bits=4, ids=np.arange(60).reshape(20, 3) % V)
+        packed = small.decoder(small.begin_state(B))
+        contestants["integer, 4 bits"] = lambda n: packed.generate(n, None, -1.0, None)  # pyright: ignore
     rival = onnx_step(cell, layers, output, B)
     if rival is not None:
         contestants["onnxruntime int8"] = rival
@@ -166,11 +194,11 @@ def measure(
     rows = []
     for name, values in rates.items():
         low, middle, high = quartiles(values)
-        unit = {"float": peak[1], "integer": peak[0]}.get(name)
+        unit = {"float": peak[1], "integer": peak[0], "integer, 4 bits": peak[0]}.get(name)
         rows.append(
             {
                 "cell": cell, "layers": L, "hidden": H, "vocab": V, "streams": B, "contestant": name,
-                "threads": _cpu.threads(), "isa": _cpu.integer_isa() if name == "integer" else _cpu.isa(),
+                "threads": _cpu.threads(), "isa": _cpu.integer_isa() if name.startswith("integer") else _cpu.isa(),
                 "median_chars_per_s": round(middle), "low": round(low), "high": round(high),
                 "times_float": round(middle / statistics.median(rates["float"]), 2),
                 "share_of_peak": round(products * middle / unit, 2) if unit else "",
