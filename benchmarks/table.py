@@ -162,7 +162,9 @@ def integer() -> list[str]:
     rows = read("integer")
     if not rows:
         return []
-    names = ("float", "integer", "onnxruntime int8")
+    columns = {"float": "Elman, floats", "integer": "Elman, 8 bits", "integer, 4 bits": "4 bits"}
+    columns["onnxruntime int8"] = "ONNX Runtime, int8"
+    names = [name for name in columns if any(row["contestant"] == name for row in rows)]
     found: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows:
         found.setdefault((model(row), row["streams"]), {})[row["contestant"]] = row
@@ -171,11 +173,29 @@ def integer() -> list[str]:
         for (name, streams), part in found.items()
     ]
     about = [
-        "Greedy generation by a model in 8-bit integers, characters a second on one thread "
+        "Greedy generation by a model in integers, characters a second on one thread "
         f"({rows[0]['processor']}, {rows[0]['isa']}). `python benchmarks/integer.py`",
         "",
     ]
-    return about + table(["Model", "texts at once", "Elman, floats", "Elman, integers", "ONNX Runtime, int8"], body)
+    return about + table(["Model", "texts at once", *(columns[name] for name in names)], body)
+
+
+def beside_onnx() -> list[str]:
+    """Scoring by Elman and by ONNX Runtime."""
+    rows = read("score_onnx")
+    if not rows:
+        return []
+    names = ("float", "onnxruntime float", "integer", "onnxruntime int8")
+    found = {(row["texts"], row["contestant"]): f"{int(row['median_chars_per_s']):,}" for row in rows}
+    about = [
+        f"Scoring texts with the {model(rows[0])}, characters a second on one thread ({rows[0]['processor']}). "
+        "`python benchmarks/score_onnx.py`",
+        "",
+    ]
+    body = [[texts, *(found[texts, name] for name in names)] for texts in dict.fromkeys(row["texts"] for row in rows)]
+    return about + table(
+        ["texts at once", "Elman, floats", "ONNX Runtime", "Elman, 8 bits", "ONNX Runtime, int8"], body
+    )
 
 
 def compression() -> list[str]:
@@ -227,6 +247,7 @@ def speed_page() -> str:
         "",
         *generate(),
         *integer(),
+        *beside_onnx(),
         "## Compression",
         "",
         *compression(),
