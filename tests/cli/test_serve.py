@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -155,6 +156,46 @@ def test_a_unix_socket_is_this_users_alone(folder):
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(60) == 0
     assert not (folder / "socket").exists()
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no UNIX sockets here")
+def test_a_unix_socket_lets_its_group_in_where_that_is_asked_for(folder):
+    with Serving(folder, "story.safetensors", "--uds", "socket", "--uds-mode", "660") as server:
+        assert stat.S_IMODE((folder / "socket").stat().st_mode) == 0o660
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(60) == 0
+    refused = command_line.run("serve", "story.safetensors", "--uds", "socket", "--uds-mode", "rw", cwd=folder)
+    assert refused.returncode == 2
+    assert refused.stderr == "elman: --uds-mode is 'rw'; expected three octal digits, such as 600 or 660\n"
+
+
+def test_work_in_a_thread_does_not_hold_up_the_end(folder):
+    with Serving(folder, "story.safetensors", "--port", 0, "--grace", 0) as server:
+        connection = server.connection()
+        text = bytes(random.Random(1).choices(b"etaoin shrdlu\n", k=7_000_000))  # minutes of work
+        connection.request("POST", "/v1/compress", text)
+        time.sleep(0.5)
+        server.process.send_signal(signal.SIGTERM)
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            answered = connection.getresponse()
+            assert answered.status == 503
+            assert "shutting down" in json.loads(answered.read())["error"]["message"]
+        assert server.process.wait(60) == 0
+        assert "Traceback" not in "".join(server.lines)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_in_place_of_a_model_does_not_hold_up_the_next_one(folder):
+    with Serving(folder, "story.safetensors", "--port", 0) as server:
+        (folder / "story.safetensors").unlink()
+        os.mkfifo(folder / "story.safetensors")
+        for _ in range(3):
+            server.process.send_signal(signal.SIGHUP)
+        server.wait_for("the old ones go on: story.safetensors is neither a file nor a folder")
+        (folder / "story.safetensors").unlink()
+        small_models.save(folder / "story.safetensors")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("the models were loaded anew")
 
 
 def test_what_cannot_be_served_is_one_line(folder):

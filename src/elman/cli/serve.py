@@ -30,6 +30,9 @@ def serve(
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any that is free.")] = 8080,
     uds: Annotated[Path | None, typer.Option(help="Listen on this UNIX socket instead.")] = None,
+    uds_mode: Annotated[
+        str, typer.Option(metavar="MODE", help="Permissions of the socket: 600, or 660 for a proxy of its group.")
+    ] = "600",
     api_key_file: Annotated[
         Path | None, _guarding("File with keys, one a line; any of them opens. Or set ELMAN_API_KEY.", metavar="FILE")
     ] = None,
@@ -52,7 +55,9 @@ def serve(
 
     Example: elman serve english; elman serve story=runs/story english --port 9000
     """
-    keys = _keys(api_key_file)
+    if not re.fullmatch(r"[0-7]{3}", uds_mode):
+        raise InputError(f"--uds-mode is {uds_mode!r}; expected three octal digits, such as 600 or 660")
+    keys, mode = _keys(api_key_file), int(uds_mode, 8)
     open_port = uds is None and not keys and not no_key
     if open_port and not _is_loopback(host):
         raise InputError(f"--host {host} lets others ask; give --api-key-file, set ELMAN_API_KEY, or give --no-key")
@@ -69,7 +74,7 @@ def serve(
         _models(model), keys=keys, cors=cors or (), limits=limits, strict=strict, local=open_port,
         log_prompts=log_prompts,
     )  # fmt: skip
-    run(app, host, port, uds, grace)
+    run(app, host, port, uds, mode, grace)
 
 
 def _models(given: list[str]) -> dict[str, str]:

@@ -24,11 +24,15 @@ class Beside:
 
     def __init__(self, limits: Limits) -> None:
         self._limits, self._threads, self._working = limits, anyio.CapacityLimiter(THREADS), 0
-        self._ending = threading.Event()
+        self._ending, self._waiting = threading.Event(), set[asyncio.Future[None]]()
+        self.running = 0
+        """Threads at work, also for those who have left."""
 
     def end(self) -> None:
-        """End all work that looks at `going_on`."""
+        """Nobody waits for work any more; what looks at `going_on` ends."""
         self._ending.set()
+        for over in list(self._waiting):
+            over.get_loop().call_soon_threadsafe(lambda over=over: over.done() or over.set_result(None))
 
     async def do(self, work: Callable[..., Any], *given: Any) -> Any:
         """Raises Refused where too many wait already."""
@@ -43,10 +47,28 @@ class Beside:
 
     async def in_turn(self, work: Callable[..., Any], *given: Any) -> Any:
         """Wait for a thread however many others do."""
+        over = asyncio.get_running_loop().create_future()
+        self._waiting.add(over)
+        working = asyncio.ensure_future(
+            anyio.to_thread.run_sync(partial(self._run, work, given), limiter=self._threads, abandon_on_cancel=True)
+        )
         try:
-            return await anyio.to_thread.run_sync(partial(work, *given), limiter=self._threads)
+            await asyncio.wait({working, over}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise _over()
+            return working.result()
         except InputError as error:
             raise Refused(str(error)) from None
+        finally:
+            self._waiting.discard(over)
+            working.cancel()
+
+    def _run(self, work: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+        self.running += 1
+        try:
+            return work(*given)
+        finally:
+            self.running -= 1
 
     async def while_there(self, request: Request, work: Callable[..., Any]) -> Any:
         """Do `work(going_on)` as long as the client waits for it: `going_on`, called often, ends it where it must."""
@@ -54,7 +76,7 @@ class Beside:
 
         def going_on() -> None:
             if self._ending.is_set():
-                raise Refused("the server is shutting down", 503, headers={"Retry-After": "5"})
+                raise _over()
             if left.is_set() or time.monotonic() > until:
                 raise Refused(f"the search takes more than {self._limits.seconds:g} seconds; make it narrower")
 
@@ -62,6 +84,10 @@ class Beside:
             return await unless_left(request, self.do(work, going_on))
         finally:
             left.set()
+
+
+def _over() -> Refused:
+    return Refused("the server is shutting down", 503, headers={"Retry-After": "5"})
 
 
 async def unless_left(request: Request, work: Coroutine[Any, Any, Any]) -> Any:

@@ -109,5 +109,8 @@ def _load(model: Any) -> Model:
     if isinstance(model, str | Path):
         from ..model import load
 
+        path = Path(model)
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe may hold up for ever
+            raise InputError(f"{model} is neither a file nor a folder; a server reads its models again at times")
         return load(model)
     return model

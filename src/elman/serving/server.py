@@ -142,6 +142,7 @@ def create_app(
         exception_handlers={Refused: _refused, HTTPException: _http, ElmanError: _ours, ClientDisconnect: _left},
     )
     app.state.reload, app.state.end, app.state.health = served.reload, end, health
+    app.state.beside = beside
     app.state.models, app.state.batcher = served, batcher
     return app
 

@@ -23,8 +23,12 @@ from ...errors import InputError
 _log = logging.getLogger("elman.serving")
 
 
-def run(app: Any, host: str, port: int, uds: Path | None, grace: float) -> None:
-    """Serve until a signal ends it."""
+def run(app: Any, host: str, port: int, uds: Path | None, mode: int, grace: float) -> None:
+    """Serve until a signal ends it.
+
+    Args:
+        uds: a socket's path, in place of host and port. mode: its permissions.
+    """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     config = uvicorn.Config(
         app, http=Protocol, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
@@ -32,23 +36,25 @@ def run(app: Any, host: str, port: int, uds: Path | None, grace: float) -> None:
         backlog=512,
     )  # fmt: skip
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    sock = _unix(uds) if uds is not None else _tcp(host, port)
+    sock = _unix(uds, mode) if uds is not None else _tcp(host, port)
     sock.listen(config.backlog)
     place = str(uds)
     if uds is None:
         name = sock.getsockname()
         place = f"http://[{name[0]}]:{name[1]}" if sock.family == socket.AF_INET6 else f"http://{name[0]}:{name[1]}"
-        _log.info("serving at %s", place)
-        _log.info('try: curl %s/v1/completions -d \'{"prompt": "The ", "max_tokens": 50}\'', place)
-    else:
-        _log.info("serving at %s", place)
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH)
     try:
-        _Server(config, app, grace).run(sockets=[sock])
+        _Server(config, app, grace, place).run(sockets=[sock])
     finally:
+        sys.setswitchinterval(switch)
         sock.close()
         if uds is not None:
             with suppress(OSError):
                 uds.unlink()
+    if app.state.beside.running:  # nobody waits for it, and Python would
+        logging.shutdown()
+        os._exit(0)
 
 
 class Protocol(H11Protocol):
@@ -117,12 +123,34 @@ class Protocol(H11Protocol):
             self.transport.close()
 
 
+_SWITCH = 0.0005
+"""Seconds that Python lets one thread run where another wants to: 5 ms by itself, for which a step's thread would wait
+whenever requests come in, and they for it."""
+
+
 class _Server(uvicorn.Server):
     """Ends as soon as its requests are done, after `grace` seconds at the latest; a second signal ends it at once."""
 
-    def __init__(self, config: uvicorn.Config, app: Any, grace: float) -> None:
+    def __init__(self, config: uvicorn.Config, app: Any, grace: float, place: str) -> None:
         super().__init__(config)
-        self._app, self._grace = app, grace
+        self._app, self._grace, self._place, self._ended = app, grace, place, asyncio.Event()
+        self._lock, self._reloads = threading.Lock(), 0
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say where it serves once it does, so whoever reads that may send a signal, too."""
+        await super().startup(sockets)
+        if not self.started:
+            return
+        _log.info("serving at %s", self._place)
+        if self._place.startswith("http"):
+            _log.info('try: curl %s/v1/completions -d \'{"prompt": "The ", "max_tokens": 50}\'', self._place)
+
+    async def main_loop(self) -> None:
+        """Wait for the end. uvicorn looks for it ten times a second; here it is said, and the rest is once a second."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._ended.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -155,17 +183,27 @@ class _Server(uvicorn.Server):
         _log.info("ending; requests have %g second%s to finish", self._grace, "" if self._grace == 1 else "s")
         self._app.state.health.state = "ending"
         self.should_exit = True
+        self._ended.set()
         loop.call_later(self._grace, self._app.state.end, "abort")
 
     def _reload(self) -> None:
-        def work() -> None:
+        """Load the models anew, one time after another: a further signal meanwhile asks for one more."""
+        with self._lock:
+            begun, self._reloads = self._reloads > 0, min(2, self._reloads + 1)
+        if not begun:
+            threading.Thread(target=self._load, daemon=True).start()
+
+    def _load(self) -> None:
+        more = True
+        while more:
             try:
                 self._app.state.reload()
                 _log.info("the models were loaded anew")
             except Exception as error:
                 _log.error("the models were not loaded anew, and the old ones go on: %s", error)
-
-        threading.Thread(target=work, daemon=True).start()
+            with self._lock:
+                self._reloads -= 1
+                more = self._reloads > 0
 
 
 def _tcp(host: str, port: int) -> socket.socket:
@@ -181,8 +219,8 @@ def _tcp(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _unix(path: Path) -> socket.socket:
-    """A socket for this user alone. One that nobody listens on any more is replaced."""
+def _unix(path: Path, mode: int) -> socket.socket:
+    """A socket for this user alone until it has its mode. One that nobody listens on any more is replaced."""
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(os.stat(path).st_mode):
             raise InputError(f"{path} exists and is no socket; give --uds another name")
@@ -193,6 +231,7 @@ def _unix(path: Path) -> socket.socket:
     sock, mask = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), os.umask(0o177)
     try:
         sock.bind(str(path))
+        os.chmod(path, mode)
     except OSError as error:
         raise InputError(f"cannot listen on {path}: {error.strerror or error}") from None
     finally:
