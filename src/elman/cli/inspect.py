@@ -170,7 +170,8 @@ def _print(facts: dict[str, Any], report: Report, overlaps: list[dict[str, Any]]
             f"{100 * row['beyond']:.1f} %",
         )
     out.print(rows)
-    out.print(f"shuffled: theory expects a longest of about {report.expected_longest:.0f}\n\nthe longest overlaps")
+    out.print(f"shuffled: theory expects a longest of about {report.expected_longest:.0f}\n")
+    out.print("the longest overlaps" + (f", {report.counted}" if report.counted else ""))
     for o in overlaps:
         place = f"line {o['line']:,}" if o["line"] else f"character {o['place']:,}"
         text = visible(o["text"])

@@ -50,6 +50,11 @@ class Report:
         return "held-out" if enough else f"{ORDER}-gram"
 
     @property
+    def counted(self) -> str:
+        """How lines of the corpus are counted, where that needs to be said."""
+        return "by line of the training text without what was held out" if "held-out" in self.matches else ""
+
+    @property
     def bound(self) -> int:
         return int(self.matches[self.baseline].lengths.max())
 
@@ -71,7 +76,8 @@ class Report:
 
 def quotations(report: Report, vocabulary: Vocabulary, count: int = 10) -> list[dict[str, Any]]:
     """The longest overlaps of the generated text: `length`, `start` in it, `place` in the corpus, the corpus's `line`
-    (from 1; None if it is all one line) and the `text`, in characters, or bytes for a vocabulary of bytes."""
+    (from 1; None if it is all one line; what was held out is not counted) and the `text`, in characters, or bytes for a
+    vocabulary of bytes."""
     end = vocabulary.encode("\n")
     breaks = np.flatnonzero(report.corpus == end[0]) if not vocabulary.unknown(end) else np.zeros(0, dtype=np.int64)
     return [

@@ -102,7 +102,7 @@ word in the training text ({len(report.corpus):,} characters) and longer than an
 longest. 6-gram: each character follows five as one did in the training text. Shuffled: its characters in random order,
 for which theory expects a longest string of about {report.expected_longest:.0f} (Arratia and Waterman, 1985).</p>
 {_chart(list(report.matches.values()))}
-<details open><summary>The longest overlaps</summary>
+<details open><summary>The longest overlaps{f", {report.counted}" if report.counted else ""}</summary>
 <table class=wide><thead><tr><th>characters<th>in the training text<th>text</tr></thead><tbody>
 {quotes}</tbody></table></details>
 """
