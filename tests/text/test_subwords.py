@@ -235,6 +235,11 @@ def test_mapped_is_that_in_memory(tmp_path, monkeypatch):
     assert np.array_equal(there.ids(vocabulary), here.ids(vocabulary))
     assert there.ids(vocabulary).dtype == np.uint16
     assert (len(there), there.digest()) == (len(here), here.digest())
+    for characters in (load_mapped(tmp_path / "t.txt"), elman.load_corpus(tmp_path / "t.txt")):
+        assert characters.vocabulary().kind == "chars"
+        cut = characters.cut_into("bpe:290")
+        assert (cut.vocabulary(), cut.digest(), cut.loaded) == (vocabulary, there.digest(), characters.loaded)
+        assert np.array_equal(cut.ids(vocabulary), there.ids(vocabulary))
     monkeypatch.setattr(mapped, "long_tokens", None)  # neither trained again
     monkeypatch.setattr(mapped, "_make", None)  # nor cut again
     assert load_mapped(tmp_path / "t.txt", normalisation="none", tokens="bpe:290").vocabulary() == vocabulary
