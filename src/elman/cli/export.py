@@ -27,7 +27,7 @@ export = typer.Typer(
     context_settings={"max_content_width": 100},
 )
 Output = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="File to write.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite the file, or the folder.")]
 Bits = Annotated[int, typer.Option(metavar="N", help="Bits of a weight, where MODEL is not quantised: 8, 6, 5 or 4.")]
 
 

@@ -44,7 +44,7 @@ def quantise(
         list[str] | None,
         typer.Option(metavar="FILE", help="Text to measure on; may be repeated. Left out: the training text."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite the file.")] = False,
     field: Field = None,
     encoding: Encoding = None,
     encoding_errors: EncodingErrors = "strict",

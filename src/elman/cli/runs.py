@@ -22,7 +22,7 @@ _SHOWN = ("cell", "num_layers", "hidden_size", "optimizer", "lr", "epochs")
 
 def runs(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Folder to look for runs in, and in its folders.")
+        Path, typer.Argument(metavar="FOLDER", help="Folder to search for runs, with its subfolders.")
     ] = Path("runs"),
     json_: Json = False,
 ) -> None:

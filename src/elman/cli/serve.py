@@ -34,20 +34,20 @@ def serve(
         str, typer.Option(metavar="MODE", help="Permissions of the socket: 600, or 660 for a proxy of its group.")
     ] = "600",
     api_key_file: Annotated[
-        Path | None, _guarding("File with keys, one a line; any of them opens. Or set ELMAN_API_KEY.", metavar="FILE")
+        Path | None, _guarding("File with keys, one a line, each accepted. Or set ELMAN_API_KEY.", metavar="FILE")
     ] = None,
     no_key: Annotated[bool, _guarding("Ask for no key, also beyond loopback.", "--no-key")] = False,
     cors: Annotated[
         list[str] | None, _guarding("Let pages of this origin ask; may be repeated; *: any.", metavar="ORIGIN")
     ] = None,
     max_tokens: Annotated[int, _limiting("Most characters of a text.", min=1)] = 4096,
-    queue: Annotated[int, _limiting("Requests that may wait; those beyond are told to come again.", min=0)] = 256,
-    rows: Annotated[int, _limiting("Texts that are written at once.", min=1)] = 64,
+    queue: Annotated[int, _limiting("Requests that may wait; further ones get status 429.", min=0)] = 256,
+    rows: Annotated[int, _limiting("Texts written at the same time.", min=1)] = 64,
     grace: Annotated[
         float, _limiting("Seconds that requests have to finish after SIGTERM.", metavar="SECONDS", min=0)
     ] = 30.0,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse fields that are unknown.")] = False,
-    log_prompts: Annotated[bool, typer.Option("--log-prompts", help="Write what is asked to the log.")] = False,
+    log_prompts: Annotated[bool, typer.Option("--log-prompts", help="Write prompts to the log, too.")] = False,
 ) -> None:
     """Serve models over HTTP, as OpenAI's API has it, with a page to write in.
 

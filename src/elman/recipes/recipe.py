@@ -136,7 +136,7 @@ class Recipe:
     )
 
     # What is shown meanwhile
-    eval_every: int = setting(1, "Epochs between measurements of what is held out; the last has one.", at_least=1)
+    eval_every: int = setting(1, "Epochs between measurements of the held-out text; the last has one.", at_least=1)
     prompts: tuple[str, ...] = setting(
         ("traveller", "time traveller"),
         "Prompt to continue, greedily, while training; may be repeated.",

@@ -75,7 +75,7 @@ class Settings(TypedDict, total=False):
     seed: int
     """Decides the initial weights, the offsets, the dropout and the samples."""
     eval_every: int
-    """Epochs between measurements of what is held out; the last has one."""
+    """Epochs between measurements of the held-out text; the last has one."""
     prompts: Sequence[str]
     """Prompt to continue, greedily, while training; may be repeated."""
     sample_every: int

@@ -19,7 +19,7 @@ Model = Annotated[
         "-m",
         "--model",
         metavar="MODEL",
-        help="Model file, or `english`; needed again to read what is written. Without it, no network is used.",
+        help="Model file, or `english`; reading needs it again. Without it, no network is used.",
     ),
 ]
 ToStdout = Annotated[bool, typer.Option("-c", "--stdout", help="Write to standard output.")]
@@ -29,7 +29,7 @@ Replace = Annotated[bool, typer.Option("-f", "--force", help="Overwrite the file
 Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Report each file.")]
-Threads = Annotated[int, typer.Option("-T", "--threads", min=0, metavar="N", help="Blocks at once; 0: one per core.")]
+Threads = Annotated[int, typer.Option("-T", "--threads", min=0, metavar="N", help="Parallel blocks; 0: one per core.")]
 Remove = Annotated[bool, typer.Option("--rm", help="Remove each input once its output is complete.")]
 Level = Annotated[
     int, typer.Option("--level", min=1, max=9, metavar="N", help="From 1, fastest, to 9, smallest; also -1 to -9.")
