@@ -18,6 +18,7 @@ from ranks import Started, command, environment
 
 from elman.errors import InputError, WorkerLost
 from elman.parallel.launch import Place
+from elman.runs import read_checkpoint
 
 pytestmark = pytest.mark.usefixtures("default_signals")
 
@@ -105,6 +106,29 @@ def test_workers_are_started_by_torchruns_launcher(folder):
     assert run("train", "--resume", "r").returncode == 0
     assert run("train", "t.txt", *settings, "--output", "whole").returncode == 0
     assert Path("r/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
+def test_workers_stop_and_save_when_their_launcher_is_killed(folder):
+    arguments = [*SETTINGS, "--epochs", "99999", "--workers", "2", "--output", "r", "--save-every", "9999"]
+    started = [sys.executable, "-m", "elman", "train", "t.txt", *arguments]
+    with subprocess.Popen(started, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        while not process.stdout.readline().startswith(b"epoch"):
+            assert process.poll() is None
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert len(children) >= 2
+        process.kill()
+        until(lambda: not any(alive(pid) for pid in children))
+    assert read_checkpoint("r").run.log  # as a signal to one of them saves
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("victim", [0, 1, 2])
