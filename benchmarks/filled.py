@@ -51,10 +51,11 @@ def efficiency() -> list[str]:
     body = []
     for model, gigabits in dict.fromkeys((row["model"], row["gigabits"]) for row in rows):
         values = [f"{float(found[model, gigabits, n]['efficiency']):.2f}" for n in machines]
-        body.append([model, f"{gigabits} Gbit/s", *values])
+        named = "" if gigabits != rows[0]["gigabits"] else model
+        body.append([named, f"{gigabits} Gbit/s", *values])
         if gigabits == rows[-1]["gigabits"]:
             sent = [f"{int(found[model, gigabits, n]['bytes_sent']) / 1e6:.1f} MB" for n in machines]
-            body.append([model, "a step's bytes", *sent])
+            body.append(["", "a step's bytes", *sent])
     return table(["Model", "Network", *(f"{n} machines" for n in machines)], body)[:-1]
 
 
