@@ -112,13 +112,14 @@ combinations: $(TORCH)
 rooms: $(CORE)
 	$(BIN)/python tests/rooms.py
 
-# What some tests need and skip without: a browser, Clang, compilers for aarch64 and for microcontrollers with their emulators. Debian, as root.
+# What some tests need and skip without: a browser, Clang, compilers for aarch64 and for microcontrollers with their emulators,
+# and AVX-512 in plain C. Debian, as root.
 tools:
 	(for tool in chromium chromedriver clang++ aarch64-linux-gnu-g++ qemu-aarch64 arm-none-eabi-gcc qemu-system-arm; do command -v $$tool || exit 1; done && \
-	  ls /usr/lib/*/libc++.so /usr/lib/llvm-*/lib/libc++.so) >/dev/null 2>&1 || \
+	  test -e /usr/include/simde/x86/avx512.h && ls /usr/lib/*/libc++.so /usr/lib/llvm-*/lib/libc++.so) >/dev/null 2>&1 || \
 	  (apt-get -qq -o Acquire::http::Timeout=20 update && DEBIAN_FRONTEND=noninteractive apt-get -qq install \
 	  --no-install-recommends chromium chromium-driver clang libc++-dev libc++abi-dev g++-aarch64-linux-gnu qemu-user \
-	  gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm)
+	  gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm libsimde-dev)
 
 # The kernel under the address, undefined-behaviour and thread sanitizers: needs g++ alone, some minutes.
 sanitize:

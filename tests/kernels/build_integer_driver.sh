@@ -18,9 +18,10 @@ case $($compiler -dumpmachine) in
   aarch64*) isas="portable neon neondot" ;;
   *) isas=portable ;;
 esac
-[ -z "$emulated" ] || isas="avxvnni avx512vnni"
+optimised=-O2
+[ -z "$emulated" ] || isas="avxvnni avx512vnni" optimised=-O0  # GCC takes minutes to optimise the plain C, and gains nothing
 # GCC 12 warns of its own AVX-512 header; Clang does not know one of the options that stop it.
-flags="-std=c++17 -O2 -Wall -Wextra -Wno-maybe-uninitialized -Wno-uninitialized -Wno-unknown-warning-option $(tr '\n' ' ' < "$kernel/exact_flags.txt")"
+flags="-std=c++17 $optimised -Wall -Wextra -Wno-maybe-uninitialized -Wno-uninitialized -Wno-unknown-warning-option $(tr '\n' ' ' < "$kernel/exact_flags.txt")"
 flags="$flags -pthread -I$kernel $*"
 running= tables=
 for isa in $isas; do
