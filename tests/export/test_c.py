@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -57,6 +58,17 @@ def test_5000_characters(tmp_path, shape, flags):
     expected = elman.generate(quantised, "the sea", 5000, seed=7, temperature=0.9).encode()
     for compiler, level in (("gcc", flags), ("clang", "-O2" if flags == "-Os" else "-Os")):
         assert text_of(compiled(tmp_path, compiler, "-std=c99", level), "the sea", 5000) == expected, compiler
+
+
+@pytest.mark.slow
+def test_zig(tmp_path):
+    zig = os.environ.get("ELMAN_ZIG", "").split()
+    if not zig:
+        pytest.skip("it takes Zig: make test-wasm")
+    quantised = small("lstm", 2, 4)
+    written(tmp_path, quantised)
+    expected = elman.generate(quantised, "the sea", 2000, seed=7, temperature=0.9).encode()
+    assert text_of(compiled(tmp_path, *zig, "cc", "-std=c99", "-Os"), "the sea", 2000) == expected
 
 
 @pytest.mark.slow

@@ -98,10 +98,11 @@ def test_the_example_has_the_bits_of_python(by_gcc, tmp_path):
     text, path = "the traveller came é back", tmp_path / "container"
     for name, model in containers():
         path.write_bytes(to_plain(model))
-        commands = ("score", "write", "next")
+        commands = ("score", "write", "next", "code")
         runs = [subprocess.run([by_gcc / "example", path, c, text], capture_output=True, text=True) for c in commands]
-        assert [done.returncode for done in runs] == [0, 0, 0], (name, runs)
-        score, written, following = (done.stdout for done in runs)
+        assert [done.returncode for done in runs] == [0, 0, 0, 0], (name, runs)
+        score, written, following, coded = (done.stdout for done in runs)
+        assert coded == f"{Codec(model).encode(text.encode()).hex()}\n{text}\n"
         ids = model.reading.prompt(text)
         _, nats, _ = model.loss(model.reading.primed(ids)[:-1, None], ids[:, None])
         lines = score.splitlines()
@@ -261,3 +262,16 @@ def test_clang_with_its_own_library_and_no_threads(tmp_path):
     folder = library(tmp_path, {"CC": tool("clang"), "CXX": tool("clang++")}, *options)
     assert check(folder, "clang", "-lc++", "-lc++abi") == {f"{__version__} portable 1"}
     check_packages(folder, tmp_path / "installed", "clang")
+
+
+def test_zig(tmp_path):
+    zig = os.environ.get("ELMAN_ZIG", "")
+    if not zig:
+        pytest.skip("it takes Zig and minutes: make test-wasm")
+    compilers = {"CC": tmp_path / "zig-cc", "CXX": tmp_path / "zig-c++"}
+    for compiler in compilers.values():
+        compiler.write_text(f'#!/bin/sh\nexec {zig} {compiler.name.removeprefix("zig-")} "$@"\n')
+        compiler.chmod(0o755)
+    given = {name: str(path) for name, path in compilers.items()}
+    folder = library(tmp_path / "built", given, "-DELMAN_NO_THREADS=ON", "-DBUILD_SHARED_LIBS=OFF")
+    assert check(folder, given["CC"], "-lc++", "-lc++abi") == {f"{__version__} portable 1"}

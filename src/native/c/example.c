@@ -2,6 +2,7 @@
  *   score     the cost of TEXT in bits
  *   write     TEXT and 200 tokens after it, drawn with seed 7
  *   next      the likeliest tokens after TEXT, and how likely they are
+ *   code      TEXT as a short message: its code in hexadecimal digits, and what that gives back
  * The container is what `elman export plain MODEL -o CONTAINER` writes. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,26 @@ static int next(const elman_model *model, const elman_state *state, int vocab) {
   return 0;
 }
 
+static int code(const elman_model *model, const char *text) {
+  int64_t size = (int64_t)strlen(text), coded, decoded;
+  unsigned char *bytes = malloc((size_t)size + 1);
+  char *again = malloc((size_t)size + 1);
+  elman_codec *codec = elman_codec_new(model, NULL, 0);
+  int status = 1;
+  if (!bytes || !again || !codec || (coded = elman_codec_encode(codec, text, size, bytes, size + 1)) < 0 ||
+      (decoded = elman_codec_decode(codec, bytes, coded, again, size)) < 0) {
+    failed();
+  } else {
+    for (int64_t i = 0; i < coded; ++i) printf("%02x", (unsigned)bytes[i]);
+    printf("\n%.*s\n", (int)decoded, again);
+    status = 0;
+  }
+  elman_codec_free(codec);
+  free(bytes);
+  free(again);
+  return status;
+}
+
 int main(int argc, char **argv) {
   long size = 0;
   void *bytes;
@@ -71,7 +92,7 @@ int main(int argc, char **argv) {
   elman_facts facts;
   int64_t *ids, count;
   int status;
-  if (argc != 4 || elman_abi() != ELMAN_ABI) return fprintf(stderr, "example CONTAINER score|write|next TEXT\n"), 2;
+  if (argc != 4 || elman_abi() != ELMAN_ABI) return fprintf(stderr, "example CONTAINER score|write|next|code TEXT\n"), 2;
   bytes = read_all(argv[1], &size);
   if (!bytes) return perror(argv[1]), 1;
   model = elman_open(bytes, size);
@@ -82,6 +103,8 @@ int main(int argc, char **argv) {
   state = elman_state_new(model);
   if (!strcmp(argv[2], "score")) {
     status = score(state, ids, count);
+  } else if (!strcmp(argv[2], "code")) {
+    status = code(model, argv[3]);
   } else {
     if (elman_read(state, ids, count)) return failed();
     status = strcmp(argv[2], "write") ? next(model, state, facts.vocab) : write_on(model, state);
