@@ -234,10 +234,26 @@ def test_what_is_no_archive_is_said():
     archive = packed(b"abc" * 100)
     with pytest.raises(CompressedError, match="unexpected data after the end of the archive"):
         unpacked(archive + b"x")
-    header = bytearray(archive[: HEADER.size])
-    header[4] = 2
-    with pytest.raises(CompressedError, match="of version 2 and contract 1; this reads 1 and 1"):
-        unpacked(bytes(header) + struct.pack("<I", zlib.crc32(header)) + archive[HEADER.size + 4 :])
+    for field, number, said in ((4, 2, "version 2 and contract 2"), (5, 3, "version 1 and contract 3")):
+        header = bytearray(archive[: HEADER.size])
+        header[field] = number
+        with pytest.raises(CompressedError, match=f"of {said}; this reads version 1 and contracts 1 to 2"):
+            unpacked(bytes(header) + struct.pack("<I", zlib.crc32(header)) + archive[HEADER.size + 4 :])
+
+
+@pytest.mark.parametrize("level", [5, 6])
+def test_the_contract_is_chosen_by_the_level_or_by_the_caller(level):
+    data = english(3000)
+    chosen = packed(data, level=level)
+    assert chosen[5] == (1 if level < 6 else 2)
+    for contract in (1, 2):
+        archive = packed(data, level=level, contract=contract)
+        assert archive[5] == contract
+        assert unpacked(archive) == data
+        assert (archive == chosen) == (contract == chosen[5])
+    for bad in (0, 3, "two"):
+        with pytest.raises(InputError, match="expected 1 or 2"):
+            packed(data, level=level, contract=bad)
 
 
 def test_archives_one_after_another_are_one(gru, tmp_path):
@@ -348,15 +364,17 @@ def fuzz(seconds: float, count: int) -> int:
 # --- what was written once ---
 
 
-def golden_cases(label: str, model: Predictor | None):
+def golden_cases(label: str, model: Predictor | None, contract: int = 1):
     for name, data in inputs().items():
-        for level in (1, 6, 9):
-            yield f"{name}, {label}, level {level}", data[:20_000], model, {"level": level, "block_size": 1 << 14}
+        for level in (1, 6, 9) if contract == 1 else (6, 7, 8, 9):
+            options = {"level": level, "block_size": 1 << 14, "contract": contract}
+            yield f"{name}, {label}, level {level}", data[:20_000], model, options
 
 
 FILES = {
     "compression.json": lambda: [*golden_cases("contexts", None), *golden_cases("gru", predictor())],
     "compression_integer.json": lambda: list(golden_cases("integer gru", integers())),
+    "compression_2.json": lambda: [*golden_cases("contexts", None, 2), *golden_cases("integer gru", integers(), 2)],
 }
 
 

@@ -32,10 +32,11 @@ def array(data: bytes) -> np.ndarray:
     return np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)
 
 
-def made(code: bytes, size: int, rows: int = 1, model=None) -> tuple[bool, int]:
+def made(code: bytes, size: int, rows: int = 1, contract: int = 1) -> tuple[bool, int]:
     """Whether it is taken, and the bytes up to the last that was decoded."""
     out = np.full(size, 0xA5, np.uint8)
-    sound = _cpu.decode_block(array(code), out, level=1, rows=rows, predictor=model)
+    level = {1: 1, 2: 9}[contract]
+    sound = _cpu.decode_block(array(code), out, level=level, rows=rows, predictor=None, contract=contract)
     return sound, int(np.flatnonzero(out != 0xA5).max(initial=-1)) + 1
 
 
@@ -47,20 +48,21 @@ def archive_of(code: bytes, raw_size: int, rows: int = 1, level: int = 9, raw_cr
     return data + head + struct.pack("<I", zlib.crc32(head)) + code
 
 
-def test_a_few_bytes_of_code_do_not_make_millions():
+@pytest.mark.parametrize("contract", [1, 2])
+def test_a_few_bytes_of_code_do_not_make_millions(contract):
     draw = random.Random(1)
     for size in (0, 1, 2, 5, 10, 40):
         for rows in (1, 12):
             code = draw.randbytes(size)[:-1] + b"\1" if size else b""
-            sound, done = made(code, 1 << 22, rows)
+            sound, done = made(code, 1 << 22, rows, contract)
             assert sound == (not size)  # of nothing: ones for ever, which no model is asked for
-    sound, done = made(b"\1", 1 << 22)
+    sound, done = made(b"\1", 1 << 22, 1, contract)
     assert (sound, done <= PER_BYTE * (1 + AHEAD)) == (False, True)
 
 
 @pytest.mark.parametrize("model", [None, predictor(H=8)], ids=["contexts", "gru"])
-@pytest.mark.parametrize("rows", [1, 3, 7, 200])
-def test_where_ones_follow_they_are_there(rows, model):
+@pytest.mark.parametrize(("rows", "contract"), [(1, 1), (3, 1), (7, 1), (200, 1), (1, 2), (7, 2)])
+def test_where_ones_follow_they_are_there(rows, contract, model):
     """Runs of 255 behind a text and between texts, in rows of which some are short, some empty."""
     native = None if model is None else model.native
     for data in (
@@ -69,10 +71,11 @@ def test_where_ones_follow_they_are_there(rows, model):
         english(30) + b"\xff" * 90 + english(9),
         b"\xff" * 80 + b"x",
     ):
-        code = _cpu.encode_block(array(data), level=3, rows=rows, predictor=native)
+        how = {"level": 3 * contract, "rows": rows, "predictor": native, "contract": contract}
+        code = _cpu.encode_block(array(data), **how)
         assert code is not None
         out = np.zeros(len(data), np.uint8)
-        assert _cpu.decode_block(array(code), out, level=3, rows=rows, predictor=native)
+        assert _cpu.decode_block(array(code), out, **how)
         assert out.tobytes() == data
 
 

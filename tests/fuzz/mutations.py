@@ -110,7 +110,7 @@ def archive(draw: random.Random, data: bytes) -> bytes:
         kind, rows, raw, coded, crc, _ = ELZ_BLOCK.unpack(data[at : at + ELZ_BLOCK.size])
         at += ELZ_BLOCK.size + coded
         blocks.append([kind, rows, raw, coded, crc, data[at - coded : at]])
-    level, changed, kind = header[3], set(), draw.randrange(8)
+    contract, level, changed, kind = header[2], header[3], set(), draw.randrange(8)
     i = draw.randrange(len(blocks)) if blocks else -1
     table: list[int] | None = None
     if kind == 0 or i < 0:
@@ -139,7 +139,7 @@ def archive(draw: random.Random, data: bytes) -> bytes:
     for i in changed:
         block = blocks[i]
         if draw.random() < 0.7 and 0 < block[2] < 1 << 18 and block[0] in (1, 2, 3):
-            block[4] = zlib.crc32(_decoded(block, level))
+            block[4] = zlib.crc32(_decoded(block, level, contract))
     head = ELZ_HEADER.pack(*header)
     new = head + struct.pack("<I", zlib.crc32(head))
     for kind_, rows, raw, coded, crc, code in blocks:
@@ -155,13 +155,14 @@ def archive(draw: random.Random, data: bytes) -> bytes:
     return new + data if draw.random() < 0.05 else new
 
 
-def _decoded(block: list[Any], level: int) -> bytes:
+def _decoded(block: list[Any], level: int, contract: int) -> bytes:
     kind, rows, raw, _, _, code = block
     if kind == 1:
         return code
     out = np.empty(raw, np.uint8)
     with contextlib.suppress(ValueError):
-        _cpu.decode_block(np.frombuffer(code, np.uint8).copy(), out, level=level, rows=max(rows, 1), predictor=None)
+        code = np.frombuffer(code, np.uint8).copy()
+        _cpu.decode_block(code, out, level=level, rows=max(rows, 1), predictor=None, contract=contract)
     return out.tobytes()
 
 

@@ -92,13 +92,14 @@ int main() {
   Arithmetic network;
   Alphabet alphabet;
   Text text = sample(6000);
-  for (int level = 1; level <= kLevels; ++level)
+  for (int of_contract = 1; of_contract <= kLevels + 4; ++of_contract)
     for (int64_t rows : {1, 7})
       for (Predictor* predictor : {static_cast<Predictor*>(nullptr), static_cast<Predictor*>(&network)}) {
-        Block block{level, rows, int64_t(text.size())};
+        const int contract = of_contract <= kLevels ? 1 : 2, level = contract == 1 ? of_contract : of_contract - 4;
+        Block block{level, rows, int64_t(text.size()), contract};
         Text code = *encode_block(block, predictor, alphabet, text.data()), back(text.size());
         decode_block(block, predictor, alphabet, code.data(), int64_t(code.size()), back.data());
-        std::printf("block %d %d %d: %zu %016llx %s\n", level, int(rows), predictor != nullptr, code.size(),
+        std::printf("block %d %d %d %d: %zu %016llx %s\n", contract, level, int(rows), predictor != nullptr, code.size(),
                     static_cast<unsigned long long>(hash(code)), back == text ? "same" : "LOST");
       }
   ArithmeticSource arithmetic;

@@ -124,16 +124,21 @@ def test_logits_that_are_no_numbers_give_frequencies_all_the_same(stages):
             assert int(tree[256:].astype(np.int64).sum()) == tree[1]
 
 
-@pytest.mark.parametrize("level", range(1, 10))
-def test_blocks_of_every_level_and_any_rows(level):
+CONTRACTS = [(1, level) for level in range(1, 10)] + [(2, level) for level in (1, 6, 7, 8, 9)]
+"""And levels: those of the second contract below 6 have the first one's contexts."""
+
+
+@pytest.mark.parametrize(("contract", "level"), CONTRACTS)
+def test_blocks_of_every_level_and_any_rows(contract, level):
     gru = predictor()
     for size in (0, 1, 2, 5, 100, 2001):
         data = english(size, level)
         for rows in (1, 3, 16, 1024):
             for model in (None, gru.native) if rows < 1024 else (None,):
-                code = _cpu.encode_block(array(data), level=level, rows=rows, predictor=model)
-                back = np.zeros(size, np.uint8)
-                _cpu.decode_block(array(code), back, level=level, rows=rows, predictor=model)  # type: ignore
+                how = {"level": level, "rows": rows, "predictor": model, "contract": contract}
+                code = _cpu.encode_block(array(data), **how)
+                back = np.full(size, 0xA5, np.uint8)
+                _cpu.decode_block(array(code), back, **how)  # type: ignore
                 assert back.tobytes() == data
 
 
@@ -165,14 +170,15 @@ def test_integer_instruction_sets_and_threads_give_the_same_bytes():
     assert len(codes) == 1
 
 
-def both_ways(text: bytes, level: int, rows: int, model) -> None:
+def both_ways(text: bytes, level: int, rows: int, model, contract: int = 1) -> None:
     """Coded and decoded by the coder's vectors, and by its plain stages, which define them."""
     codes = []
     for isa in ("plain", "avx2"):
         _cpu.set_coding_isa(isa)
-        codes.append(_cpu.encode_block(array(text), level=level, rows=rows, predictor=model))
-        back = np.zeros(len(text), np.uint8)
-        _cpu.decode_block(array(codes[0]), back, level=level, rows=rows, predictor=model)
+        how = {"level": level, "rows": rows, "predictor": model, "contract": contract}
+        codes.append(_cpu.encode_block(array(text), **how))
+        back = np.full(len(text), 0xA5, np.uint8)
+        _cpu.decode_block(array(codes[0]), back, **how)
         assert back.tobytes() == text
     assert codes[0] == codes[1]
 
@@ -185,12 +191,26 @@ def vectors():
     _cpu.set_coding_isa("")
 
 
-@pytest.mark.parametrize("level", range(1, 10))
-def test_vectors_give_the_bytes_of_the_plain_stages(vectors, level):
+@pytest.mark.parametrize(("contract", "level"), CONTRACTS)
+def test_vectors_give_the_bytes_of_the_plain_stages(vectors, contract, level):
     draw = random.Random(level)
     text = english(3_000, level) + draw.randbytes(500) + bytes(500) + b"%d," * 200 % tuple(range(200))
-    both_ways(text, level, 1, None)
-    both_ways(text, level, 5, integers(H=8).native)
+    both_ways(text, level, 1, None, contract)
+    both_ways(text, level, 5, integers(H=8).native, contract)
+
+
+@pytest.mark.parametrize("level", [6, 9])
+def test_lines_above_and_matches_that_miss_are_read_as_they_were_written(level):
+    """What contexts take of the line above must be known to a decoder: empty lines, long and short ones, in pieces."""
+    draw = random.Random(level)
+    lines = [b"", b"", b"\n", b"%06d ok %d" % (draw.randrange(10**6), 7), b"x" * 300, b"\xff\xfe"]
+    text = b"\n".join(draw.choice(lines) for _ in range(600))
+    for rows in (1, 2, 12):
+        how = {"level": level, "rows": rows, "predictor": None, "contract": 2}
+        code, back = _cpu.encode_block(array(text), **how), np.full(len(text), 0xA5, np.uint8)
+        assert code is not None
+        assert _cpu.decode_block(array(code), back, **how)
+        assert back.tobytes() == text
 
 
 def test_vectors_where_contexts_claim_the_same_buckets(vectors):
@@ -198,14 +218,16 @@ def test_vectors_where_contexts_claim_the_same_buckets(vectors):
     for seed in range(150):
         both_ways(random.Random(seed).randbytes(seed % 20), 9, 1, None)
         both_ways(random.Random(seed).randbytes(seed % 20), 6, 1, None)
+        both_ways(random.Random(seed).randbytes(seed % 20), 9, 1, None, 2)
 
 
-@pytest.mark.parametrize("level", [1, 6, 9])
-def test_messages_by_vectors_and_plain_stages(vectors, level):
+@pytest.mark.parametrize(("contract", "level"), [(1, 1), (1, 6), (1, 9), (2, 6), (2, 9)])
+def test_messages_by_vectors_and_plain_stages(vectors, contract, level):
     messages, codes = [english(30 + i, i) for i in range(20)], []
     for isa in ("plain", "avx2"):
         _cpu.set_coding_isa(isa)
-        coder = _cpu.Messages(array(english(110_000, 3)), level=level, end=10, predictor=None)
+        past = array(english(110_000, 3))
+        coder = _cpu.Messages(past, level=level, end=10, predictor=None, contract=contract)
         codes.append(coder.encode(messages))
         assert coder.decode(codes[0], 1000)[0] == messages
     assert codes[0] == codes[1]

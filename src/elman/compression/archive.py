@@ -25,6 +25,8 @@ from .blocks import (
     ALONE,
     BLOCK,
     CODED,
+    CONTRACT_2_FROM,
+    CONTRACTS,
     CRC,
     END_MAGIC,
     FOOTER,
@@ -41,7 +43,7 @@ from .blocks import (
     varint,
 )  # fmt: skip
 from .codec import as_array, whole
-from .predictor import CONTRACT, Predictor, digest_of, native_of
+from .predictor import Predictor, digest_of, native_of
 
 BLOCK_SIZE = 1 << 22
 LEVEL = 6
@@ -83,29 +85,42 @@ def compress(
     level: int = LEVEL,
     block_size: int = BLOCK_SIZE,
     threads: int = 1,
+    contract: int | None = None,
 ) -> Totals:
     """Write what `source` holds to `target` as an archive, in memory bounded by `threads` blocks and their tables.
 
-    The bytes depend on the source, the model, the level and the block size; not on the threads.
+    The bytes depend on the source, the model, the level, the block size and the contract; not on the threads.
 
+    Args:
+        contract: of the coder's arithmetic: 1, which every version reads, or 2, which is smaller and slower; None: 2 from
+            level 6 on.
     Raises:
-        InputError: a level outside 1..9, a block size outside 1..MAX_BLOCK, or a model without a network.
+        InputError: an unknown contract, a level outside 1..9, a block size outside 1..MAX_BLOCK, or a model without a network.
     """
     level = whole(level, "level is {}; expected 1..9", 1, 9)
     block_size = whole(block_size, f"block_size is {{}}; expected 1..{MAX_BLOCK}", 1, MAX_BLOCK)
     threads = whole(threads, "threads is {}; expected 1 or more", 1, 1 << 16)
+    if contract is None:
+        contract = 2 if level >= CONTRACT_2_FROM else 1
+    contract = whole(contract, "contract is {}; expected 1 or 2", CONTRACTS[0], CONTRACTS[-1])
     if model is not None and model.native is None:
         raise InputError("the model has a past and no network: it serves stores and messages, not files")
     out = _Summed(target)
-    header = HEADER.pack(MAGIC, VERSION, CONTRACT, level, 0, digest_of(model)[:8])
+    header = HEADER.pack(MAGIC, VERSION, contract, level, 0, digest_of(model)[:8])
     out.write(header + CRC.pack(zlib.crc32(header)))
     table, raw_size = bytearray(), 0
 
     def encode(raw: bytes) -> tuple[bytes, bytes]:
         kind = CODED if model is None or is_worthwhile(raw, model) else ALONE
-        rows = rows_for(len(raw)) if model is not None and kind == CODED else 1  # contexts alone gain nothing by more
+        rows = 1  # contexts alone gain nothing by more, and the highest level spares no time for a network
+        if model is not None and kind == CODED and (contract, level) != (2, 9):
+            rows = rows_for(len(raw))
         code = _cpu.encode_block(
-            as_array(raw), level=level, rows=rows, predictor=native_of(model if kind == CODED else None)
+            as_array(raw),
+            level=level,
+            rows=rows,
+            predictor=native_of(model if kind == CODED else None),
+            contract=contract,
         )
         if code is None or len(code) >= len(raw):
             kind, rows, code = STORED, 0, raw
@@ -139,8 +154,8 @@ def decompress(source: BinaryIO, target: BinaryIO, model: Predictor | None = Non
     raw_size = blocks = 0
     more, models = True, Models(model)
     while more:
-        level, digest = reader.header()
-        decode = decoder(level, models[digest])
+        contract, level, digest = reader.header()
+        decode = decoder(contract, level, models[digest])
         for _, raw in _in_order(decode, reader.blocks(), threads):
             target.write(raw)
             raw_size += len(raw)

@@ -13,7 +13,7 @@ from ..errors import CompressedError, InputError
 from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
 from .codec import as_array
 from .handle import Place
-from .predictor import CONTRACT, Predictor, matching, native_of
+from .predictor import Predictor, matching, native_of
 
 MAGIC, END_MAGIC, VERSION = b"\x89ELZ", b"ELZ\x1a", 1
 STORE_MAGIC = b"\x89ELR"
@@ -21,6 +21,9 @@ HEADER = struct.Struct("<4sBBBB8s")
 BLOCK = struct.Struct("<BBIIII")  # its last field: CRC-32 of those before it
 FOOTER = struct.Struct("<III4s")
 CRC = struct.Struct("<I")
+CONTRACTS, CONTRACT_2_FROM = (1, 2), 6
+"""The coder's arithmetic (docs/reference/formats.md), and the level from which on new archives are of the second: it
+makes them smaller and takes one and a half times the work."""
 STORED, CODED, ALONE = 1, 2, 3
 """Kinds of blocks: stored unchanged; coded with the archive's model, if any; coded by contexts alone all the same."""
 
@@ -68,7 +71,7 @@ class Models(dict[bytes, "Predictor | None"]):
         return self[digest]
 
 
-def decoder(level: int, model: Predictor | None) -> Callable[[tuple[int, int, int, int, int, bytes]], bytes]:
+def decoder(contract: int, level: int, model: Predictor | None) -> Callable[[tuple[int, int, int, int, int, bytes]], bytes]:
     def decode(block: tuple[int, int, int, int, int, bytes]) -> bytes:
         raw_size, _, kind, rows, crc, code = block
         if kind == STORED:
@@ -76,7 +79,9 @@ def decoder(level: int, model: Predictor | None) -> Callable[[tuple[int, int, in
         else:
             out = np.empty(raw_size, np.uint8)
             network = native_of(model if kind == CODED else None)
-            if not _cpu.decode_block(as_array(code), out, level=level, rows=rows, predictor=network):
+            if not _cpu.decode_block(
+                as_array(code), out, level=level, rows=rows, predictor=network, contract=contract
+            ):
                 raise CompressedError("the archive is damaged: a block has no sound code")
             raw = out.tobytes()
         if zlib.crc32(raw) != crc:
@@ -100,8 +105,8 @@ class Reader:
         self.crc = zlib.crc32(data, self.crc)
         return data
 
-    def header(self) -> tuple[int, bytes]:
-        """The level, and the digest's first 8 bytes."""
+    def header(self) -> tuple[int, int, bytes]:
+        """The contract, the level, and the digest's first 8 bytes."""
         start = self._next or read_up_to(self.file, len(MAGIC))
         if start == STORE_MAGIC:
             raise CompressedError(
@@ -115,11 +120,12 @@ class Reader:
         _, version, contract, level, flags, digest = HEADER.unpack(data[: HEADER.size])
         if CRC.unpack(data[HEADER.size :])[0] != zlib.crc32(data[: HEADER.size]):
             raise CompressedError("the archive is damaged: its header's checksum differs")
-        if version != VERSION or contract != CONTRACT or flags or not 1 <= level <= 9:
+        if version != VERSION or contract not in CONTRACTS or flags or not 1 <= level <= 9:
             raise CompressedError(
-                f"the archive is of version {version} and contract {contract}; this reads {VERSION} and {CONTRACT}"
+                f"the archive is of version {version} and contract {contract}; this reads version {VERSION} and "
+                f"contracts {CONTRACTS[0]} to {CONTRACTS[-1]}"
             )
-        return level, digest
+        return contract, level, digest
 
     def blocks(self) -> Iterator[tuple[int, int, int, int, int, bytes]]:
         """(raw size, coded size, kind, rows, CRC of the raw bytes, code) of each."""

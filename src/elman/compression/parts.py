@@ -52,7 +52,7 @@ class Archive:
         handle = Handle(path)
         members = _members(handle)
         self._made = [made for _, made, _ in members]
-        self.level, self.digest = self._made[0]
+        _, self.level, self.digest = self._made[0]
         self.blocks = np.concatenate([blocks for _, _, blocks in members])
         # Of each block: the archive that it is in, where its bytes begin in the whole, and where it begins in the file.
         self._member = np.repeat(np.arange(len(members), dtype=np.int32), [len(blocks) for _, _, blocks in members])
@@ -88,8 +88,8 @@ class Archive:
         kind, rows, raw_size, coded_size, crc = block_head(exactly(file, BLOCK.size))
         if [raw_size, coded_size] != self.blocks[number].tolist():
             raise CompressedError("the archive is damaged: its table does not fit its blocks")
-        level, digest = self._made[self._member[number]]
-        decode = decoder(level, self._models[digest])
+        contract, level, digest = self._made[self._member[number]]
+        decode = decoder(contract, level, self._models[digest])
         return decode((raw_size, coded_size, kind, rows, crc, exactly(file, coded_size)))
 
     def __len__(self) -> int:
@@ -109,8 +109,8 @@ class Archive:
         self.close()
 
 
-def _members(handle: Handle) -> list[tuple[int, tuple[int, bytes], np.ndarray]]:
-    """Read each archive in the file, from the end: where it begins, its level and digest, and its blocks."""
+def _members(handle: Handle) -> list[tuple[int, tuple[int, int, bytes], np.ndarray]]:
+    """Read each archive in the file, from the end: where it begins, its header, and its blocks."""
     Reader(Place(handle)).header()  # says what the file is, if it is no archive
     members, end = [], handle.size
     while end:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 
 from ..compression import compress, decompress, load_predictor
+from ..compression.blocks import CONTRACTS
 from ..corpora import load_corpus
 
 ISAS = ("plain", "avx2")
@@ -16,9 +17,12 @@ def results() -> Iterator[tuple[str, str]]:
     """The name of each result, as in coder.json, and the archive's SHA-256; or what was wrong when it was read back."""
     data = str(load_corpus("traveller", max_chars=6_000).text).encode()
     for name in (None, "english"):
-        model, archive, again = name and load_predictor(name), io.BytesIO(), io.BytesIO()
-        compress(io.BytesIO(data), archive, model or None)
-        archive.seek(0)
-        decompress(archive, again, model or None)
-        same = again.getvalue() == data
-        yield f"archives/{name or 'contexts'}", hashlib.sha256(archive.getvalue()).hexdigest() if same else "not read"
+        model = None if name is None else load_predictor(name)
+        for contract in CONTRACTS:
+            archive, again = io.BytesIO(), io.BytesIO()
+            compress(io.BytesIO(data), archive, model, contract=contract)
+            archive.seek(0)
+            decompress(archive, again, model)
+            part = "archives" if contract == 1 else f"archives of contract {contract}"
+            same = again.getvalue() == data
+            yield f"{part}/{name or 'contexts'}", hashlib.sha256(archive.getvalue()).hexdigest() if same else "not read"

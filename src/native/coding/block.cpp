@@ -9,7 +9,7 @@
 namespace elman::coding {
 namespace {
 
-constexpr Level kAll[kLevels] = {
+constexpr Level kFirst[kLevels] = {
     {1, {ORDER2}, 0, 18},
     {2, {ORDER2, ORDER4}, 0, 20},
     {3, {ORDER2, ORDER4, WORD}, 6, 20},
@@ -21,6 +21,15 @@ constexpr Level kAll[kLevels] = {
     {10, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS, SPARSE, ORDER8}, 6, 22},
 };
 
+// The second contract's levels from kSecondFrom on; those below have the first's contexts.
+constexpr int kSecondFrom = 6;
+constexpr Level kSecond[] = {
+    {8, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER6, WORD, WORDS, FOLLOWED2}, 6, 21},
+    {10, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER6, WORD, WORDS, FOLLOWED2, ABOVE, FORESEEN}, 6, 22},
+    {13, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS, FOLLOWED2, FOLLOWED1, ABOVE, COLUMN, FORESEEN}, 6, 22},
+    {16, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS, FOLLOWED2, FOLLOWED1, ABOVE, COLUMN, FORESEEN, ORDER8, FIELD, SPARSE}, 6, 22},
+};
+
 // The loop for both ways: `from` is what an encoder reads, `bytes` the text so far, the same when encoding. False: no sound
 // code.
 template <class Stages, class Coder>
@@ -28,12 +37,15 @@ inline bool run(Coder& coder, const Block& block, Predictor* network, const Alph
   int64_t size = block.size, rows = block.rows < size ? block.rows : size;
   if (!size) return true;
   int64_t stride = (size + rows - 1) / rows;
-  Memory memory(level_of(block.level), network != nullptr, size);
+  Memory memory(level_of(block.contract, block.level), kRules[block.contract - 1], network != nullptr, size);
   BitModel<true, Stages> model(memory);
   std::vector<Row> row(static_cast<size_t>(rows));
   std::vector<int64_t> ids(static_cast<size_t>(rows), alphabet.first);
   std::vector<uint32_t> tree(512);
-  for (Row& r : row) memory.look_ahead(r);
+  for (int64_t r = 0; r < rows; ++r) {
+    row[size_t(r)].text = bytes + r * stride;
+    memory.look_ahead(row[size_t(r)]);
+  }
   if (network) network->begin(rows);
   for (int64_t t = 0; t < stride; ++t) {
     const float* logits = network ? network->read(ids.data()) : nullptr;
@@ -70,12 +82,14 @@ inline bool run(Coder& coder, const Block& block, Predictor* network, const Alph
 
 }  // namespace
 
-const Level& level_of(int number) { return kAll[number - 1]; }
+const Level& level_of(int contract, int number) {
+  return contract == 1 || number < kSecondFrom ? kFirst[number - 1] : kSecond[number - kSecondFrom];
+}
 
 std::optional<std::vector<uint8_t>> encode_block(const Block& block, Predictor* network, const Alphabet& alphabet,
                                                  const uint8_t* bytes) {
   RangeEncoder coder;
-  fastest(level_of(block.level), [&](auto stages) { run<decltype(stages)>(coder, block, network, alphabet, const_cast<uint8_t*>(bytes)); });
+  fastest(level_of(block.contract, block.level), [&](auto stages) { run<decltype(stages)>(coder, block, network, alphabet, const_cast<uint8_t*>(bytes)); });
   std::vector<uint8_t> code = coder.finish();
   if (!coder.sound()) return std::nullopt;
   return code;
@@ -89,7 +103,7 @@ bool decode_block(const Block& block, Predictor* network, const Alphabet& alphab
     return true;
   }
   bool sound = false;
-  fastest(level_of(block.level), [&](auto stages) { sound = run<decltype(stages)>(coder, block, network, alphabet, bytes); });
+  fastest(level_of(block.contract, block.level), [&](auto stages) { sound = run<decltype(stages)>(coder, block, network, alphabet, bytes); });
   return sound;
 }
 

@@ -11,7 +11,7 @@
 namespace elman::coding {
 
 constexpr int kLevels = 9;
-const Level& level_of(int number);         // 1 .. kLevels
+const Level& level_of(int contract, int number);  // 1 .. kContracts, 1 .. kLevels
 
 // How the 256 bytes are called in the network's vocabulary.
 struct Alphabet {
@@ -24,6 +24,7 @@ struct Alphabet {
 struct Block {
   int level;                               // 1 .. kLevels
   int64_t rows, size;                      // 1 .. 1024; bytes in all
+  int contract = 1;                        // 1 .. kContracts
 };
 
 // network: or null. The two throw std::bad_alloc alone.

@@ -1,4 +1,4 @@
-// What has been seen of bytes: hashed contexts of orders 1 to 6 and of words, and the longest match.
+// What has been seen of bytes: hashed contexts of orders 1 to 8, of words, lines and likely bytes, and the longest match.
 //
 // A context is looked up once for each half of a byte and gives a bucket of 15 slots, one for each node of the tree of four
 // bits. A slot is 16 bits: a probability of 12 and a count of 4, stored with bit 15 flipped, so zeros are "never seen,
@@ -14,7 +14,7 @@
 
 namespace elman::coding {
 
-constexpr int kMostContexts = 10, kMostLanes = 16;
+constexpr int kMostContexts = 16, kMostLanes = 16;
 
 struct alignas(32) Bucket {
   uint16_t check;
@@ -100,14 +100,20 @@ class Buckets {
 struct Recent {
   uint64_t last = 0;                       // eight bytes, the newest lowest
   uint32_t word = 0, word_before = 0;      // hashes of letters
+  uint32_t count = 0;                      // bytes so far
+  uint32_t line = 0, line_before = 0;      // where this line and the one before it begin
+  uint32_t words = 0;                      // that have ended in this line
+  uint32_t above = 0;                      // the byte above the next one, and in bits 8 to 15 the one after; 0: none
   uint32_t hashes[kMostContexts] = {};
   uint32_t match_place = 0;                // in the match table
 };
 
 // A row of text that is being coded.
 struct Row : Recent {
+  const uint8_t* text = nullptr;           // its bytes, if they are kept in one place
   int64_t match = -1;                      // where the byte lies that followed the same bytes before; -1: none
-  uint32_t match_length = 0;
+  uint32_t match_length = 0;               // right bytes since it was found or last missed
+  uint32_t missed = 0;                     // how often it was wrong of late
 };
 
 inline uint32_t mix_hash(uint64_t x, uint32_t salt) {
@@ -117,31 +123,71 @@ inline uint32_t mix_hash(uint64_t x, uint32_t salt) {
 }
 
 // The contexts, in the order in which a level takes them.
-enum Context : int { ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS, SPARSE, ORDER8 };
+// FORESEEN: the byte that the network or the match foresees, and the word so far. FOLLOWED1, FOLLOWED2: what followed the
+// last one or two bytes before. COLUMN, ABOVE and FIELD are for lines that resemble each other.
+enum Context : int {
+  ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS, SPARSE, ORDER8,
+  FORESEEN, FOLLOWED2, ABOVE, FOLLOWED1, COLUMN, FIELD
+};
 
 constexpr uint64_t first_bytes(int count) { return count < 8 ? (uint64_t(1) << (8 * count)) - 1 : ~uint64_t(0); }
-// The bytes that a context takes of the last eight; WORD and WORDS take none.
-constexpr uint64_t kTaken[] = {first_bytes(1), first_bytes(2), first_bytes(3), first_bytes(4), first_bytes(5),
-                               first_bytes(6), 0, 0, 0xFFFF00, first_bytes(8)};
+// The bytes that a context takes of the last eight; WORD and WORDS take none, and FORESEEN is made when its byte is known.
+constexpr uint64_t kTaken[] = {first_bytes(1), first_bytes(2), first_bytes(3), first_bytes(4), first_bytes(5), first_bytes(6),
+                               0, 0, 0xFFFF00, first_bytes(8), 0, 255, 255, 255, 255, 255};
 
-inline void hash_contexts(Recent& recent, const Context* kinds, int count) {
+// What followed each pair of bytes and each byte, the newest lowest.
+struct Followers {
+  std::vector<uint32_t> of_two, of_one;
+
+  explicit Followers(bool any) : of_two(any ? 1 << 16 : 0), of_one(any ? 1 << 8 : 0) {}
+  void see(uint64_t last) {
+    if (of_one.empty()) return;
+    uint32_t &two = of_two[last >> 8 & 0xFFFF], &one = of_one[last >> 8 & 0xFF];
+    two = two << 8 | (last & 255);
+    one = one << 8 | (last & 255);
+  }
+};
+
+inline void hash_contexts(Recent& recent, const Context* kinds, int count, const Followers& followers) {
   for (int i = 0; i < count; ++i) {
     Context kind = kinds[i];
     uint64_t x = recent.last & kTaken[kind];
-    if (kind == WORD) x = uint64_t(recent.word) << 8 | (recent.last & 255);
-    if (kind == WORDS) x = uint64_t(recent.word) << 32 | recent.word_before;
+    switch (kind) {
+      case WORD: x = uint64_t(recent.word) << 8 | (recent.last & 255); break;
+      case WORDS: x = uint64_t(recent.word) << 32 | recent.word_before; break;
+      case FIELD: x |= uint64_t(recent.word) << 32 | uint64_t(recent.words) << 8; break;
+      case COLUMN: x |= uint64_t(recent.count - recent.line) << 32 | recent.above << 16; break;
+      case ABOVE: x |= uint64_t(recent.above) << 32 | uint64_t(recent.words) << 8; break;
+      case FOLLOWED2: x |= uint64_t(followers.of_two[recent.last & 0xFFFF] & 0xFFFF) << 16; break;
+      case FOLLOWED1: x |= uint64_t(followers.of_one[recent.last & 0xFF] & 0xFFFFFF) << 16; break;
+      default: break;
+    }
     recent.hashes[i] = mix_hash(x, uint32_t(kind) << 24);
   }
 }
 
-inline void append(Recent& row, uint32_t byte) {
+// How many of the last eight bytes are letters, from the newest.
+inline int letters_at_end(uint64_t last) {
+  int count = 0;
+  while (count < 8 && ((last >> 8 * count & 255) | 32) >= 'a') ++count;
+  return count;
+}
+
+// text: the row's bytes before this one, or null: nothing lies above.
+inline void append(Recent& row, uint32_t byte, const uint8_t* text) {
   row.last = row.last << 8 | byte;
+  ++row.count;
+  if (byte == '\n') row.line_before = row.line, row.line = row.count, row.words = 0;
+  uint32_t place = row.line_before + (row.count - row.line);
+  auto above = [&](uint32_t at) -> uint32_t { return !text || at >= row.line ? 0 : at + 1 == row.count ? byte : text[at]; };
+  row.above = above(place) | above(place + 1) << 8;
   uint32_t lower = byte | 32;
   if ((lower >= 'a' && lower <= 'z') || byte >= 128 || (byte >= '0' && byte <= '9')) {
     row.word = (row.word + (byte < 128 && byte >= 'A' ? lower : byte) + 1) * 0x2F0B4C47u;
   } else if (row.word) {
     row.word_before = row.word;
     row.word = 0;
+    ++row.words;
   }
 }
 

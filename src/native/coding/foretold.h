@@ -12,9 +12,10 @@ namespace elman::coding {
 // What a known byte asks of its tree: the two children of each node on its way. A whole tree has 32 times as many.
 struct Way {
   uint32_t children[8][2];
+  Foreseen foreseen;
 
   Way() = default;
-  Way(const uint32_t* tree, int byte) {
+  Way(const uint32_t* tree, int byte) : foreseen(Foreseen::by_network(tables(), tree)) {
     for (int depth = 0; depth < 8; ++depth)
       for (int bit = 0; bit < 2; ++bit) children[depth][bit] = tree[2 * node(byte, depth) + bit];
   }

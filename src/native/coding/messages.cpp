@@ -108,8 +108,8 @@ bool is_raw(const Piece& code) { return code.size > 0 && code.bytes[0] == kNever
 
 }  // namespace
 
-Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, const uint8_t* past, int64_t size)
-    : memory_(level_of(level), network != nullptr, std::max<int64_t>(size, 1)), alphabet_(alphabet), end_(end), past_(past, past + size) {
+Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, const uint8_t* past, int64_t size, int contract)
+    : memory_(level_of(contract, level), kRules[contract - 1], network != nullptr, std::max<int64_t>(size, 1)), alphabet_(alphabet), end_(end), past_(past, past + size) {
   if (network && !size) memory_.trust_network();
   std::vector<int64_t> starts;             // of messages
   for (int64_t at = 0, begin = 0; at < size; ++at)
@@ -121,7 +121,7 @@ Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint
     for (int64_t at = from; at < to; ++at) {
       int byte = past_[size_t(at)];
       if (ways) ways[at - from].fill(tree, byte);
-      model.begin_byte(row, ways ? tree : nullptr, past_.data(), byte);
+      model.begin_byte(row, ways ? tree : nullptr, past_.data(), byte, ways ? &ways[at - from].foreseen : nullptr);
       for (int i = 7; i >= 0; --i) {
         if (watch) {
           model.watch(byte >> i & 1);

@@ -20,7 +20,7 @@ struct Piece {
 class Messages {
  public:
   // past: messages, each with its `end`, from which contexts and mixers learn.
-  Messages(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, const uint8_t* past, int64_t size);
+  Messages(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, const uint8_t* past, int64_t size, int contract = 1);
 
   // source: of the network, or null. Both use as many threads as get_threads() says.
   std::vector<Text> encode(const Source* source, const std::vector<Piece>& messages) const;

@@ -49,6 +49,7 @@ class Correction {
   static constexpr int kPoints = 33, kStep = 128;
 
   explicit Correction(int contexts) : points_(size_t(contexts) * kPoints) {
+    if (!contexts) return;
     const Tables& t = tables();
     for (size_t i = 0; i < kPoints; ++i) points_[i] = uint16_t(squash(t, (int32_t(i) - kPoints / 2) * kStep));
     for (size_t i = kPoints; i < points_.size(); ++i) points_[i] = points_[i - kPoints];

@@ -8,6 +8,7 @@
 
 #include "contexts.h"
 #include "frequencies.h"
+#include "matches.h"
 #include "memory.h"
 #include "mixer.h"
 #include "stages.h"
@@ -27,8 +28,8 @@ class BitModel {
   }
 
   // Before a byte: tree as in frequencies.h, or null. `past`: what row.match points into. byte: what will come, if known, so
-  // that tables can be fetched early; -1: unknown.
-  void begin_byte(Row& row, const uint32_t* tree, const uint8_t* past, int byte) {
+  // that tables can be fetched early; -1: unknown. known: what the network foresees, where it has been worked out.
+  void begin_byte(Row& row, const uint32_t* tree, const uint8_t* past, int byte, const Foreseen* known = nullptr) {
     row_ = &row;
     tree_ = tree;
     node_ = 1;
@@ -36,7 +37,12 @@ class BitModel {
     expected_ = row.match >= 0 ? past[row.match] | 256 : 0;
     known_ = byte >= 0;
     ahead_byte_ = -1;
-    if constexpr (kLearns) rate_ = 20 + int32_t(100 * 8192 / (8192 + (m_.seen < (1u << 20) ? m_.seen : 1u << 20)));
+    if constexpr (kLearns) rate_ = m_.rate();
+    if (m_.rules.foresees) {
+      foreseen_ = tree ? known ? *known : Foreseen::by_network(t_, tree) : Foreseen::by_match(expected_, match_length_class(row.match_length));
+      m_.hash_foreseen(row, foreseen_);
+      letters_ = letters_at_end(row.last);
+    }
     if (known_) {
       prefetch_half(16 | byte >> 4);
       foresee(byte);
@@ -81,12 +87,13 @@ class BitModel {
   void end_byte(const uint8_t* own, int64_t before, const uint8_t* past, int64_t stride, int64_t end) {
     if (ahead_byte_ != byte()) foresee(byte());
     static_cast<Recent&>(*row_) = ahead_;
-    if (m_.level.match_least) find_match(*row_, own, before, past, stride, end);
+    if (m_.level.match_least) find_match(m_, *row_, own, before, past, stride, end);
   }
 
   // What followed these bytes lies at `next` in the past, of which 0 is none.
   void remember(const Row& row, int64_t next) {
     if (m_.level.match_least) m_.match_table[row.match_place] = int32_t(next);
+    m_.followers.see(row.last);
     ++m_.seen;
   }
 
@@ -95,7 +102,7 @@ class BitModel {
   void foresee(int byte) {
     ahead_ = *row_;
     ahead_byte_ = byte;
-    append(ahead_, uint32_t(byte));
+    append(ahead_, uint32_t(byte), row_->text);
     m_.look_ahead(ahead_);
     m_.prefetch(ahead_);
   }
@@ -125,7 +132,7 @@ class BitModel {
     if (expected_ >> (8 - depth) == node_) {  // 0 where there is no match: never a node
       uint32_t length = row_->match_length;
       match_bit_ = expected_ >> (7 - depth) & 1;
-      match_map_ = &m_.match_maps[size_t(match_length_class(length))];
+      match_map_ = &m_.match_maps[size_t(match_map_of(*row_))];
       match_class_ = length < 16 ? 1 : length < 32 ? 2 : 3;
       auto p = int32_t(match_map_->p16());
       match = match_bit_ ? stretch(t_, uint32_t(p)) : -stretch(t_, uint32_t(p));
@@ -133,6 +140,9 @@ class BitModel {
     }
     if constexpr (kVectors) Stages::others(x_, network, network_linear, match, match_linear);
     else plain::others(x_ + 2 * m_.lanes, network, network_linear, match, match_linear);
+    if (!m_.rules.foresees) return;
+    refined_ = m_.refined.find(int(row_->last & 255) << 8 | node_, tree_ ? network : match);
+    x_[2 * m_.lanes + REFINED] = stretch(t_, m_.refined.p16(refined_));
   }
 
   uint32_t mix() {
@@ -140,16 +150,31 @@ class BitModel {
     w_[0] = m_.by_partial.set(node_);
     w_[1] = m_.by_order.set((order_ * kMatchClasses + match_class_) * 2 + (depth >= 4));
     w_[2] = m_.by_strength.set(tree_ ? (strength_ * 8 + depth) * 2 + (match_class_ > 0) : int(row_->last & 255));
-    if constexpr (kVectors) Stages::dots(w_, x_, st_);
-    else plain::dots(w_, x_, m_.inputs, st_);
-    for (int s = 0; s < 3; ++s) p_[s] = t_.squash[st_[s] + kSquashLimit];  // within its limits
+    if (m_.rules.foresees) {
+      w_[3] = m_.by_earlier.set(int(row_->last >> 8 & 255));
+      w_[4] = m_.by_foreseen.set(foreseen_.place(node_, depth));
+      w_[5] = m_.by_letters.set(letters_ * 8 + depth);
+    }
     last_ = m_.last.set(node_);
-    int64_t sum = int64_t(last_[0]) * st_[0] + int64_t(last_[1]) * st_[1] + int64_t(last_[2]) * st_[2];
+    int64_t sum = 0;
+    for (int g = 0; g < m_.rules.groups; ++g) {
+      int32_t* st = st_ + 4 * g;
+      if constexpr (kVectors) Stages::dots(w_ + 3 * g, x_, st);
+      else plain::dots(w_ + 3 * g, x_, m_.inputs, st);
+      for (int s = 0; s < 3; ++s) p_[3 * g + s] = t_.squash[st[s] + kSquashLimit];  // within its limits
+      for (int s = 0; s < 3; ++s) sum += int64_t(last_[4 * g + s]) * st[s];
+    }
     int32_t st = clamp(int32_t(sum >> 16), -kSquashLimit, kSquashLimit);
     p_last_ = int32_t(squash(t_, st));
     one_ = m_.by_byte.find(node_ * kMatchClasses + match_class_, st);
     two_ = m_.by_two.find(two_place_, st);
-    uint32_t p = (uint32_t(p_last_) + m_.by_byte.p16(one_) + 2 * m_.by_two.p16(two_) + 2) >> 2;
+    const uint32_t* parts = m_.rules.parts;
+    uint32_t p = uint32_t(p_last_) * parts[0] + m_.by_byte.p16(one_) * parts[1] + m_.by_two.p16(two_) * parts[2] + 4;
+    if (m_.rules.foresees) {
+      likely_ = m_.by_likely.find(foreseen_.agrees(node_, depth) ? 256 + (foreseen_.place(node_, depth) - 256) * 8 + depth : node_, st);
+      p += m_.by_likely.p16(likely_) * parts[3];
+    }
+    p >>= 3;
     return uint32_t(clamp(int32_t(p), 1, 65535));
   }
 
@@ -191,33 +216,21 @@ class BitModel {
   }
 
   void learn_mixing(int bit) {
-    for (int s = 0; s < 3; ++s) {
+    for (int s = 0; s < 3 * m_.rules.groups; ++s) {
       int32_t error = (((bit << 16) - p_[s]) * rate_) >> 4;
       if constexpr (kVectors) Stages::train(w_[s], x_, error);
       else train(w_[s], x_, m_.inputs, error);
     }
-    int32_t error = ((bit << 16) - p_last_) >> 2;
-    if constexpr (kVectors) Stages::train_last(last_, st_, error);
-    else train(last_, st_, 3, error);
-    m_.by_byte.see(one_, bit, 6);
-    m_.by_two.see(two_, bit, 5);
-  }
-
-  void find_match(Row& row, const uint8_t* own, int64_t before, const uint8_t* past, int64_t stride, int64_t end) {
-    if (row.match >= 0 && past[row.match] == own[-1] && row.match + 1 < end) {
-      ++row.match;
-      if (row.match_length < 65535) ++row.match_length;
-      return;
+    int32_t error = ((bit << 16) - p_last_) >> m_.rules.last_shift;
+    for (int g = 0; g < m_.rules.groups; ++g) {
+      if constexpr (kVectors) Stages::train_last(last_ + 4 * g, st_ + 4 * g, error);
+      else train(last_ + 4 * g, st_ + 4 * g, 3, error);
     }
-    row.match = -1;
-    row.match_length = 0;
-    int64_t found = m_.match_table[row.match_place], most = found % stride < before ? found % stride : before, length = 0;
-    if (!found) return;
-    if (most > 32) most = 32;
-    while (length < most && past[found - 1 - length] == own[-1 - length]) ++length;
-    if (length < m_.level.match_least) return;
-    row.match = found;
-    row.match_length = uint32_t(length);
+    m_.by_byte.see(one_, bit, 6);
+    m_.by_two.see(two_, bit, m_.rules.two_shift);
+    if (!m_.rules.foresees) return;
+    m_.by_likely.see(likely_, bit, 5);
+    m_.refined.see(refined_, bit, 5);
   }
 
   Kept<Memory>& m_;
@@ -237,11 +250,13 @@ class BitModel {
   int match_bit_ = 0, match_class_ = 0, strength_ = 0;
   int32_t rate_ = 0;                       // of the mixers' weights
   alignas(32) int32_t x_[kMostInputs] = {};
-  Kept<int32_t>*w_[3] = {}, *last_ = nullptr;
-  alignas(16) int32_t st_[4] = {};
-  int32_t p_[3] = {}, p_last_ = 0;
+  Kept<int32_t>*w_[6] = {}, *last_ = nullptr;
+  alignas(16) int32_t st_[8] = {};         // of each group three, and 0
+  int32_t p_[6] = {}, p_last_ = 0;
+  Foreseen foreseen_;
+  int letters_ = 0;                        // that this word has so far, 8 at most
   int two_place_ = 0;
-  Correction::Place one_{}, two_{};
+  Correction::Place one_{}, two_{}, likely_{}, refined_{};
 };
 
 }  // namespace elman::coding

@@ -96,18 +96,19 @@ nb::bytes to_python(const Text& text) { return nb::bytes(reinterpret_cast<const 
 
 // --- blocks ---
 
-Block checked(int level, int64_t rows, int64_t size) {
+Block checked(int contract, int level, int64_t rows, int64_t size) {
+  expect(1 <= contract && contract <= kContracts, "there is no such contract");
   expect(1 <= level && level <= kLevels, "level must be in 1..9");
   expect(1 <= rows && rows <= 1024, "rows must be in 1..1024");
   expect(size <= kMostBytes, "a block is too large");
-  return {level, rows, size};
+  return {level, rows, size, contract};
 }
 
 // None: bytes made to have no sound code.
-std::optional<nb::bytes> py_encode_block(Bytes bytes, int level, int64_t rows, const PyPredictor* predictor) {
+std::optional<nb::bytes> py_encode_block(Bytes bytes, int level, int64_t rows, const PyPredictor* predictor, int contract) {
   Arrays a;
   const uint8_t* from = a.in(bytes, "bytes", {-1});
-  Block block = checked(level, rows, a.size(0));
+  Block block = checked(contract, level, rows, a.size(0));
   std::optional<Text> code;
   {
     Native native;
@@ -119,12 +120,12 @@ std::optional<nb::bytes> py_encode_block(Bytes bytes, int level, int64_t rows, c
 }
 
 // Whether an encoder can have made the code.
-bool py_decode_block(Bytes code, Bytes bytes, int level, int64_t rows, const PyPredictor* predictor) {
+bool py_decode_block(Bytes code, Bytes bytes, int level, int64_t rows, const PyPredictor* predictor, int contract) {
   Arrays a;
   const uint8_t* from = a.in(code, "code", {-1});
   int64_t size = a.size(0);
   uint8_t* to = a.out(bytes, "bytes", {-1});
-  Block block = checked(level, rows, a.size(0));
+  Block block = checked(contract, level, rows, a.size(0));
   Native native;
   auto network = predictor ? predictor->open() : nullptr;
   return decode_block(block, network.get(), predictor ? predictor->alphabet : Alphabet(), from, size, to);
@@ -164,7 +165,7 @@ void frequency_tree(Floats logits, Words tree) {
   const float* from = a.in(logits, "logits", {256});
   uint32_t* to = a.out(tree, "tree", {512});
   Native native;
-  fastest(level_of(1), [&](auto stages) { tree_of<decltype(stages)>(from, 256, nullptr, to); });
+  fastest(level_of(1, 1), [&](auto stages) { tree_of<decltype(stages)>(from, 256, nullptr, to); });
 }
 
 // The stages that serve: avx2 or plain.
@@ -184,15 +185,15 @@ void set_coding_isa(const std::string& name) {
 
 class PyMessages {
  public:
-  PyMessages(Bytes past, int level, int end, const PyPredictor* predictor) {
+  PyMessages(Bytes past, int level, int end, const PyPredictor* predictor, int contract) {
     expect(0 <= end && end <= 255, "end must be a byte");
     if (predictor) predictor_ = *predictor;
     Arrays a;
     const uint8_t* from = a.in(past, "past", {-1});
-    Block block = checked(level, 1, a.size(0));
+    Block block = checked(contract, level, 1, a.size(0));
     Native native;
     auto network = predictor_.source ? predictor_.open() : nullptr;
-    messages_ = std::make_unique<const Messages>(level, network.get(), predictor_.alphabet, uint8_t(end), from, block.size);
+    messages_ = std::make_unique<const Messages>(level, network.get(), predictor_.alphabet, uint8_t(end), from, block.size, contract);
   }
 
   nb::list encode(const std::vector<nb::bytes>& messages) const {
@@ -243,15 +244,16 @@ void bind_coding(nb::module_& m) {
         "embedding"_a.none() = nb::none(), "ids_of_bytes"_a.none() = nb::none(), "unknown"_a = 0, "first"_a = 10);
   m.def("integer_predictor", &integer_predictor, "network"_a, nb::kw_only(), "ids_of_bytes"_a.none() = nb::none(),
         "unknown"_a = 0, "first"_a = 10);
-  m.def("encode_block", &py_encode_block, "bytes"_a, nb::kw_only(), "level"_a, "rows"_a, "predictor"_a.none());
-  m.def("decode_block", &py_decode_block, "code"_a, "bytes"_a, nb::kw_only(), "level"_a, "rows"_a, "predictor"_a.none());
+  m.def("encode_block", &py_encode_block, "bytes"_a, nb::kw_only(), "level"_a, "rows"_a, "predictor"_a.none(), "contract"_a = 1);
+  m.def("decode_block", &py_decode_block, "code"_a, "bytes"_a, nb::kw_only(), "level"_a, "rows"_a, "predictor"_a.none(), "contract"_a = 1);
   m.def("range_encode", &range_encode, "bits"_a, "p"_a);
   m.def("range_decode", &range_decode, "code"_a, "p"_a, "bits"_a);
   m.def("coding_isa", &coding_isa);
   m.def("set_coding_isa", &set_coding_isa, "name"_a);
   m.def("frequency_tree", &frequency_tree, "logits"_a, "tree"_a);
   nb::class_<PyMessages>(m, "Messages")
-      .def(nb::init<Bytes, int, int, const PyPredictor*>(), "past"_a, nb::kw_only(), "level"_a, "end"_a, "predictor"_a.none())
+      .def(nb::init<Bytes, int, int, const PyPredictor*, int>(), "past"_a, nb::kw_only(), "level"_a, "end"_a, "predictor"_a.none(),
+           "contract"_a = 1)
       .def("encode", &PyMessages::encode, "messages"_a)
       .def("decode", &PyMessages::decode, "codes"_a, "most"_a);
 }
