@@ -92,10 +92,11 @@ def compress(
     The bytes depend on the source, the model, the level, the block size and the contract; not on the threads.
 
     Args:
-        contract: of the coder's arithmetic: 1, which every version reads, or 2, which is smaller and slower; None: 2 from
-            level 6 on.
+        contract: of the coder's arithmetic: 1, which every version reads, or 2, which is smaller and slower; None: 2
+            from level 6 on.
     Raises:
-        InputError: an unknown contract, a level outside 1..9, a block size outside 1..MAX_BLOCK, or a model without a network.
+        InputError: an unknown contract, a level outside 1..9, a block size outside 1..MAX_BLOCK, or a model without a
+            network.
     """
     level = whole(level, "level is {}; expected 1..9", 1, 9)
     block_size = whole(block_size, f"block_size is {{}}; expected 1..{MAX_BLOCK}", 1, MAX_BLOCK)

@@ -65,10 +65,7 @@ class BitModel {
 
   // The bit came.
   void update(int bit) {
-    if constexpr (kLearns) {
-      learn_contexts(bit);
-      learn_mixing(bit);
-    }
+    if constexpr (kLearns) learn_contexts(bit), learn_mixing(bit);
     advance(bit);
   }
 
@@ -113,12 +110,9 @@ class BitModel {
 
   // The inputs.
   void gather() {
-    if constexpr (kVectors) {
+    if constexpr (kVectors)
       if (in_vectors_) Stages::look(m_, t_, half_, nibble_, found_, x_);
-      else plain::look(m_, t_, buckets_, nibble_, place_, x_);
-    } else {
-      plain::look(m_, t_, buckets_, nibble_, place_, x_);
-    }
+    if (!in_vectors_) plain::look(m_, t_, buckets_, nibble_, place_, x_);
     const int depth = top_bit(uint32_t(node_));
     int32_t network = 0, network_linear = 0, match = 0, match_linear = 0;
     strength_ = 0;
@@ -174,8 +168,7 @@ class BitModel {
       likely_ = m_.by_likely.find(foreseen_.agrees(node_, depth) ? 256 + (foreseen_.place(node_, depth) - 256) * 8 + depth : node_, st);
       p += m_.by_likely.p16(likely_) * parts[3];
     }
-    p >>= 3;
-    return uint32_t(clamp(int32_t(p), 1, 65535));
+    return uint32_t(clamp(int32_t(p >> 3), 1, 65535));
   }
 
   void advance(int bit) {
@@ -206,12 +199,9 @@ class BitModel {
   }
 
   void learn_contexts(int bit) {
-    if constexpr (kVectors) {
+    if constexpr (kVectors)
       if (in_vectors_) Stages::learn(m_, half_, nibble_, found_, bit);
-      else plain::learn(m_, buckets_, nibble_, place_, bit);
-    } else {
-      plain::learn(m_, buckets_, nibble_, place_, bit);
-    }
+    if (!in_vectors_) plain::learn(m_, buckets_, nibble_, place_, bit);
     if (match_map_) match_map_->see(bit == match_bit_);
   }
 
@@ -222,10 +212,9 @@ class BitModel {
       else train(w_[s], x_, m_.inputs, error);
     }
     int32_t error = ((bit << 16) - p_last_) >> m_.rules.last_shift;
-    for (int g = 0; g < m_.rules.groups; ++g) {
+    for (int g = 0; g < m_.rules.groups; ++g)
       if constexpr (kVectors) Stages::train_last(last_ + 4 * g, st_ + 4 * g, error);
       else train(last_ + 4 * g, st_ + 4 * g, 3, error);
-    }
     m_.by_byte.see(one_, bit, 6);
     m_.by_two.see(two_, bit, m_.rules.two_shift);
     if (!m_.rules.foresees) return;
@@ -254,8 +243,7 @@ class BitModel {
   alignas(16) int32_t st_[8] = {};         // of each group three, and 0
   int32_t p_[6] = {}, p_last_ = 0;
   Foreseen foreseen_;
-  int letters_ = 0;                        // that this word has so far, 8 at most
-  int two_place_ = 0;
+  int two_place_ = 0, letters_ = 0;        // letters_: that this word has so far, 8 at most
   Correction::Place one_{}, two_{}, likely_{}, refined_{};
 };
 
