@@ -71,7 +71,9 @@ class Models(dict[bytes, "Predictor | None"]):
         return self[digest]
 
 
-def decoder(contract: int, level: int, model: Predictor | None) -> Callable[[tuple[int, int, int, int, int, bytes]], bytes]:
+def decoder(
+    contract: int, level: int, model: Predictor | None
+) -> Callable[[tuple[int, int, int, int, int, bytes]], bytes]:
     def decode(block: tuple[int, int, int, int, int, bytes]) -> bytes:
         raw_size, _, kind, rows, crc, code = block
         if kind == STORED:
@@ -79,9 +81,7 @@ def decoder(contract: int, level: int, model: Predictor | None) -> Callable[[tup
         else:
             out = np.empty(raw_size, np.uint8)
             network = native_of(model if kind == CODED else None)
-            if not _cpu.decode_block(
-                as_array(code), out, level=level, rows=rows, predictor=network, contract=contract
-            ):
+            if not _cpu.decode_block(as_array(code), out, level=level, rows=rows, predictor=network, contract=contract):
                 raise CompressedError("the archive is damaged: a block has no sound code")
             raw = out.tobytes()
         if zlib.crc32(raw) != crc:
