@@ -123,6 +123,30 @@ def test_limits_and_hooks(model, tmp_path, default_signals):
         watcher.end()
 
 
+@pytest.mark.slow
+def test_counts_for_prometheus(model, tmp_path, default_signals):
+    a, b, kept = tmp_path / "a.log", tmp_path / 'b".log', tmp_path / "elman.prom"
+    add(a, "the sea is calm", ODD, "the wind is low")
+    add(b, "the sea is calm")
+    with Watcher(model, a, b, "--above", ABOVE, "--metrics", kept) as watcher:
+        assert len(watcher.odd(1)) == 1
+        before = kept.read_text()
+        add(b, ODD + "1")
+        assert len(watcher.odd(1)) == 1
+        watcher.end()
+    assert before.count("\n") == 12, "written before a line was read"
+    lines = [line.rpartition(" ") for line in kept.read_text().splitlines() if not line.startswith("#")]
+    found = {name: float(value) for name, _, value in lines}
+    name = str(b).replace('"', '\\"')
+    assert found[f'elman_lines_total{{file="{a}"}}'] == 3
+    assert found[f'elman_odd_lines_total{{file="{a}"}}'] == 1
+    assert found[f'elman_lines_total{{file="{name}"}}'] == 2
+    assert found[f'elman_odd_lines_total{{file="{name}"}}'] == 1
+    text = "the sea is calm\n" + ODD + "1\n"
+    cost = elman.score(elman.load(model), text, records=True).bits
+    assert found[f'elman_bits_total{{file="{name}"}}'] == pytest.approx(cost)
+
+
 def lines(tail: Tail) -> list[tuple[int, bytes]]:
     found = []
     for line in tail.poll():
@@ -194,7 +218,7 @@ def test_a_place_is_checked(tmp_path):
         (("a", "--follow"), "--follow writes odd lines of files: give --above BITS"),
         (("-", "--above", "3", "--follow"), "--follow writes odd lines of files"),
         (("a", "--above", "3", "--follow", "--top", "3"), "without other listings"),
-        (("a", "--above", "3", "--limit", "3"), "--place, --from-end, --limit and --exec are of --follow"),
+        (("a", "--above", "3", "--limit", "3"), "--place, --from-end, --limit, --exec and --metrics are of --follow"),
         (("a", "--above", "3", "--follow", "--limit", "0"), "--limit must be at least 1, got 0"),
         (("a", "--above", "3", "--follow", "--encoding", "utf-16"), "a line end is one byte; got utf-16"),
         (("a", "--above", "3", "--follow", "--encoding", "no-such"), "cannot be read as no-such"),

@@ -99,6 +99,10 @@ def score(
         str | None,
         _following("Run this for each odd line, which it gets as JSON on standard input.", "--exec", metavar="CMD"),
     ] = None,
+    metrics: Annotated[
+        str | None,
+        _following("File to keep counts in, for Prometheus's node exporter: lines, odd lines, bits.", metavar="FILE"),
+    ] = None,
 ) -> None:
     """Measure texts in bits per character, beside compressors and an n-gram model.
 
@@ -113,13 +117,14 @@ def score(
     what = Listed(
         lines or top is not None or above is not None, top, above, words, chars, spillover, tuple(keep or ()), frequency
     )
-    following = Following(follow_, place, from_end, limit, exec_)
+    following = Following(follow_, place, from_end, limit, exec_, metrics)
     following.check(what, lines, mask or bool(against) or adaptive or html is not None, files or ["-"])
     _refuse(what, lines, mask, bool(against), adaptive, json_ and csv, html)
     for output in (None, html) if html is not None else (None,):
         keep_inputs(output, model, *(against or ()), *(files or ["-"]), *([frequency] if frequency else []))
-    if place is not None:
-        keep_inputs(place, model, *(files or ["-"]))
+    for kept in (place, metrics):
+        if kept is not None:
+            keep_inputs(kept, model, *(files or ["-"]))
     loaded, names, form = load_model(model), files or ["-"], "json" if json_ else "csv" if csv else "table"
     if words:
         check_columns(what.keep, spillover, frequency, form)

@@ -19,6 +19,7 @@ from ...text import row_reader
 from ..shared.console import err, write_csv, write_json
 from ..shared.listing import line_row, print_line
 from ..shared.signals import deferring_signals
+from .gauges import Gauges
 from .tail import Line, Places, Tail
 
 _WAIT = 0.2  # seconds between two looks at the files
@@ -89,6 +90,7 @@ def follow(
     how: tuple[str | None, str, str | None],
     place: str | None = None,
     from_end: bool = False,
+    metrics: str | None = None,
 ) -> None:
     """Read the files until a signal ends the command.
 
@@ -96,6 +98,7 @@ def follow(
         above: bits of a burst from which a line is written.
         how: encoding, encoding_errors and field, as for `watch`.
         place: the file that keeps how far each was read.
+        metrics: the file that counts are written to.
     """
     encoding, errors, column = how
     column = model.reading.field if column is None else column
@@ -114,7 +117,9 @@ def follow(
     for tail, reader in zip(tails, readers, strict=True):
         if reader is not None and tail.heading:
             reader(tail.heading.decode(*codec))
+    gauges = Gauges(metrics, [tail.name for tail in tails])
     with ExitStack() as stack:
+        stack.callback(gauges.write, True)
         for tail in tails:
             stack.callback(tail.close)
         check = stack.enter_context(deferring_signals())  # a line that is being written would come again
@@ -126,8 +131,9 @@ def follow(
                 while batch := list(islice(lines, _BATCH)):
                     if column and batch[0].number == 1:  # a new file, whose heading may be another
                         readers[number] = row_reader(column)
-                    _score(model, tail, batch, above, alarms, (codec, readers[number]), places, check)
+                    _score(model, tail, batch, above, alarms, (codec, readers[number]), places, gauges, check)
                     moved = True
+            gauges.write()
             if not moved:
                 time.sleep(_WAIT)
 
@@ -140,6 +146,7 @@ def _score(
     alarms: Alarms,
     reading: tuple[tuple[str, str], Any],
     places: Places | None,
+    gauges: Gauges,
     check: Callable[[], None],
 ) -> None:
     """Write the odd lines of a batch, and keep the place after each."""
@@ -153,9 +160,12 @@ def _score(
         texts = [each.decode(*codec).replace("\n", " ") for each in data]
         texts = texts if reader is None else [reader(text) for text in texts]
         lines = score(model, "".join(text + "\n" for text in texts), records=True).lines()
+    gauges.add("lines_total", tail.name, len(batch))
+    gauges.add("bits_total", tail.name, float(lines.bits.sum()))
     for index, line in enumerate(batch):
         tail.passed(line)
         if lines.bursts[index] >= above and lines.text(index):
+            gauges.add("odd_lines_total", tail.name, 1)
             alarms.raise_for(line_row(tail.name, lines, index, line.number))
             if places is not None:  # wherever this ends, no line is printed twice
                 places.keep(tail)

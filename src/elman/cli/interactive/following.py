@@ -20,12 +20,15 @@ class Following(NamedTuple):
     from_end: bool
     limit: int | None
     hook: str | None
+    metrics: str | None
 
     def check(self, what: Listed, lines: bool, more: bool, files: Sequence[str]) -> None:
         """Raises InputError for options that exclude each other. more: other listings or outputs are asked for."""
         if not self.follow:
-            if self.place is not None or self.from_end or self.limit is not None or self.hook is not None:
-                raise InputError("--place, --from-end, --limit and --exec are of --follow; give it, or leave them out")
+            if self != Following(False, None, False, None, None, None):
+                raise InputError(
+                    "--place, --from-end, --limit, --exec and --metrics are of --follow; give it, or leave them out"
+                )
             return
         if what.above is None or lines or what.top is not None or what.words or what.chars or more or "-" in files:
             raise InputError("--follow writes odd lines of files: give --above BITS and files, without other listings")
@@ -46,4 +49,5 @@ class Following(NamedTuple):
             raise InputError("--follow takes each line by itself; give --records, or a model of records")
         from .follow import Alarms, follow
 
-        follow(model, files, above, Alarms(form, self.limit, self.hook), how, self.place, self.from_end)
+        alarms = Alarms(form, self.limit, self.hook)
+        follow(model, files, above, alarms, how, self.place, self.from_end, self.metrics)
