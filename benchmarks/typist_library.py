@@ -46,7 +46,7 @@ class LibraryTypist:
     def __init__(
         self, library: Library, model: ctypes.c_void_p, symbols: Sequence[str], floor: float, width: int, least: float
     ) -> None:
-        self._library, self.count = library, len(symbols)
+        self.library, self.count = library, len(symbols)
         array = (ctypes.c_char_p * len(symbols))(*[symbol.encode() for symbol in symbols])
         how = Settings(floor, width, least)
         made = library.calls.elman_typist_new(model, array, ctypes.c_int32(len(symbols)), ctypes.byref(how))
@@ -57,41 +57,41 @@ class LibraryTypist:
 
     def __del__(self) -> None:
         if hasattr(self, "handle"):
-            self._library.calls.elman_typist_free(self.handle)
+            self.library.calls.elman_typist_free(self.handle)
 
     def copy(self) -> LibraryTypist:
         made = LibraryTypist.__new__(LibraryTypist)
-        made._library, made.count = self._library, self.count
-        made.handle = ctypes.c_void_p(self._library.calls.elman_typist_copy(self.handle))
+        made.library, made.count = self.library, self.count
+        made.handle = ctypes.c_void_p(self.library.calls.elman_typist_copy(self.handle))
         made._p = np.empty(self.count)
         made._to = made._p.ctypes.data_as(ctypes.c_void_p)
         return made
 
     def prime(self, ngrams: bytes) -> None:
         size = ctypes.c_int64(len(ngrams))
-        self._library.checked(self._library.calls.elman_typist_prime(self.handle, ngrams, size))
+        self.library.checked(self.library.calls.elman_typist_prime(self.handle, ngrams, size))
 
     def enter(self, place: int) -> None:
-        self._library.checked(self._library.calls.elman_typist_enter(self.handle, ctypes.c_int32(place)))
+        self.library.checked(self.library.calls.elman_typist_enter(self.handle, ctypes.c_int32(place)))
 
     def read(self, text: str) -> None:
         data = text.encode("utf-8", "surrogatepass")
-        self._library.checked(self._library.calls.elman_typist_read(self.handle, data, ctypes.c_int64(len(data))))
+        self.library.checked(self.library.calls.elman_typist_read(self.handle, data, ctypes.c_int64(len(data))))
 
     def learn(self, place: int) -> None:
-        self._library.checked(self._library.calls.elman_typist_learn(self.handle, ctypes.c_int32(place)))
+        self.library.checked(self.library.calls.elman_typist_learn(self.handle, ctypes.c_int32(place)))
 
     def forget(self) -> None:
-        self._library.checked(self._library.calls.elman_typist_forget(self.handle))
+        self.library.checked(self.library.calls.elman_typist_forget(self.handle))
 
     def probabilities(self) -> np.ndarray:
         """float64 (A,), the same array each time."""
-        self._library.checked(self._library.calls.elman_typist_probabilities(self.handle, self._to))
+        self.library.checked(self.library.calls.elman_typist_probabilities(self.handle, self._to))
         return self._p
 
     def frequencies(self, total: int) -> list[int]:
         to = (ctypes.c_uint32 * self.count)()
-        self._library.checked(
-            self._library.calls.elman_typist_frequencies(self.handle, ctypes.c_uint32(total), ctypes.byref(to))
+        self.library.checked(
+            self.library.calls.elman_typist_frequencies(self.handle, ctypes.c_uint32(total), ctypes.byref(to))
         )
         return list(to)
