@@ -32,7 +32,7 @@ ROOMS = {
         "next_tokens", "blocks", "lines", "ngrams", "adaptive", "scores", "totals", "compressors", "stream",
         "comparison", "word_costs", "word_table",
     ),
-    "typing": ("alphabet", "priming", "primed", "mixture", "held", "habits", "typist", "prime",),
+    "typing": ("alphabet", "priming", "primed", "mixture", "held", "habits", "typist", "primer",),
     "kenlm": ("state", "model", "nbest",),
     "compression": ("handle", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",),
     "recipes": ("recipe", "settings", "toml",),

@@ -13,7 +13,7 @@ import pytest
 
 import elman
 from elman.typing.held import held
-from elman.typing.prime import prime
+from elman.typing.primer import prime
 
 TALK = "how are you\nhow is she\nare you there\nthe house is here\n" * 4
 ALPHABET = "abehiorstuwy \n"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .prime import prime
 from .primed import Primed
+from .primer import prime
 from .typist import Typist
 
 __all__ = ["Primed", "Typist", "prime"]

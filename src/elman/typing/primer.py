@@ -1,4 +1,4 @@
-"""Prime: n-grams for a typist from the text that its model learned, and their weights from lines that it did not."""
+"""Primer: n-grams for a typist from the text that its model learned, and their weights from lines that it did not."""
 
 from __future__ import annotations
 
