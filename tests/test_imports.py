@@ -30,7 +30,7 @@ ROOMS = {
     ),
     "scoring": (
         "next_tokens", "blocks", "lines", "ngrams", "adaptive", "scores", "totals", "compressors", "stream",
-        "comparison", "word_costs", "word_table",
+        "comparison", "word_costs", "word_lists",
     ),
     "typing": ("alphabet", "priming", "primed", "mixture", "held", "habits", "typist", "primer",),
     "kenlm": ("state", "model", "nbest",),

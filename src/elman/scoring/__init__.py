@@ -21,7 +21,7 @@ from .scores import Score, perplexity, score, score_many, widths
 from .stream import Span, spans
 from .totals import Totals
 from .word_costs import Word, word_bits, word_counts, words, words_of
-from .word_table import is_word_table, word_table
+from .word_lists import is_word_table, word_table
 
 __all__ = [
     "ADAPTIVE",
