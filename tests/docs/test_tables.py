@@ -20,9 +20,9 @@ TEXTS = [None if i % 13 == 5 else f"The  cat {i} sat,\n on the café. " * (i % 7
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_writes_the_bits_of_score(engine, tmp_path):
-    for needed in ("pandas", "pyarrow", *ENGINES[engine]):
-        pytest.importorskip(needed, reason=f"{needed} is not installed; `make test-engines` installs the engines")
-    import pandas
+    needed = ("pandas", "pyarrow", *ENGINES[engine])
+    missing = "{} is not installed; `make test-engines` installs the engines"
+    pandas, *_ = [pytest.importorskip(name, reason=missing.format(name)) for name in needed]
 
     (program,) = re.findall(rf"(?ms)^```python\n(# score_{engine}\.py\n.*?)^```$", PAGE.read_text("utf-8"))
     (tmp_path / "program.py").write_text(program.replace("batch_size=1024", "batch_size=7"), encoding="utf-8")

@@ -66,7 +66,7 @@ def trained(group: Any, recipe: Recipe, kind: str, path: Path) -> str:
 
 def over_gloo(size: int, work: Callable[[Any], str]) -> list[str]:
     """The digest of each process."""
-    from ranks import Started
+    from ranks import Started  # pyright: ignore[reportMissingImports]
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
