@@ -136,3 +136,9 @@ def test_files_import_those_before_them():
 def test_what_is_shared_imports_no_room():
     for name in SHARED:
         assert set(imported(PACKAGE / f"{name}.py")) <= set(SHARED)
+
+
+def test_no_two_files_of_tests_share_a_name():
+    """Pytest imports them by name alone, and refuses the second of two."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert not {name for name in names if names.count(name) > 1}
