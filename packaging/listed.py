@@ -1,7 +1,7 @@
 """Keep what is known of a built wheel in results/wheels.csv: `packaging/listed.py WHEEL ON PROOF`.
 
 ON names what ran it, and PROOF says what that showed. A row replaces an earlier one of the same wheel and ON.
-`benchmarks/table.py` makes the tables of docs/reference/platforms.md from these rows.
+docs/reference/platforms.md lists them.
 """
 
 from __future__ import annotations
