@@ -42,6 +42,8 @@ class Codec:
         model_id: a byte in front of every code, by which a reader may know the model; decoding checks it.
         check: a CRC-8 of the message in every code; decoding checks it.
         text: "base85" or "base64url": codes as ASCII bytes.
+    Raises:
+        InputError: an argument out of range, or an `end` that is not the model's past's.
     """
 
     def __init__(
@@ -107,6 +109,11 @@ class Codec:
         return codes
 
     def decode_many(self, codes: Sequence[bytes], max_size: int = MAX_SIZE) -> list[bytes]:
+        """The messages of codes, as `decode` gives them one by one, faster.
+
+        Raises:
+            CompressedError: a damaged code, one of another model, or a message longer than `max_size` bytes.
+        """
         max_size = whole(max_size, "max_size is {}; expected 0 or more", 0, 1 << 62)
         bodies, checks = [], []
         for number, code in enumerate(codes):

@@ -136,6 +136,8 @@ def write_records(
 
     Returns:
         how many records there are now.
+    Raises:
+        InputError: a record that is too long for a store.
     """
     directory, index_bytes = list(directory or ()), bytearray(index)
     count, records = len(directory) * GROUP, iter(records)

@@ -136,6 +136,9 @@ class Predictor:
         """Make the predictor of a language model over bytes, or over characters, whose ASCII is coded as its bytes.
 
         What a vocabulary of characters lacks is coded all the same, at 23 bits or so in the network's opinion.
+
+        Raises:
+            InputError: what is no model, or one that reads neither bytes nor characters.
         """
         from ..model.integer import IntegerNetwork
 

@@ -53,7 +53,6 @@ def write_store(
     """Write a store of `lines`, which have no line end in them.
 
     Args:
-        lines: the records.
         path: of the file, which is replaced once the new one is whole.
         model: a model of bytes, what `load_predictor` read, or None.
         past: lines that teach the coder, each with its line end, such as another store's, after those
@@ -62,6 +61,8 @@ def write_store(
         level: 1..9.
         last_line_end: whether the text of these lines ends with a line end. `elman store get` gives it back as it was.
         replace, like, mask: as for `files.staged`.
+    Raises:
+        InputError: a past or a record that is too long.
     """
     whole(level, "level is {}; expected 1..9", 1, 9)
     predictor = predictor_of(model)

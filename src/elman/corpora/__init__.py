@@ -77,7 +77,8 @@ def load_corpus(
         or_lines: with a field, take a file unchanged whose name and first line do not say that it has rows.
         progress: called while downloading.
     Raises:
-        CorpusError: missing, unreadable, empty, not UTF-8, or not to be downloaded; one line.
+        CorpusError: missing, unreadable, not UTF-8, or not to be downloaded; one line.
+        EmptyTextError: a text without a character.
     """
     if normalisation is not None and (not isinstance(normalisation, str) or normalisation not in NORMALISATIONS):
         got = given.shown(normalisation)

@@ -21,7 +21,11 @@ _FAILURES = (OSError, ValueError, http.client.HTTPException)
 
 
 def download(sources: Sequence[str], progress: Progress | None, wrong: Callable[[bytes], str] = lambda _: "") -> bytes:
-    """The first source that answers with the right bytes. wrong: what is wrong with them; empty if nothing is."""
+    """The first source that answers with the right bytes. wrong: what is wrong with them; empty if nothing is.
+
+    Raises:
+        CorpusError: none does; the message lists what was tried.
+    """
     failures = []
     for url in sources:
         reason = ""

@@ -32,7 +32,11 @@ Part = tuple[str, Iterator[bytes]]
 
 
 def folder_files(path: Path) -> list[Path]:
-    """All regular files below `path` that are not hidden, in order of their paths."""
+    """All regular files below `path` that are not hidden, in order of their paths.
+
+    Raises:
+        CorpusError: there are none, or the folders are nested too deep.
+    """
     try:
         files = sorted(
             f for f in path.rglob("*") if f.is_file() and not any(p.startswith(".") for p in f.relative_to(path).parts)

@@ -75,7 +75,11 @@ class MappedCorpus(Corpus):
         return vocabulary.unknown(ids)
 
     def ids(self, vocabulary: Vocabulary) -> np.ndarray:
-        """Ids of the text by a vocabulary that has all symbols of this one, as an extended one does."""
+        """Ids of the text by a vocabulary that has all symbols of this one, as an extended one does.
+
+        Raises:
+            InputError: a vocabulary of another kind.
+        """
         own = self.vocabulary()
         if vocabulary == own:
             return self.mapped

@@ -118,7 +118,11 @@ def _put(entry: Named) -> str:
 
 
 def read_named(name: str, entry: Named, progress: Progress | None) -> tuple[str, bytes]:
-    """(where it was found, raw bytes), with the right digest."""
+    """(where it was found, raw bytes), with the right digest.
+
+    Raises:
+        CorpusError: it cannot be had, or its digest is another.
+    """
     for path in _places(entry):
         try:
             data = read_file(path)

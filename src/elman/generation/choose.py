@@ -59,7 +59,11 @@ def integer_weights(logits: np.ndarray, sampling: Sampling) -> np.ndarray:
 
 
 def choose_word(logits: np.ndarray, sampling: Sampling, word: int) -> int:
-    """The id that a draw of 64 bits falls on, by `sampling.choice`."""
+    """The id that a draw of 64 bits falls on, by `sampling.choice`.
+
+    Raises:
+        InputError: logits that are not numbers, as a diverged model's.
+    """
     if sampling.choice == "floats":
         return choose(logits, sampling, float(philox.unit(np.array(word, np.uint64))))
     if np.isnan(logits).any() or np.isneginf(logits).all():
@@ -69,7 +73,11 @@ def choose_word(logits: np.ndarray, sampling: Sampling, word: int) -> int:
 
 
 def choose(logits: np.ndarray, sampling: Sampling, u: float) -> int:
-    """The id that a draw u in [0, 1) falls on, the ids lying side by side in their order with widths `weights`."""
+    """The id that a draw u in [0, 1) falls on, the ids lying side by side in their order with widths `weights`.
+
+    Raises:
+        InputError: widths that are not numbers, as a diverged model's.
+    """
     cumulative = np.cumsum(weights(logits, sampling))
     if np.isnan(logits).any() or not cumulative[-1] > 0:
         raise InputError("the model's logits are not numbers; its training has diverged")

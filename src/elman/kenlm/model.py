@@ -79,7 +79,11 @@ class Model:
         return self.scores([sentence], bos, eos)[0]
 
     def scores(self, sentences: Sequence[str | bytes], bos: bool = True, eos: bool = True) -> list[float]:
-        """`score` of each sentence, all read side by side: many times faster than one after another."""
+        """`score` of each sentence, all read side by side: many times faster than one after another.
+
+        Raises:
+            InputError: one text in place of a list.
+        """
         if isinstance(sentences, str | bytes):
             raise InputError("scores takes a list of sentences, got one text; call score")
         words = [self._words(self._text(sentence), bos, eos) for sentence in sentences]

@@ -134,7 +134,11 @@ class LanguageModel(Parameters, Described):
         return *kernels.cross_entropy(hidden, self.output.weight, self.output.bias, targets), last
 
     def log_softmax(self, logits: Array) -> Array:
-        """float32 (..., V): ln p of every token."""
+        """float32 (..., V): ln p of every token.
+
+        Raises:
+            InputError: logits of another size.
+        """
         logits = given.array("logits", logits, "f", "real numbers (..., V)")
         if not logits.ndim or logits.shape[-1] != self.vocab_size:
             raise InputError(f"logits are {logits.shape}; expected (..., {self.vocab_size})")

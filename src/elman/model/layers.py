@@ -157,6 +157,8 @@ class RNN(Recurrent):
 
     Args: `nonlinearity` is "tanh", as in torch, or "relu", the default of Gluon and so of the book; the others as
         `Recurrent` says.
+    Raises:
+        InputError: another `nonlinearity`, or what `Recurrent` refuses.
     """
 
     def __init__(

@@ -97,7 +97,11 @@ class QuantisedModel(Described):
         return math.fsum(nats.ravel()) / max(1, int((targets >= 0).sum())), nats, _pack(last)
 
     def log_softmax(self, logits: Array) -> Array:
-        """float64 (..., V): ln p of every token; what `loss` gives for a target is its negative, to the bit."""
+        """float64 (..., V): ln p of every token; what `loss` gives for a target is its negative, to the bit.
+
+        Raises:
+            InputError: logits of another size.
+        """
         logits = given.array("logits", logits, "f", "real numbers (..., V)")
         if not logits.ndim or logits.shape[-1] != self.vocab_size:
             raise InputError(f"logits are {logits.shape}; expected (..., {self.vocab_size})")

@@ -140,7 +140,11 @@ def _moments(network: IntegerWeights, ids: np.ndarray) -> np.ndarray:
 
 def relu_ranges(layers, ids, embedding) -> np.ndarray:
     """float32 (L, H): the largest h of each unit on a text, in float32, one product and one addition at a time, in
-    order: so the same on every machine."""
+    order: so the same on every machine.
+
+    Raises:
+        InputError: states that grow beyond all numbers.
+    """
 
     def product(x, w):
         total = np.zeros((x.shape[0], w.shape[0]), np.float32)

@@ -66,6 +66,8 @@ def page(
         expected: of each score, as `expectations` gives it; None: from the model.
         columns: more of the table of scores: a heading, and a cell for each score.
         numbers: of the first line of each score; None: 1.
+    Raises:
+        InputError: not a name for each score.
     """
     vocabulary = model.reading.vocabulary
     if not scores or len(scores) != len(names):

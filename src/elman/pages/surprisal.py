@@ -47,6 +47,8 @@ def lines_page(
         chosen: (score, line from 0) of each line; at least one.
         compared: of each other model, by name, its comparison with each of the scores; its ratios are shown.
         numbers: the number that each line is shown under. None: its place among its text's lines, from 1.
+    Raises:
+        InputError: no line is chosen.
     """
     numbers = [index + 1 for _, index in chosen] if numbers is None else numbers
     if not chosen:

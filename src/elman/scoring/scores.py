@@ -217,7 +217,11 @@ def score_many(
     names: Sequence[str] = (),
     adaptive: bool = False,
 ) -> list[Score]:
-    """`score` of each text, all read side by side. `names` are for messages."""
+    """`score` of each text, all read side by side. `names` are for messages.
+
+    Raises:
+        InputError: an empty text, or records of a model that knows no line end.
+    """
     reading = model.reading
     by_line = reading.records if records is None else records
     datas, parts = [], []

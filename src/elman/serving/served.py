@@ -79,6 +79,8 @@ class Models:
 
     Args:
         given: a model, or the place of one, under each name.
+    Raises:
+        InputError: no model, or a file that is none.
     """
 
     def __init__(self, given: Mapping[str, Model | str | Path]) -> None:

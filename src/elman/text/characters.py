@@ -21,7 +21,11 @@ def _code_points(text: str) -> Iterator[np.ndarray]:
 
 
 class Characters(Vocabulary):
-    """Characters. Id 0 is <unk>, for every character that is not in the vocabulary."""
+    """Characters. Id 0 is <unk>, for every character that is not in the vocabulary.
+
+    Raises:
+        InputError: symbols that do not begin with <unk>, are no single characters, or occur twice.
+    """
 
     kind, unit, reads_bytes, never_written = "chars", "character", False, (0,)
 

@@ -87,7 +87,11 @@ class Vocabulary(ABC):
         """The text of ids (T,). <unk> becomes U+FFFD, one character; bytes that are not UTF-8 likewise."""
 
     def decode_bytes(self, ids: np.ndarray) -> bytes:
-        """The bytes of ids (T,), where tokens are bytes."""
+        """The bytes of ids (T,), where tokens are bytes.
+
+        Raises:
+            InputError: a vocabulary of characters, which has no bytes.
+        """
         raise InputError("a vocabulary of characters has no bytes")
 
     def _ids_of(self, ids: Any) -> np.ndarray:

@@ -31,6 +31,9 @@ class Module(nn.Module):
     The parameters are the model's own arrays: a step of an optimiser changes `model`, and what changes `model` is seen
     here. To another device, or in another type, go copies; `copy_back` brings their values to the model. A deep copy
     and a pickle have their own model. Any number of threads may call it at once, and one may train it.
+
+    Raises:
+        InputError: a model that is no LanguageModel, such as a quantised one.
     """
 
     def __init__(self, model: LanguageModel) -> None:
