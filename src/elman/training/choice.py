@@ -40,7 +40,7 @@ def tokens_for(text: Corpus) -> str:
 def characters_per_token(text: Corpus) -> float:
     """About how many characters of a text make a token."""
     part, vocabulary = text.beginning(_SAMPLE), text.vocabulary()
-    return len(part) / max(1, len(part.ids(vocabulary)))
+    return max(1, len(part)) / max(1, len(part.ids(vocabulary)))  # an empty text is refused where it is divided
 
 
 def choose(corpus: Corpus, recipe: Recipe | str | Path | None, settings: Mapping[str, Any]) -> Recipe:
