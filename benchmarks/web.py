@@ -142,7 +142,7 @@ def chromium(model: elman.QuantisedModel, folder: Path, rows: list[Row]) -> None
 def write(rows: list[Row]) -> None:
     with TABLE.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows(
-            [("what", "where", "value", "unit"), *((a, b, f"{v:.4g}", u) for a, b, v, u in rows)]
+            [("what", "where", "value", "unit"), *((a, b, f"{v:.6g}", u) for a, b, v, u in rows)]
         )
     shown = [f"| {a} | {b} | {f'{v:,.0f}' if v >= 1000 else f'{v:.3g}'} {u} |" for a, b, v, u in rows]
     head = "In browsers and Node, as `python benchmarks/web.py` measures them (`results/web.csv`):"
@@ -172,7 +172,7 @@ def main() -> None:
             rows.append(("the book's 500 epochs", "Node, relaxed SIMD", found["seconds"], "s"))
             write(rows)
     for what, where, value, unit in rows:
-        print(f"{what:40} {where:28} {value:12,.4g} {unit}")
+        print(f"{what:40} {where:28} {value:12,.6g} {unit}")
 
 
 if __name__ == "__main__":
