@@ -344,7 +344,8 @@ def test_mutated_archives_are_refused_or_exactly_right(request):
 def fuzz(seconds: float, count: int) -> int:
     draw, model, done = random.Random(5), predictor(H=8), 0
     cases = [
-        (english(n, n), m, packed(english(n, n), m, level=2, block_size=256))
+        (english(n, n), m, packed(english(n, n), m, level=level, block_size=256))
+        for level in (2, 9)  # of either contract
         for n in (0, 1, 90, 400)
         for m in (None, model, integers(H=8))
     ]
