@@ -90,7 +90,7 @@ wasm: $(ZIG)
 
 test-wasm: $(ZIG) $(DEV)
 	ELMAN_WASM_COMPILER="$(ZIG_WASM)" $(BIN)/python -m pytest -q tests/export/test_wasm.py tests/export/test_js.py tests/export/test_html.py tests/export/test_js_training.py tests/export/test_lab.py
-	ELMAN_ZIG="$(CURDIR)/build/zig/bin/python -m ziglang" $(BIN)/python -m pytest -q tests/export/test_c.py tests/kernels/test_library.py -k zig
+	ELMAN_ZIG="$(CURDIR)/build/zig/bin/python -m ziglang" $(BIN)/python -m pytest -q tests/export/test_c.py -k zig
 
 # The book's 500 epochs by WebAssembly, in Node and in Chromium, which end with the demo's digest: some minutes each.
 test-lab: $(DEV)

@@ -262,16 +262,3 @@ def test_clang_with_its_own_library_and_no_threads(tmp_path):
     folder = library(tmp_path, {"CC": tool("clang"), "CXX": tool("clang++")}, *options)
     assert check(folder, "clang", "-lc++", "-lc++abi") == {f"{__version__} portable 1"}
     check_packages(folder, tmp_path / "installed", "clang")
-
-
-def test_zig(tmp_path):
-    zig = os.environ.get("ELMAN_ZIG", "")
-    if not zig:
-        pytest.skip("it takes Zig and minutes: make test-wasm")
-    compilers = {"CC": tmp_path / "zig-cc", "CXX": tmp_path / "zig-c++"}
-    for compiler in compilers.values():
-        compiler.write_text(f'#!/bin/sh\nexec {zig} {compiler.name.removeprefix("zig-")} "$@"\n')
-        compiler.chmod(0o755)
-    given = {name: str(path) for name, path in compilers.items()}
-    folder = library(tmp_path / "built", given, "-DELMAN_NO_THREADS=ON", "-DBUILD_SHARED_LIBS=OFF")
-    assert check(folder, given["CC"], "-lc++", "-lc++abi") == {f"{__version__} portable 1"}
