@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -207,8 +208,10 @@ def test_a_stranger_at_the_ports_of_a_training_changes_nothing(folder, port):
 
 def listening(pid):
     """Addresses at which a process waits for connections, from /proc."""
-    sockets = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
-    found = []
+    sockets, found = set(), []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # of a file that it has closed meanwhile
+            sockets.add(os.readlink(link))
     for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
             local, state, inode = (line.split()[k] for k in (1, 3, 9))
