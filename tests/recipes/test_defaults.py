@@ -90,6 +90,7 @@ def test_a_long_text_is_learned_in_subwords(tmp_path):
     lines = told.stdout.splitlines()
     assert "in the vocabulary of subwords" in lines[0]
     assert lines[1].startswith("recipe subwords: 1 epoch, batches of 64 x 64")
+    assert "export it as a page or for JavaScript, give --tokens chars\n" in told.stdout
     assert " bits/char)" in told.stdout
     assert "blocks spread over the text" in told.stdout
     header = read_header(tmp_path / "a")
@@ -99,6 +100,7 @@ def test_a_long_text_is_learned_in_subwords(tmp_path):
     assert "epoch    2" in more.stdout
     told = run("train", "t.txt", *SMALL, "--tokens", "chars", "--output", "b", cwd=tmp_path)
     assert told.stdout.splitlines()[1].startswith("recipe modern: ")
+    assert "subwords" not in told.stdout
     text = elman.load_corpus(tmp_path / "t.txt", tokens="bpe:300")
     trained = elman.fit(elman.build_model(text, hidden_size=8), text, epochs=1, batch_size=64)
     assert trained.recipe == for_size(load_recipe("subwords"), text, {"batch_size": 64, "epochs": 1}).replace(

@@ -16,7 +16,7 @@ from .shared.inputs import files_read
 from .shared.options import changes, with_recipe_options
 from .shared.streams import option
 from .shared.training_report import report
-from .shared.training_source import be_as_private_as, download_bar, load, run_folder, started, suited
+from .shared.training_source import IN_SUBWORDS, be_as_private_as, download_bar, load, run_folder, started, suited
 
 if TYPE_CHECKING:
     from ..corpora import Corpus
@@ -123,11 +123,11 @@ def train(
         text = load(places, chosen, records, reading)
         if recipe is None and name != "book":
             text, name, chosen = suited(text, name, chosen, given, start is None)
-        left_out = ""
+        notes = [IN_SUBWORDS] if recipe is None and name == "subwords" and "tokens" not in given else []
         if minutes is not None:
             sized = for_minutes(minutes, chosen, text)
             chosen, text, how["minutes"] = sized.recipe, sized.text, sized.minutes
-            left_out = worded(sized.left_out, ["minutes"], option)
+            notes.append(worded(sized.left_out, ["minutes"], option))
         if output is not None:
             read = files_read(*places, start, recipe)
             for written in RunFolder(output).written:
@@ -139,7 +139,7 @@ def train(
             return
         folder = run_folder(output, text.name, overwrite) if ranks.rank == 0 else None
         try:
-            _train(text, name, chosen, model, every, json_, how | {"output": folder}, left_out)
+            _train(text, name, chosen, model, every, json_, how | {"output": folder}, notes)
         except BaseException:
             for empty in (folder, folder.parent) if folder and output is None else ():
                 with suppress(OSError):  # it has something in it
@@ -230,7 +230,7 @@ def _train(
     every: int,
     as_json: bool,
     how: dict[str, Any],
-    left_out: str,
+    notes: list[str],
 ) -> None:
     from ..model import extend
     from ..training import build_model, fit
@@ -245,5 +245,5 @@ def _train(
     def train(**calls: Any) -> Run:
         return fit(model, text, recipe, **how, **calls)
 
-    more = added + (f"\n{left_out}" if left_out else "")
+    more = added + "".join(f"\n{note}" for note in notes if note)
     report(train, model, text, name, recipe, every, as_json, more, how["output"], (), how.get("minutes"))

@@ -11,7 +11,7 @@ class FloatEnvironment {
   ~FloatEnvironment();
 
  private:
-  uint64_t saved_;
+  [[maybe_unused]] uint64_t saved_;  // of a processor that has such a register
 };
 
 }  // namespace elman

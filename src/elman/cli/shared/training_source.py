@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _MAPPED_BYTES = 100_000_000  # a corpus this large stays on disk
 
+IN_SUBWORDS = "in subwords; to compress with the model or export it as a page or for JavaScript, give --tokens chars"
+"""What is said where nobody asked for them."""
+
 
 def be_as_private_as(*places: str | Path | None) -> None:
     """Hide this process's new files from whoever may not read these: a model remembers its text."""
