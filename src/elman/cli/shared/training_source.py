@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MAPPED_BYTES = 100_000_000  # a corpus this large stays on disk
 
 IN_SUBWORDS = "in subwords; to compress with the model or export it as a page or for JavaScript, give --tokens chars"
-"""What is said where nobody asked for them."""
+"""A note for whoever did not ask for them."""
 
 
 def be_as_private_as(*places: str | Path | None) -> None:
