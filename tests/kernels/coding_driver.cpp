@@ -99,7 +99,7 @@ int main() {
         Block block{level, rows, int64_t(text.size()), contract};
         Text code = *encode_block(block, predictor, alphabet, text.data()), back(text.size());
         decode_block(block, predictor, alphabet, code.data(), int64_t(code.size()), back.data());
-        std::printf("block %d %d %d %d: %zu %016llx %s\n", contract, level, int(rows), predictor != nullptr, code.size(),
+        std::printf("%s %d %d %d: %zu %016llx %s\n", contract == 1 ? "block" : "block_2", level, int(rows), predictor != nullptr, code.size(),
                     static_cast<unsigned long long>(hash(code)), back == text ? "same" : "LOST");
       }
   ArithmeticSource arithmetic;
