@@ -43,6 +43,8 @@ def to_onnx(model: LanguageModel | QuantisedModel, form: str = "plain") -> bytes
         raise InputError("ONNX has no integers for these cells; export the model that this one was quantised from")
     if form not in FORMS:
         raise InputError(f"form is {form!r}; expected {' or '.join(FORMS)}")
+    if model.cell not in _OPERATORS:
+        raise InputError(f"ONNX has no operator for the cell {model.cell}; it has {', '.join(_OPERATORS)}")
     if form == "sherpa" and model.cell != "lstm":
         raise InputError(f"form 'sherpa' takes an LSTM, whose h and c it reads; this model is a {model.cell}")
     try:

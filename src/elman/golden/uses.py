@@ -8,6 +8,7 @@ import numpy as np
 
 from ..corpora import load_corpus
 from ..generation import beam_search, generate
+from ..kernels.integer import DEFINED
 from ..model import LanguageModel, quantise
 from ..scoring import ngram_bits, score, words
 from .inputs import digest
@@ -24,7 +25,8 @@ def results(name: str, model: LanguageModel) -> Iterator[tuple[str, str]]:
     yield f"adaptive/{name}", score(model, short, adaptive=True).bits.hex()
     ids = model.reading.vocabulary.encode(text)
     yield f"words/{name}", digest([np.array([(word.bits, word.entropy) for word in words(model, whole)])])
-    small = quantise(model, 8, text)
-    written = generate(small, "the traveller", 80, temperature=0.8, seed=3)
-    yield f"integers/{name}", f"{small.digest()} {score(small, text).bits.hex()} {written}"
+    if model.cell in DEFINED:
+        small = quantise(model, 8, text)
+        written = generate(small, "the traveller", 80, temperature=0.8, seed=3)
+        yield f"integers/{name}", f"{small.digest()} {score(small, text).bits.hex()} {written}"
     yield f"n-grams/{name}", digest([ngram_bits(ids, model.vocab_size)])
