@@ -16,7 +16,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual wasm damage combinations rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-clients test-engines test-serving test-wasm test-lab test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual wasm damage combinations rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-clients test-engines test-serving test-wasm test-compilers test-lab test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -91,6 +91,11 @@ wasm: $(ZIG)
 test-wasm: $(ZIG) $(DEV)
 	ELMAN_WASM_COMPILER="$(ZIG_WASM)" $(BIN)/python -m pytest -q tests/export/test_wasm.py tests/export/test_js.py tests/export/test_html.py tests/export/test_js_training.py tests/export/test_lab.py
 	ELMAN_ZIG="$(CURDIR)/build/zig/bin/python -m ziglang" $(BIN)/python -m pytest -q tests/export/test_c.py -k zig
+
+# libelman by Clang, with either library of C++, and by Zig, for this machine and for WebAssembly, whose program runs in Node.
+# Minutes the first time.
+test-compilers: $(ZIG) $(DEV)
+	ELMAN_ZIG="$(CURDIR)/build/zig/bin/python -m ziglang" $(BIN)/python -m pytest -q -rs tests/kernels/test_library.py -k "clang or zig"
 
 # The book's 500 epochs by WebAssembly, in Node and in Chromium, which end with the demo's digest: some minutes each.
 test-lab: $(DEV)

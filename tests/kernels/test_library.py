@@ -30,12 +30,12 @@ pytestmark = needs_source
 SIZES = {"T": 7, "B": 5, "I": 13, "H": 37}
 
 
-def run(program: Path, cell: str) -> tuple[str, str]:
-    """The digest of the layer's results, and what the program says of the library."""
+def run(program: list[str | Path], cell: str) -> tuple[str, str]:
+    """The digest of the layer's results, and what the program, a command, says of the library."""
     kind, (T, B, I, H) = CELLS[cell], SIZES.values()  # noqa: E741 (I is the size of the input)
     x, state, weights, cotangents = layer_inputs(cell, **SIZES)  # type: ignore
     given = b"".join(np.ascontiguousarray(a).tobytes() for a in (x, *state, *weights, *cotangents) if a is not None)
-    command = [program, *map(str, (kind.code, T, B, I, H))]
+    command = [*program, *map(str, (kind.code, T, B, I, H))]
     environment = {name: value for name, value in os.environ.items() if name != "ELMAN_ISA"}
     done = subprocess.run(command, input=given, capture_output=True, timeout=PATIENCE, env=environment)
     assert done.returncode == 0, done.stderr.decode()
@@ -55,15 +55,16 @@ def run(program: Path, cell: str) -> tuple[str, str]:
     return digest(results), done.stderr.decode().strip()
 
 
-def check(folder: Path, compiler: str, *libraries: str) -> set[str]:
-    """What programs for all cells say of the library, all of whose results are golden."""
+def check(folder: Path, compiler: str, *libraries: str, runs: tuple[str | Path, ...] = ()) -> set[str]:
+    """What programs for all cells say of the library, all of whose results are golden. runs: a command that runs a
+    program for another machine."""
     program = folder / "program"
     command = [compiler, "-Wall", "-Wextra", "-Werror", f"-I{NATIVE / 'c'}", HERE / "library.c", folder / "libelman.a"]
-    built = subprocess.run([*command, *libraries, "-lm", "-pthread", "-o", program], capture_output=True, text=True)
+    built = subprocess.run([*command, *libraries, "-lm", "-o", program], capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     said = set()
     for cell in CELLS:
-        result, about = run(program, cell)
+        result, about = run([*runs, program], cell)
         assert result == golden.expected("floats")[f"operations/{cell} real"]
         said.add(about)
     return said
@@ -71,7 +72,7 @@ def check(folder: Path, compiler: str, *libraries: str) -> set[str]:
 
 def test_gcc(by_gcc):
     folder = by_gcc
-    assert check(folder, "gcc", "-lstdc++") == {f"{__version__} portable 3"}
+    assert check(folder, "gcc", "-lstdc++", "-pthread") == {f"{__version__} portable 3"}
     symbols = subprocess.run(
         [tool("nm"), "-D", "--defined-only", folder / "libelman.so"], capture_output=True, text=True
     )
@@ -262,3 +263,52 @@ def test_clang_with_its_own_library_and_no_threads(tmp_path):
     folder = library(tmp_path, {"CC": tool("clang"), "CXX": tool("clang++")}, *options)
     assert check(folder, "clang", "-lc++", "-lc++abi") == {f"{__version__} portable 1"}
     check_packages(folder, tmp_path / "installed", "clang")
+
+
+ZIG = os.environ.get("ELMAN_ZIG", "")
+in_minutes = pytest.mark.skipif(not ZIG, reason="it takes Zig and minutes: make test-compilers")
+
+
+@in_minutes
+def test_clang(tmp_path):
+    folder = library(tmp_path, {"CC": tool("clang"), "CXX": tool("clang++")})
+    assert check(folder, "clang", "-lstdc++", "-pthread") == {f"{__version__} portable 3"}
+
+
+WASI = """
+import { readFileSync } from "node:fs";
+import { WASI } from "node:wasi";
+const [path, ...rest] = process.argv.slice(2);
+const wasi = new WASI({ version: "preview1", args: ["program", ...rest], preopens: { "/": "/" } });
+const { instance } = await WebAssembly.instantiate(readFileSync(path), wasi.getImportObject());
+process.exitCode = wasi.start(instance);
+"""
+
+
+@in_minutes
+@pytest.mark.parametrize("target", ["native", "wasm32-wasi"])
+def test_zig(tmp_path, target):
+    """For this machine with threads, and for WebAssembly without."""
+    wasm, tools = target != "native", {}
+    for name in ("cc", "c++", "ar", "ranlib"):
+        tools[name] = tmp_path / f"zig-{name}"
+        aimed = f" -target {target}" if wasm and name.startswith("c") else ""
+        tools[name].write_text(f'#!/bin/sh\nexec {ZIG} {name}{aimed} "$@"\n')
+        tools[name].chmod(0o755)
+    options = [f"-DCMAKE_AR={tools['ar']}", f"-DCMAKE_RANLIB={tools['ranlib']}", "-DBUILD_SHARED_LIBS=OFF"]
+    if wasm:
+        options += ["-DCMAKE_SYSTEM_NAME=Generic", "-DCMAKE_SYSTEM_PROCESSOR=wasm32", "-DELMAN_NO_THREADS=ON"]
+    folder = library(tmp_path / "built", {"CC": str(tools["cc"]), "CXX": str(tools["c++"])}, *options)
+    runs: tuple[str | Path, ...] = ()
+    if wasm:
+        (tmp_path / "run.mjs").write_text(WASI)
+        runs = (tool("node"), "--no-warnings", tmp_path / "run.mjs")
+    libraries = ("-lc++",) if wasm else ("-lc++", "-pthread")
+    assert check(folder, str(tools["cc"]), *libraries, runs=runs) == {f"{__version__} portable {1 if wasm else 3}"}
+
+    name, model = next(containers())
+    (tmp_path / "container").write_bytes(to_plain(model))
+    command = [tools["cc"], f"-I{NATIVE / 'c'}", NATIVE / "c" / "example.c", folder / "libelman.a", *libraries]
+    succeeds(*command, "-lm", "-o", tmp_path / "example")
+    wrote = succeeds(*runs, tmp_path / "example", tmp_path / "container", "write", "the traveller")
+    assert wrote == elman.generate(model, "the traveller", 200, seed=7), name
