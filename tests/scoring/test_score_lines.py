@@ -175,7 +175,9 @@ def slow_ngram(ids, vocab_size, order):
 
 @pytest.mark.parametrize("text", ["abracadabra abracadabra", "a", "", "aaaaaaaaaa", "to be or not to be, that is"])
 @pytest.mark.parametrize("order", [1, 3, 6])
-def test_the_n_gram_model_is_its_definition(text, order):
+@pytest.mark.parametrize("piece", [1, 4, 1 << 15])
+def test_the_n_gram_model_is_its_definition(monkeypatch, text, order, piece):
+    monkeypatch.setattr("elman.scoring.compressors._PIECE", piece)
     ids = np.array([ord(c) % 29 for c in text], dtype=np.uint8)
     np.testing.assert_allclose(ngram_bits(ids, 29, order), slow_ngram(list(ids), 29, order))
 

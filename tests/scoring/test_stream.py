@@ -10,6 +10,7 @@ import math
 import random
 import subprocess
 import sys
+import tracemalloc
 from importlib import import_module
 from typing import Any
 
@@ -135,6 +136,37 @@ def test_baselines_in_pieces_are_those_of_the_whole(monkeypatch):
         pieces = found.bits()
     blocks = [ngram_bits(ids[at : at + 150_000], 256) for at in range(0, len(ids), 150_000)]
     assert pieces == whole | {"6-gram": math.fsum(np.concatenate(blocks))}
+
+
+def test_totals_take_little_memory_beside_the_compressors():
+    """NumPy and the compressors report all that they take: xz its 94 MB from the beginning."""
+    line = "GET /usr/share/doc/{}/copyright 200\n"
+    model = elman.build_model(elman.Corpus("t", line + "0123456789", "none", "t", True), hidden_size=64)
+    text = "".join(map(line.format, np.random.default_rng(0).integers(0, 10**4, 20_000).tolist()))
+    assert len(text) > 1 << 19
+    totals, vocabulary = Totals(), model.reading.vocabulary
+    tracemalloc.start()
+    with Baselines(len(vocabulary)) as found:
+        held = tracemalloc.get_traced_memory()[0]
+        for span in spans(model, [(text[at : at + 4096] for at in range(0, len(text), 4096))]):
+            found.add(span.score.data, vocabulary.encode(span.score.data))
+            totals.add(span.score)
+        bits = found.bits()
+    peak = tracemalloc.get_traced_memory()[1] - held
+    tracemalloc.stop()
+    assert totals.characters == len(text)
+    assert min(bits.values()) > 0
+    assert peak < 30e6
+
+
+@pytest.mark.parametrize("vocab_size", [97, 50_000])
+def test_the_n_gram_model_takes_few_bytes_a_character(vocab_size):
+    ids = np.random.default_rng(0).integers(0, vocab_size, 1 << 19).astype(np.uint16)
+    tracemalloc.start()
+    assert len(ngram_bits(ids, vocab_size)) == len(ids)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 * len(ids)
 
 
 @pytest.fixture(scope="module")

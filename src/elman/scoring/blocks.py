@@ -16,7 +16,7 @@ from ..model import Model, ModelState, take_rows
 from ..text import record_spans
 
 _STATE = 1 << 15  # most sequences side by side times hidden units: the state then stays in the cache
-_TOKENS = 1 << 14  # most steps times rows in a call: bounds memory, and does not change a bit of the result
+_TOKENS = 1 << 13  # most steps times rows in a call: bounds memory, and does not change a bit of the result
 _STEPS = 4096  # most steps in a call, for a single row
 _LOGITS = 1 << 22  # most logits at once
 

@@ -11,6 +11,7 @@ import bz2
 import lzma
 import math
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -21,9 +22,9 @@ from .totals import Totals
 
 ORDER = 6
 """Characters of the longest n-grams."""
-_PIECE = 1 << 16
+_PIECE = 1 << 15
 BLOCK = 1 << 19
-"""Characters of a longer text after which the n-gram model begins anew: it takes 60 bytes for each."""
+"""Characters of a longer text after which the n-gram model begins anew: it takes 30 bytes for each."""
 
 
 def baselines(data: str | bytes, ids: np.ndarray, vocab_size: int) -> dict[str, float]:
@@ -88,37 +89,82 @@ def ngram_bits(ids: np.ndarray, vocab_size: int, order: int = ORDER) -> np.ndarr
     size, p = len(ids), np.full(len(ids), 1.0 / vocab_size)
     number = np.int32 if size < 2**31 else np.int64  # half the memory, which is most of the cost
     # Positions in the order of the (k-1)-gram before them, and how often it occurred before; ties in order of time.
-    by_context, n_context = np.arange(size, dtype=number), np.arange(size, dtype=number)
+    by_context = np.arange(size, dtype=number)
+    n_context = by_context
     # The same for the k-gram that ends at them: sorting by its first character keeps the order of the rest, which is
     # how a radix sort goes on, so a pass over one character is all that each k costs.
-    by_gram, gram, n_gram = by_context, np.zeros(size, dtype=number), np.zeros(size, dtype=number)
+    by_gram, gram = by_context, np.zeros(size, dtype=number)
     for k in range(1, min(order, size) + 1):
-        begin = k - 1  # positions before it have no such context
-        by_gram = by_gram[by_gram >= begin]
-        first = ids[by_gram - begin]
-        sort = np.argsort(first, kind="stable")
-        by_gram, first = by_gram[sort], first[sort]
-        rest = gram[by_gram]
-        is_first = np.concatenate(([True], (first[1:] != first[:-1]) | (rest[1:] != rest[:-1])))
-        gram[by_gram] = np.cumsum(is_first, dtype=number)
-        del sort, first, rest
-        n_gram[by_gram] = _since_first(np.arange(len(by_gram), dtype=number), is_first)
-        is_new = n_gram[by_context] == 0  # the first time that this character follows
-        distinct = np.empty(size, dtype=number)
-        distinct[by_context] = _since_first(np.cumsum(is_new, dtype=number) - is_new, n_context[by_context] == 0)
-        for start in range(begin, size, _PIECE):
-            some = slice(start, start + _PIECE)
-            seen, lower = n_context[some] + distinct[some], p[some]
-            p[some] = np.where(seen > 0, (n_gram[some] + distinct[some] * lower) / np.maximum(seen, 1), lower)
-        by_context = by_gram[by_gram < size - 1] + 1
-        n_context = np.concatenate((n_gram[:1] * 0, n_gram[:-1]))
-    for begin in range(0, size, _PIECE):  # the logarithm's own arrays are many
-        some = p[begin : begin + _PIECE]
+        by_gram = _by_character(by_gram, ids, k - 1)  # positions before k - 1 have no such context
+        counts = np.zeros(size + 1, dtype=number)
+        n_gram = counts[1:]
+        _count(by_gram, ids, k - 1, gram, n_gram)
+        _interpolate(p, by_context, n_context, n_gram)
+        del by_context
+        by_context, n_context = by_gram[by_gram < size - 1], counts[:-1]
+        by_context += 1
+    for some in _pieces(p):  # the logarithm's own arrays are many
         some[:] = -log(some * 2.0**30) / math.log(2)  # it takes its argument in 2^-30
     return p
 
 
-def _since_first(values: np.ndarray, is_first: np.ndarray) -> np.ndarray:
-    """Each value less the first in its run."""
-    firsts = np.flatnonzero(is_first)
-    return values - np.repeat(values[firsts], np.diff(firsts, append=len(values)))
+def _pieces(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Views, one after another: the arrays that a computation needs are then small beside the whole."""
+    return (values[begin : begin + _PIECE] for begin in range(0, len(values), _PIECE))
+
+
+def _positions(values: np.ndarray) -> Iterator[np.ndarray]:
+    """`_pieces` as NumPy takes indices, once for all uses."""
+    return (some.astype(np.intp) for some in _pieces(values))
+
+
+def _by_character(positions: np.ndarray, ids: np.ndarray, back: int) -> np.ndarray:
+    """The positions from `back` on, sorted by the character `back` before each; ties stay in their order."""
+    found = np.empty(len(ids) - back, dtype=positions.dtype)
+    sizes = sum(np.bincount(some, minlength=int(ids.max()) + 1) for some in _pieces(ids[: len(found)]))
+    ends = np.cumsum(sizes) - sizes  # so far, of the part of `found` that each character has
+    for some in _positions(positions):
+        some = some[some >= back]
+        first = ids[some - back]
+        sort = np.argsort(first, kind="stable")
+        some, first = some[sort], first[sort]
+        begins = np.flatnonzero(np.append(True, first[1:] != first[:-1])[: len(first)])
+        lengths = np.diff(begins, append=len(first))
+        found[np.arange(len(first)) + np.repeat(ends[first[begins]] - begins, lengths)] = some
+        ends[first[begins]] += lengths
+    return found
+
+
+def _count(by_gram: np.ndarray, ids: np.ndarray, back: int, gram: np.ndarray, n_gram: np.ndarray) -> None:
+    """Set n_gram[t] to how often the gram that ends at t occurred before, and gram[t], which numbers the gram without
+    its first character, to the number of the whole."""
+    at, start, number, before = 0, 0, 0, (-1, -1)
+    for some in _positions(by_gram):
+        first, rest = ids[some - back], gram[some]
+        is_first = np.empty(len(some), dtype=bool)
+        is_first[0] = (first[0], rest[0]) != before
+        is_first[1:] = (first[1:] != first[:-1]) | (rest[1:] != rest[:-1])
+        numbers = number + np.cumsum(is_first, dtype=gram.dtype)
+        gram[some] = numbers
+        n_gram[some], start = _since_first(np.arange(at, at + len(some), dtype=gram.dtype), is_first, start)
+        at, number, before = at + len(some), int(numbers[-1]), (first[-1], rest[-1])
+
+
+def _interpolate(p: np.ndarray, by_context: np.ndarray, n_context: np.ndarray, n_gram: np.ndarray) -> None:
+    """Turn p_{k-1} into p_k, in place."""
+    sum_new, start = 0, 0
+    for some in _positions(by_context):
+        context, counts, lower = n_context[some], n_gram[some], p[some]
+        is_new = counts == 0  # the first time that this character follows
+        after = sum_new + np.cumsum(is_new, dtype=counts.dtype)
+        distinct, start = _since_first(after - is_new, context == 0, start)
+        sum_new = int(after[-1])
+        seen = context + distinct
+        p[some] = np.where(seen > 0, (counts + distinct * lower) / np.maximum(seen, 1), lower)
+
+
+def _since_first(values: np.ndarray, is_first: np.ndarray, start: int) -> tuple[np.ndarray, int]:
+    """Each of the values, which do not fall, less the first in its run; and the first in the last run. start: the first
+    in the run that goes on."""
+    starts = np.maximum.accumulate(np.where(is_first, values, start))
+    return values - starts, int(starts[-1])

@@ -27,8 +27,8 @@ from .blocks import (
 )
 from .scores import Score, scored
 
-_PIECE = 1 << 19
-"""Characters or bytes of a piece, about: they take some 20 MB until they are scored."""
+_PIECE = 1 << 18
+"""Characters or bytes of a piece, about: they take some 10 MB until they are scored."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ import numpy as np
 from .scores import Score, perplexity
 
 _UNIT = 1130  # sums are whole multiples of 2^-_UNIT, as every float64 is
+_PIECE = 1 << 15  # costs added at once: they take 60 bytes each meanwhile
 
 
 class Totals:
@@ -26,6 +27,10 @@ class Totals:
 
     def add_bits(self, bits: np.ndarray) -> None:
         """Only the costs, float64 (T,)."""
+        for begin in range(0, len(bits), _PIECE):
+            self._add_bits(bits[begin : begin + _PIECE])
+
+    def _add_bits(self, bits: np.ndarray) -> None:
         finite = np.isfinite(bits)
         if not finite.all():
             self._infinite += float(bits[~finite].sum())
