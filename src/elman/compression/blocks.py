@@ -43,7 +43,8 @@ def rows_for(size: int) -> int:
 
 
 def code_of_past(past: bytes, predictor: Predictor | None) -> bytes:
-    """Its code as one block, of which only the past's size has to be known beside."""
+    """The past's code as one block, which is read with the past's size. Raises InputError for a past that has no sound
+    code."""
     code = _cpu.encode_block(as_array(past), level=PAST_LEVEL, rows=rows_for(len(past)), predictor=native_of(predictor))
     if code is None:
         raise InputError("the past was made to have no sound code; leave out a line of it")
@@ -106,7 +107,8 @@ class Reader:
         return data
 
     def header(self) -> tuple[int, int, bytes]:
-        """The contract, the level, and the digest's first 8 bytes."""
+        """The contract, the level, and the digest's first 8 bytes. Raises CompressedError for a file that is no
+        archive, or one of another version."""
         start = self._next or read_up_to(self.file, len(MAGIC))
         if start == STORE_MAGIC:
             raise CompressedError(
@@ -137,7 +139,8 @@ class Reader:
             yield raw_size, coded_size, kind_, rows, crc, self.take(coded_size)
 
     def finish(self) -> bool:
-        """The table and the footer, which must say what the blocks said. Returns whether another archive follows."""
+        """Read the table and the footer; raises CompressedError where they differ from what the blocks said. Returns
+        whether another archive follows."""
         if self.take(len(self._table)) != self._table:
             raise CompressedError("the archive is damaged: its table does not fit its blocks")
         crc = self.crc
@@ -151,7 +154,7 @@ class Reader:
 
 
 def block_head(data: bytes) -> tuple[int, int, int, int, int]:
-    """A block's kind, rows, raw and coded size and CRC, such as can be."""
+    """A block's kind, rows, raw and coded size and CRC. Raises CompressedError for a header that no block can have."""
     kind, rows, raw_size, coded_size, crc, check = BLOCK.unpack(data)
     if check != zlib.crc32(data[:-4]):  # before a wrong size costs time
         raise CompressedError("the archive is damaged: a block's checksum differs")
@@ -173,6 +176,7 @@ def read_up_to(file: BinaryIO | Place, size: int) -> bytes:
 
 
 def exactly(file: BinaryIO | Place, size: int) -> bytes:
+    """`size` bytes; raises CompressedError where the file ends before."""
     data = read_up_to(file, size)
     if len(data) != size:
         raise CompressedError("the archive is cut short")
@@ -190,6 +194,7 @@ def varint(number: int) -> bytes:
 
 
 def varints(data: bytes) -> Iterator[int]:
+    """The numbers that `varint` wrote, below 2^28; raises CompressedError for a longer one."""
     number = shift = 0
     for byte in data:
         number |= (byte & 127) << shift

@@ -34,7 +34,8 @@ class Predictor:
         past: messages, each with its `end`; what codes files has no use for them.
         end: the byte after a message.
 
-    It never changes, so any number of threads may use one. A pickled one carries its weights.
+    It never changes, so any number of threads may use one. A pickled one carries its weights;
+    pickling raises InputError once they have been changed.
     """
 
     def __init__(

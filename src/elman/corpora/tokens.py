@@ -41,7 +41,8 @@ def long_tokens(tokens: Tokens, parts: Iterable[str | bytes]) -> LongTokens | No
     """The subwords or other long tokens that are asked for, found in a text in parts; None: characters or bytes.
 
     Raises:
-        InputError: `tokens` is nothing of the kind, or such a file cannot be read.
+        InputError: `tokens` is nothing of the kind.
+        CorpusError: such a file cannot be read.
     """
     if isinstance(tokens, Vocabulary):
         return tokens if isinstance(tokens, LongTokens) else None

@@ -58,6 +58,8 @@ class NativeDecoder:
                 top_p, min_p (below 0: all), presence and frequency penalty. Then `bias` is (B, V).
             counts: int64 (B, V), how often each row has written each id, updated.
             trace: float32 (steps, B, V), receives the logits before each choice.
+        Raises:
+            InputError: logits that are not numbers.
         """
         ids = np.empty((steps, len(self.logits)), dtype=np.int64)
         sound = self._handle.generate(

@@ -57,12 +57,12 @@ def model_path(path: str | Path) -> Path:
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """Read the metadata that `save` wrote: configuration, vocabulary, and the summary of the run. Raises as `load`."""
+    """The metadata that `save` wrote: configuration, vocabulary, the run's summary. Raises ModelFileError as `load`."""
     return read(path)[0]
 
 
 def read(path: str | Path, kind: str = MODEL) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The header and tensors of a file of this kind. Raises as `load`.
+    """The header and tensors of a file of this kind. Raises ModelFileError as `load` does.
 
     It is read into memory before any of it is checked: it may be written over meanwhile.
     """

@@ -88,7 +88,7 @@ def load(path: str | Path) -> LanguageModel | QuantisedModel:
 def model_of(
     path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarray]
 ) -> LanguageModel | QuantisedModel:
-    """The model of what `read` gave of `path`. Raises as `load`."""
+    """The model of what `read` gave of `path`. Raises ModelFileError as `load` does."""
     if "coder" in header:  # what `elman train-coder` wrote
         tensors = {name: tensor for name, tensor in tensors.items() if name != PAST}
         if "cell" not in header:
@@ -102,7 +102,7 @@ def model_of(
 
 
 def build(path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarray]) -> LanguageModel:
-    """The model of a header and its weights, which came from `path`. Raises as `load`."""
+    """The model of a header and its weights, which came from `path`. Raises ModelFileError as `load` does."""
     try:
         _check_sizes(header, tensors)
         if not all(np.isfinite(tensor).all() for tensor in tensors.values()):

@@ -44,6 +44,9 @@ class Recipe:
     """The settings of a run. The defaults are the book's; `load_recipe("book")` is the same thing as a file.
 
     Nothing changes one, so threads may share it.
+
+    Raises:
+        InputError: a value that a setting cannot have, or settings that do not go together.
     """
 
     # The text

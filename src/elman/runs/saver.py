@@ -95,6 +95,7 @@ class Saver:
         self._last = time.perf_counter()
 
     def end(self) -> None:
+        """Save for the last time. Raises TrainingDiverged where the model's numbers are not finite."""
         if not is_sound(self.run.model):  # stopped within an epoch, by a step that ruined it
             self.go_back()
             raise TrainingDiverged("training diverged in its last step: the model's weights or logits are not finite")

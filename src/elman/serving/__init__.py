@@ -1,4 +1,5 @@
-"""Serving: models over HTTP, as OpenAI's API has it. Needs the extra `elman[serve]`.
+"""Serving: models over HTTP, as OpenAI's API has it. Needs the extra `elman[serve]`; without it `create_app` raises
+InputError.
 
 app = create_app({"english": "english"})      # for any ASGI server: uvicorn module:app
 """

@@ -17,7 +17,11 @@ from .vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Reading:
-    """How a model reads text: what is done to it first, and which ids its characters have. Threads may share it."""
+    """How a model reads text: what is done to it first, and which ids its characters have. Threads may share it.
+
+    Raises:
+        InputError: a value of another type, or an unknown normalisation.
+    """
 
     vocabulary: Vocabulary
     normalisation: str = "none"

@@ -43,6 +43,7 @@ class TorchGroup:
 
     @contextmanager
     def joined(self, what: Mapping[str, Any]) -> Iterator[None]:
+        """Meet the others, as `Group.joined`; raises WorkerLost or InputError as it does."""
         store = self._meet()
         try:
             try:

@@ -200,6 +200,8 @@ class RNN(Recurrent):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or ReLU.
 
     Args: as torch.nn.RNN. `nonlinearity` is "tanh", as in torch, or "relu", the default of Gluon and so of the book.
+    Raises:
+        InputError: another `nonlinearity`.
     """
 
     def __init__(
