@@ -34,8 +34,7 @@ class Predictor:
         past: messages, each with its `end`; what codes files has no use for them.
         end: the byte after a message.
 
-    It never changes, so any number of threads may use one. A pickled one carries its weights;
-    pickling raises InputError once they have been changed.
+    It never changes, so threads may share it. Pickling carries the weights; it raises InputError if they were changed.
     """
 
     def __init__(
