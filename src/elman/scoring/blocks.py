@@ -16,7 +16,8 @@ from ..model import Model, ModelState, take_rows
 from ..text import record_spans
 
 _STATE = 1 << 15  # most sequences side by side times hidden units: the state then stays in the cache
-_TOKENS = 1 << 13  # most steps times rows in a call: bounds memory, and does not change a bit of the result
+_TOKENS = 1 << 14  # most steps times rows in a call: bounds memory, and does not change a bit of the result
+_VALUES = 1 << 21  # the same, times hidden units
 _STEPS = 4096  # most steps in a call, for a single row
 _LOGITS = 1 << 22  # most logits at once
 
@@ -176,7 +177,8 @@ def walk(
         longest = int(lengths[rows[0]])
         while first < longest:
             rows = rows[lengths[rows] > first]
-            steps = min(longest - first, _STEPS, max(1, min(tokens, _TOKENS) // len(rows)))
+            at_once = min(tokens, _TOKENS, _VALUES // model.hidden_size)
+            steps = min(longest - first, _STEPS, max(1, at_once // len(rows)))
             begins = starts[rows] + first
             if state is not None:
                 state = take_rows(state, slice(len(rows)))
