@@ -14,7 +14,7 @@ from ..model.integer import IntegerNetwork
 from ..model.rounding import to_integers
 from .inputs import digest
 
-CELLS = tuple(kernels.CELLS)
+CELLS = integer.DEFINED
 ISAS = ("portable", "avx2", "avxvnni", "avx512vnni", "neon", "neondot")
 
 
