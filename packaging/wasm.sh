@@ -1,8 +1,8 @@
 #!/bin/sh
 # wasm.sh FOLDER OBJECTS COMPILER...: libelman for browsers and Node, with SIMD and without threads, exceptions or a system:
 # FOLDER/elman.wasm for quantised models, which is small; FOLDER/elman-floats.wasm for all, and for training; and the same as
-# FOLDER/elman-relaxed.wasm, ten times as fast, for where relaxed SIMD fuses a product and a sum: who loads it has to see that first
-# (web/modules.js). COMPILER is what compiles for wasm32-wasi, such as: clang++ --target=wasm32-wasi
+# FOLDER/elman-relaxed.wasm, many times as fast, for where relaxed SIMD fuses a product and a sum: who loads it has to see that first
+# (web/relaxed.js). COMPILER is what compiles for wasm32-wasi, such as: clang++ --target=wasm32-wasi
 set -e
 export LC_ALL=C  # the order in which objects are linked
 out=$(realpath "$1") objects=$(realpath -m "$2")

@@ -175,6 +175,6 @@
   });
   taken(STORY, "traveller");
   ready.then(({ relaxed }) => {
-    status.textContent += relaxed ? "" : " This browser has no fused relaxed SIMD: training is about ten times slower here.";
+    status.textContent += relaxed ? "" : " This browser has no fused relaxed SIMD: training is around 40 times slower here.";
   }, (error) => { status.textContent = `This browser cannot train: ${error.message}`; }).then(() => { document.body.dataset.ready = ""; });
 })();

@@ -1,5 +1,5 @@
 // Which module of floats serves: elman-relaxed.wasm, where one instruction multiplies and adds with a single rounding, or
-// elman-floats.wasm, ten times as slow, where a browser has no relaxed SIMD or computes it in two steps. The bits are the same.
+// elman-floats.wasm, many times slower, where a browser has no relaxed SIMD or computes it in two steps. The bits are the same.
 
 // (module (func (export "m") (param f32 f32 f32) (result f32): f32x4.relaxed_madd of the three, splat, its first lane))
 const PROBE = Uint8Array.of(
