@@ -17,7 +17,7 @@ from ..text import record_spans
 
 _STATE = 1 << 15  # most sequences side by side times hidden units: the state then stays in the cache
 _TOKENS = 1 << 14  # most steps times rows in a call: bounds memory, and does not change a bit of the result
-_VALUES = 1 << 21  # the same, times hidden units
+_VALUES = 1 << 20  # the same, times hidden units
 _STEPS = 4096  # most steps in a call, for a single row
 _LOGITS = 1 << 22  # most logits at once
 
