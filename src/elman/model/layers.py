@@ -155,8 +155,9 @@ def unpack_state(state: ModelState, layer: Recurrent, batch_size: int) -> State:
 class RNN(Recurrent):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or ReLU.
 
-    Args: `nonlinearity` is "tanh", as in torch, or "relu", the default of Gluon and so of the book; the others as
-        `Recurrent` says.
+    Args:
+        nonlinearity: "tanh", as in torch, or "relu", the default of Gluon and so of the book; the others as
+            `Recurrent` says.
     Raises:
         InputError: another `nonlinearity`, or what `Recurrent` refuses.
     """
