@@ -28,7 +28,7 @@ def lines(compiler: str, folder: Path, isa: str, *emulator: str, flags: tuple[st
         "team/pool", "team/wait", "team/cores", "team/scratch", "team/environment",
     )  # fmt: skip
     names = (f"-DELMAN_CODING_ISA={isa}", f"-DELMAN_ISA_NAME={isa}", f"-DELMAN_{isa.upper()}")
-    options = ("-std=c++17", "-O2", "-Wall", "-Wextra", *EXACT, "-pthread", f"-I{NATIVE}")
+    options = ("-std=c++17", "-O1", "-Wall", "-Wextra", *EXACT, "-pthread", f"-I{NATIVE}")
     sources = [HERE / "coding_driver.cpp", *(NATIVE / f"{part}.cpp" for part in parts)]
     command = [compiler, *options, *names, *flags, *sources, "-o", folder / "driver"]
     built = subprocess.run(command, capture_output=True, text=True)
