@@ -111,7 +111,8 @@ def test_workers_are_started_by_torchruns_launcher(folder):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
-def test_workers_stop_and_save_when_their_launcher_is_killed(folder):
+def test_workers_end_when_their_launcher_is_killed(folder):
+    """And leave a whole checkpoint: a later one where each of them had the signal before another was gone."""
     arguments = [*SETTINGS, "--epochs", "99999", "--workers", "2", "--output", "r", "--save-every", "9999"]
     started = [sys.executable, "-m", "elman", "train", "t.txt", *arguments]
     with subprocess.Popen(started, stdout=subprocess.PIPE) as process:
@@ -122,7 +123,7 @@ def test_workers_stop_and_save_when_their_launcher_is_killed(folder):
         assert len(children) >= 2
         process.kill()
         until(lambda: not any(alive(pid) for pid in children))
-    assert read_checkpoint("r").run.log  # as a signal to one of them saves
+    assert read_checkpoint("r").run.recipe.epochs == 99999
 
 
 def alive(pid):
