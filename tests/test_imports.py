@@ -32,7 +32,7 @@ ROOMS = {
         "next_tokens", "blocks", "lines", "ngrams", "adaptive", "scores", "totals", "compressors", "stream",
         "comparison", "word_costs", "word_lists",
     ),
-    "typing": ("alphabet", "priming", "primed", "mixture", "held", "habits", "typist", "primer",),
+    "typing": ("alphabet", "priming", "primed", "mixture", "habits", "typist", "primer",),
     "kenlm": ("state", "model", "nbest",),
     "compression": ("handle", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",),
     "recipes": ("recipe", "settings", "toml",),
@@ -71,7 +71,7 @@ ROOMS = {
     ),
 }  # fmt: skip
 """In the order in which the package is read; the files of a room, likewise."""
-SHARED = ("moved", "errors", "visible", "files", "philox", "sources", "typed", "given")
+SHARED = ("moved", "errors", "visible", "files", "locks", "philox", "sources", "typed", "given")
 """What every room may use, and which imports none of them."""
 ALLOWED = {
     ("training/train", "torch/device"), ("cli/shared/workers", "torch/group"), ("cli/shared/workers", "torch/launcher"),

@@ -18,8 +18,8 @@ import pytest
 from compression_cases import english, predictor
 
 from elman.compression import Archive, Codec, Store, compress, write_store
-from elman.compression.handle import held
 from elman.errors import InputError
+from elman.locks import held
 
 LINES = [b"host-%d GET /item/%d %d" % (i % 7, i * 37 % 101, i * i % 997) for i in range(700)]
 

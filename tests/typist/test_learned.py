@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import elman
-from elman.typing.held import held
+from elman.typing.habits import held_file as held
 from elman.typing.primer import prime
 
 TALK = "how are you\nhow is she\nare you there\nthe house is here\n" * 4

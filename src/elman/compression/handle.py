@@ -1,4 +1,4 @@
-"""A file that is read at any place by many at once, and replaced by one at a time."""
+"""A file that is read at any place by many at once."""
 
 from __future__ import annotations
 
@@ -6,14 +6,7 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-try:
-    import fcntl
-except ImportError:  # Windows, which has no flock and replaces no file that is open: nothing is held there
-    fcntl = None  # type: ignore[assignment]
 
 
 class Handle:
@@ -80,33 +73,3 @@ Mark = tuple[int, int, int, int]
 
 def mark_of(found: os.stat_result) -> Mark:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-@contextmanager
-def held(path: str | Path) -> Iterator[None]:
-    """Hold the file of this name until the block ends. Whoever else wants to hold it waits.
-
-    The lock is on the file itself, not on one beside it: nothing stays behind, no second name can be mistaken, and the
-    system takes it back when its holder ends, however that ends. As the holder may put another file in its place, who
-    waited looks whether what he got is still the file of that name, and else begins anew. Two threads exclude each
-    other like two processes, since each opens the file for itself.
-
-    Raises:
-        OSError: there is no such file, or its file system has no locks.
-    """
-    while fcntl is not None:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
-            except OSError as error:
-                raise OSError(error.errno, f"cannot be locked: {error.strerror}", str(path)) from None
-            try:
-                if os.path.samestat(os.fstat(handle), os.stat(path)):
-                    yield
-                    return
-            finally:  # not by closing alone: a process forked meanwhile has the handle too
-                fcntl.flock(handle, fcntl.LOCK_UN)
-        finally:
-            os.close(handle)
-    yield

@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING, Any, overload
 from ..errors import CompressedError, InputError
 from ..files import staged
 from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
+from ..locks import held
 from .blocks import code_of_past, decode_past
 from .codec import as_array, as_bytes, whole
-from .handle import Handle, held, mark_of
+from .handle import Handle, mark_of
 from .layout import CHUNK, GROUP, HEADER, MAX_PAST, Directory, Header, choose_past, write_records
 from .predictor import Predictor, digest_of, matching, native_of, predictor_of
 
@@ -213,8 +214,7 @@ class Store(Sequence[bytes]):
         Raises:
             InputError: what is no record; CompressedError: the file is damaged; OSError: it cannot be written.
         """
-        new = list(_records(lines))
-        view = self._view
+        new, view = list(_records(lines)), self._view
         with held(self.path):
             if view.handle.mark != mark_of(os.stat(self.path)):
                 view = self._read(view)

@@ -10,6 +10,8 @@ import copy
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,11 @@ import numpy as np
 
 from ..errors import InputError, ModelFileError
 from ..files import staged
+from ..locks import held
 from ..model import LanguageModel, Model, trainable
 from ..model.container import read, to_bytes
 from ..scoring.adaptive import STEPS, Learning
 from ..scoring.ngrams import Ngrams
-from .held import held
 from .mixture import Mixture
 
 KIND = "elman-typist"
@@ -112,7 +114,7 @@ class Habits:
         """Write what was learned, for nobody else to read. What another process wrote meanwhile stays, and what it
         made forget is forgotten."""
         while True:
-            with held(path) as there:
+            with held_file(path) as there:
                 if there or self._known:
                     self._meet(path if there else None)
                 try:
@@ -130,7 +132,7 @@ class Habits:
     def remove(self, path: Path | None) -> None:
         """Forget, and remove the file."""
         if path is not None:
-            with held(path) as there:
+            with held_file(path) as there:
                 if there:
                     path.unlink()
         self.forget()
@@ -208,3 +210,16 @@ class Habits:
         alphabet = hashlib.sha256(json.dumps(self._symbols).encode()).hexdigest()
         primed = {"primed": self._mixture.primed.checksum} if self._mixture else {}
         return {"model": self._trained.fingerprint(), "alphabet": alphabet} | primed
+
+
+@contextmanager
+def held_file(path: Path) -> Iterator[bool]:
+    """Hold the file at `path`, which is nobody else's to read from here on; the value says whether there is one."""
+    with ExitStack() as holding:
+        there = True
+        try:
+            holding.enter_context(held(path, required=False))
+            os.chmod(path, 0o600)  # what takes its place keeps its mode
+        except FileNotFoundError:
+            there = False
+        yield there
