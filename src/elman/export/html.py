@@ -7,13 +7,14 @@ import html
 import json
 import re
 import zlib
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..errors import InputError
-from ..model import QuantisedModel
+from ..model import Model, QuantisedModel
 from .c import LICENCE
 from .plain import to_plain
 
@@ -46,17 +47,14 @@ def to_html(model: QuantisedModel, name: str = "model", card: dict[str, Any] | N
     Raises:
         InputError: a model of longer tokens.
     """
-    if model.reading.vocabulary.unit == "token":
-        raise InputError(
-            "a page reads characters or bytes; this model reads longer tokens; train one with tokens chars"
-        )
+    refuse_longer_tokens(model, "a page")
     facts = {"name": name, "elman": __version__, "digest": model.digest(), "licence": LICENCE} | (card or {})
     pages = resources.files("elman.pages")
     style, page, front = ((pages / f"playground.{kind}").read_text(encoding="utf-8") for kind in ("css", "html", "js"))
     script = [
-        f"const CARD = {json.dumps(facts)};".replace("<", "\\u003c"),
-        f'const MODEL = "{deflated(to_plain(model))}";',
-        f'const WASM = "{deflated(wasm())}";',
+        constant("CARD", facts),
+        constant("MODEL", deflated(to_plain(model))),
+        constant("WASM", deflated(wasm())),
         inlined("engine.js"),
         inlined("page.js"),
         compact(front),
@@ -69,6 +67,24 @@ def to_html(model: QuantisedModel, name: str = "model", card: dict[str, Any] | N
         "/*STYLE*/": style,
         "/*SCRIPT*/": "\n".join(script),
     }
+    return filled(page, parts)
+
+
+def refuse_longer_tokens(model: Model, what: str) -> None:
+    """Raises InputError for a model that `what` cannot cut a text for."""
+    if model.reading.vocabulary.unit == "token":
+        raise InputError(
+            f"{what} reads characters or bytes; this model reads longer tokens; train one with tokens chars"
+        )
+
+
+def constant(name: str, value: Any) -> str:
+    """A constant of JavaScript that may stand in an HTML document."""
+    return f"const {name} = {json.dumps(value)};".replace("<", "\\u003c")
+
+
+def filled(page: str, parts: Mapping[str, str]) -> str:
+    """The page with each mark, once, replaced by its text."""
     for mark, text in parts.items():
         assert mark in page, mark
         page = page.replace(mark, text, 1)

@@ -8,7 +8,7 @@ import re
 from .. import __version__
 from ..errors import InputError
 from ..model import Model, QuantisedModel
-from .html import WEB, wasm
+from .html import WEB, refuse_longer_tokens, wasm
 from .plain import to_plain
 
 
@@ -21,10 +21,7 @@ def to_js(model: Model, name: str) -> dict[str, bytes]:
     Raises:
         InputError: a model of longer tokens, or a name that npm would refuse.
     """
-    if model.reading.vocabulary.unit == "token":
-        raise InputError(
-            "the package reads characters or bytes; this model reads longer tokens; train one with tokens chars"
-        )
+    refuse_longer_tokens(model, "the package")
     if not re.fullmatch(r"(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*", name) or len(name) > 214:
         raise InputError(
             f"name is {name!r}; npm takes small letters, digits, '-', '.' and '_', a letter or digit first"

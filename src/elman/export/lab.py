@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from importlib import resources
 
 from .. import __version__
 from ..corpora import load_corpus
 from ..recipes import load_recipe
 from .c import LICENCE
-from .html import POLICY, WEB, deflated, inlined, wasm
+from .html import POLICY, WEB, constant, deflated, filled, inlined, wasm
 
 RECIPES = ("book", "modern")
 """The packaged recipes that a page trains by: of one text's characters."""
@@ -30,7 +29,7 @@ def to_lab() -> str:
         "RELAXED": deflated(wasm("elman-relaxed")),
         "WORKER": inlined("engine.js", "relaxed.js", "safetensors.js", "training.js", "lab_worker.js"),
     }
-    script = [f"const {name} = {json.dumps(value)};".replace("<", "\\u003c") for name, value in constants.items()]
+    script = [constant(name, value) for name, value in constants.items()]
     style = (resources.files("elman.pages") / "playground.css").read_text(encoding="utf-8")
     page = (WEB / "lab.html").read_text("utf-8")
     parts = {
@@ -38,7 +37,4 @@ def to_lab() -> str:
         "/*STYLE*/": style + (WEB / "lab.css").read_text("utf-8"),
         "/*SCRIPT*/": "\n".join([*script, (WEB / "lab.js").read_text("utf-8")]),
     }
-    for mark, text in parts.items():
-        assert mark in page, mark
-        page = page.replace(mark, text, 1)
-    return page
+    return filled(page, parts)
