@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -39,16 +39,16 @@ class Metrics:
         self._sums: dict[tuple[str, str], float] = {}
 
     def add(self, name: str, amount: float = 1, **labels: object) -> None:
-        key = name, _labels(*labels.items())
+        key = name, labelled(*labels.items())
         with self._lock:
             self._counts[key] = self._counts.get(key, 0) + amount
 
     def set(self, name: str, value: float, **labels: object) -> None:
         with self._lock:
-            self._counts[name, _labels(*labels.items())] = value
+            self._counts[name, labelled(*labels.items())] = value
 
     def observe(self, name: str, seconds: float, **labels: object) -> None:
-        key = name, _labels(*labels.items())
+        key = name, labelled(*labels.items())
         with self._lock:
             buckets = self._buckets.setdefault(key, [0] * (len(_SECONDS) + 1))
             buckets[bisect_left(_SECONDS, seconds)] += 1
@@ -60,11 +60,7 @@ class Metrics:
 
     def _lines(self) -> Iterator[str]:
         for kind, names in (("counter", _COUNTERS), ("gauge", _GAUGES)):
-            for name, about in names.items():
-                yield from (f"# HELP elman_{name} {about}", f"# TYPE elman_{name} {kind}")
-                for (own, labels), value in self._counts.items():
-                    if own == name:
-                        yield f"elman_{name}{{{labels}}} {value:.15g}" if labels else f"elman_{name} {value:.15g}"
+            yield from numbers(kind, names, self._counts)
         for name, about in _HISTOGRAMS.items():
             yield from (f"# HELP elman_{name} {about}", f"# TYPE elman_{name} histogram")
             for (own, labels), buckets in self._buckets.items():
@@ -79,8 +75,23 @@ class Metrics:
                 yield f"elman_{name}_count{{{labels}}} {total}"
 
 
+def numbers(kind: str, names: Mapping[str, str], counts: Mapping[tuple[str, str], float]) -> Iterator[str]:
+    """Lines of counters or gauges.
+
+    Args:
+        kind: counter or gauge. names: what each is. counts: values by name and labels.
+    """
+    for name, about in names.items():
+        yield from (f"# HELP elman_{name} {about}", f"# TYPE elman_{name} {kind}")
+        for (own, labels), value in counts.items():
+            if own == name:
+                yield f"elman_{name}{{{labels}}} {value:.15g}" if labels else f"elman_{name} {value:.15g}"
+
+
 @lru_cache(1000)
-def _labels(*labels: tuple[str, object]) -> str:
+def labelled(*labels: tuple[str, object]) -> str:
+    """Names and values of labels, as they stand in braces."""
+
     def escaped(value: object) -> str:
         return str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 

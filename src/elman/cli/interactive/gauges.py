@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from ...files import write_atomically
+from ...serving.metrics import labelled, numbers
 
 _EVERY = 5.0  # seconds between two writings, at least
 _ABOUT = {
@@ -24,27 +25,18 @@ class Gauges:
 
     def __init__(self, path: str | None, names: list[str]) -> None:
         self._path = None if path is None else Path(path)
-        self._counts = {(kind, name): 0.0 for kind in _ABOUT for name in names}
+        self._counts = {(kind, labelled(("file", name))): 0.0 for kind in _ABOUT for name in names}
         self._written, self._changed = 0.0, True
         self.write()
 
     def add(self, kind: str, name: str, amount: float) -> None:
-        self._counts[kind, name] += amount
+        self._counts[kind, labelled(("file", name))] += amount
         self._changed = True
 
     def write(self, now: bool = False) -> None:
         """Write the file, unless that was just done or nothing has changed."""
         if self._path is None or not self._changed or not (now or time.monotonic() - self._written >= _EVERY):
             return
-        write_atomically(self._path, "".join(self._lines()).encode(), mask=0o644)
+        text = "".join(f"{line}\n" for line in numbers("counter", _ABOUT, self._counts))
+        write_atomically(self._path, text.encode(), mask=0o644)
         self._written, self._changed = time.monotonic(), False
-
-    def _lines(self) -> list[str]:
-        lines = []
-        for kind, about in _ABOUT.items():
-            lines += [f"# HELP elman_{kind} {about}\n", f"# TYPE elman_{kind} counter\n"]
-            for (own, name), value in self._counts.items():
-                if own == kind:
-                    label = name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-                    lines.append(f'elman_{kind}{{file="{label}"}} {value:.15g}\n')
-        return lines
