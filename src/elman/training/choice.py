@@ -39,6 +39,8 @@ def tokens_for(text: Corpus) -> str:
 
 def characters_per_token(text: Corpus) -> float:
     """About how many characters of a text make a token."""
+    if text.own is None:  # its tokens are its characters, or bytes
+        return 1.0
     part, vocabulary = text.beginning(_SAMPLE), text.vocabulary()
     return max(1, len(part)) / max(1, len(part.ids(vocabulary)))  # an empty text is refused where it is divided
 
