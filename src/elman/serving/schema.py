@@ -65,7 +65,7 @@ def openapi_schema(limits: Limits) -> dict[str, Any]:
 
 def _same(name: str, kind: dict[str, Any], *others: str) -> dict[str, Any]:
     """A field, and other names of it."""
-    return {name: kind} | {other: {**kind, "description": f"The same as {name}."} for other in others}
+    return {name: kind} | {other: {**kind, "description": f"Another name of {name}."} for other in others}
 
 
 def _writing(limits: Limits) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -44,7 +44,7 @@ _ROOTS = (
     0.707106781186547, 0.648419777325505, 0.594603557501360, 0.545253866332629,
 )  # fmt: skip
 SHARES = np.array([_ROOTS[x % STEPS] / 2.0 ** (x // STEPS) for x in range(256)])
-"""float64 (256,): the share of each byte; the roots are decimals, cut off, so that every machine has the same."""
+"""float64 (256,): the share that each byte stands for. The roots are cut-off decimals, the same on every machine."""
 
 
 class Primed:

@@ -17,7 +17,7 @@ from .priming import pruned, weights
 from .typist import Typist
 
 _MOST_SYMBOLS = 255
-_OTHER = "\ufffd"  # stands for the symbols beyond so many
+_OTHER = "\ufffd"  # any symbol that is too rare to have a place
 _FITTED = 25_000  # characters of the lines kept out on which weights are fitted
 _EVEN = np.full((7, 7), 0.5)
 
