@@ -28,9 +28,11 @@ SIZES = "--epochs 4 --hidden-size 12 --batch-size 4 --seq-length 11 --sample-eve
 KINDS = {
     "sgd": "--cell rnn_relu --optimizer sgd --lr 0.5 --val-fraction 0.1",
     "adam": "--cell gru --num-layers 2 --dropout 0.3 --optimizer adam --lr 0.01 --schedule cosine --warmup 9 "
-    "--val-fraction 0.4 --val-blocks 2",
+    "--val-fraction 0.45 --val-blocks 2",
     "muon": "--cell gru --optimizer muon --lr 0.01 --schedule linear --average 0.9 --output-dropout 0.2 "
     "--embedding-size 5",
+    "subwords": "--tokens bpe:258 --cell gru --optimizer muon --lr 0.04 --schedule linear --average 0.9 "
+    "--output-dropout 0.5 --weight-decay 0.1 --val-fraction 0.55 --val-blocks 2",
     "adamw": "--cell lstm --records --optimizer adamw --lr 0.01 --schedule plateau --val-fraction 0.1 --patience 3",
 }
 # Dies by SIGKILL at its n-th step, or its n-th call of what makes a file lasting.
@@ -100,6 +102,8 @@ def test_killed_at_any_moment_and_resumed(folder, command, kind):
         driven(draw.randrange(1, reach), "--resume", "r", "--save-every", draw.choice([0, 0.01]))
     command("train", "--resume", "r")
     same_run("r", "whole")
+    held_out = {line.get("val_blocks") for line in without_times("r")}
+    assert held_out == {None if kind == "adamw" else 2 if "--val-blocks 2" in KINDS[kind] else 1}  # adamw's are records
 
 
 @pytest.mark.slow
