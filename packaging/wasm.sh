@@ -43,6 +43,6 @@ module() {
 layers='elman_forward\|elman_backward\|elman_cross_entropy\|elman_train.*\|elman_initialise\|elman_random'
 objects integers -DELMAN_INTEGERS_ONLY "" "$@"
 module elman integers "-Os -DELMAN_INTEGERS_ONLY" "$layers" "$@"
-objects all -DELMAN_FLOATS "float/step c/train c/initial" "$@"
+objects all -DELMAN_FLOATS "float/model float/step c/train c/initial" "$@"
 module elman-floats all "-Os -DELMAN_FLOATS" "none" "$@"
 module elman-relaxed all "-O3 -DELMAN_FLOATS -mrelaxed-simd" "none" "$@"

@@ -34,5 +34,13 @@ def test_files_fit():
     assert not long, f"over {LINES} lines: divide by idea"
 
 
+def test_native_files_fit():
+    native = Path(__file__).parents[1] / "src" / "native"
+    files = [path for ending in ("*.h", "*.cpp") for path in native.rglob(ending)]
+    assert len(files) > 50
+    long = {path.name for path in files if len(path.read_text(encoding="utf-8").splitlines()) > LINES}
+    assert not long, f"over {LINES} lines: divide by idea"
+
+
 def test_functions_fit():
     assert not long_functions(), f"over {BODY} lines without signature and docstring"

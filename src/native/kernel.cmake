@@ -28,7 +28,7 @@ function(elman_isa target room name)
 endfunction()
 
 function(elman_kernel target)
-  set(parts float/step.cpp float/dispatch.cpp integer/dispatch.cpp integer/packed.cpp team/scratch.cpp team/environment.cpp)
+  set(parts float/model.cpp float/step.cpp float/dispatch.cpp integer/dispatch.cpp integer/packed.cpp team/scratch.cpp team/environment.cpp)
   if(ELMAN_NO_THREADS)
     list(APPEND parts team/alone.cpp)
     target_compile_definitions(${target} PRIVATE ELMAN_NO_THREADS)

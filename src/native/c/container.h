@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "../float/step.h"
+#include "../float/model.h"
 #include "../integer/packed.h"
 
 namespace elman::c {

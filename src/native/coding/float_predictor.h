@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "../float/kernels.h"
-#include "../float/step.h"
+#include "../float/model.h"
 #include "predictor.h"
 
 namespace elman::coding {

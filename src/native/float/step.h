@@ -1,37 +1,13 @@
-// A whole model and a step of its training: every layer forward, the loss, every layer backward, norms, clip and update,
-// in one call. It strings the operations of kernels.h together, so its bits are theirs.
-//
-// Shapes as in kernels.h, and L layers; the first has I = V, or E where there is an embedding of size E.
+// A step of a model's training: every layer forward, the loss, every layer backward, norms, clip and update, in one call.
+// It strings the operations of kernels.h together, so its bits are theirs. Shapes as in model.h.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "kernels.h"
-#include "../team/scratch.h"
+#include "model.h"
 
 namespace elman {
-
-struct LayerWeights {
-  float *w_ih, *w_hh, *b_ih, *b_hh;  // biases null, both or neither
-};
-
-struct Model {
-  int cell;
-  int64_t L, V, H;
-  std::vector<LayerWeights> layers;  // (L)
-  float *w_out, *b_out;              // (V, H), (V) or null
-  int64_t E = 0;                     // 0: no embedding
-  float* embedding = nullptr;        // (V, E) or null
-
-  int64_t width(int64_t layer) const { return layer ? H : embedding ? E : V; }
-  // Every weight: the embedding; layer by layer w_ih, w_hh, b_ih, b_hh; then w_out, b_out. What is null is left out.
-  std::vector<float*> weights() const;
-  std::vector<int64_t> sizes() const;
-  int64_t columns(int64_t weight) const;  // of one of weights(): 1 for a bias
-  int64_t weights_per_layer() const { return layers[0].b_ih ? 4 : 2; }
-  int64_t first_of(int64_t layer) const { return (embedding ? 1 : 0) + layer * weights_per_layer(); }  // in weights()
-};
 
 // What a step drops: shares, 0 for none. The masks follow each other in the stream from `offset`, with a share of 0 left
 // out: of the inputs of layers 1 .. L-1, (T, B, H) each; of the same, (B, H) each, one for all steps; of the last output,
@@ -72,11 +48,6 @@ struct Batch {
   float *h, *c;                      // (L, B, H): the states before, and on return those after; c null unless LSTM
 };
 
-// Runs the layers alone: hidden (T, B, H), the last one's output; h and c as in Batch. cells: (T, B, H), c of the last
-// layer after each step, or null.
-void run_layers(const Model& model, int64_t T, int64_t B, const int64_t* ids, float* h, float* c, float* hidden,
-                float* cells);
-
 // The mean loss in nats; grads: of `weights()`, in that order; nats (T, B): the loss of each, or null.
 float loss_and_grads(const Model& model, Workspace& memory, const Batch& batch, const Dropout& dropout,
                      const std::vector<float*>& grads, float* nats = nullptr);
@@ -105,18 +76,5 @@ struct StepResult {
 // Gradients and update. Where loss or norm are not finite the weights stay as they were.
 StepResult train_step(const Model& model, Workspace& memory, const Batch& batch, const Dropout& dropout,
                       const Update& update);
-
-// A model's weights laid out for reading token by token: a copy, which does not see later changes to them.
-struct Packed {
-  int cell;
-  int64_t L, H, V, E;
-  std::vector<DecoderLayer> layers;
-  const float *embedding, *w_out, *b_out;
-  std::vector<AlignedFloats> memory;
-};
-Packed pack(const Model& model);
-
-// A hash of all weights: another one where any bit of them has changed.
-uint64_t fingerprint(const Model& model);
 
 }  // namespace elman

@@ -18,6 +18,7 @@ void bind_updates(nb::module_& m);
 void bind_network(nb::module_& m);
 void bind_integer(nb::module_& m);
 void bind_coding(nb::module_& m);
+void bind_predictor(nb::module_& m);
 
 NB_MODULE(_cpu, m) {
   m.doc() = "The native kernel. Arrays are C-contiguous; shapes and contracts are in src/native/float/kernels.h.";
@@ -37,5 +38,6 @@ NB_MODULE(_cpu, m) {
   bind_updates(m);
   bind_network(m);
   bind_integer(m);
+  bind_predictor(m);
   bind_coding(m);
 }
