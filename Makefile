@@ -172,7 +172,7 @@ wheels-ci: sdist
 CROSS := build/cross/venv/bin
 wheels-cross:
 	$(PYTHON) -m venv build/cross/venv
-	$(CROSS)/python -m pip install --quiet --no-compile -c constraints.txt abi3audit abi3info cmake nanobind ninja pefile pyelftools wheel ziglang
+	$(CROSS)/python -m pip install --quiet --no-compile -c constraints.txt abi3audit abi3info cmake nanobind ninja auditwheel pefile pyelftools wheel ziglang
 	$(CROSS)/python packaging/cross.py $(TARGETS)
 
 # The core's tests with other versions, without the kernel, and with a home that cannot be written (packaging/matrix.sh).
@@ -193,7 +193,7 @@ test-clients: $(DEV)
 # The programs that score tables with Dask and Ray Data, with both engines in an environment of their own: some minutes, and a network.
 test-engines: $(DEV)
 	test -x build/engines/bin/python || $(PYTHON) -m venv build/engines
-	build/engines/bin/python -m pip install --quiet . 'dask[dataframe,distributed]' 'ray[data]' pytest hypothesis
+	build/engines/bin/python -m pip install --quiet . 'dask[dataframe,distributed]' 'ray[data]' pytest
 	build/engines/bin/python -m pytest -q -rs -p no:cacheprovider tests/docs/test_tables.py
 
 # The server: 10,000 requests of 64 clients against each alone, hostile requests, a soak of good ones, and its schema; about an hour.

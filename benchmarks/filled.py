@@ -18,6 +18,7 @@ def pages() -> dict[Path, str]:
     """The text of each page, with its tables."""
     parts = {
         DOCS / "how-to" / "machines.md": {"efficiency": efficiency(), "hosts": hosts()},
+        DOCS / "reference" / "platforms.md": {"wheels": wheels()},
     }
     return {path: _filled(path.read_text(encoding="utf-8"), tables) for path, tables in parts.items()}
 
@@ -69,3 +70,14 @@ def hosts() -> list[str]:
             [f"{float(row['gigabits']):g} Gbit/s", row["host"], f"{int(row['computed_a_step']):,}", a_step, wire]
         )
     return table(["Network", "Host", "Bytes a step, computed", "sent", "counted by its device"], body)[:-1]
+
+
+def wheels() -> list[str]:
+    """Each wheel that was built, with its size, the programs that looked it over, and what ran it."""
+    body, before = [], ""
+    for row in read("wheels"):
+        name = row["wheel"].split("-", 2)[2].removesuffix(".whl")
+        first = [f"`{name}`", f"{int(row['bytes']) / 1e6:.1f} MB", row["audited"] or "-"]
+        body.append([*(first if name != before else ["", "", ""]), row["on"], row["proof"]])
+        before = name
+    return table(["Wheel", "Size", "Looked over by", "Ran on", "What that showed"], body)[:-1]

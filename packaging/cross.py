@@ -202,6 +202,22 @@ def wheel(target: Target, module: Path, pure: Path, stable: bool, folder: Path) 
     return Path(shutil.move(stage / Path(tagged).name, OUT / Path(tagged).name))
 
 
+def audit(made: Path, target: Target, stable: bool) -> str:
+    """Have the wheel looked over by the programs for its kind; the names of those that find nothing against it."""
+    programs = []
+    if stable:
+        sh(BIN / "abi3audit", "--strict", made)
+        programs.append("abi3audit")
+    if target.system == "Linux":
+        said = sh(BIN / "auditwheel", "show", made)
+        found = re.search(r"platform\s+tag:\s+\"([a-z]+)_(\d+)_(\d+)_", said)
+        kind, newest = ("manylinux", (2, 17)) if "gnu" in target.zig else ("musllinux", (1, 2))
+        if not found or found[1] != kind or (int(found[2]), int(found[3])) > newest:
+            raise Failed(f"auditwheel finds that {made} is not {target.tag}\n{said}")
+        programs.append("auditwheel")
+    return ", ".join(programs)
+
+
 def driver(target: Target, folder: Path) -> Path:
     """Link tests/kernels/driver.cpp with the very objects of the module."""
     archive, program = folder / "kernel.a", folder / "driver.exe"
@@ -280,11 +296,12 @@ def main() -> None:
             module = build(target, given.python, folder)
             notes = inspect(module, target)
             made = wheel(target, module, pure, stable, folder)
-            if stable:
-                sh(BIN / "abi3audit", "--strict", made)
+            audited = audit(made, target, stable)
             on, proof = prove(target, folder)
-            print(f"{made.name}: {made.stat().st_size:,} bytes; {notes}; {on}: {proof}", flush=True)
-            put(made, on, proof, alone=True)
+            print(f"{made.name}: {made.stat().st_size:,} bytes; {notes}; {audited}; {on}: {proof}", flush=True)
+            put(made, on, proof, audited, alone=True)
+            if target.run == () and "gnu" in target.zig:  # pip takes it here, and lists it once more
+                print(sh(ROOT / "packaging" / "try_wheels.sh", OUT, given.python), flush=True)
         except Failed as error:
             failed.append(name)
             print(f"{name}: {error}", file=sys.stderr, flush=True)

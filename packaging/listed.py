@@ -1,32 +1,51 @@
-"""Keep what is known of a built wheel in results/wheels.csv: `packaging/listed.py WHEEL ON PROOF`.
+"""Keep what is known of built wheels in results/wheels.csv: `elman self-test --json | packaging/listed.py WHEEL`.
 
-ON names what ran it, and PROOF says what that showed. A row replaces an earlier one of the same wheel and ON.
-docs/reference/platforms.md lists them.
+After WHEEL may come the names of the programs that looked it over, and what ran Python. A row has a wheel, its size,
+what ran it and what that showed; it replaces an earlier row of the same wheel on the same system.
+docs/reference/platforms.md shows them.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "wheels.csv"
 
 
-def put(wheel: Path, on: str, proof: str, *, alone: bool = False) -> None:
-    """Write the row; with `alone`, it replaces every earlier one of the wheel."""
+def put(wheel: Path, on: str, proof: str, audited: str = "", *, alone: bool = False) -> None:
+    """Write the row; with `alone`, in place of all of the wheel. Without `audited`, what an earlier one says stays."""
     rows: list[dict[str, str]] = []
     if RESULTS.exists():
         with RESULTS.open(newline="", encoding="utf-8") as file:
-            rows = [
-                row for row in csv.DictReader(file) if row["wheel"] != wheel.name or (not alone and row["on"] != on)
-            ]
-    rows.append({"wheel": wheel.name, "bytes": str(wheel.stat().st_size), "on": on, "proof": proof})
+            rows = list(csv.DictReader(file))
+    same = [row for row in rows if row["wheel"] == wheel.name]
+    audited = audited or next((row["audited"] for row in same), "")
+    rows = [row for row in rows if row["wheel"] != wheel.name or (not alone and row["on"] != on)]
+    rows.append({"wheel": wheel.name, "bytes": str(wheel.stat().st_size), "on": on, "proof": proof, "audited": audited})
     with RESULTS.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(sorted(rows, key=lambda row: (row["wheel"], row["on"])))
 
 
+def put_tested(wheel: Path, told: dict[str, Any], audited: str = "", under: str = "") -> None:
+    """Write what `elman self-test --json` told where the wheel is installed.
+
+    Raises:
+        AssertionError: a result differed, or there is no kernel.
+    """
+    checked = told["checked"]
+    assert checked, "nothing was checked"
+    assert told["kernel"].startswith("cpu"), told["kernel"]
+    assert not any(one["wrong"] for one in checked), checked
+    isas = [isa for isa in dict.fromkeys(one["isa"] for one in checked) if isa != "plain"]
+    proof = f"installed; self-test: {sum(one['count'] for one in checked)} results equal with {', '.join(isas)}"
+    put(wheel, f"Python {told['python'].split()[0]}{under}", proof, audited)
+
+
 if __name__ == "__main__":
-    put(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    put_tested(Path(sys.argv[1]), json.load(sys.stdin), *sys.argv[2:])

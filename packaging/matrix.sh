@@ -6,7 +6,7 @@ set -e
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-tests="pytest pytest-xdist hypothesis"
+tests="pytest pytest-xdist safetensors"
 [ $# -gt 0 ] || set -- lowest highest pure readonly
 
 environment() {  # environment NAME PYTHON REQUIREMENT...: a venv with the package and what its tests need

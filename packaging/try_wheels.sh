@@ -1,8 +1,9 @@
 #!/bin/sh
 # try_wheels.sh FOLDER PYTHON...: what a user gets. Each Python, in an empty environment and without a compiler, installs the wheel of the
-# folder that it would choose, and tests itself.
+# folder that it would choose, and tests itself; results/wheels.csv keeps what that showed.
 set -e
 wheels=$(realpath "$1")
+here=$(realpath "$(dirname "$0")")
 shift
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -15,8 +16,9 @@ for python in "$@"; do
     $pip download --no-deps --no-index --find-links "$wheels" --dest chosen elman
     $pip install --only-binary :all: chosen/*.whl
     echo "== $(echo chosen/*.whl)"
-    elman self-test
+    elman self-test --json > told
     python -c 'import elman.kernels._cpu'
+    python "$here/listed.py" chosen/*.whl < told
   )
   rm -rf "$work/venv" "$work/chosen"
 done

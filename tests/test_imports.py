@@ -22,7 +22,7 @@ ROOMS = {
     ),
     "model": (
         "initial", "integer_arrays", "integer", "parameters", "layers", "interface", "dense", "language", "extension",
-        "named", "rounding", "quantised", "quantisation", "container", "file",
+        "named", "rounding", "quantised", "quantisation", "tensors", "container", "file",
     ),
     "generation": (
         "sampling", "beam", "choose", "completion", "prefixes", "prompt", "loop", "new", "writer", "batch", "text",

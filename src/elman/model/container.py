@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as from_safetensors
-from safetensors.numpy import save as to_safetensors
 
 from .. import given
 from ..errors import ModelFileError
@@ -18,6 +15,7 @@ from ..files import write_atomically
 from ..kernels.integer import CONTRACT
 from ..sources import compressed
 from ..typed import shown
+from . import tensors as safetensors
 from .named import named_models
 
 FORMAT = 1
@@ -41,7 +39,7 @@ def to_bytes(header: dict[str, Any], tensors: dict[str, np.ndarray], kind: str =
     """The bytes of the file that `write_tensors` writes."""
     config = _json(header)
     whole = _json({"format": FORMAT, "digest": _digest(config, tensors), "config": config})
-    return to_safetensors(tensors, metadata={kind: whole})
+    return safetensors.to_bytes(tensors, {kind: whole})
 
 
 def model_path(path: str | Path) -> Path:
@@ -78,10 +76,8 @@ def read(path: str | Path, kind: str = MODEL) -> tuple[dict[str, Any], dict[str,
     if ours := compressed(data):
         raise ModelFileError(f"{path}: not a model: {ours}")
     try:
-        tensors = from_safetensors(data)
-        size = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + size]).get("__metadata__") or {}
-    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, OverflowError) as error:
+        tensors, metadata = safetensors.from_bytes(data)
+    except ValueError as error:
         reason = " ".join(str(error).split())
         raise ModelFileError(f"{path}: truncated or not a .safetensors file ({reason})") from None
     if kind not in metadata:
