@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compression_cases import english, float_weights, inputs, integers, predictor
+from compression_cases import english, float_weights, inputs, integers, predictor, subwords
 
 from elman.compression import Archive, Predictor, compress, decompress, write_store
 from elman.compression import archive as archive_module
@@ -53,7 +53,7 @@ def whole():
 @pytest.mark.parametrize("level", [1, 3, 6, 9])
 def test_round_trip(name, level, gru, whole):
     data = inputs()[name]
-    for model in (None, gru, whole):
+    for model in (None, gru, whole, subwords(integers)):
         archive = packed(data, model, level=level)
         assert unpacked(archive, model) == data
         assert len(archive) <= len(data) * 1.001 + 64
@@ -207,8 +207,10 @@ def test_another_model_none_or_one_too_many_is_said(gru):
 
 def test_digest_is_of_every_weight_and_of_the_alphabet():
     models = (predictor(), predictor(H=8), predictor("lstm"), predictor(first=11),
-              predictor(ids_of_bytes=[*range(255), 254]), integers(), integers(first=11))  # fmt: skip
-    assert len({model.digest for model in models}) == 7
+              predictor(ids_of_bytes=[*range(255), 254]), integers(), integers(first=11),
+              predictor(tokens=[bytes([byte]) for byte in range(256)]),
+              predictor(tokens=[bytes([byte ^ 1]) for byte in range(256)]))  # fmt: skip
+    assert len({model.digest for model in models}) == 9
     assert predictor().digest == predictor().digest
     assert integers().digest == integers().digest
 
@@ -234,10 +236,10 @@ def test_what_is_no_archive_is_said():
     archive = packed(b"abc" * 100)
     with pytest.raises(CompressedError, match="unexpected data after the end of the archive"):
         unpacked(archive + b"x")
-    for field, number, said in ((4, 2, "version 2 and contract 2"), (5, 3, "version 1 and contract 3")):
+    for field, number, said in ((4, 2, "version 2 and contract 2"), (5, 4, "version 1 and contract 4")):
         header = bytearray(archive[: HEADER.size])
         header[field] = number
-        with pytest.raises(CompressedError, match=f"of {said}; this reads version 1 and contracts 1 to 2"):
+        with pytest.raises(CompressedError, match=f"of {said}; this reads version 1 and contracts 1 to 3"):
             unpacked(bytes(header) + struct.pack("<I", zlib.crc32(header)) + archive[HEADER.size + 4 :])
 
 
@@ -251,9 +253,11 @@ def test_the_contract_is_chosen_by_the_level_or_by_the_caller(level):
         assert archive[5] == contract
         assert unpacked(archive) == data
         assert (archive == chosen) == (contract == chosen[5])
-    for bad in (0, 3, "two"):
-        with pytest.raises(InputError, match="expected 1 or 2"):
+    for bad in (0, 4, "two"):
+        with pytest.raises(InputError, match="expected 1, 2 or 3"):
             packed(data, level=level, contract=bad)
+    with pytest.raises(InputError, match="contract is 3; models of tokens of several bytes have 3"):
+        packed(data, level=level, contract=3)
 
 
 def test_archives_one_after_another_are_one(gru, tmp_path):
@@ -306,7 +310,9 @@ def test_a_block_of_impossible_size_is_refused_before_memory_is_asked_for():
 
 
 def test_every_flipped_bit_and_every_truncation_is_refused(gru, whole):
-    for data, model in ((english(250), None), (english(60), gru), (english(60), whole), (bytes(range(100)), None)):
+    long = subwords(integers)
+    cases = [(english(250), None), (english(60), gru), (english(60), whole), (english(60), long), (bytes(range(100)), None)]
+    for data, model in cases:
         archive = packed(data, model, level=2, block_size=200)
         for bit in range(8 * len(archive)):
             damaged = bytearray(archive)
@@ -347,7 +353,7 @@ def fuzz(seconds: float, count: int) -> int:
         (english(n, n), m, packed(english(n, n), m, level=level, block_size=256))
         for level in (2, 9)  # of either contract
         for n in (0, 1, 90, 400)
-        for m in (None, model, integers(H=8))
+        for m in (None, model, integers(H=8), subwords(integers, H=8))
     ]
     until = time.monotonic() + seconds
     while done < count and time.monotonic() < until:
@@ -367,7 +373,7 @@ def fuzz(seconds: float, count: int) -> int:
 
 def golden_cases(label: str, model: Predictor | None, contract: int = 1):
     for name, data in inputs().items():
-        for level in (1, 6, 9) if contract == 1 else (6, 7, 8, 9):
+        for level in {1: (1, 6, 9), 2: (6, 7, 8, 9), 3: (1, 6, 9)}[contract]:
             options = {"level": level, "block_size": 1 << 14, "contract": contract}
             yield f"{name}, {label}, level {level}", data[:20_000], model, options
 
@@ -376,6 +382,10 @@ FILES = {
     "compression.json": lambda: [*golden_cases("contexts", None), *golden_cases("gru", predictor())],
     "compression_integer.json": lambda: list(golden_cases("integer gru", integers())),
     "compression_2.json": lambda: [*golden_cases("contexts", None, 2), *golden_cases("integer gru", integers(), 2)],
+    "compression_3.json": lambda: [
+        *golden_cases("subwords", subwords(predictor), 3),
+        *golden_cases("integer subwords", subwords(integers), 3),
+    ],
 }
 
 

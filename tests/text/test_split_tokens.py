@@ -12,7 +12,6 @@ import pytest
 from command_line import refused, run
 
 import elman
-from elman.compression import Predictor
 from elman.corpora import cached, files, load_mapped, mapped
 from elman.export import to_html
 from elman.export.js import to_js
@@ -185,8 +184,6 @@ def test_training_on_from_a_file_whose_expression_is_none(tmp_path):
 def test_what_they_are_refused_for():
     vocabulary = SplitTokens(["ab"], "ab")
     model = elman.LanguageModel(elman.GRU(257, 2), elman.Reading(vocabulary))
-    with pytest.raises(elman.InputError, match="the model reads subwords or other tokens; to code bytes"):
-        Predictor.of(model)
     for export in (to_html, to_js):
         with pytest.raises(elman.InputError, match="reads characters or bytes; this model reads longer tokens"):
             export(elman.quantise(model), "m")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.compression import Predictor
+from elman.compression import Codec
 from elman.corpora import cached, files, load_mapped, mapped, tokens
 from elman.text import Subwords, Vocabulary, read_tokenizer, train_subwords
 from elman.text.subwords import word_lists
@@ -214,8 +214,8 @@ def test_going_on(command, tmp_path, monkeypatch):
     other = train_subwords([TEXT[::-1]], 300)
     with pytest.raises(elman.InputError, match="the model has its own subwords, 300"):
         elman.model.extend(a, other)
-    with pytest.raises(elman.InputError, match="the model reads subwords or other tokens; to code bytes"):
-        Predictor.of(a)
+    codec = Codec(a)
+    assert codec.decode(codec.encode(b"a line")) == b"a line"
 
 
 def test_mapped_is_that_in_memory(tmp_path, monkeypatch):

@@ -44,6 +44,7 @@ from .blocks import (
 )  # fmt: skip
 from .codec import as_array, whole
 from .predictor import Predictor, digest_of, native_of
+from .weights import MARGINAL
 
 BLOCK_SIZE = 1 << 22
 LEVEL = 6
@@ -93,7 +94,7 @@ def compress(
 
     Args:
         contract: of the coder's arithmetic: 1, which every version reads, or 2, which is smaller and slower; None: 2
-            from level 6 on.
+            from level 6 on. With a model of tokens of several bytes it is 3.
     Raises:
         InputError: an unknown contract, a level outside 1..9, a block size outside 1..MAX_BLOCK, or a model without a
             network.
@@ -101,9 +102,12 @@ def compress(
     level = whole(level, "level is {}; expected 1..9", 1, 9)
     block_size = whole(block_size, f"block_size is {{}}; expected 1..{MAX_BLOCK}", 1, MAX_BLOCK)
     threads = whole(threads, "threads is {}; expected 1 or more", 1, 1 << 16)
+    marginal = model is not None and model.marginal
     if contract is None:
-        contract = 2 if level >= CONTRACT_2_FROM else 1
-    contract = whole(contract, "contract is {}; expected 1 or 2", CONTRACTS[0], CONTRACTS[-1])
+        contract = MARGINAL if marginal else 2 if level >= CONTRACT_2_FROM else 1
+    contract = whole(contract, "contract is {}; expected 1, 2 or 3", CONTRACTS[0], CONTRACTS[-1])
+    if marginal != (contract == MARGINAL):
+        raise InputError(f"contract is {contract}; models of tokens of several bytes have 3, and others 1 or 2")
     if model is not None and model.native is None:
         raise InputError("the model has a past and no network: it serves stores and messages, not files")
     out = _Summed(target)
@@ -114,7 +118,7 @@ def compress(
     def encode(raw: bytes) -> tuple[bytes, bytes]:
         kind = CODED if model is None or is_worthwhile(raw, model) else ALONE
         rows = 1  # contexts alone gain nothing by more, and the highest level spares no time for a network
-        if model is not None and kind == CODED and (contract, level) != (2, 9):
+        if model is not None and kind == CODED and (contract == 1 or level < 9):
             rows = rows_for(len(raw))
         code = _cpu.encode_block(
             as_array(raw),

@@ -14,6 +14,7 @@ from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
 from .codec import as_array
 from .handle import Place
 from .predictor import Predictor, matching, native_of
+from .weights import MARGINAL
 
 MAGIC, END_MAGIC, VERSION = b"\x89ELZ", b"ELZ\x1a", 1
 STORE_MAGIC = b"\x89ELR"
@@ -21,9 +22,9 @@ HEADER = struct.Struct("<4sBBBB8s")
 BLOCK = struct.Struct("<BBIIII")  # its last field: CRC-32 of those before it
 FOOTER = struct.Struct("<III4s")
 CRC = struct.Struct("<I")
-CONTRACTS, CONTRACT_2_FROM = (1, 2), 6
+CONTRACTS, CONTRACT_2_FROM = (1, 2, MARGINAL), 6
 """The coder's arithmetic (docs/reference/formats.md), and the level from which on new archives are of the second: it
-makes them smaller and takes one and a half times the work."""
+makes them smaller and takes one and a half times the work. The third is for models of longer tokens, at any level."""
 STORED, CODED, ALONE = 1, 2, 3
 """Kinds of blocks: stored unchanged; coded with the archive's model, if any; coded by contexts alone all the same."""
 
@@ -31,6 +32,8 @@ MAX_BLOCK = 1 << 24
 """Raw bytes of a block, at most: what a reader allocates, beside the tables (at most 150 MiB) and the code."""
 
 PAST_LEVEL = 6
+MOST_ROWS = 12
+"""Rows of a block beside a network of tokens of several bytes, each of which keeps sums over all its tokens."""
 
 
 def rows_for(size: int) -> int:
@@ -80,6 +83,8 @@ def decoder(
         if kind == STORED:
             raw = code
         else:
+            if contract == MARGINAL and rows > MOST_ROWS:
+                raise CompressedError("the archive is damaged: there is no such block")
             out = np.empty(raw_size, np.uint8)
             network = native_of(model if kind == CODED else None)
             if not _cpu.decode_block(as_array(code), out, level=level, rows=rows, predictor=network, contract=contract):

@@ -34,7 +34,7 @@ class Codec:
     is its arguments: where it is loaded it reads its past anew.
 
     Args:
-        model: a model of bytes, what `load_predictor` read, or None.
+        model: a model, what `load_predictor` read, or None.
         past: other messages, each with its `end`; up to about a megabyte, which takes seconds to read. It comes after
             the model's own past.
         end: the byte after a message; the model's, or the line end, if None. A message may hold it, at 1.5 bytes each.

@@ -15,6 +15,7 @@ from ..errors import CompressedError, InputError
 from ..sources import compressed
 from .handle import Handle
 from .predictor import CONTRACT
+from .weights import MARGINAL
 
 MAGIC, END_MAGIC = b"\x89ELR", b"ELR\x1a"
 VERSION, NO_LAST_LINE_END = 1, 2
@@ -35,6 +36,7 @@ class Header:
     """Header of a store.
 
     Attributes:
+        contract: of the coder's arithmetic: 1, or 3 with a model of tokens of several bytes.
         last_line_end: whether a line end follows the last record.
         end: the byte that ends a record where it is coded.
         digest: the first 8 bytes of the model's.
@@ -48,6 +50,7 @@ class Header:
     past_code: int
     past_crc: int
     last_line_end: bool = True
+    contract: int = CONTRACT
 
     @property
     def teaches(self) -> tuple[object, ...]:
@@ -57,7 +60,7 @@ class Header:
     def pack(self) -> bytes:
         version = VERSION if self.last_line_end else NO_LAST_LINE_END
         data = HEADER.pack(
-            MAGIC, version, CONTRACT, self.level, self.end, self.digest, self.past, self.past_code, self.past_crc, 0
+            MAGIC, version, self.contract, self.level, self.end, self.digest, self.past, self.past_code, self.past_crc, 0
         )[:-4]
         return data + struct.pack("<I", zlib.crc32(data))
 
@@ -72,14 +75,14 @@ class Header:
         _, version, contract, level, end, digest, past, past_code, past_crc, crc = HEADER.unpack(data)
         if zlib.crc32(data[:-4]) != crc:
             raise CompressedError("the store is damaged: its header's checksum differs")
-        if version not in (VERSION, NO_LAST_LINE_END) or contract != CONTRACT:
+        if version not in (VERSION, NO_LAST_LINE_END) or contract not in (CONTRACT, MARGINAL):
             raise CompressedError(
                 f"the store is of version {version} and contract {contract}; this reads versions {VERSION} and "
-                f"{NO_LAST_LINE_END} and contract {CONTRACT}"
+                f"{NO_LAST_LINE_END} and contracts {CONTRACT} and {MARGINAL}"
             )
         if not 1 <= level <= 9 or past > MAX_PAST or past_code > handle.size:
             raise CompressedError("the store is damaged: its header has impossible values")
-        return cls(level, end, digest, past, past_code, past_crc, version == VERSION)
+        return cls(level, end, digest, past, past_code, past_crc, version == VERSION, contract)
 
 
 class Directory:

@@ -12,6 +12,7 @@ import numpy as np
 from .. import given
 from ..errors import CompressedError, InputError
 from ..kernels import CELLS, LayerWeights, _cpu, integer  # pyright: ignore[reportAttributeAccessIssue]
+from .weights import MARGINAL, Names, Source, floats, tokens_of
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -33,16 +34,18 @@ class Predictor:
         native: what `_cpu` codes with, immutable, so threads may share it; None: a past alone.
         past: messages, each with its `end`; what codes files has no use for them.
         end: the byte after a message.
+        marginal: the network's ids are tokens of several bytes, over which a byte's probability is summed.
 
     It never changes, so threads may share it. Pickling carries the weights; it raises InputError if they were changed.
     """
 
     def __init__(
-        self, native: Any, digest: bytes, past: bytes = b"", end: int = 10, source: _Source | None = None
+        self, native: Any, digest: bytes, past: bytes = b"", end: int = 10, source: Source | None = None
     ) -> None:
         self.native, self.digest, self.past, self.end = native, digest, past, end
         self._source = source
         self.vocab_size = 256 if native is None else int(native.ids)
+        self.marginal = source is not None and source.marginal
 
     def with_past(self, past: bytes, end: int = 10) -> Predictor:
         """A predictor of this network with another past."""
@@ -71,6 +74,7 @@ class Predictor:
         ids_of_bytes: Sequence[int] | None = None,
         unknown: int = 0,
         first: int | None = None,
+        tokens: Sequence[bytes] | None = None,
     ) -> Predictor:
         """A float network, from its weights, of which it keeps a copy.
 
@@ -83,27 +87,27 @@ class Predictor:
             ids_of_bytes: of each of the 256 bytes its id, or -1; None where byte b is id b.
             unknown: the id that is read for a byte without one.
             first: the id that is read before a text; the line end's if None.
+            tokens: the bytes of each id, where ids are not bytes: each single byte among them, no two alike, and
+                none (b"") for an id that no text has. Then `ids_of_bytes` and `unknown` have no use.
         Raises:
             InputError: a vocabulary that cannot represent bytes.
         """
         if cell not in CELLS:
             raise InputError(f"cell is {cell!r}; expected one of {', '.join(CELLS)}")
-        w_out = _floats(w_out)
-        ids, first = _alphabet(len(w_out), ids_of_bytes, unknown, first)
-        arrays: list[Any] = [tuple(None if w is None else _floats(w) for w in layer) for layer in layers]
-        output, embedding = (None if array is None else _floats(array) for array in (b_out, embedding))
+        w_out = floats(w_out)
+        names = Names(len(w_out), ids_of_bytes, unknown, first, tokens)
+        arrays: list[Any] = [tuple(None if w is None else floats(w) for w in layer) for layer in layers]
+        output, embedding = (None if array is None else floats(array) for array in (b_out, embedding))
         try:
             native = _cpu.float_predictor(
-                cell=CELLS[cell].code, layers=arrays, w_out=w_out, b_out=output, embedding=embedding, ids_of_bytes=ids,
-                unknown=unknown, first=first,
+                cell=CELLS[cell].code, layers=arrays, w_out=w_out, b_out=output, embedding=embedding, **names.native
             )  # fmt: skip
         except ValueError as error:
-            raise InputError(f"the weights do not fit each other: {error}") from None
-        start = struct.pack("<8sIIIII", b"float32", CONTRACT, CELLS[cell].code, len(arrays), unknown, first)
-        hashed = [*(w for layer in arrays for w in layer), w_out, output, ids]
+            raise InputError(f"the weights do not fit each other, or their tokens: {error}") from None
+        start = struct.pack("<8sIIIII", b"float32", CONTRACT, CELLS[cell].code, len(arrays), unknown, names.first)
+        hashed = [*(w for layer in arrays for w in layer), w_out, output, names.ids]
         hashed += [] if embedding is None else [embedding]
-        options = {"embedding": embedding, "ids_of_bytes": ids, "unknown": unknown, "first": first}
-        source = _Source("from_arrays", (cell, arrays, w_out, output), options, start, hashed)
+        source = Source("from_arrays", (cell, arrays, w_out, output), names, start, hashed, embedding=embedding)
         return cls(native, source.digest, source=source)
 
     @classmethod
@@ -114,59 +118,51 @@ class Predictor:
         ids_of_bytes: Sequence[int] | None = None,
         unknown: int = 0,
         first: int | None = None,
+        tokens: Sequence[bytes] | None = None,
     ) -> Predictor:
         """An integer network, whose packed weights it shares; the rest as in `from_arrays`."""
         network = model.network
-        ids, first = _alphabet(model.vocab_size, ids_of_bytes, unknown, first)
-        native = _cpu.integer_predictor(model.native, ids_of_bytes=ids, unknown=unknown, first=first)
+        names = Names(model.vocab_size, ids_of_bytes, unknown, first, tokens)
+        try:
+            native = _cpu.integer_predictor(model.native, **names.native)
+        except ValueError as error:
+            raise InputError(f"the network does not fit its tokens: {error}") from None
         contracts = CONTRACT, integer.CONTRACT
         start = struct.pack(
-            "<8sIIIIII", b"int8", *contracts, CELLS[network.cell].code, model.num_layers, unknown, first
+            "<8sIIIIII", b"int8", *contracts, CELLS[network.cell].code, model.num_layers, unknown, names.first
         )
         arrays: list[Any] = [None, None] if network.embedding is None else [*network.embedding]
         for layer in network.layers:
             arrays += [*layer.w_ih, *layer.w_hh, layer.bias, layer.bias_hn]
-        hashed = [*arrays, *network.output, network.output_bias, ids]
-        options = {"ids_of_bytes": ids, "unknown": unknown, "first": first}
-        source = _Source("from_integers", (model,), options, start, hashed)
+        hashed = [*arrays, *network.output, network.output_bias, names.ids]
+        source = Source("from_integers", (model,), names, start, hashed)
         return cls(native, source.digest, source=source)
 
     @classmethod
     def of(cls, model: Model) -> Predictor:
-        """Make the predictor of a language model over bytes, or over characters, whose ASCII is coded as its bytes.
+        """Make the predictor of a language model over bytes, subwords or other tokens of bytes, or over characters, whose
+        ASCII is coded as its bytes.
 
         What a vocabulary of characters lacks is coded all the same, at 23 bits or so in the network's opinion.
 
         Raises:
-            InputError: what is no model, or one that reads neither bytes nor characters.
+            InputError: what is no model.
         """
         from ..model.integer import IntegerNetwork
 
         network: Any = getattr(model, "network", None)
         if network is None:
             raise InputError(f"the model is {given.shown(model)}; expected one that load or load_predictor read")
-        vocabulary, ids = model.reading.vocabulary, None
+        vocabulary, names = model.reading.vocabulary, dict[str, Any]()
         if vocabulary.unit == "token":
-            raise InputError(
-                "the model reads subwords or other tokens; to code bytes it needs one of bytes or of characters; "
-                "train one with tokens bytes or chars"
-            )
-        if vocabulary.kind != "bytes":
+            names = {"tokens": tokens_of(vocabulary), "first": model.reading.start}
+        elif vocabulary.kind != "bytes":
             of_symbol = {symbol: id for id, symbol in enumerate(vocabulary.symbols) if len(symbol) == 1}
-            ids = [of_symbol.get(chr(byte), -1) if byte < 128 else -1 for byte in range(256)]
+            names = {"ids_of_bytes": [of_symbol.get(chr(byte), -1) if byte < 128 else -1 for byte in range(256)]}
         if isinstance(network, IntegerNetwork):
-            return cls.from_integers(network, ids_of_bytes=ids)
+            return cls.from_integers(network, **names)
         weights, embedding = (network.layers, network.weight, network.bias), network.embedding
-        return cls.from_arrays(network.cell.name, *weights, embedding=embedding, ids_of_bytes=ids)
-
-
-class _Source:
-    """Arguments of a predictor, from which a pickle makes it again. The arrays are the caller's, not copies."""
-
-    def __init__(self, make: str, arguments: tuple, options: dict[str, Any], start: bytes, hashed: list) -> None:
-        self.make, self.arguments, self.options = make, arguments, options
-        self.digest_now = lambda: _digest(start, hashed)
-        self.digest = self.digest_now()
+        return cls.from_arrays(network.cell.name, *weights, embedding=embedding, **names)
 
 
 def _again(made: tuple[str, tuple[Any, ...], dict[str, Any]] | None, digest: bytes, past: bytes, end: int) -> Predictor:
@@ -187,6 +183,11 @@ def predictor_of(model: Model | Predictor | None) -> Predictor | None:
 
 def native_of(predictor: Predictor | None) -> Any:
     return None if predictor is None else predictor.native
+
+
+def contract_of(predictor: Predictor | None) -> int:
+    """The contract of messages and of their past."""
+    return MARGINAL if predictor is not None and predictor.marginal else CONTRACT
 
 
 def digest_of(predictor: Predictor | None) -> bytes:
@@ -216,35 +217,3 @@ def matching(what: str, digest: bytes, given: Predictor | None) -> Predictor | N
         if found.digest.startswith(digest):
             return found
     raise CompressedError(f"{what} was made with the model {name}, which is missing; give it with -m")
-
-
-def _alphabet(
-    vocab_size: int, ids_of_bytes: Sequence[int] | None, unknown: int, first: int | None
-) -> tuple[np.ndarray | None, int]:
-    """The ids of bytes as an array, or None, and the id that is read first."""
-    if ids_of_bytes is None:
-        if not 256 <= vocab_size <= 1024:
-            raise InputError(
-                f"the model has {vocab_size} ids; to code bytes it needs one for each byte (train with `tokens` bytes)",
-                setting="tokens",
-            )
-        return None, 10 if first is None else first
-    ids = np.ascontiguousarray(ids_of_bytes, np.int64)
-    if ids.shape != (256,) or ids.min() < -1 or ids.max() >= vocab_size:
-        raise InputError(f"ids_of_bytes must be 256 ids below {vocab_size}, or -1")
-    return ids, max(int(ids[10]), unknown) if first is None else first
-
-
-def _digest(start: bytes, arrays: Sequence[np.ndarray | None]) -> bytes:
-    """SHA-256 of `start` and of these arrays, with their shapes."""
-    hashed = hashlib.sha256(start)
-    for array in arrays:
-        shape = () if array is None else array.shape
-        hashed.update(struct.pack(f"<I{len(shape)}I", len(shape), *shape))
-        if array is not None:
-            hashed.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-    return hashed.digest()[:16]
-
-
-def _floats(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array, np.float32)

@@ -30,7 +30,7 @@ from .blocks import code_of_past, decode_past
 from .codec import as_array, as_bytes, whole
 from .handle import Handle, mark_of
 from .layout import CHUNK, GROUP, HEADER, MAX_PAST, Directory, Header, choose_past, write_records
-from .predictor import Predictor, digest_of, matching, native_of, predictor_of
+from .predictor import Predictor, contract_of, digest_of, matching, native_of, predictor_of
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -55,7 +55,7 @@ def write_store(
 
     Args:
         path: of the file, which is replaced once the new one is whole.
-        model: a model of bytes, what `load_predictor` read, or None.
+        model: a model, what `load_predictor` read, or None.
         past: lines that teach the coder, each with its line end, such as another store's, after those
             of the model; if None and the model has none, a choice of the records.
         past_size: bytes of that choice, at most, and at most an eighth of the records.
@@ -76,8 +76,8 @@ def write_store(
     past = as_bytes(past, "the past")
     if len(past) > MAX_PAST:
         raise InputError(f"the past is {len(past)} bytes; expected at most {MAX_PAST}")
-    code = code_of_past(past, predictor)
-    header = Header(level, END, digest_of(predictor)[:8], len(past), len(code), zlib.crc32(past))
+    code, contract = code_of_past(past, predictor), contract_of(predictor)
+    header = Header(level, END, digest_of(predictor)[:8], len(past), len(code), zlib.crc32(past), True, contract)
     with ExitStack() as until_it_is_whole, staged(path, replace=replace, like=like, mask=mask) as file:
         file.write(header.pack() + code)
         messages = _cpu.Messages(as_array(learned + past), level=level, end=END, predictor=native_of(predictor))

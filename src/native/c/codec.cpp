@@ -7,6 +7,7 @@
 #include "../coding/float_predictor.h"
 #include "../coding/frequencies.h"
 #include "../coding/integer_predictor.h"
+#include "../coding/marginals.h"
 #include "../coding/messages.h"
 #include "../team/environment.h"
 #include "elman.h"
@@ -55,6 +56,13 @@ coding::Alphabet alphabet_of(const c::Container& from) {
   return alphabet;
 }
 
+std::shared_ptr<const coding::Tokens> tokens_of(const c::Container& from) {
+  std::vector<std::string> of_ids;
+  for (size_t v = 0; v < size_t(from.header.V); ++v)
+    of_ids.emplace_back(from.token_bytes.data() + from.token_at[v], from.token_at[v + 1] - from.token_at[v]);
+  return coding::Tokens::make(of_ids);
+}
+
 // What was made, where there is room for it.
 int64_t put(const std::vector<uint8_t>& made, void* to, int64_t room) {
   auto size = int64_t(made.size());
@@ -70,14 +78,18 @@ elman_codec* elman_codec_new(const elman_model* model, const void* past, int64_t
   coding::Alphabet alphabet;
   if (model) {
     const c::Header& h = model->from.header;
-    if (h.tokens == ELMAN_SUBWORDS) return fail("the model reads longer tokens; to code bytes it needs one of bytes or of characters"), nullptr;
-    if (h.V > coding::kMostIds || (h.tokens == ELMAN_BYTES && h.V < 256))
+    if (h.tokens != ELMAN_SUBWORDS && (h.V > coding::kMostIds || (h.tokens == ELMAN_BYTES && h.V < 256)))
       return fail("the model's vocabulary is too large or too small to code bytes with"), nullptr;
-    alphabet = alphabet_of(model->from);
+    if (h.tokens != ELMAN_SUBWORDS) alphabet = alphabet_of(model->from);
     if (model->integers) codec->source = std::make_unique<coding::IntegerSource>(model->integers);
 #if !defined(ELMAN_INTEGERS_ONLY)
     else codec->source = std::make_unique<Floats>(model->floats);
 #endif
+    if (h.tokens == ELMAN_SUBWORDS) {
+      auto tokens = tokens_of(model->from);
+      if (!tokens) return fail("the model's tokens are not those of every byte, and more"), nullptr;
+      codec->source = std::make_unique<coding::MarginalSource>(std::move(codec->source), std::move(tokens), h.start);
+    }
   }
   FloatEnvironment environment;
   auto network = codec->source ? codec->source->open() : nullptr;

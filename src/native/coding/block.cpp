@@ -53,8 +53,8 @@ inline bool run(Coder& coder, const Block& block, Predictor* network, const Alph
       int64_t at = r * stride + t;
       if (at >= size) break;               // the last row may be shorter, and some that would follow it empty
       if (r + 1 < rows) memory.prefetch(row[size_t(r + 1)]);
-      if (logits) tree_of<Stages>(logits + r * network->ids(), network->ids(), alphabet.plain ? nullptr : alphabet.of_byte, tree.data());
-      model.begin_byte(row[size_t(r)], logits ? tree.data() : nullptr, bytes, Coder::kDecodes ? -1 : bytes[at]);
+      const uint32_t* likely = logits ? tree_of_row<Stages>(*network, logits, r, alphabet.plain ? nullptr : alphabet.of_byte, tree.data()) : nullptr;
+      model.begin_byte(row[size_t(r)], likely, bytes, Coder::kDecodes ? -1 : bytes[at]);
       for (int i = 7; i >= 0; --i) {
         uint32_t p = model.predict();
         model.update(coder.code(Coder::kDecodes ? 0 : bytes[at] >> i & 1, p));

@@ -5,6 +5,7 @@
 
 #include "../team/processor.h"
 #include "frequencies.h"
+#include "predictor.h"
 #include "stages.h"
 #include "stages_avx2.h"
 
@@ -44,6 +45,14 @@ inline void tree_of(const float* logits, int64_t ids, const int16_t* of_byte, ui
     if (!of_byte && ids % 8 == 0) return fill_tree_avx2(logits, ids, tree);
 #endif
   fill_tree(logits, ids, of_byte, tree);
+}
+
+// What a network said of the next byte of a row, in `room` (512) or where it lies.
+template <class Stages>
+inline const uint32_t* tree_of_row(const Predictor& network, const float* logits, int64_t row, const int16_t* of_byte, uint32_t* room) {
+  if (const uint32_t* trees = network.trees()) return trees + row * 512;
+  tree_of<Stages>(logits + row * network.ids(), network.ids(), of_byte, room);
+  return room;
 }
 
 }  // namespace elman::coding

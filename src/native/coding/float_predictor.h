@@ -22,7 +22,7 @@ class FloatPredictor : public Predictor {
     const Packed& p = packed_;
     h_.assign(size_t(p.L * rows * p.H), 0.0f);
     c_.assign(p.cell == LSTM ? h_.size() : 0, 0.0f);
-    logits_.assign(size_t(rows * p.V), 0.0f);
+    logits_.resize(size_t(rows * p.V));  // `read` writes them all
     decoder_ = {p.cell, p.L, rows, p.H, p.V, p.layers.data(), p.w_out, p.b_out, h_.data(),
                 p.cell == LSTM ? c_.data() : nullptr, logits_.data(), p.E, p.embedding};
   }
@@ -35,6 +35,15 @@ class FloatPredictor : public Predictor {
   const float* read(const int64_t* ids) override {
     kernels().decoder_read(decoder_, 1, ids);
     return logits_.data();
+  }
+  size_t state_size() const override { return size_t(packed_.L * packed_.H) * sizeof(float) * (packed_.cell == LSTM ? 2 : 1); }
+  void save(int64_t row, uint8_t* to) const override {
+    const Packed& p = packed_;
+    save_row(c_, p.L, decoder_.B, p.H, row, save_row(h_, p.L, decoder_.B, p.H, row, to));
+  }
+  void load(int64_t row, const uint8_t* from) override {
+    const Packed& p = packed_;
+    load_row(c_, p.L, decoder_.B, p.H, row, load_row(h_, p.L, decoder_.B, p.H, row, from));
   }
 
  private:

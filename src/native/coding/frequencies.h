@@ -11,20 +11,22 @@ namespace elman::coding {
 
 constexpr int64_t kMostIds = 1024;       // of a vocabulary
 
-// 2^23 exp(x) + 1 for x <= 0, and 1 from about -15.2 down; and for what is no number.
-inline uint32_t frequency(float x) {
+// 2^kBits exp(x) for x <= 0, and 0 or 1 from exp(x) = 2^-kBits down; and for what is no number. kBits: 16 .. 30.
+template <int kBits>
+inline uint32_t power(float x) {
   float octaves = x * 94548.4622f;       // in 1/65536
-  octaves = octaves > -1507328.0f ? octaves : -1507328.0f;  // 23 octaves
+  octaves = octaves > -65536.0f * kBits ? octaves : -65536.0f * kBits;
   octaves = octaves < 0.0f ? octaves : 0.0f;
   auto u = uint32_t(-int32_t(octaves));
   // 2^-f on [0, 1], as 1 - f/2 - f (1 - f) (a - b f): exact at both ends, elsewhere within 1.1e-4.
   uint32_t f = u & 65535, slope = 12545u - ((2565u * f) >> 16);
   uint32_t m = 65536u - (f >> 1) - ((((f * (65536u - f)) >> 16) * slope) >> 16);
-  return ((m << 7) >> (u >> 16)) + 1;
+  return (m << (kBits - 16)) >> (u >> 16);
 }
+inline uint32_t frequency(float x) { return power<23>(x) + 1; }
 
-// logits (ids) -> tree: node k has children 2k and 2k + 1; the leaf of byte b is node 256 + b. of_byte[b]: its id, or -1.
-inline void fill_tree(const float* __restrict logits, int64_t ids, const int16_t* of_byte, uint32_t* __restrict tree) {
+// The largest of the logits; what is no number is not.
+inline float top_of(const float* __restrict logits, int64_t ids) {
   float tops[8], top = -__builtin_inff();
   for (float& t : tops) t = top;
   int j = 0, count = int(ids);
@@ -32,6 +34,18 @@ inline void fill_tree(const float* __restrict logits, int64_t ids, const int16_t
     for (int l = 0; l < 8; ++l) tops[l] = logits[j + l] > tops[l] ? logits[j + l] : tops[l];
   for (; j < count; ++j) tops[0] = logits[j] > tops[0] ? logits[j] : tops[0];
   for (float t : tops) top = t > top ? t : top;
+  return top;
+}
+
+// logits (ids) -> frequencies (ids), finer than those of a tree: 2^30 at the top.
+inline void fine_frequencies(const float* __restrict logits, int64_t ids, uint32_t* __restrict to) {
+  const float top = top_of(logits, ids);
+  for (int64_t j = 0; j < ids; ++j) to[j] = power<30>(logits[j] - top);
+}
+
+// logits (ids) -> tree: node k has children 2k and 2k + 1; the leaf of byte b is node 256 + b. of_byte[b]: its id, or -1.
+inline void fill_tree(const float* __restrict logits, int64_t ids, const int16_t* of_byte, uint32_t* __restrict tree) {
+  const float top = top_of(logits, ids);
   if (!of_byte) {
     for (int b = 0; b < 256; ++b) tree[256 + b] = frequency(logits[b] - top);
   } else {

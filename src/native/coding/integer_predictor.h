@@ -21,7 +21,7 @@ class IntegerPredictor : public Predictor {
     const integer::Network& n = network();
     h_.assign(size_t(n.L * rows * n.H), 0);
     c_.assign(n.cell >= GRU ? h_.size() : 0, 0);
-    logits_.assign(size_t(rows * n.V), 0.0f);
+    logits_.resize(size_t(rows * n.V));  // `read` writes them all
     int threads = get_threads();
     void* memory = memory_.room(packed_->table().memory_of(n, rows, threads));
     rows_ = {&n, rows, threads, h_.data(), n.cell >= GRU ? c_.data() : nullptr, memory, nullptr};
@@ -37,6 +37,18 @@ class IntegerPredictor : public Predictor {
   const float* read(const int64_t* ids) override {
     packed_->table().read(rows_, 1, ids, logits_.data(), false, nullptr, nullptr);
     return logits_.data();
+  }
+  size_t state_size() const override {
+    const integer::Network& n = network();
+    return size_t(n.L * n.H) * (n.cell >= GRU ? 3 : 1);
+  }
+  void save(int64_t row, uint8_t* to) const override {
+    const integer::Network& n = network();
+    save_row(c_, n.L, rows_.B, n.H, row, save_row(h_, n.L, rows_.B, n.H, row, to));
+  }
+  void load(int64_t row, const uint8_t* from) override {
+    const integer::Network& n = network();
+    load_row(c_, n.L, rows_.B, n.H, row, load_row(h_, n.L, rows_.B, n.H, row, from));
   }
 
  private:

@@ -28,8 +28,9 @@ struct Rules {
   bool foresees;
   uint32_t parts[4];                       // of a bit's probability, in eighths: uncorrected, and by each correction
 };
-constexpr int kContracts = 2;
-constexpr Rules kRules[kContracts] = {{1, 20, 100, 2, 5, 0, false, {2, 2, 4, 0}}, {2, 16, 200, 1, 5, 8, true, {1, 1, 3, 3}}};
+constexpr int kContracts = 3;              // the third is the second beside a network of longer tokens (marginals.h)
+constexpr Rules kSecondRules = {2, 16, 200, 1, 5, 8, true, {1, 1, 3, 3}};
+constexpr Rules kRules[kContracts] = {{1, 20, 100, 2, 5, 0, false, {2, 2, 4, 0}}, kSecondRules, kSecondRules};
 
 constexpr int kMatchLengths = 24, kMatchClasses = 4, kMisses = 4;
 

@@ -67,8 +67,8 @@ inline void run_lanes(const Memory& memory, Predictor* network, const Alphabet& 
       Lane<Coder>& lane = lanes[size_t(r)];
       if (lane.message < 0) continue;
       if (r + 1 < rows) memory.prefetch(lanes[size_t(r + 1)].row);
-      if (logits) tree_of<Stages>(logits + r * network->ids(), network->ids(), alphabet.plain ? nullptr : alphabet.of_byte, tree.data());
-      int byte = step(lane, model, logits ? tree.data() : nullptr);
+      const uint32_t* likely = logits ? tree_of_row<Stages>(*network, logits, r, alphabet.plain ? nullptr : alphabet.of_byte, tree.data()) : nullptr;
+      int byte = step(lane, model, likely);
       if (byte < 0) {
         --active;
         begin(r);

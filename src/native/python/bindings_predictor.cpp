@@ -4,7 +4,9 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <cstring>
 #include <memory>
+#include <string>
 #include <tuple>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "predictor.h"
 #include "../coding/float_predictor.h"
 #include "../coding/integer_predictor.h"
+#include "../coding/marginals.h"
 #include "../float/model.h"
 #include "../team/pool.h"
 
@@ -39,11 +42,25 @@ Alphabet alphabet_of(MaybeIds ids_of_bytes, int64_t ids, int64_t unknown, int64_
   return alphabet;
 }
 
+using MaybeTokens = std::optional<std::vector<nb::bytes>>;
+
+// tokens (V): the bytes of each id, or empty ones; none: ids are bytes, or have `ids_of_bytes`.
+PyPredictor predictor_of(std::shared_ptr<const Source> network, int64_t ids, MaybeIds ids_of_bytes, int64_t unknown, int64_t first,
+                         const MaybeTokens& tokens) {
+  if (!tokens) return {std::move(network), alphabet_of(ids_of_bytes, ids, unknown, first), ids};
+  expect(int64_t(tokens->size()) == ids && 0 <= first && first < ids, "tokens must be as many as the network's ids, and first one of them");
+  std::vector<std::string> of_ids;
+  for (const nb::bytes& each : *tokens) of_ids.emplace_back(each.c_str(), each.size());
+  auto sorted = Tokens::make(of_ids);
+  expect(sorted != nullptr, "tokens must have one of each single byte, and no two alike");
+  return {std::make_shared<const MarginalSource>(std::move(network), std::move(sorted), first), Alphabet(), ids};
+}
+
 using LayerArguments = std::tuple<Floats, Floats, MaybeFloats, MaybeFloats>;
 
 // The weights are copied.
 PyPredictor float_predictor(int cell, const std::vector<LayerArguments>& layers, Floats w_out, MaybeFloats b_out,
-                            MaybeFloats embedding, MaybeIds ids_of_bytes, int64_t unknown, int64_t first) {
+                            MaybeFloats embedding, MaybeIds ids_of_bytes, int64_t unknown, int64_t first, const MaybeTokens& tokens) {
   check_cell(cell);
   expect(!layers.empty(), "a model has at least one layer");
   Arrays a;
@@ -65,14 +82,36 @@ PyPredictor float_predictor(int cell, const std::vector<LayerArguments>& layers,
                !model.layers.back().b_ih == !model.layers.front().b_ih,
            "give both biases of every layer or none");
   }
-  Alphabet alphabet = alphabet_of(ids_of_bytes, V, unknown, first);
-  Native native;
-  return {std::make_shared<const FloatSource>(pack(model)), alphabet, V};
+  std::shared_ptr<const Source> source;
+  {
+    Native native;
+    source = std::make_shared<const FloatSource>(pack(model));
+  }
+  return predictor_of(std::move(source), V, ids_of_bytes, unknown, first, tokens);
 }
 
-PyPredictor integer_predictor(const integer::Shared& network, MaybeIds ids_of_bytes, int64_t unknown, int64_t first) {
-  int64_t V = network.packed->network().V;
-  return {std::make_shared<const IntegerSource>(network.packed), alphabet_of(ids_of_bytes, V, unknown, first), V};
+PyPredictor integer_predictor(const integer::Shared& network, MaybeIds ids_of_bytes, int64_t unknown, int64_t first, const MaybeTokens& tokens) {
+  return predictor_of(std::make_shared<const IntegerSource>(network.packed), network.packed->network().V, ids_of_bytes, unknown, first, tokens);
+}
+
+// What a network of longer tokens says of each next byte: bytes (T) -> trees (T + 1, 512), before any and after each. Followed are
+// `ways`, none with less than 2^-least of all.
+void byte_trees(const PyPredictor& predictor, Bytes bytes, Words trees, int ways, int least) {
+  Arrays a;
+  const uint8_t* from = a.in(bytes, "bytes", {-1});
+  int64_t T = a.size(0);
+  uint32_t* to = a.out(trees, "trees", {T + 1, 512});
+  expect(ways >= 1 && 0 <= least && least <= 32, "ways must be at least 1, and least in 0..32");
+  auto source = dynamic_cast<const MarginalSource*>(predictor.source.get());
+  expect(source != nullptr, "the predictor is of bytes");
+  Native native;
+  auto network = source->open({ways, least});
+  network->begin(1);
+  for (int64_t t = 0; t <= T; ++t, to += 512) {
+    int64_t byte = t ? from[t - 1] : 0;
+    network->read(&byte);
+    std::memcpy(to, network->trees(), 512 * sizeof(uint32_t));
+  }
 }
 
 }  // namespace
@@ -80,7 +119,9 @@ PyPredictor integer_predictor(const integer::Shared& network, MaybeIds ids_of_by
 void bind_predictor(nb::module_& m) {
   nb::class_<PyPredictor>(m, "Predictor").def_prop_ro("ids", [](const PyPredictor& p) { return p.ids; });
   m.def("float_predictor", &float_predictor, nb::kw_only(), "cell"_a, "layers"_a, "w_out"_a, "b_out"_a.none(),
-        "embedding"_a.none() = nb::none(), "ids_of_bytes"_a.none() = nb::none(), "unknown"_a = 0, "first"_a = 10);
+        "embedding"_a.none() = nb::none(), "ids_of_bytes"_a.none() = nb::none(), "unknown"_a = 0, "first"_a = 10,
+        "tokens"_a.none() = nb::none());
   m.def("integer_predictor", &integer_predictor, "network"_a, nb::kw_only(), "ids_of_bytes"_a.none() = nb::none(),
-        "unknown"_a = 0, "first"_a = 10);
+        "unknown"_a = 0, "first"_a = 10, "tokens"_a.none() = nb::none());
+  m.def("byte_trees", &byte_trees, "predictor"_a, "bytes"_a, "trees"_a, "ways"_a, "least"_a);
 }
