@@ -2,8 +2,8 @@
 
     python benchmarks/subword_codes.py NAME=MODEL... -- FILE... [--levels 3,6,9]
 
-MODEL is a model's file or a run; FILE is a text that it has not seen, such as the last tenth of the one that it learned. Every
-round trip is asserted; times are CPU microseconds of one core, for each byte of the text.
+MODEL is a model's file or a run; FILE is a text that it has not seen, such as the last tenth of the one that it
+learned. Every round trip is asserted; times are CPU microseconds of one core, for each byte of the text.
 Results: results/subword_codes.csv, where models and files that were measured before stay.
 """
 
@@ -53,7 +53,7 @@ def main() -> None:
                     }
                 )
                 print(*rows[-1].values())
-    write("subword_codes.csv", rows, keep="model")
+    write("subword_codes", rows, keep="model")
 
 
 if __name__ == "__main__":

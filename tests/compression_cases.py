@@ -71,9 +71,12 @@ def integers(cell: str = "gru", H: int = 24, L: int = 1, V: int = 256, **options
     return Predictor.from_integers(to_integers(cell, *float_weights(cell, H, L, V), ids=IDS), **options)
 
 
-TOKENS = [*(bytes([byte]) for byte in range(256)), b"th", b"he", b" the", b"the", b"in", b"ing", b" of", b" a", b" an", b"nd",
-          b" and", b"er", b"on", b" o", b" wa", b"s.", b".,", b"", "\u00f6\u00df".encode(), b"\xff\xff\xff", b" t"]  # fmt: skip
-"""Names of 277 ids: tokens that begin alike, one that no text has, and some that end within a character or are no UTF-8."""
+TOKENS = [
+    *(bytes([byte]) for byte in range(256)),
+    b"th", b"he", b" the", b"the", b"in", b"ing", b" of", b" a", b" an", b"nd", b" and", b"er", b"on", b" o", b" wa",
+    b"s.", b".,", b"", "\u00f6\u00df".encode(), b"\xff\xff\xff", b" t",
+]  # fmt: skip
+"""Names of 277 ids: tokens that begin alike, one that no text has, one of two characters, and one that is no UTF-8."""
 
 
 def subwords(make, cell: str = "gru", H: int = 24, L: int = 1) -> Predictor:

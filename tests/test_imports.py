@@ -34,7 +34,9 @@ ROOMS = {
     ),
     "typing": ("alphabet", "priming", "primed", "mixture", "habits", "typist", "primer",),
     "kenlm": ("state", "model", "nbest",),
-    "compression": ("handle", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",),
+    "compression": (
+        "handle", "weights", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",
+    ),
     "recipes": ("recipe", "settings", "toml",),
     "runs": (
         "folder", "log", "run", "lock", "events", "svg", "curve", "origin", "checkpoint", "saver", "summary",

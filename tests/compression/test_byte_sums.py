@@ -7,12 +7,12 @@ import pickle
 import struct
 import zlib
 
-import elman
 import numpy as np
 import pytest
 from compression_cases import TOKENS, english, float_weights, inputs, integers, predictor, subwords
 from test_archive import packed, unpacked
 
+import elman
 from elman.compression import Codec, Predictor, Store, write_store
 from elman.compression.blocks import BLOCK, HEADER
 from elman.errors import CompressedError, InputError
@@ -37,7 +37,7 @@ def said(model: elman.Model, ids: list[int]) -> np.ndarray:
 
 
 def brute(model: elman.Model, tokens: list[bytes], text: bytes) -> float:
-    """The probability that a text begins with `text`: of every way to spell it, the last token perhaps beyond its end."""
+    """The probability that a text begins with `text`: of every way to spell it; the last token may go on."""
 
     def rest(at: int, ids: list[int]) -> float:
         if at == len(text):
@@ -170,7 +170,7 @@ def test_messages(model):
 def test_tokens_that_cannot_be():
     layers, output = float_weights("gru", 8, 1, len(TOKENS))
     for tokens, said in (
-        (TOKENS[:-1], "there are 276 tokens and the first one read is 10; the model has 277"),
+        (TOKENS[:-1], "there are 276 tokens, and 10 is read first; the model has 277"),
         ([*TOKENS[:-1], b"th"], "tokens must have one of each single byte, and no two alike"),
         ([b"", *TOKENS[1:]], "tokens must have one of each single byte"),
         ([*TOKENS[:-1], "th"], "tokens must be bytes"),

@@ -24,8 +24,8 @@ def lines(compiler: str, folder: Path, isa: str, *emulator: str, flags: tuple[st
     for program in (compiler, *emulator[:1]):
         tool(program)
     parts = (
-        "coding/tables", "coding/block", "coding/messages", "coding/marginals", "coding/tokens", "integer/packed", "integer/isa",
-        "team/pool", "team/wait", "team/cores", "team/scratch", "team/environment",
+        "coding/tables", "coding/block", "coding/messages", "coding/marginals", "coding/tokens",
+        "integer/packed", "integer/isa", "team/pool", "team/wait", "team/cores", "team/scratch", "team/environment",
     )  # fmt: skip
     names = (f"-DELMAN_CODING_ISA={isa}", f"-DELMAN_ISA_NAME={isa}", f"-DELMAN_{isa.upper()}")
     options = ("-std=c++17", "-O1", "-Wall", "-Wextra", *EXACT, "-pthread", f"-I{NATIVE}")

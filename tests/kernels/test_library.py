@@ -175,8 +175,8 @@ def test_messages_have_the_codes_of_python(by_gcc):
     )
     past = b"See you at six.\nThe rain came.\n"
     words = elman.build_model(elman.Corpus("t", text, "none", "h").cut_into("bpe:280"), **settings)
-    models = (None, characters, elman.quantise(characters), octets, elman.quantise(octets), words, elman.quantise(words))
-    for model in models:
+    floats = characters, octets, words
+    for model in (None, *floats, *map(elman.quantise, floats)):
         codec, expected = CCodec(by_gcc / "libelman.so", model, past), Codec(model, past)
         for message in (b"See you at the station.", "Grüße\nan é".encode(), b"", bytes(range(256))):
             code = codec.encode(message)

@@ -59,9 +59,8 @@ class Header:
 
     def pack(self) -> bytes:
         version = VERSION if self.last_line_end else NO_LAST_LINE_END
-        data = HEADER.pack(
-            MAGIC, version, self.contract, self.level, self.end, self.digest, self.past, self.past_code, self.past_crc, 0
-        )[:-4]
+        what = self.level, self.end, self.digest, self.past, self.past_code, self.past_crc
+        data = HEADER.pack(MAGIC, version, self.contract, *what, 0)[:-4]
         return data + struct.pack("<I", zlib.crc32(data))
 
     @classmethod

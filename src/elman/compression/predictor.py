@@ -120,7 +120,11 @@ class Predictor:
         first: int | None = None,
         tokens: Sequence[bytes] | None = None,
     ) -> Predictor:
-        """An integer network, whose packed weights it shares; the rest as in `from_arrays`."""
+        """An integer network, whose packed weights it shares; the rest as in `from_arrays`.
+
+        Raises:
+            InputError: a vocabulary that cannot represent bytes.
+        """
         network = model.network
         names = Names(model.vocab_size, ids_of_bytes, unknown, first, tokens)
         try:
@@ -140,8 +144,8 @@ class Predictor:
 
     @classmethod
     def of(cls, model: Model) -> Predictor:
-        """Make the predictor of a language model over bytes, subwords or other tokens of bytes, or over characters, whose
-        ASCII is coded as its bytes.
+        """Make the predictor of a language model over bytes, over tokens of bytes such as subwords, or over characters,
+        whose ASCII is coded as its bytes.
 
         What a vocabulary of characters lacks is coded all the same, at 23 bits or so in the network's opinion.
 
@@ -153,7 +157,8 @@ class Predictor:
         network: Any = getattr(model, "network", None)
         if network is None:
             raise InputError(f"the model is {given.shown(model)}; expected one that load or load_predictor read")
-        vocabulary, names = model.reading.vocabulary, dict[str, Any]()
+        vocabulary = model.reading.vocabulary
+        names: dict[str, Any] = {}
         if vocabulary.unit == "token":
             names = {"tokens": tokens_of(vocabulary), "first": model.reading.start}
         elif vocabulary.kind != "bytes":

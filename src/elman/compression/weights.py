@@ -12,7 +12,6 @@ import numpy as np
 from ..errors import InputError
 from ..text import Vocabulary
 
-
 MARGINAL = 3
 """The contract of the coder beside a network of tokens of several bytes."""
 
@@ -23,6 +22,8 @@ class Names:
     Args:
         vocab_size: the network's ids.
         ids_of_bytes, unknown, first, tokens: as for `Predictor.from_arrays`.
+    Raises:
+        InputError: names that cannot represent bytes.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Names:
             raise InputError("tokens must be bytes, without ids_of_bytes beside them")
         if len(self.tokens) != vocab_size or not 0 <= self.first < vocab_size:
             raise InputError(
-                f"there are {len(self.tokens)} tokens and the first one read is {self.first}; the model has {vocab_size}"
+                f"there are {len(self.tokens)} tokens, and {self.first} is read first; the model has {vocab_size} ids"
             )
 
     @property
