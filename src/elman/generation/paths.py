@@ -73,6 +73,12 @@ class Paths:
         """Before any text."""
         return (self._first,)
 
+    def read(self, ids: np.ndarray) -> tuple[Path, ...]:
+        """The one path of the tokens int64 (T,), from the begin of a text."""
+        if not len(ids):
+            return self.begin()
+        return tuple(self._read(self.model.reading.primed(ids)[:, None], self.model.decoder(1).state))
+
     def masses(self, paths: Sequence[Path]) -> np.ndarray:
         """float64 (A,): the probability that each symbol of `tokens` is next."""
         masses = np.zeros(len(self.tokens.ranges(b"")[0]))

@@ -103,8 +103,8 @@ class Steps:
             row = Text(f"{number}  {_label(token):<9} {100 * p:6.2f} %  ")
             row.append(("█" if out.encoding.startswith("utf") else "#") * round(_WIDTH * p), colour(cost))
             out.print(row)
-            ids = vocabulary.encode(token)
-            choices.append(token if len(ids) == 1 and not vocabulary.unknown(ids) else "")
+            whole = len(token) == 1 and not vocabulary.unknown(vocabulary.encode(token))
+            choices.append(token if whole else "")
         return choices
 
 
