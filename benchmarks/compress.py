@@ -8,8 +8,8 @@ it, and with the model's file added.
 
 Rivals that are not installed are left out: gzip, bzip2, xz are Python's; zstandard, brotli, pyppmd; the commands zpaq
 and bzip3.
-Results: results/compress.csv, where files and coders that were measured before stay. Messages and records by themselves:
-benchmarks/messages.py.
+Results: results/compress.csv, where files and coders that were measured before stay. Messages and records by
+themselves: benchmarks/messages.py.
 """
 
 from __future__ import annotations
