@@ -21,8 +21,9 @@ ROOMS = {
         "optimisers", "reference",
     ),
     "model": (
-        "initial", "integer_arrays", "integer", "parameters", "layers", "interface", "dense", "language", "extension",
-        "named", "rounding", "quantised", "quantisation", "tensors", "container", "file",
+        "initial", "integer_arrays", "integer", "parameters", "layers", "interface", "dense", "counts", "ngrams",
+        "language", "extension", "named", "rounding", "quantised", "mixed", "alone", "quantisation", "tensors",
+        "container", "file",
     ),
     "generation": (
         "sampling", "beam", "choose", "completion", "prefixes", "prompt", "loop", "new", "writer", "batch", "text",
@@ -32,7 +33,7 @@ ROOMS = {
         "next_tokens", "blocks", "lines", "ngrams", "adaptive", "scores", "totals", "compressors", "stream",
         "comparison", "word_costs", "word_lists",
     ),
-    "typing": ("alphabet", "priming", "primed", "mixture", "habits", "typist", "primer",),
+    "typing": ("alphabet", "primed", "mixture", "habits", "typist", "primer",),
     "kenlm": ("state", "model", "nbest",),
     "compression": (
         "handle", "weights", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",
@@ -43,7 +44,7 @@ ROOMS = {
     ),
     "parallel": ("group", "alone", "launch", "tree", "shards", "slices", "stepper",),
     "training": (
-        "budget", "choice", "build", "data", "interrupt", "live", "measure", "optimiser", "schedule",
+        "budget", "choice", "build", "data", "interrupt", "live", "measure", "mixing", "optimiser", "schedule",
         "further", "loop", "attended", "train", "sizing",
     ),
     "coders": ("rivals", "samples", "network", "train",),

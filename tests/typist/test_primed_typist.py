@@ -13,8 +13,9 @@ import pytest
 import elman
 from elman.errors import InputError, ModelFileError
 from elman.generation.paths import Path
+from elman.model.counts import levels, pruned, weights
 from elman.typing import Primed, Typist, prime
-from elman.typing.priming import ORDER, pruned, weights
+from elman.typing.primer import LONGEST
 
 LINES = [f"{who} {what} {where}" for who in ("she", "he", "the cat") for what in ("sees", "eats") for where in
          ("the house", "a hat", "his tea", "the sea")]  # fmt: skip
@@ -31,7 +32,7 @@ def by_hand(share_of_lower: float) -> dict[str, dict[str, float]]:
     counts: dict[str, Counter[str]] = {}
     for line in TEXT.splitlines(keepends=True):
         for at in range(len(line)):
-            before = ("\n" + line[:at])[-ORDER:]
+            before = ("\n" + line[:at])[1 - LONGEST :]
             for order in range(len(before) + 1):
                 counts.setdefault(before[len(before) - order :], Counter())[line[at]] += 1
     counts[""]["\n"] += 1  # the one before the text
@@ -42,7 +43,8 @@ def by_hand(share_of_lower: float) -> dict[str, dict[str, float]]:
 
 
 def test_counts_and_shares_are_those_by_hand():
-    kept = pruned(numbers("\n" + TEXT), 0, np.full((ORDER + 1, 128), 0.25), 10**6)
+    text = numbers("\n" + TEXT)
+    kept = pruned(levels(text, LONGEST, 0, len(text)), np.full((LONGEST, 128), 0.25), 10**6, len(SYMBOLS) + 1)
     expected, paths = by_hand(0.25), [""]
     for level in kept:
         found = [paths[parent] + SYMBOLS[symbol] for parent, symbol in zip(level.parent, level.symbol, strict=True)]
@@ -53,12 +55,13 @@ def test_counts_and_shares_are_those_by_hand():
 
 
 def test_probabilities_are_interpolated():
-    kept = pruned(numbers("\n" + TEXT), 0, np.full((ORDER + 1, 128), 0.25), 10**6)
+    text = numbers("\n" + TEXT)
+    kept = pruned(levels(text, LONGEST, 0, len(text)), np.full((LONGEST, 128), 0.25), 10**6, len(SYMBOLS) + 1)
     primed, expected = Primed(SYMBOLS, 0, kept, np.full((7, 7), 0.5)), by_hand(0.25)
     nodes = primed.begin()
-    for at, symbol in enumerate(text := "she sees the hat"):
+    for at, symbol in enumerate(line := "she sees the hat"):
         p = np.full(len(SYMBOLS) + 1, 1 / (len(SYMBOLS) + 1))
-        before = ("\n" + text[:at])[-ORDER:]
+        before = ("\n" + line[:at])[1 - LONGEST :]
         for order in range(len(before) + 1):
             of = expected.get(before[len(before) - order :], {})
             p *= 1 - sum(of.values())
@@ -72,10 +75,12 @@ def test_probabilities_are_interpolated():
 
 def test_weights_are_learned_from_what_is_not_counted():
     text = numbers("\n" + TEXT + KEPT)
-    found = weights(text, 0, len(TEXT) + 1)
+    counted = len(TEXT) + 1
+    found = weights(levels(text, LONGEST, 0, counted), counted, len(SYMBOLS) + 1)
     assert ((found > 0) & (found < 1)).all()
     shuffled = "".join(np.random.default_rng(1).permutation([*KEPT]))
-    strange = weights(numbers("\n" + TEXT + shuffled), 0, len(TEXT) + 1)
+    strange = levels(numbers("\n" + TEXT + shuffled), LONGEST, 0, counted)
+    strange = weights(strange, counted, len(SYMBOLS) + 1)
     assert strange[1:4].mean() > found[1:4].mean()  # counts of one to three symbols before say less of it
 
 

@@ -74,7 +74,7 @@ def compress(
         advise("compress --records", "store make", quiet)
         make_stores(job, model, level, field, past, say)
         return
-    predictor = predictor_of(model)
+    predictor = predictor_of(model, quiet)
     job.each(lambda name: make_archive(job, name, predictor, level, threads, say))
 
 

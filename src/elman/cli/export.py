@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +28,7 @@ export = typer.Typer(
 )
 Output = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="File to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite the file, or the folder.")]
+Alone = Annotated[bool, typer.Option("--network-alone", help="Leave out the n-grams of MODEL.")]
 Bits = Annotated[int, typer.Option(metavar="N", help="Bits of a weight, where MODEL is not quantised: 8, 6, 5 or 4.")]
 
 
@@ -43,6 +44,7 @@ def c(
     arduino: Annotated[
         bool, typer.Option("--arduino", help="Write a folder that Arduino's tools take as a library.")
     ] = False,
+    network_alone: Alone = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a model as C99: one .c and one .h, without allocation, libm or global state.
@@ -57,12 +59,12 @@ def c(
     if arduino:
         files: Mapping[Path, str] = {
             output / path: text
-            for path, text in arduino_library(integer_model(model, bits), output.name, choice).items()
+            for path, text in arduino_library(integer_model(model, bits, network_alone), output.name, choice).items()
         }
     else:
         if output.suffix != ".c":
             raise InputError(f"{output} does not end with .c; the header gets the same name with .h")
-        code, header = to_c(integer_model(model, bits), output.stem, choice)
+        code, header = to_c(integer_model(model, bits, network_alone), output.stem, choice)
         files = {output: code, output.with_suffix(".h"): header}
     write_files({path: text.encode() for path, text in files.items()}, model, overwrite)
 
@@ -74,6 +76,7 @@ def onnx(
     form: Annotated[
         str, typer.Option(metavar="NAME", help="plain, or sherpa: an LSTM as sherpa-onnx reads language models.")
     ] = "plain",
+    network_alone: Alone = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a model as ONNX: floats, opset 14, states in and out.
@@ -84,7 +87,7 @@ def onnx(
     """
     from ..export import to_onnx
 
-    write_files({output: to_onnx(load_model(model), form)}, model, overwrite)
+    write_files({output: to_onnx(_loaded(model, network_alone), form)}, model, overwrite)
 
 
 @export.command(cls=Command)
@@ -93,6 +96,7 @@ def html(
     output: Output,
     bits: Bits = 8,
     name: Annotated[str | None, typer.Option(metavar="TEXT", help="Name of the model; its file's if left out.")] = None,
+    network_alone: Alone = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a page that runs a model: one file, which works from disk and makes no request.
@@ -103,7 +107,7 @@ def html(
     """
     from ..export import to_html
 
-    page = to_html(integer_model(model, bits), name or model.resolve().name.partition(".")[0])
+    page = to_html(integer_model(model, bits, network_alone), name or model.resolve().name.partition(".")[0])
     write_files({output: page.encode()}, model, overwrite)
 
 
@@ -126,6 +130,7 @@ def js(
     model: ModelPath,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Folder to write the package to.")],
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the package; FOLDER's if left out.")] = None,
+    network_alone: Alone = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a package for npm: an ES module for Node, browsers and workers, with types and MODEL.
@@ -136,12 +141,12 @@ def js(
     """
     from ..export import to_js
 
-    files = to_js(load_model(model), name or output.resolve().name.lower())
+    files = to_js(_loaded(model, network_alone), name or output.resolve().name.lower())
     write_files({output / each: data for each, data in files.items()}, model, overwrite)
 
 
 @export.command(cls=Command)
-def plain(model: ModelPath, output: Output, overwrite: Overwrite = False) -> None:
+def plain(model: ModelPath, output: Output, network_alone: Alone = False, overwrite: Overwrite = False) -> None:
     """Write a model as the container that libelman opens, for programs in C.
 
     Floats stay floats, and a quantised model integers: the library computes the bits of MODEL.
@@ -150,20 +155,29 @@ def plain(model: ModelPath, output: Output, overwrite: Overwrite = False) -> Non
     """
     from ..export import to_plain
 
-    write_files({output: to_plain(load_model(model))}, model, overwrite)
+    write_files({output: to_plain(_loaded(model, network_alone))}, model, overwrite)
 
 
-def integer_model(path: Path, bits: int = 8) -> QuantisedModel:
-    """The quantised model at `path`, or the one that `elman quantise --bits` makes of it.
+def _loaded(path: Path, alone: bool) -> Any:
+    """The model at `path`; alone: without its n-grams."""
+    from ..model import without_ngrams
+
+    loaded = load_model(path)
+    return without_ngrams(loaded) if alone else loaded
+
+
+def integer_model(path: Path, bits: int = 8, alone: bool = False) -> QuantisedModel:
+    """The quantised model at `path`, or the one that `elman quantise --bits` makes of it; alone: without its n-grams.
 
     Raises:
         InputError: quantising needs a text, and the training text that the file names is not available.
     """
-    from ..model import QuantisedModel, model_path, quantise
+    from ..model import QuantisedModel, model_path, quantise, refuse_ngrams
     from ..model.quantisation import takes_text
     from .quantise import recorded
 
-    loaded = load_model(path)
+    loaded = _loaded(path, alone)
+    refuse_ngrams(loaded, "an export")
     if isinstance(loaded, QuantisedModel):
         return loaded
     halve = takes_text(loaded, bits)

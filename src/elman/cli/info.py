@@ -21,6 +21,7 @@ def info(model: ModelPath, json_: Json = False) -> None:
     vocabulary, (backend, why) = header.pop("vocabulary"), loaded.serving()
     facts = {
         **{k: v for k, v in header.items() if k != "run"},
+        **_ngrams(loaded, header, json_),
         "vocabulary": f"{loaded.vocab_size} {vocabulary['kind']}",
         "parameters": loaded.num_parameters,
         "digest": loaded.digest(),
@@ -43,7 +44,19 @@ def info(model: ModelPath, json_: Json = False) -> None:
     print_rows(rows)
 
 
-_HEADINGS = {"corpus": "its training text", "recipe": "its recipe"}
+def _ngrams(loaded: Any, header: dict[str, Any], as_json: bool) -> dict[str, Any]:
+    """A line about the model's n-grams, if it has any."""
+    if "ngrams" not in header or as_json:
+        return {}
+    size = sum(array.nbytes for array in loaded.ngrams.to_arrays().values())
+    return {"ngrams": f"{len(loaded.ngrams):,} of up to {loaded.ngrams.longest} tokens, {size:,} bytes"}
+
+
+_HEADINGS = {
+    "corpus": "its training text",
+    "recipe": "its recipe",
+    "ngrams": "with its n-grams, on the held-out part",
+}
 
 
 def _readable(value: Any) -> str:

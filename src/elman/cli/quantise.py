@@ -58,7 +58,7 @@ def quantise(
 
     Example: elman quantise runs/story --bits 6
     """
-    from ..model import model_path, read_header, save
+    from ..model import model_path, read_header, save, without_ngrams
     from ..model.quantisation import quantise as to_integers
     from ..model.quantisation import takes_text
 
@@ -81,7 +81,7 @@ def quantise(
     except FileExistsError:
         raise InputError(f"{target} is there already; give another --output, or --overwrite") from None
     sizes = [path.stat().st_size for path in (source, target)]
-    facts: dict[str, Any] = {"output": str(target), **small.header(), "digest": small.digest()}
+    facts: dict[str, Any] = {"output": str(target), **without_ngrams(small).header(), "digest": small.digest()}
     facts |= {"bytes_before": sizes[0], "bytes_after": sizes[1], "ratio": sizes[1] / sizes[0]}
     facts |= _cost(loaded, small, given)
     if json_:

@@ -147,14 +147,16 @@ class Predictor:
         """Make the predictor of a language model over bytes, over tokens of bytes such as subwords, or over characters,
         whose ASCII is coded as its bytes.
 
-        What a vocabulary of characters lacks is coded all the same, at 23 bits or so in the network's opinion.
+        What a vocabulary of characters lacks is coded all the same, at 23 bits or so in the network's opinion. N-grams
+        in the model's file are left out.
 
         Raises:
             InputError: what is no model.
         """
+        from ..model import without_ngrams
         from ..model.integer import IntegerNetwork
 
-        network: Any = getattr(model, "network", None)
+        network: Any = getattr(without_ngrams(model), "network", None)
         if network is None:
             raise InputError(f"the model is {given.shown(model)}; expected one that load or load_predictor read")
         vocabulary = model.reading.vocabulary

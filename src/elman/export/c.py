@@ -20,7 +20,7 @@ from ..generation import CHOICES, Sampling
 from ..generation.loop import generate_ids
 from ..kernels import CELLS
 from ..kernels.integer import CARRIES, CONTRACT, SIGMOID, IntegerLayer, Matrix
-from ..model import QuantisedModel
+from ..model import QuantisedModel, refuse_ngrams
 from ..model.integer_arrays import pack
 from ..text import Vocabulary
 
@@ -48,6 +48,7 @@ def to_c(model: QuantisedModel, name: str, choice: str = "floats") -> tuple[str,
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise InputError(f"name is {name!r}; expected letters, digits and _, a letter first, for names in C")
+    refuse_ngrams(model, "C")
     sampling = Sampling(seed=1, choice=choice)
     network, vocabulary = model.network.network, model.reading.vocabulary
     L, H, V = network.sizes

@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import InputError
-from ..model import Model, QuantisedModel
+from ..model import Model, QuantisedModel, refuse_ngrams
 from .c import LICENCE
 from .plain import to_plain
 
@@ -71,7 +71,8 @@ def to_html(model: QuantisedModel, name: str = "model", card: dict[str, Any] | N
 
 
 def refuse_longer_tokens(model: Model, what: str) -> None:
-    """Raises InputError for a model that `what` cannot cut a text for."""
+    """Raises InputError for a model that `what` cannot cut a text for, or that has n-grams."""
+    refuse_ngrams(model, what)
     if model.reading.vocabulary.unit == "token":
         raise InputError(
             f"{what} reads characters or bytes; this model reads longer tokens; train one with tokens chars"

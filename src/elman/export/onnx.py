@@ -15,7 +15,7 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError
 from ..kernels.backend import LayerWeights
-from ..model import LanguageModel, QuantisedModel
+from ..model import LanguageModel, QuantisedModel, refuse_ngrams
 
 FORMS = ("plain", "sherpa")
 OPSET = 14
@@ -39,6 +39,7 @@ def to_onnx(model: LanguageModel | QuantisedModel, form: str = "plain") -> bytes
     Raises:
         InputError: a quantised model, another form, a cell that the form does not take, or no package `onnx`.
     """
+    refuse_ngrams(model, "ONNX")
     if isinstance(model, QuantisedModel):
         raise InputError("ONNX has no integers for these cells; export the model that this one was quantised from")
     if form not in FORMS:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..kernels import CELLS, Array
 from ..kernels.integer import Matrix
-from ..model import LanguageModel, Model, QuantisedModel
+from ..model import LanguageModel, Model, QuantisedModel, refuse_ngrams
 from ..model.integer_arrays import pack
 from .c import token_bytes
 
@@ -36,6 +36,7 @@ NORMALISATIONS = ("none", "book")
 
 def to_plain(model: Model) -> bytes:
     """The container's bytes."""
+    refuse_ngrams(model, "the plain container")
     reading = model.reading
     tokens = token_bytes(reading.vocabulary)
     joined = b"".join(tokens)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from .alone import refuse_ngrams, trainable, without_ngrams
 from .container import FORMAT, model_path, read_header
 from .extension import extend
 from .file import load, save
 from .interface import Model, take_rows
 from .language import Embedding, LanguageModel
 from .layers import GRU, LSTM, RNN, ModelState, make_layer, parameter_shapes
+from .mixed import NgramModel
 from .named import named_models
+from .ngrams import Ngrams
 from .quantisation import quantise
-from .quantised import QuantisedModel, trainable
+from .quantised import QuantisedModel
 
 __all__ = [
     "FORMAT",
@@ -21,6 +24,8 @@ __all__ = [
     "LanguageModel",
     "Model",
     "ModelState",
+    "NgramModel",
+    "Ngrams",
     "QuantisedModel",
     "extend",
     "load",
@@ -30,7 +35,9 @@ __all__ = [
     "parameter_shapes",
     "quantise",
     "read_header",
+    "refuse_ngrams",
     "save",
     "take_rows",
     "trainable",
+    "without_ngrams",
 ]

@@ -26,7 +26,9 @@ BEST, LAST = "best.safetensors", "model.safetensors"
 """The models in a run's folder: the one of the lowest held-out loss, and the last."""
 INTEGER = f"integer {CONTRACT}"
 """A quantised model's entry in `needs`: a version that computes by its contract."""
-KNOWN = frozenset({"bpe", "embedding", "split", INTEGER})
+NGRAMS = "ngrams 1"
+"""A model's entry in `needs` where n-grams are mixed in, by the first way to do so."""
+KNOWN = frozenset({"bpe", "embedding", "split", INTEGER, NGRAMS})
 """Entries of a file's `needs` that this version serves. A reader refuses the rest."""
 
 

@@ -15,17 +15,22 @@ from .. import given
 from ..errors import InputError, ModelFileError
 from ..files import staged
 from ..text import Reading
-from .container import INTEGER, read, to_bytes
+from ..typed import Fields
+from .container import INTEGER, NGRAMS, read, to_bytes
 from .language import Embedding, LanguageModel
 from .layers import make_layer, parameter_shapes
+from .mixed import NgramModel
+from .ngrams import Ngrams
 from .quantised import QuantisedModel
 
 PAST = "past"
 """The tensor of a file of `elman train-coder` that is no weight."""
+_NGRAMS = "ngrams."
+"""How the names of the n-grams' tensors begin."""
 
 
 def save(
-    model: LanguageModel | QuantisedModel,
+    model: LanguageModel | QuantisedModel | NgramModel,
     path: str | Path,
     run: dict[str, Any] | None = None,
     weights: Mapping[str, np.ndarray] | None = None,
@@ -42,7 +47,8 @@ def save(
     Raises:
         InputError: weights that are not finite, which `load` would refuse.
     """
-    given.instance("model", model, (LanguageModel, QuantisedModel), "a LanguageModel or a QuantisedModel")
+    kinds = (LanguageModel, QuantisedModel, NgramModel)
+    given.instance("model", model, kinds, "a LanguageModel, a QuantisedModel or an NgramModel")
     given.path("path", path)
     given.instance("run", run, (dict, type(None)), "a summary as JSON can hold it, or None")
     if weights is not None:
@@ -56,8 +62,11 @@ def save(
         file.write(to_bytes(describe(model) | {"run": run or {}}, tensors))
 
 
-def describe(model: LanguageModel | QuantisedModel) -> dict[str, Any]:
+def describe(model: LanguageModel | QuantisedModel | NgramModel) -> dict[str, Any]:
     """The header of a file of `model`: all but its weights that is needed to use it."""
+    if isinstance(model, NgramModel):
+        header, ngrams = describe(model.alone), {"longest": model.ngrams.longest, "kept": len(model.ngrams)}
+        return header | {"ngrams": ngrams, "needs": [*header["needs"], NGRAMS]}
     needs = list(model.reading.vocabulary.needs)
     if isinstance(model, QuantisedModel):
         return model.header() | model.reading.to_dict() | {"needs": [INTEGER, *needs]}
@@ -75,7 +84,7 @@ def describe(model: LanguageModel | QuantisedModel) -> dict[str, Any]:
     }
 
 
-def load(path: str | Path) -> LanguageModel | QuantisedModel:
+def load(path: str | Path) -> LanguageModel | QuantisedModel | NgramModel:
     """The model of a file, of a run's folder or of a name such as english, ready to generate and score.
 
     Raises:
@@ -87,8 +96,20 @@ def load(path: str | Path) -> LanguageModel | QuantisedModel:
 
 def model_of(
     path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarray]
-) -> LanguageModel | QuantisedModel:
+) -> LanguageModel | QuantisedModel | NgramModel:
     """The model of what `read` gave of `path`. Raises ModelFileError as `load` does."""
+    if "ngrams" in header:
+        ours = {name.removeprefix(_NGRAMS): array for name, array in tensors.items() if name.startswith(_NGRAMS)}
+        alone = _alone(path, header, {name: array for name, array in tensors.items() if not name.startswith(_NGRAMS)})
+        try:
+            longest = Fields(header, "its header").inner("ngrams").whole("longest")
+            return NgramModel(alone, Ngrams.from_arrays(alone.vocab_size, longest, ours))
+        except InputError as error:
+            raise _unfit(path, error) from None
+    return _alone(path, header, tensors)
+
+
+def _alone(path: str | Path, header: dict[str, Any], tensors: dict[str, np.ndarray]) -> LanguageModel | QuantisedModel:
     if "coder" in header:  # what `elman train-coder` wrote
         tensors = {name: tensor for name, tensor in tensors.items() if name != PAST}
         if "cell" not in header:

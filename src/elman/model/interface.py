@@ -54,6 +54,10 @@ class Model(Protocol):
         """(..., V): ln p of every token; what `loss` gives for a target is its negative, up to rounding."""
         ...
 
+    def softmax(self, logits: Array) -> Array:
+        """float64 (..., V): p of every token."""
+        ...
+
     def activations(self, ids: Array, layer: int, state: ModelState | None = None) -> tuple[Array, ModelState]:
         """Activations of a layer's units after each of the ids (T, B), float32 (T, B, H): tanh(c) of an LSTM, else h.
         The state is for another such call with the same layer."""
@@ -105,5 +109,5 @@ class Described:
 def take_rows(state: ModelState, rows: Any) -> ModelState:
     """The state of these rows of the batch."""
     if isinstance(state, tuple):
-        return state[0][:, rows], state[1][:, rows]
+        return tuple(part[:, rows] for part in state)
     return state[:, rows]

@@ -144,6 +144,10 @@ class LanguageModel(Parameters, Described):
             raise InputError(f"logits are {logits.shape}; expected (..., {self.vocab_size})")
         return kernels.log_softmax(logits)
 
+    def softmax(self, logits: Array) -> Array:
+        """float64 (..., V): p of every token, exp of what `log_softmax` gives."""
+        return kernels.exp(self.log_softmax(logits)).astype(np.float64)
+
     def activations(self, ids: Array, layer: int, state: ModelState | None = None) -> tuple[Array, ModelState]:
         """Activations of the units of a layer, 0 .. L-1, after each of the ids (T, B): tanh(c) of an LSTM, as in
         Karpathy's pictures, else h.
@@ -240,8 +244,6 @@ class LanguageModel(Parameters, Described):
     def __repr__(self) -> str:
         reading = self.reading
         kind = f"{self.vocab_size} {reading.vocabulary.kind}, normalisation {reading.normalisation!r}"
-        records, size = ["records"] if reading.records else [], f"{self.num_parameters:,} parameters"
-        parts = [repr(self.layer), kind, *records, size]
-        if self.embedding is not None:
-            parts.insert(0, f"embedding of {self.embedding_size}")
-        return f"LanguageModel({', '.join(parts)})"
+        kind += ", records" if reading.records else ""
+        embedding = "" if self.embedding is None else f"embedding of {self.embedding_size}, "
+        return f"LanguageModel({embedding}{self.layer!r}, {kind}, {self.num_parameters:,} parameters)"

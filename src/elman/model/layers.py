@@ -18,8 +18,8 @@ from ..kernels import CELLS, Array, LayerWeights, State
 from . import initial
 from .parameters import PARTS, Parameters, parameter_shapes
 
-ModelState = Array | tuple[Array, Array]
-"""h (L, B, H), or (h, c) for the LSTM."""
+ModelState = Array | tuple[Array, ...]
+"""h (L, B, H), or (h, c) for the LSTM; of a model with n-grams their contexts too, (1, B, N) at the end."""
 
 
 class Recurrent(Parameters):
@@ -134,7 +134,7 @@ def uniform(stream: int, shape: tuple[int, ...], hidden_size: int, seed: int = 0
 
 def pack_state(state: State) -> ModelState:
     """(h,) or (h, c) as a user sees it."""
-    return state[0] if len(state) == 1 else (state[0], state[1])
+    return state[0] if len(state) == 1 else tuple(state)
 
 
 def unpack_state(state: ModelState, layer: Recurrent, batch_size: int) -> State:

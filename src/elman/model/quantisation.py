@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import overload
+
 import numpy as np
 
 from .. import given
@@ -10,6 +12,7 @@ from ..kernels import Array
 from ..text import Reading, record_spans
 from .interface import Model
 from .language import LanguageModel
+from .mixed import NgramModel
 from .quantised import QuantisedModel
 from .rounding import to_integers
 
@@ -17,17 +20,29 @@ ROWS, STEPS = 32, 256
 """The most tokens on which `quantise` measures: so many rows of so many steps."""
 
 
-def quantise(model: Model, bits: int = 8, text: str | bytes | None = None) -> QuantisedModel:
+@overload
+def quantise(model: LanguageModel, bits: int = 8, text: str | bytes | None = None) -> QuantisedModel: ...
+@overload
+def quantise(model: NgramModel, bits: int = 8, text: str | bytes | None = None) -> NgramModel: ...
+@overload
+def quantise(model: Model, bits: int = 8, text: str | bytes | None = None) -> QuantisedModel | NgramModel: ...
+def quantise(model: Model, bits: int = 8, text: str | bytes | None = None) -> QuantisedModel | NgramModel:
     """The integer model nearest to `model`: a quarter of its bytes at 8 bits, and the same bits on every machine.
 
     Args:
-        model: a LanguageModel with any cell.
+        model: a LanguageModel with any cell; or one with n-grams, which the integer model has too.
         bits: of a weight: 8, 6, 5 or 4.
         text: of the kind that the model reads. A ReLU RNN needs it: how far its units go is measured on up to 8,192
             tokens of it. Others cost less with it below 8 bits.
     Raises:
         InputError: a model that is quantised already, weights that are not finite, or a ReLU RNN without a text.
     """
+    if isinstance(model, NgramModel):
+        return NgramModel(_quantised(model.alone, bits, text), model.ngrams)
+    return _quantised(model, bits, text)
+
+
+def _quantised(model: Model, bits: int, text: str | bytes | None) -> QuantisedModel:
     if isinstance(model, QuantisedModel):
         raise InputError(
             f"the model is quantised already, to {model.bits} bits; quantise the one that it was made from"

@@ -17,12 +17,11 @@ import numpy as np
 
 from .. import given, kernels, moved
 from ..errors import InputError
-from ..kernels import Array, _cpu
+from ..kernels import Array, _cpu, likelihood
 from ..kernels.integer import IntegerState
 from ..text import Reading
 from .integer import IntegerNetwork
-from .interface import Described, Model
-from .language import LanguageModel
+from .interface import Described
 from .layers import ModelState, token_ids
 
 __getattr__ = moved.names(__name__)
@@ -107,6 +106,11 @@ class QuantisedModel(Described):
             raise InputError(f"logits are {logits.shape}; expected (..., {self.vocab_size})")
         return self.network.log_softmax(logits)
 
+    def softmax(self, logits: Array) -> Array:
+        """float64 (..., V): p of every token, a quotient of integers."""
+        weights = likelihood.weights(given.array("logits", logits, "f", "real numbers (..., V)").astype(np.float32))
+        return weights / weights.sum(axis=-1, keepdims=True, dtype=np.int64)
+
     def activations(self, ids: Array, layer: int, state: ModelState | None = None) -> tuple[Array, ModelState]:
         """Activations of the units of a layer after each of the ids (T, B): tanh(c) of an LSTM, else h.
 
@@ -180,11 +184,3 @@ _NAMES = {"vocab": "vocab_size", "hidden": "hidden_size", "layers": "num_layers"
 
 def _pack(state: IntegerState) -> ModelState:
     return state.h if state.c is None else (state.h, state.c)
-
-
-def trainable(model: Model) -> LanguageModel:
-    """`model`, if it can learn. Raises InputError for one of integers."""
-    if isinstance(model, LanguageModel):
-        return model
-    given.instance("model", model, QuantisedModel, "a LanguageModel")
-    raise InputError("a quantised model cannot be trained; train the one that it was made from, and quantise that")

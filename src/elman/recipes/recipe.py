@@ -92,6 +92,17 @@ class Recipe:
     init_std: float | None = setting(
         0.01, "Weights start from N(0, this), biases from 0; off: uniform in +-1/sqrt(H).", above=0, can_be_off=True
     )
+    ngrams: int | None = setting(
+        None,
+        "Tokens of the longest n-grams of the training text that are kept in the model's file and mixed into what the "
+        "network says, as chosen on the held-out part; off: no n-grams.",
+        at_least=1,
+        below=17,
+        can_be_off=True,
+    )
+    ngrams_kept: int = setting(
+        200_000, "Most n-grams that are kept, the most useful: some 3 bytes of the file each.", at_least=1
+    )
 
     # The optimisation
     epochs: int = setting(500, "Passes over the text.", at_least=1)
@@ -154,8 +165,9 @@ class Recipe:
         object.__setattr__(self, "prompts", tuple(self.prompts))
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
-        if not self.val_fraction and (self.patience is not None or self.schedule == "plateau"):
-            what = "patience" if self.patience is not None else "the schedule plateau"
+        need = {"patience": self.patience, "the schedule plateau": self.schedule == "plateau", "ngrams": self.ngrams}
+        if not self.val_fraction and any(need.values()):
+            what = next(name for name, value in need.items() if value)
             raise InputError(f"{what} needs a text to measure on; set val_fraction, to 0.1 say")
 
     def replace(self, **changes: Any) -> Recipe:

@@ -44,6 +44,12 @@ class Settings(TypedDict, total=False):
     """Share of the recurrent weights dropped in each step of training."""
     init_std: float | None
     """Weights start from N(0, this), biases from 0; off: uniform in +-1/sqrt(H)."""
+    ngrams: int | None
+    """Tokens of the longest n-grams of the training text that are kept in the model's file and mixed into what the
+    network says, as chosen on the held-out part; off: no n-grams.
+    """
+    ngrams_kept: int
+    """Most n-grams that are kept, the most useful: some 3 bytes of the file each."""
     epochs: int
     """Passes over the text."""
     batch_size: int

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..kernels import StepResult
-from ..model import LanguageModel
+from ..model import LanguageModel, NgramModel
 from ..recipes.recipe import Recipe
 from .log import Epoch, finite
 
@@ -35,6 +35,7 @@ class Run:
     """Result of `fit`. One thread trains it; others may read it when `fit` has returned."""
 
     model: LanguageModel
+    """The network that was trained."""
     recipe: Recipe
     corpus: dict[str, Any]
     log: list[Epoch] = field(default_factory=list)
@@ -42,6 +43,11 @@ class Run:
     minutes: float | None = None
     """Minutes of training, resumed ones included, after which it ends; None: after the recipe's epochs."""
     path: Path | None = None
+    mixed: NgramModel | None = None
+    """`model` with n-grams of its training text, when training has ended; None without `ngrams`, or in another process
+    than the first."""
+    ngrams: dict[str, Any] | None = None
+    """Held-out perplexity and bits of the model with n-grams that the run's folder gives, else of `mixed`."""
 
     @property
     def perplexity(self) -> float:

@@ -10,18 +10,30 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from .. import kernels
 from ..errors import InputError, TrainingDiverged
 from ..files import append_line, clear_unfinished, write_atomically
-from ..model import LanguageModel, save
+from ..model import LanguageModel, NgramModel, QuantisedModel, load, read_header, save
 from .checkpoint import Checkpoint, write_checkpoint
 from .folder import RunFolder
 from .log import Epoch, as_json, best
 from .run import Run
+
+
+class Mixed(Protocol):
+    """A model with n-grams, and what was measured of it."""
+
+    @property
+    def model(self) -> NgramModel: ...
+    def summary(self) -> dict[str, Any]: ...
+
+
+Mixing = Callable[[LanguageModel | QuantisedModel], Mixed]
+"""Adds n-grams to a model."""
 
 
 class Saver:
@@ -34,6 +46,7 @@ class Saver:
         snapshot: where training stands.
         resumed: the folder is this run's already.
         seconds: between saves, and so what a run that is killed loses at most.
+        mixing: adds n-grams to the models when training ends.
     """
 
     def __init__(
@@ -44,10 +57,11 @@ class Saver:
         snapshot: Callable[[], Checkpoint | None],
         seconds: float,
         resumed: bool,
+        mixing: Mixing | None = None,
     ) -> None:
         assert run.path is not None
         self.run, self._averaged, self._snapshot, self._seconds = run, averaged, snapshot, seconds
-        self._sync = sync
+        self._sync, self._mixing = sync, mixing
         self._folder = folder = RunFolder(run.path)
         self._good: list[np.ndarray] | None = None
         self._best: tuple[dict[str, Any], dict[str, np.ndarray]] | None = None
@@ -88,8 +102,11 @@ class Saver:
             self.save()
 
     def save(self) -> None:
+        self._save_all(self._save_models)
+
+    def _save_all(self, save_models: Callable[[], None]) -> None:
         with self._averaged():
-            self._save_models()
+            save_models()
         self._write_checkpoint()
         self._replace()
         self._last = time.perf_counter()
@@ -99,7 +116,20 @@ class Saver:
         if not is_sound(self.run.model):  # stopped within an epoch, by a step that ruined it
             self.go_back()
             raise TrainingDiverged("training diverged in its last step: the model's weights or logits are not finite")
-        self.save()
+        self._save_all(self._save_mixed if self._mixing else self._save_models)
+
+    def _save_mixed(self) -> None:
+        """The models with n-grams. The checkpoint that says that nothing is left comes after them."""
+        assert self._mixing
+        self._save_models()
+        mixed = self._mixing(self.run.model)
+        self.run.mixed, self.run.ngrams = mixed.model, mixed.summary()
+        save(mixed.model, self._folder.model, self.run.summary() | {"ngrams": mixed.summary()})
+        if self._folder.best.exists():
+            best = load(self._folder.best)
+            mixed = self._mixing(best.alone if isinstance(best, NgramModel) else best)
+            self.run.ngrams = mixed.summary()
+            save(mixed.model, self._folder.best, read_header(self._folder.best)["run"] | {"ngrams": mixed.summary()})
 
     def go_back(self) -> None:
         """After a divergence: save the last whole epoch; without one, an earlier run's model stays if there is one."""

@@ -19,7 +19,7 @@ import numpy as np
 from .. import kernels
 from ..kernels import Array, ModelWeights, State, Update
 from ..kernels.likelihood import log
-from ..model import Model, trainable
+from ..model import Model, ModelState, NgramModel, trainable
 from .ngrams import Ngrams
 
 ADAPTIVE = "adaptive: learns from the text that it scores, as a compressor does"
@@ -34,15 +34,23 @@ _LEAST = np.float32(1e-30)
 
 
 def adaptive_nats(model: Model, ids: Array, starts: Array, lengths: Array) -> Array:
-    """Like `sequence_nats`, with a copy of `model` that learns from each sequence and carries on to the next."""
-    network, ngrams = Learning(copy.deepcopy(trainable(model).network)), Ngrams(model.vocab_size)
+    """Like `sequence_nats`, with a copy of `model` that learns from each sequence and carries on to the next. The
+    n-grams of a model's file do not change; those that are learned come on top of the mixture."""
+    trainable(model)  # refuses a quantised one
+    learner = copy.deepcopy(model)
+    network, ngrams = Learning(trainable(learner).network), Ngrams(model.vocab_size)
     costs, at = np.empty(int(lengths.sum())), 0
     for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
         network.restart()
+        state: ModelState | None = None  # of a model with n-grams
         ngrams.restart(int(ids[start]))
         for first in range(start, start + length, STEPS):
             tokens = np.asarray(ids[first : min(first + STEPS, start + length) + 1], dtype=np.int64)
+            mixed = None
+            if isinstance(learner, NgramModel):  # before its network learns from these tokens
+                mixed, state = learner.chances(tokens[:-1, None], tokens[1:, None], state)
             likely = network.read(tokens)
+            likely = likely if mixed is None else np.maximum(mixed[:, 0], _LEAST).tolist()
             costs[at : at + len(likely)] = [ngrams.mix(*pair) for pair in zip(tokens[1:].tolist(), likely, strict=True)]
             at += len(likely)
     return -log(costs * 2.0**30)  # it takes its argument in 2^-30

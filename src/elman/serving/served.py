@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..model import LanguageModel, Model
+from ..model import LanguageModel, Model, without_ngrams
 from .refusal import Refused
 
 
@@ -24,7 +24,7 @@ class Served:
 
     def __init__(self, id: str, model: Model) -> None:
         self.id, self.model, self.created = id, model, int(time.time())
-        kind = "float" if isinstance(model, LanguageModel) else "int"
+        kind = "float" if isinstance(without_ngrams(model), LanguageModel) else "int"
         self.fingerprint = f"elman-{kind}1-{model.fingerprint()[:24]}"
         """The arithmetic contract and the model: equal fingerprints, equal answers to equal requests."""
 

@@ -13,6 +13,7 @@ from ..runs.run import Step
 from ..runs.saver import Saver, saved_whatever_happens
 from .interrupt import interrupts
 from .loop import Training
+from .mixing import Mixing
 
 OnStep = Callable[[Step], None]
 OnEpoch = Callable[[Epoch], None]
@@ -27,6 +28,7 @@ class Attended:
     on_epoch: OnEpoch | None
     save_seconds: float
     tensorboard: bool
+    mixing: Mixing | None = None
     resumed: bool = False
 
     def run(self) -> None:
@@ -39,7 +41,7 @@ class Attended:
             if run.path:
                 averaged, seconds = training.optimiser.averaged, self.save_seconds
                 sync = training.sync if training.group.size == 1 else None
-                saver = Saver(run, averaged, sync, training.snapshot, seconds, self.resumed)
+                saver = Saver(run, averaged, sync, training.snapshot, seconds, self.resumed, self.mixing)
                 events = Events(RunFolder(run.path), run.log) if self.tensorboard else None
 
             def stopped() -> bool:
@@ -58,6 +60,9 @@ class Attended:
                     elif self.on_step:
                         self.on_step(training.progress(event))
             training.optimiser.settle(training.group)
+            if self.mixing and not saver and training.group.rank == 0:
+                found = self.mixing(run.model)
+                run.mixed, run.ngrams = found.model, found.summary()
         interrupted.deliver()
 
     def _after_epoch(self, line: Epoch, saver: Saver | None, events: Events | None) -> None:

@@ -149,7 +149,19 @@ class Text:
         if not len(self._val):
             return None
         whole = math.fsum(nats / math.log(2) for nats in text_nats(model, self._val))
-        return whole / len(self._val), whole / model.reading.vocabulary.characters(self._val)
+        return whole / len(self._val), whole / self.held_out_characters(model.reading.vocabulary)
+
+    def held_out_characters(self, vocabulary: Vocabulary) -> int:
+        """Characters of the tokens to measure on."""
+        return vocabulary.characters(self._val)
+
+    def held_out_sequences(self, reading: Reading) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Tokens (N,), and starts and lengths as `scoring.sequence_nats` takes them: the blocks as one text."""
+        return reading.primed(self._val), np.zeros(1, np.int64), np.array([len(self._val)])
+
+    def training_ids(self, most: int) -> np.ndarray:
+        """The last `most` tokens of the training part."""
+        return self._train[-most:]
 
     def characters_per_token(self, vocabulary: Vocabulary) -> float:
         """Mean number of characters in a token of the training part."""
@@ -183,10 +195,18 @@ class Records:
         nats = sequence_nats(model, self._ids, *self._val)
         if not len(nats):
             return None
-        whole, vocabulary = math.fsum(nats / math.log(2)), model.reading.vocabulary
+        whole = math.fsum(nats / math.log(2))
+        return whole / len(nats), whole / self.held_out_characters(model.reading.vocabulary)
+
+    def held_out_characters(self, vocabulary: Vocabulary) -> int:
         spans = zip(*self._val, strict=True)
-        size = sum(vocabulary.characters(self._ids[start + 1 : start + length + 1]) for start, length in spans)
-        return whole / len(nats), whole / size
+        return sum(vocabulary.characters(self._ids[start + 1 : start + length + 1]) for start, length in spans)
+
+    def held_out_sequences(self, reading: Reading) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self._ids, self._val.starts, self._val.lengths
+
+    def training_ids(self, most: int) -> np.ndarray:
+        return self._train.of(self._ids[1:])[-most:]
 
     def characters_per_token(self, vocabulary: Vocabulary) -> float:
         return vocabulary.characters(self._ids) / len(self._ids)

@@ -28,6 +28,7 @@ from .choice import choose
 from .data import Records, Split, Text, check_reading
 from .further import further
 from .loop import Training
+from .mixing import Mixing
 from .optimiser import by_muon
 
 if TYPE_CHECKING:
@@ -72,9 +73,9 @@ def fit(
             The learning rate's schedule follows the clock too, so the result differs from run to run.
         settings: changes to the recipe, for example epochs=100, lr=0.5.
     Returns:
-        a Run: the model, the log, and whether a signal ended it early. Ctrl-C, SIGTERM and SIGHUP do, after this step;
-            the model is saved, and then the program gets the signal: Ctrl-C raises KeyboardInterrupt, and where a
-            handler of its own returns, so does `fit`.
+        a Run: the model, the log, and whether a signal ended it early; with `ngrams` also `mixed`, the model with
+            n-grams. Ctrl-C, SIGTERM and SIGHUP end it after this step; the model is saved, and then the program gets
+            the signal: Ctrl-C raises KeyboardInterrupt, and where a handler of its own returns, so does `fit`.
     Raises:
         InputError: the corpus is too short for one batch, a setting is out of range, or another training has the
             folder.
@@ -105,8 +106,8 @@ def fit(
         about["tokens"] = len(ids)
     run = Run(model, recipe, about | {"digest": corpus.digest()}, path=None if output is None else Path(output))
     run.minutes = minutes
-    training = _set_up(run, corpus, ids, corpus.loaded, device, ranks)
-    Attended(training, on_step, on_epoch, save_seconds, tensorboard).run()
+    training, mixing = _set_up(run, corpus, ids, corpus.loaded, device, ranks)
+    Attended(training, on_step, on_epoch, save_seconds, tensorboard, mixing).run()
     if drawn:
         drawn.finish()
     return run
@@ -149,22 +150,23 @@ def resume(
     further(checkpoint, epochs, patience, minutes)
     corpus = corpus.first(going.recipe.max_chars)
     ids = corpus.ids(going.model.reading.vocabulary)
-    training = _set_up(going, corpus, ids, checkpoint.loaded, device, ranks)
+    training, mixing = _set_up(going, corpus, ids, checkpoint.loaded, device, ranks)
     training.restore(checkpoint)
-    Attended(training, on_step, on_epoch, save_seconds, tensorboard, resumed=not checkpoint.fresh).run()
+    Attended(training, on_step, on_epoch, save_seconds, tensorboard, mixing, resumed=not checkpoint.fresh).run()
     return going
 
 
 def _set_up(
     run: Run, corpus: Corpus, ids: np.ndarray, loaded: dict[str, Any] | None, device: str, ranks: Group | None
-) -> Training:
-    """loaded: how to load the corpus again."""
+) -> tuple[Training, Mixing | None]:
+    """The training, and what adds n-grams to its models. loaded: how to load the corpus again."""
     model, recipe, group = run.model, run.recipe, ranks or Alone()
     if group.rank:
         run.path = None
     split = Split.of(ids, model.reading, recipe.val_fraction, recipe.seed, recipe.val_blocks)
     data = Records(split, recipe, model.reading) if corpus.records else Text(split, recipe)
-    return Training(run, data, _stepper(model, recipe, device, group), loaded, group)
+    mixing = Mixing(data, model.reading, recipe) if recipe.ngrams else None
+    return Training(run, data, _stepper(model, recipe, device, group), loaded, group), mixing
 
 
 def _check_how(output: Any, on_step: Any, on_epoch: Any, device: Any, save_seconds: Any, ranks: Any) -> None:

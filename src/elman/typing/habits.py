@@ -20,7 +20,7 @@ import numpy as np
 from ..errors import InputError, ModelFileError
 from ..files import staged
 from ..locks import held
-from ..model import LanguageModel, Model, trainable
+from ..model import Model, trainable
 from ..model.container import read, to_bytes
 from ..scoring.adaptive import STEPS, Learning
 from ..scoring.ngrams import Ngrams
@@ -103,8 +103,8 @@ class Habits:
         if not self.tune:
             return
         if self._learning is None:
-            self.model = copy.deepcopy(trainable(self._trained))
-            self._learning = Learning(self.model.network)
+            self.model = copy.deepcopy(self._trained)
+            self._learning = Learning(trainable(self.model).network)
         ids = self.model.reading.primed(ids)
         self._learning.restart()
         for first in range(0, len(ids) - 1, STEPS):
@@ -160,8 +160,7 @@ class Habits:
         if self._mixture:
             tensors |= self._mixture.learned()
         if self._learning is not None:
-            assert isinstance(self.model, LanguageModel)
-            tensors |= self.model.named_parameters()
+            tensors |= trainable(self.model).named_parameters()
         return header, tensors
 
     def load(self, path: str | os.PathLike[str]) -> None:
@@ -198,7 +197,8 @@ class Habits:
             raise ModelFileError(f"{path}: not what a typist saved: {' '.join(str(error).split())}") from None
 
     def _restore(self, tensors: dict[str, np.ndarray]) -> None:
-        self.model = model = copy.deepcopy(trainable(self._trained))
+        self.model = copy.deepcopy(self._trained)
+        model = trainable(self.model)
         for name, array in model.named_parameters().items():
             if tensors[name].shape != array.shape or not np.isfinite(tensors[name]).all():
                 raise ValueError(f"{name} does not fit the model")

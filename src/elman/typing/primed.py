@@ -29,7 +29,7 @@ from .. import given
 from ..errors import ModelFileError
 from ..files import write_atomically
 from ..kernels import Array
-from .priming import Kept
+from ..model.counts import SHARES, Kept
 
 MAGIC = b"ELMANNGR"
 VERSION = 1
@@ -37,14 +37,6 @@ _LARGEST = 64 << 20  # bytes
 SURE = (0.2, 0.35, 0.5, 0.7, 0.9, 0.97)
 """Bounds of the likeliest symbol's probability, by which a weight is chosen."""
 CLASSES = len(SURE) + 1
-STEPS = 8
-"""Shares in an octave."""
-_ROOTS = (
-    1.0, 0.917004043204671, 0.840896415253715, 0.771105412703970,
-    0.707106781186547, 0.648419777325505, 0.594603557501360, 0.545253866332629,
-)  # fmt: skip
-SHARES = np.array([_ROOTS[x % STEPS] / 2.0 ** (x // STEPS) for x in range(256)])
-"""float64 (256,): the share that each byte stands for. The roots are cut-off decimals, the same on every machine."""
 
 
 class Primed:
@@ -58,8 +50,7 @@ class Primed:
     def __init__(self, symbols: str, start: int, kept: Sequence[Kept], weights: Array) -> None:
         self.symbols, self.start = symbols, start
         self.weights = np.clip(np.round(weights * 65536), 1, 65535) / 65536
-        bytes_ = [np.clip(np.ceil(-np.log2(level.share) * STEPS), 0, 255).astype(np.uint8) for level in kept]
-        self._set(list(zip((level.parent for level in kept), (level.symbol for level in kept), bytes_, strict=True)))
+        self._set([(level.parent, level.symbol, level.bytes) for level in kept])
 
     def _set(self, levels: Sequence[tuple[Array, Array, Array]]) -> None:
         self._levels = [(symbol.astype(np.uint8), share) for _, symbol, share in levels]

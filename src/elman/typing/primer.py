@@ -10,12 +10,14 @@ from .. import given
 from ..errors import InputError, whole_number
 from ..kernels import Array
 from ..model import Model
+from ..model.counts import levels, pruned, weights
 from ..text import normalise
 from .mixture import Mixture, fitted
 from .primed import Primed
-from .priming import pruned, weights
 from .typist import Typist
 
+LONGEST = 7
+"""Symbols of the longest n-grams."""
 _MOST_SYMBOLS = 255
 _OTHER = "\ufffd"  # any symbol that is too rare to have a place
 _FITTED = 25_000  # characters of the lines kept out on which weights are fitted
@@ -47,10 +49,11 @@ def prime(model: Model, text: str, kept_out: str, *, most: int = 90_000) -> Prim
         return np.array([number.get(symbol, number[_OTHER]) for symbol in text], dtype=np.int64)
 
     counted, all_ = numbers("\n" + text), numbers("\n" + text + kept_out)
-    lower = weights(all_, 0, len(counted))
-    before = Primed(symbols, 0, pruned(counted, 0, lower, most), _EVEN)
+    alternatives = len(symbols) + 1
+    lower = weights(levels(all_, LONGEST, 0, len(counted)), len(counted), alternatives)
+    before = Primed(symbols, 0, pruned(levels(counted, LONGEST, 0, len(counted)), lower, most, alternatives), _EVEN)
     mixing = _mixing(model, before, "".join(common) + "\n", kept_out[: kept_out.rfind("\n", 0, _FITTED) + 1 or None])
-    return Primed(symbols, 0, pruned(all_, 0, lower, most), mixing)
+    return Primed(symbols, 0, pruned(levels(all_, LONGEST, 0, len(all_)), lower, most, alternatives), mixing)
 
 
 def _mixing(model: Model, primed: Primed, alphabet: str, text: str) -> Array:

@@ -89,11 +89,15 @@ def expand_or_list(
         expand(job, predictor_of(model), test, threads, say)
 
 
-def predictor_of(model: Path | None) -> Predictor | None:
+def predictor_of(model: Path | None, quiet: bool = True) -> Predictor | None:
+    """The predictor of a model's file. quiet: do not say that n-grams are left out."""
     if model is None:
         return None
     from ...compression import load_predictor
+    from ...model import read_header
 
+    if not quiet and "ngrams" in read_header(model):
+        err.print(f"elman: the n-grams of {visible(str(model))} are left out: its network alone codes")
     return load_predictor(model)
 
 

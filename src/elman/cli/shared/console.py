@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from ...model import LanguageModel, Model, QuantisedModel
+    from ...model import LanguageModel, Model, NgramModel, QuantisedModel
     from ...text import Rows
 
 
@@ -137,7 +137,7 @@ Field = Annotated[
 ]
 
 
-def load_model(path: Path) -> LanguageModel | QuantisedModel:
+def load_model(path: Path) -> LanguageModel | QuantisedModel | NgramModel:
     from ...model import load
 
     return load(path)

@@ -47,7 +47,7 @@ def make_stores(job: Filewise, model: Path | None, level: int, field: str | None
     """Each file to a store of its lines, or of one field of its rows."""
     if field is not None and job.remove:
         raise InputError("a store of one field cannot give back the file; leave out --rm")
-    predictor = predictor_of(model)
+    predictor = predictor_of(model, quiet=False)
     job.each(lambda name: _make(job, name, predictor, level, field, past, say))
 
 

@@ -66,11 +66,12 @@ def report(
             f"when it began; use a lower learning rate (now {settings.lr:g})"
         )
     picture.draw()
+    digest = (run.mixed or model).digest()
     if as_json:
-        ending = {"output": str(folder), "interrupted": run.interrupted, "digest": model.digest()}
-        write_json(run.summary() | ending)
+        ending = {"output": str(folder), "interrupted": run.interrupted, "digest": digest}
+        write_json(run.summary() | ending | ({} if run.ngrams is None else {"ngrams": run.ngrams}))
     else:
-        out.print(_ending(run, folder, minutes) + f"\ndigest {model.digest()}")
+        out.print(_ending(run, folder, minutes) + f"\ndigest {digest}")
     _exit(stopped)
 
 
@@ -116,6 +117,12 @@ def _ending(run: Run, folder: Path, minutes: float | None) -> str:
         )
         if last.val_blocks is not None:
             lines.append(_held_out(last.val_tokens or 0, last.val_blocks, run.model.reading.vocabulary.unit))
+    if run.mixed is not None and run.ngrams is not None:
+        lines.append(
+            f"with {len(run.mixed.ngrams):,} n-grams of up to {run.mixed.ngrams.longest} tokens: held-out perplexity "
+            f"{run.ngrams['val_perplexity']:.3f}; the network alone, of which every other number is, "
+            f"{run.ngrams['val_perplexity_alone']:.3f}"
+        )
     written = (files.model, files.log, files.curve) if run.log else (files.model,)
     return "\n".join([*lines, f"{folder}/{'  '.join(path.name for path in written)}"])
 

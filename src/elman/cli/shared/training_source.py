@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
+from ...visible import visible
 from .console import err
 from .inputs import mask_for
 from .options import changes
@@ -67,9 +68,12 @@ def suited(text: Corpus, name: str, recipe: Recipe, given: dict[str, Any], free:
 
 def started(path: Path, recipe: Recipe, settings: dict[str, Any], records: bool) -> tuple[LanguageModel, Recipe]:
     """The model to start from, and the recipe, which says of the model what it is and not what was left to say."""
-    from ...model import load, trainable
+    from ...model import NgramModel, load, trainable
 
-    model = trainable(load(path))
+    loaded = load(path)
+    if isinstance(loaded, NgramModel):
+        err.print(f"elman: training starts from the network of {visible(str(path))}; --ngrams counts n-grams anew")
+    model = trainable(loaded)
     layer, reading = model.layer, model.reading
     fixed = {"cell": layer.cell, "hidden_size": layer.hidden_size, "num_layers": layer.num_layers}
     fixed["embedding_size"] = model.embedding_size
