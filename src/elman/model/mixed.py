@@ -2,8 +2,8 @@
 
     p(token) = w p_network(token) + (1 - w) p_ngrams(token)
 
-This is the only place where they are mixed. One w serves all places at which contexts of the same length are known and
-the network is about as sure. What it computes is sums, products and quotients of float64, and the logarithm of
+This is the only place where they are mixed. One w serves all places at which contexts of the same length are known, and
+n-grams and network are about as sure. What it computes is sums, products and quotients of float64, and the logarithm of
 `kernels.likelihood`, so the bits are the same wherever the network's are: everywhere, of a quantised one.
 
 Its logits are ln p, float32. Its state is the network's and, last, the n-grams' contexts, int64 (1, B, N).

@@ -21,8 +21,8 @@ from .counts import SHARES, Kept
 
 LONGEST = 16
 """Most tokens of an n-gram."""
-SURE = (0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97)
-"""Bounds of the probability of the network's likeliest token, by which a weight is chosen."""
+SURE = (0.2, 0.35, 0.5, 0.7, 0.9, 0.97)
+"""Bounds of a probability by which a weight is chosen."""
 CLASSES = len(SURE) + 1
 _UNIT = 65536.0  # of weights in a file
 
@@ -34,8 +34,9 @@ class Ngrams:
         vocab_size: V.
         levels: of the n-grams of each length their parents, numbers in the level before; their last tokens; and
             uint8 shares, in `counts.SHARES`. In the order of parent and token.
-        weights: float64 (N, CLASSES): the network's share, by the length of the longest context that the tree has
-            something after, and by how sure the network is. They are rounded to multiples of 2^-16 above 0.
+        weights: float64 (N, CLASSES, CLASSES): the network's share, by the length of the longest context that has
+            children, by the largest share of these, and by the probability of the network's likeliest token. They are
+            rounded to multiples of 2^-16 above 0.
     Raises:
         InputError: what is no such tree.
     """
@@ -43,11 +44,12 @@ class Ngrams:
     def __init__(self, vocab_size: int, levels: Sequence[tuple[Array, Array, Array]], weights: Array) -> None:
         if not 1 <= len(levels) <= LONGEST:
             raise InputError(f"n-grams of up to {len(levels)} tokens; expected 1 .. {LONGEST}")
-        if weights.shape != (len(levels), CLASSES) or not ((weights > 0) & (weights <= 1)).all():
-            raise InputError(f"the n-grams' weights are no {len(levels)} x {CLASSES} shares above 0")
+        if weights.shape != (len(levels), CLASSES, CLASSES) or not ((weights > 0) & (weights <= 1)).all():
+            raise InputError(f"the n-grams' weights are no {len(levels)} x {CLASSES} x {CLASSES} shares above 0")
         self.vocab_size, self.weights = vocab_size, np.clip(np.rint(weights * _UNIT), 1, _UNIT - 1) / _UNIT
         self._shares = [share for _, _, share in levels]
-        self._keys, self._share, self._rest, self._first, self._many, self._symbol = [], [], [], [], [], []
+        self._keys, self._share, self._rest, self._largest = [], [], [], []
+        self._first, self._many, self._symbol = [], [], []
         size = 1
         for parent, symbol, share in levels:
             keys = parent.astype(np.int64) * vocab_size + symbol
@@ -62,6 +64,8 @@ class Ngrams:
             # The last entry of each is for the node -1: nothing is known, and all is left.
             self._share.append(np.append(SHARES[share], 0.0))
             self._rest.append(np.append(np.maximum(1.0 - given, 0.0), 1.0))
+            self._largest.append(np.zeros(size + 1))
+            np.maximum.at(self._largest[-1], parent, SHARES[share])
             self._many.append(np.append(many, 0))
             self._first.append(np.append(np.cumsum(many) - many, 0))
             size = len(keys)
@@ -148,10 +152,14 @@ class Ngrams:
     def kinds(self, contexts: Array, sure: Array) -> Array:
         """int64 (R,): the places of the weights in their flat array, for contexts (R, N) and the probabilities (R,) of
         the network's likeliest token."""
-        known = np.zeros(len(contexts), np.int64)
+        known, largest = np.zeros(len(contexts), np.int64), self._largest[0][contexts[:, 0]]
         for order in range(1, self.longest):
-            known = np.where(self._many[order][contexts[:, order]] > 0, order, known)
-        return known * CLASSES + np.searchsorted(SURE, sure, "right")
+            nodes = contexts[:, order]
+            has_children = self._many[order][nodes] > 0
+            known = np.where(has_children, order, known)
+            largest = np.where(has_children, self._largest[order][nodes], largest)
+        own, theirs = np.searchsorted(SURE, largest, "right"), np.searchsorted(SURE, sure, "right")
+        return (known * CLASSES + own) * CLASSES + theirs
 
     def shares(self, contexts: Array, sure: Array) -> Array:
         """float64 (R,): the network's share of the mixture."""
@@ -186,7 +194,7 @@ class Ngrams:
             raise InputError(f"n-grams of up to {longest!r} tokens; expected 1 .. {LONGEST}")
         if len(arrays) != 3 * longest:
             raise InputError(f"{len(arrays)} arrays of n-grams of up to {longest} tokens; expected {3 * longest}")
-        weights = _expected(arrays, "weights", np.uint16, (longest, CLASSES))
+        weights = _expected(arrays, "weights", np.uint16, (longest, CLASSES, CLASSES))
         levels, parent = [], None
         for order in range(longest):
             symbol = _expected(arrays, f"{order}.symbol", _kind(vocab_size - 1))

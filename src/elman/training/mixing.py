@@ -83,20 +83,20 @@ class Mixing:
         made = levels(text, self._recipe.ngrams or 0, reading.line_end if reading.records else -1, counted)
         lower = weights(made, counted, V)
         kept = pruned(made, lower, self._recipe.ngrams_kept, V, whole=True)
-        return Ngrams.of_kept(V, kept, np.full((len(kept), CLASSES), _FIRST))
+        return Ngrams.of_kept(V, kept, np.full((len(kept), CLASSES, CLASSES), _FIRST))
 
     def __call__(self, alone: LanguageModel | QuantisedModel) -> Mixed:
         """The model with n-grams, whose weights are chosen on all that is held out."""
         mixed = NgramModel(alone, self.ngrams)
         own, theirs, kinds = self._parts(mixed)
-        size, place = mixed.ngrams.longest * CLASSES, np.arange(len(own))
+        size, place = mixed.ngrams.weights.size, np.arange(len(own))
         half = place // max(1, min(SHORTEST, len(own) // _FOLDS)) % 2
         nats = np.empty(len(own))
         for fold in (0, 1):
             there, here = half != fold, half == fold
             w = fitted(kinds[there], own[there], theirs[there], size)[kinds[here]]
             nats[here] = -log((w * own[here] + (1 - w) * theirs[here]) * 2.0**30)  # it takes its argument in 2^-30
-        chosen = fitted(kinds, own, theirs, size).reshape(-1, CLASSES)
+        chosen = fitted(kinds, own, theirs, size).reshape(-1, CLASSES, CLASSES)
         bits, alone_bits = (math.fsum(each) / math.log(2) for each in (nats, -log(own * 2.0**30)))
         characters = self._data.held_out_characters(self._reading.vocabulary)
         return Mixed(
