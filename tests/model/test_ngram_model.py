@@ -446,7 +446,9 @@ def test_an_export_refuses_in_one_line(what):
         "the package": lambda: export.to_js(small, "m"),
         "the plain container": lambda: export.to_plain(model),
     }
-    with pytest.raises(elman.InputError, match=f"^{what} has no n-grams, and this model is mixed with some; take"):
+    with pytest.raises(
+        elman.InputError, match=f"^{what} has no n-grams, and this model is mixed with some; `network_alone` leaves"
+    ):
         calls[what]()
 
 
