@@ -21,8 +21,8 @@ def refuse_ngrams(model: Model, what: str) -> None:
     """Raises InputError for a model with n-grams, which `what` cannot mix."""
     if isinstance(model, NgramModel):
         raise InputError(
-            f"{what} has no n-grams, and this model is mixed with some; `network_alone` leaves them out, as model.alone "
-            "does in Python",
+            f"{what} has no n-grams, and this model is mixed with some; `network_alone` leaves them out, "
+            "as model.alone does in Python",
             setting="network_alone",
         )
 
