@@ -17,7 +17,8 @@ import pytest
 from command_line import PATIENCE, refused, run
 
 import elman
-from elman.cli.interactive.tail import Places, Tail
+from elman.cli.interactive.places import Places
+from elman.cli.interactive.tail import Tail
 
 ODD = "qqqqqqqq"
 ABOVE = "19"

@@ -20,7 +20,8 @@ from ..shared.console import err, write_csv, write_json
 from ..shared.listing import line_row, print_line
 from ..shared.signals import deferring_signals
 from .gauges import Gauges
-from .tail import Line, Places, Tail
+from .places import Places
+from .tail import Line, Tail
 
 _WAIT = 0.2  # seconds between two looks at the files
 _BATCH = 1000  # lines that are scored together

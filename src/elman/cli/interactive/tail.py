@@ -1,18 +1,17 @@
-"""Tail: a file that grows, is rotated or cut short, line by line; and the places up to which files were read."""
+"""Tail: a file that grows, is rotated or cut short, line by line."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, NamedTuple
 
-from ...errors import InputError
-from ...files import write_atomically
+from ..shared.console import err
+from .rotated import damaged, is_packed, later, rotated, unpacked
 
 _BLOCK = 1 << 16  # bytes read at once
-_HEAD = 64  # bytes by which a file is known again
+_KNOWN = 64  # bytes of its begin, and before a place, by which a file or a copy of it is known again
 _LONGEST = 1 << 20  # bytes of a line; the rest of a longer one is a line too
 
 
@@ -30,8 +29,9 @@ class Line(NamedTuple):
 class Tail:
     """The lines of a file as they come.
 
-    A file that was renamed is read to its end before the new one of its name; one that was cut short is read again from
-    its begin. A missing file is waited for.
+    A file that was renamed is read to its end before the new one of its name, and so are those that came between. One
+    that was cut short is read again from its begin, after the rest of a copy, if there is one. A missing file is waited
+    for.
 
     Args:
         place: where an earlier process stopped, as `place` gives it; None: nothing is known.
@@ -41,13 +41,16 @@ class Tail:
     def __init__(self, name: str, place: dict[str, Any] | None = None, from_end: bool = False) -> None:
         self.name, self.heading = name, b""
         """heading: the first line of the file, for readers of CSV."""
-        self._file: BinaryIO | None = None
+        self._file: IO[bytes] | None = None
+        self._path = Path(name)
         self._ended = False
         """The file was read to its end, and another has its name."""
-        self._held, self._offset, self._number, self._head = b"", 0, 0, b""
+        self._later: list[Path] = []
+        """Files to read before the one that has the name now."""
+        self._begin()
         if place is not None:
             self._resume(place)
-        elif from_end and self._open(name):
+        elif from_end and self._open(self._path):
             for line in self._read():
                 self.passed(line)
             self._held = b""
@@ -63,11 +66,14 @@ class Tail:
             "offset": self._offset,
             "line": self._number,
             "head": self._head[: self._offset].hex(),
+            "last": self._last.hex(),
         }
 
     def passed(self, line: Line) -> None:
         """The line was dealt with: a place is after it."""
+        end = b"\n" if line.offset - self._offset > len(line.data) else b""
         self._offset, self._number = line.offset, line.number
+        self._last = (self._last + line.data[-_KNOWN:] + end)[-_KNOWN:]
 
     def close(self) -> None:
         """Leave the file."""
@@ -78,51 +84,87 @@ class Tail:
     def poll(self) -> Iterator[Line]:
         """The whole lines that have come, of one file. Call `passed` with each."""
         if self._file is None or self._ended:
-            if not self._open(self.name):
+            if not any(self._open(path) for path in self._waiting()):
                 return
             self._ended = False
         assert self._file is not None
-        if not self._was_cut():
+        if self._is_whole(self._path):
+            yield from self._read()
+        elif self._was_cut():
+            place = self.place()
+            if place and self._resume(place):
+                return
+        else:
             yield from self._read()
             try:
                 status = os.stat(self.name)
             except OSError:  # between two names; the old file may still grow
                 return
-            if os.path.samestat(status, os.fstat(self._file.fileno())):
+            own = os.fstat(self._file.fileno())
+            if os.path.samestat(status, own):
                 return
             yield from self._read()  # what came before it was renamed
+            self._later = self._later or later(Path(self.name), own)
         yield from self._rest()
         self._ended = True
 
-    def _open(self, name: str | Path) -> bool:
+    def _waiting(self) -> Iterator[Path]:
+        while self._later:
+            yield self._later.pop(0)
+        yield Path(self.name)
+
+    def _begin(self) -> None:
+        self._held, self._offset, self._number, self._head, self._last = b"", 0, 0, b"", b""
+
+    def _is_whole(self, path: Path) -> bool:
+        return path != Path(self.name) and is_packed(path)
+
+    def _opened(self, path: Path, buffering: int) -> IO[bytes]:
+        return unpacked(path) if self._is_whole(path) else open(path, "rb", buffering)
+
+    def _open(self, path: Path) -> bool:
         try:
-            file = open(name, "rb", buffering=0)  # noqa: SIM115
+            file = self._opened(path, 0)
         except FileNotFoundError:
             return False
         self.close()
-        self._file = file
-        self._held, self._offset, self._number, self._head = b"", 0, 0, b""
+        self._file, self._path = file, path
+        self._begin()
         return True
 
-    def _resume(self, place: dict[str, Any]) -> None:
+    def _resume(self, place: dict[str, Any]) -> bool:
+        """Go on from a place: in its file, whatever name that has now, or in a copy."""
         path = Path(self.name)
         for candidate in [path, *sorted(path.parent.glob(path.name.translate(_PLAIN) + "*"))]:
             try:
                 status = candidate.stat()
             except OSError:
                 continue
-            if (status.st_dev, status.st_ino) != (place["device"], place["inode"]) or status.st_size < place["offset"]:
-                continue
-            if self._open(candidate):
-                assert self._file is not None
-                head = bytes.fromhex(place["head"])
-                if self._file.read(len(head)) == head:
-                    self._file.seek(place["offset"])
-                    self._offset, self._number = place["offset"], place["line"]
-                    self._head = head
-                    self.heading = _first_line(candidate)
-                    return
-                self.close()
+            same = (status.st_dev, status.st_ino) == (place["device"], place["inode"])
+            if same and self._goes_on(candidate, place):
+                return True
+        return bool(place["last"]) and any(self._goes_on(copy, place) for copy, _ in reversed(rotated(path)))
+
+    def _goes_on(self, path: Path, place: dict[str, Any]) -> bool:
+        """Open a file at a place, if its bytes there are those that were read."""
+        head, last, offset = bytes.fromhex(place["head"]), bytes.fromhex(place["last"]), place["offset"]
+        try:
+            with self._opened(path, -1) as file:
+                heading, _ = file.readline(_LONGEST), file.seek(0)
+                known = file.read(len(head)) == head
+                file.seek(offset - len(last))
+                known = known and file.read(len(last)) == last and file.tell() == offset
+                status = os.fstat(file.fileno())
+        except (OSError, *damaged()):
+            return False
+        if not known or (not self._is_whole(path) and status.st_size < offset) or not self._open(path):
+            return False
+        assert self._file is not None
+        self._file.seek(offset)
+        self._offset, self._number, self._head, self._last = offset, place["line"], head, last
+        self.heading = heading.rstrip(b"\r\n")
+        self._later = [] if path == Path(self.name) else later(Path(self.name), status)
+        return True
 
     def _was_cut(self) -> bool:
         assert self._file is not None
@@ -137,9 +179,9 @@ class Tail:
     def _read(self) -> Iterator[Line]:
         assert self._file is not None
         number, offset = self._number, self._offset
-        while data := self._file.read(_BLOCK):
-            if len(self._head) < _HEAD:
-                self._head = (self._head + data)[:_HEAD]
+        while data := self._block():
+            if len(self._head) < _KNOWN:
+                self._head = (self._head + data)[:_KNOWN]
             *whole, self._held = (self._held + data).split(b"\n")
             for line in whole:
                 number, offset = number + 1, offset + len(line) + 1
@@ -150,6 +192,14 @@ class Tail:
                 number, offset, line, self._held = number + 1, offset + len(self._held), self._held, b""
                 yield Line(line, number, offset)
 
+    def _block(self) -> bytes:
+        assert self._file is not None
+        try:
+            return self._file.read(_BLOCK)
+        except damaged():
+            err.print(f"elman: {self._path}: damaged; its rest was not read")
+            return b""
+
     def _rest(self) -> Iterator[Line]:
         """The rest, which has no line end and will not get one."""
         if self._held:
@@ -159,42 +209,3 @@ class Tail:
 
 _PLAIN = str.maketrans({"[": "[[]", "?": "[?]", "*": "[*]"})
 """A name as a pattern that means itself."""
-
-
-def _first_line(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.readline(_LONGEST).rstrip(b"\r\n")
-
-
-class Places:
-    """The file that keeps how far files were read, written beside and renamed."""
-
-    def __init__(self, path: str | Path) -> None:
-        """Raises InputError if there is a file that is no such one."""
-        self._path, self._known = Path(path), dict[str, Any]()
-        try:
-            data = json.loads(self._path.read_bytes())
-            self._known = {name: _checked(place) for name, place in data["places"].items()}
-        except FileNotFoundError:
-            pass
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise InputError(f"{path}: not a file of places that `elman score --follow` wrote; remove it") from None
-
-    def get(self, name: str) -> dict[str, Any] | None:
-        """Position at which reading of this file stopped."""
-        return self._known.get(os.path.abspath(name))
-
-    def keep(self, tail: Tail) -> None:
-        """Write the place of `tail`, if it has moved."""
-        name, place = os.path.abspath(tail.name), tail.place()
-        if place is not None and self._known.get(name) != place:
-            self._known[name] = place
-            write_atomically(self._path, json.dumps({"places": self._known}, indent=1).encode() + b"\n", mask=0o600)
-
-
-def _checked(place: dict[str, Any]) -> dict[str, Any]:
-    numbers = [place[key] for key in ("device", "inode", "offset", "line")]
-    if not all(type(number) is int and number >= 0 for number in numbers):
-        raise ValueError("a place has whole numbers")
-    bytes.fromhex(place["head"])
-    return place
