@@ -4,24 +4,24 @@
 #include <unordered_map>
 #include <vector>
 
-#include "elman.h"
+#include "side.h"
 #include "tokens.h"
 
 namespace elman::c {
 
 // What the model says after a sequence of whole tokens. Nothing changes it but `after`, a cache.
 struct Said {
-  struct Free {
-    void operator()(elman_state* state) const { elman_state_free(state); }
-  };
-  std::unique_ptr<elman_state, Free> state;
-  std::vector<double> below;           // (N + 1): sums of the probabilities of the next token, in order
+  Place place;
+  std::vector<int64_t> below;          // (N + 1): sums of the weights of the next token, in order; exact, as in nats.h
+  double each;                         // the probability that a weight of 1 is
   std::unordered_map<int32_t, std::shared_ptr<Said>> after;  // of one more token; empty for the begin of a text, which stays
+  double mass(int32_t low, int32_t high) const { return double(below[size_t(high)] - below[size_t(low)]) * each; }
 };
+using SharedSaid = std::shared_ptr<Said>;
 
 struct Path {
   double weight;                       // its share of the probability of all paths
-  std::shared_ptr<Said> said;          // after its whole tokens
+  SharedSaid said;                     // after its whole tokens
   int32_t pending;                     // the node of the begin of a token that is not whole yet
 };
 
@@ -31,15 +31,21 @@ class Paths {
   bool open(const elman_model* model, const std::vector<std::string>& symbols, int32_t most, double least);
   std::vector<Path> begin() const { return {{1.0, first_, Tokens::kRoot}}; }
   // masses (A): the probability that each symbol is next.
-  bool masses(const std::vector<Path>& paths, double* masses);
+  void masses(const std::vector<Path>& paths, double* masses);
   // The paths after a symbol: where no token spells it, those after <unk>.
-  bool enter(std::vector<Path>& paths, const std::string& symbol);
+  void enter(std::vector<Path>& paths, const std::string& symbol);
 
  private:
-  std::shared_ptr<Said> read(const elman_state* state, int32_t token) const;
-  std::shared_ptr<Said> extended(const std::shared_ptr<Said>& said, int32_t token);
+  // What the model says after each of these and its id.
+  std::vector<SharedSaid> read(const std::vector<const Place*>& before, const std::vector<int64_t>& ids);
+  // After one more token. Those that were not read before are, all side by side.
+  struct Wanted {
+    Said* said;
+    int32_t token;
+  };
+  std::vector<SharedSaid> extended(const std::vector<Wanted>& wanted);
   bool step(std::vector<Path>& paths, uint8_t byte);
-  double split(const std::shared_ptr<Said>& said, int32_t pending, const char* rest, double share);
+  double split(const SharedSaid& said, int32_t pending, const char* rest, double share);
 
   const elman_model* model_ = nullptr;
   size_t count_ = 0;                   // symbols
@@ -51,8 +57,9 @@ class Paths {
   Tokens tokens_;
   size_t most_ = 0;
   double least_ = 0.0;
-  bool failed_ = false;
-  std::shared_ptr<Said> first_;
+  SideBySide side_;
+  std::vector<int32_t> weights_;       // (V)
+  SharedSaid first_;
 };
 
 }  // namespace elman::c

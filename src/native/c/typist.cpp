@@ -40,26 +40,24 @@ struct elman_typist {
 };
 
 // Read one character, whose place is the alphabet's size if it is outside of it.
-static int enter(elman_typist* t, const std::string& symbol, uint32_t place) {
+static void enter(elman_typist* t, const std::string& symbol, uint32_t place) {
   Alphabet& alphabet = *t->alphabet;
   bool line = symbol == "\n";
   if (line && alphabet.records) t->paths = alphabet.paths.begin();
-  else if (!alphabet.paths.enter(t->paths, symbol)) return 1;
+  else alphabet.paths.enter(t->paths, symbol);
   const Primed& primed = alphabet.primed;
   if (!primed.empty())
     t->nodes = line ? primed.begin() : primed.followed(t->nodes, place < alphabet.symbols.size() ? primed.of(int32_t(place)) : -1);
   t->contexts = line ? alphabet.counts.begin(uint32_t(alphabet.symbols.size())) : alphabet.counts.followed(t->contexts, place);
-  return 0;
 }
 
 // The network's distribution, without n-grams and what was counted.
-static bool of_network(elman_typist* t, std::vector<double>& p) {
+static void of_network(elman_typist* t, std::vector<double>& p) {
   size_t count = t->alphabet->symbols.size();
-  if (!t->alphabet->paths.masses(t->paths, p.data())) return false;
+  t->alphabet->paths.masses(t->paths, p.data());
   double total = 0.0;
   for (size_t i = 0; i < count; ++i) total += p[i];
   for (size_t i = 0; i < count; ++i) p[i] = total > 0.0 ? p[i] / total : 1.0 / double(count);
-  return true;
 }
 
 elman_typist* elman_typist_new(const elman_model* model, const char* const* symbols, int32_t count, const elman_typing* how) {
@@ -74,11 +72,9 @@ elman_typist* elman_typist_new(const elman_model* model, const char* const* symb
     given.emplace_back(symbols[i]);
   }
   auto typist = std::make_unique<elman_typist>();
-  elman_facts facts;
-  if (elman_facts_of(model, &facts)) return nullptr;
   auto alphabet = std::make_shared<Alphabet>(std::move(given));
   if (int32_t(alphabet->places.size()) != count) return fail("a symbol is in the alphabet twice"), nullptr;
-  alphabet->floor = how->floor, alphabet->records = facts.records != 0;
+  alphabet->floor = how->floor, alphabet->records = model->from.header.records != 0;
   if (!alphabet->paths.open(model, alphabet->symbols, how->width, how->least)) return nullptr;
   typist->paths = alphabet->paths.begin();
   typist->contexts = alphabet->counts.begin(uint32_t(count));
@@ -109,7 +105,8 @@ static int check(const elman_typist* typist, int32_t symbol) {
 
 int elman_typist_enter(elman_typist* typist, int32_t symbol) {
   if (int failed = check(typist, symbol)) return failed;
-  return enter(typist, typist->alphabet->symbols[size_t(symbol)], uint32_t(symbol));
+  enter(typist, typist->alphabet->symbols[size_t(symbol)], uint32_t(symbol));
+  return 0;
 }
 int elman_typist_read(elman_typist* typist, const char* text, int64_t size) {
   if (!typist || size < 0 || (size && !text)) return fail("a typist or a text is missing");
@@ -119,7 +116,7 @@ int elman_typist_read(elman_typist* typist, const char* text, int64_t size) {
     if (!width) return fail("the text is not UTF-8 at byte " + std::to_string(at));
     std::string symbol(text + at, size_t(width));
     auto found = places.find(symbol);
-    if (enter(typist, symbol, found == places.end() ? uint32_t(places.size()) : uint32_t(found->second))) return 1;
+    enter(typist, symbol, found == places.end() ? uint32_t(places.size()) : uint32_t(found->second));
     at += width;
   }
   return 0;
@@ -131,7 +128,7 @@ int elman_typist_probabilities(elman_typist* typist, double* p) {
   size_t count = alphabet.symbols.size();
   std::vector<double> all(count + 1);
   const Primed& primed = alphabet.primed;
-  if (!of_network(typist, all)) return 1;
+  of_network(typist, all);
   if (!primed.empty()) primed.mix(typist->nodes, all.data());
   if (alphabet.counts.learned()) alphabet.counts.mixed(typist->contexts, all.data());
   double total = 0.0;
@@ -159,7 +156,7 @@ int elman_typist_frequencies(elman_typist* typist, uint32_t total, uint32_t* fre
 int elman_typist_learn(elman_typist* typist, int32_t symbol) {
   if (int failed = check(typist, symbol)) return failed;
   std::vector<double> p(typist->alphabet->symbols.size() + 1);
-  if (!of_network(typist, p)) return 1;
+  of_network(typist, p);
   Primed& primed = typist->alphabet->primed;
   if (!primed.empty()) {
     std::vector<double> mixed = p;
