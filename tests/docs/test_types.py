@@ -20,7 +20,7 @@ GIVEN = {
     "old_messages": "old_messages: list[bytes] = []",
 }
 """What a page's prose gives its first block."""
-FOREIGN = ("datatrove", "pandas")
+FOREIGN = ("datatrove", "nemo_curator", "pandas")
 """Packages of other tools, which pages use and these tests do not install."""
 
 pytestmark = pytest.mark.skipif(not PAGES[0].exists(), reason="the pages are not here")
