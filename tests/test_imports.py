@@ -62,7 +62,7 @@ ROOMS = {
         "file_options", "filewise",
         "archives", "stores", "server", "signals", "training_text", "training_source", "training_report", "workers",
     ),
-    "cli/interactive": ("steps", "session", "watch", "tail", "gauges", "follow", "following",),
+    "cli/interactive": ("steps", "session", "watch", "rotated", "tail", "places", "gauges", "follow", "following",),
     "cli": (
         "tree", "calibrate", "completion", "compress", "decompress", "generate", "get", "info", "inspect", "manual",
         "message", "quantise", "rescore", "runs", "export", "score", "self_test", "serve", "store", "train",

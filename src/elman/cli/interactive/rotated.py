@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 _AFTER = re.compile(r"[-.]\d[\d.T_-]*(?:\.(?:gz|bz2|xz))?")
-"""What follows the log's name: a number or a date, and the ending of a compressed file."""
+"""The rest of a rotated log's name: a number or a date, and the ending of a compressed file."""
 _PACKED = (".gz", ".bz2", ".xz")
 
 
@@ -58,7 +58,7 @@ def unpacked(path: Path) -> IO[bytes]:
 
 
 def damaged() -> tuple[type[Exception], ...]:
-    """What reading a damaged compressed file raises."""
+    """Exceptions that reading a damaged compressed file raises."""
     import gzip
     import lzma
     import zlib
