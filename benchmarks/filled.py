@@ -6,11 +6,23 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+TALK = ROOT / "packaging" / "talk"
+LANGUAGES = {
+    "cy": "Welsh",
+    "de": "German",
+    "en": "English",
+    "es": "Spanish",
+    "fi": "Finnish",
+    "fr": "French",
+    "it": "Italian",
+    "ru": "Russian",
+}
 Row = dict[str, str]
 
 
@@ -18,7 +30,9 @@ def pages() -> dict[Path, str]:
     """The text of each page, with its tables."""
     parts = {
         DOCS / "how-to" / "machines.md": {"efficiency": efficiency(), "hosts": hosts()},
+        DOCS / "how-to" / "typing.md": {"talk": talk(), "speed": speed()},
         DOCS / "reference" / "platforms.md": {"wheels": wheels()},
+        TALK / "README.md": {"models": models()},
     }
     return {path: _filled(path.read_text(encoding="utf-8"), tables) for path, tables in parts.items()}
 
@@ -81,3 +95,45 @@ def wheels() -> list[str]:
         body.append([*(first if name != before else ["", "", ""]), row["on"], row["proof"]])
         before = name
     return table(["Wheel", "Size", "Looked over by", "Ran on", "What that showed"], body)[:-1]
+
+
+def _talk_bits() -> dict[tuple[str, str, str], float]:
+    """Bits a character by language, text and what was measured."""
+    return {(row["language"], row["text"], row["what"]): float(row["bits_per_char"]) for row in read("typing_bits")}
+
+
+def talk() -> list[str]:
+    """The typist beside PPM, in each language of the package."""
+    bits, body = _talk_bits(), []
+    for code, name in LANGUAGES.items():
+        for text in ("test", "other phrases"):
+            if (code, text, "Elman with n-grams") not in bits:
+                continue
+            five, eight = (bits[code, text, f"PPMd order {order}, primed"] for order in (5, 8))
+            ours = [bits[code, text, f"Elman with n-grams{learning}"] for learning in ("", ", learning")]
+            numbers = [f"{each:.3f}" for each in (five, eight, *ours)]
+            body.append(["" if text != "test" else name, text, *numbers, f"{ours[0] / eight:.3f}"])
+    return table(["", "text", "PPM of order 5", "of order 8", "typist", "learning", "typist / PPM of order 8"], body)[
+        :-1
+    ]
+
+
+def speed() -> list[str]:
+    """A symbol of libelman's typist, by the ways that it follows."""
+    return table(
+        ["ways (`width`)", "`least`", "microseconds", "bits a character"],
+        [[row["width"], row["least"], row["microseconds"], row["bits_per_char"]] for row in read("typist_speed")],
+    )[:-1]
+
+
+def models() -> list[str]:
+    """The files of the package of models of talk."""
+    bits, body = _talk_bits(), []
+    for code, parts in sorted(json.loads((TALK / "elman_talk" / "models.json").read_text("utf-8")).items()):
+        files = [
+            f"{parts[part]['bytes']:,} bytes, SHA-256 `{parts[part]['sha256'][:8]}`" for part in ("model", "ngrams")
+        ]
+        static, learning = (bits[code, "test", f"Elman with n-grams{each}"] for each in ("", ", learning"))
+        ppm = bits[code, "test", "PPMd order 8, primed"]
+        body.append([f"{LANGUAGES[code]} (`{code}`)", *files, f"{static:.3f}, {learning:.3f} learning", f"{ppm:.3f}"])
+    return table(["language", "model", "n-grams", "bits a character", "PPM of order 8"], body)[:-1]
