@@ -28,6 +28,14 @@ Form = Annotated[
     typer.Option("--text", metavar="FORM", help="Write the code as text: base85 or base64url. Left out: as bytes."),
 ]
 Check = Annotated[bool, typer.Option("--check", help="Put a checksum of one byte into the code.")]
+Contract = Annotated[
+    int,
+    typer.Option(
+        "--contract",
+        metavar="N",
+        help="2: messages like nothing in the model, such as other scripts, URLs or capitals, get smaller too.",
+    ),
+]
 Past = Annotated[
     Path | None, typer.Option("--past", metavar="FILE", help="Other messages, one a line, which teach the coder.")
 ]
@@ -40,6 +48,7 @@ def encode(
     form: Form = None,
     check: Check = False,
     past: Past = None,
+    contract: Contract = 1,
     output: options.Output = None,
     force: options.Force = False,
 ) -> None:
@@ -51,7 +60,7 @@ def encode(
     """
     read = _places(text, past)
     keep_inputs(output, *read, model)
-    codec = _codec(model, form, check, past)
+    codec = _codec(model, form, check, past, contract)
     code = codec.encode(_given(text)) + (b"\n" if form else b"")
     if not form and output is None and sys.stdout.isatty() and not force:
         raise InputError("refusing to write bytes to a terminal; give --text base85, a file with -o, or -f")
@@ -67,6 +76,7 @@ def decode(
     form: Form = None,
     check: Check = False,
     past: Past = None,
+    contract: Contract = 1,
     output: options.Output = None,
     force: options.Force = False,
 ) -> None:
@@ -78,7 +88,7 @@ def decode(
     """
     read = _places(code, past)
     keep_inputs(output, *read, model)
-    codec = _codec(model, form, check, past)
+    codec = _codec(model, form, check, past, contract)
     if form is None and code not in (None, "-"):
         raise InputError("a code given as an argument is text; say which with --text, or give bytes on standard input")
     data = _given(code)
@@ -94,13 +104,13 @@ def decode(
     _write(decoded, output, force, mask_for(*read))
 
 
-def _codec(model: Path | None, form: str | None, check: bool, past: Path | None) -> Codec:
+def _codec(model: Path | None, form: str | None, check: bool, past: Path | None, contract: int) -> Codec:
     from ..compression import Codec
     from ..corpora import read_file
 
     if form not in (None, "base85", "base64url"):
         raise InputError(f"--text is {form!r}; expected base85 or base64url")
-    return Codec(predictor_of(model), read_file(past) if past else b"", check=check, text=form)
+    return Codec(predictor_of(model), read_file(past) if past else b"", check=check, text=form, contract=contract)
 
 
 def _places(text: str | None, past: Path | None) -> tuple[str | Path | None, ...]:

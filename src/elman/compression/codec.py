@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import lzma
 import operator
 from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +28,9 @@ MAX_SIZE = 1 << 20
 """The longest message that `decode` makes unless told otherwise: a few bytes of code could expand to gigabytes."""
 
 TEXTS = (None, "base85", "base64url")
+_COMMON_BELOW = 0xEF100000
+"""Codes of contract 2 below that, in their first four bytes, are made with the model and the past; others by contexts
+that learned from `common_lines`. messages.cpp has its share, 15/16."""
 
 
 class Codec:
@@ -42,6 +48,9 @@ class Codec:
         model_id: a byte in front of every code, by which a reader may know the model; decoding checks it.
         check: a CRC-8 of the message in every code; decoding checks it.
         text: "base85" or "base64url": codes as ASCII bytes.
+        contract: 1; or 2, by which a message that is like nothing in the model and the past, such as another script, a
+            URL or capitals, is coded by contexts that learned such lines beforehand. Others take 0.1 bits more. Both
+            ends need the same.
     Raises:
         InputError: an argument out of range, or an `end` that is not the model's past's.
     """
@@ -56,8 +65,12 @@ class Codec:
         model_id: int | None = None,
         check: bool = False,
         text: str | None = None,
+        contract: int = 1,
     ) -> None:
-        self._arguments = {"model": predictor_of(model), "past": as_bytes(past, "past"), "end": end, "level": level}
+        self._arguments = {
+            "model": predictor_of(model), "past": as_bytes(past, "past"), "end": end, "level": level,
+            "contract": whole(contract, "contract is {}; expected 1 or 2", 1, 2),
+        }  # fmt: skip
         predictor, past = self._arguments["model"], self._arguments["past"]
         if end is None:
             end = 10 if predictor is None else predictor.end
@@ -72,7 +85,13 @@ class Codec:
         if text not in TEXTS:
             raise InputError(f"text is {text!r}; expected base85, base64url or None")
         self.model_id, self.check, self.text = model_id, check, text
-        self._messages = _cpu.Messages(as_array(past), level=level, end=end, predictor=native_of(predictor))
+        two = self._arguments["contract"] == 2
+        mark = 1 if two else -1
+        self._messages = _cpu.Messages(as_array(past), level=level, end=end, predictor=native_of(predictor), mark=mark)
+        self._common: Any = None
+        if two:
+            lines = as_array(common_lines().replace(b"\n", bytes([end])))
+            self._common = _cpu.Messages(lines, level=level, end=end, predictor=None, contract=2, mark=0)
 
     def __getstate__(self) -> dict[str, Any]:
         return self._arguments | {"model_id": self.model_id, "check": self.check, "text": self.text}
@@ -98,6 +117,8 @@ class Codec:
         """The codes that `encode` gives one by one, faster."""
         messages = [as_bytes(message, f"message {number}") for number, message in enumerate(messages)]
         codes = self._messages.encode(messages)
+        if self._common:
+            codes = [min(pair, key=len) for pair in zip(codes, self._common.encode(messages), strict=True)]
         if self.check:
             codes = [crc8(message) + code for message, code in zip(messages, codes, strict=True)]
         if self.model_id is not None:
@@ -132,7 +153,7 @@ class Codec:
                 checks.append(body[:1])
                 body = body[1:]
             bodies.append(body)
-        messages, too_long = self._messages.decode(bodies, max_size)
+        messages, too_long = self._decoded(bodies, max_size)
         if too_long >= 0:
             raise CompressedError(
                 f"code {too_long} expands to more than {max_size} bytes, or is damaged; raise max_size"
@@ -141,6 +162,21 @@ class Codec:
             if crc8(message) != check:
                 raise CompressedError(f"code {number} is damaged, or of another model: its checksum differs")
         return messages
+
+    def _decoded(self, codes: list[bytes], max_size: int) -> tuple[list[bytes], int]:
+        """Messages, and the number of the first that is too long, or -1."""
+        if not self._common:
+            return self._messages.decode(codes, max_size)
+        parts: tuple[list[int], list[int]] = [], []
+        for number, code in enumerate(codes):
+            parts[int.from_bytes(code[:4].ljust(4, b"\0")) >= _COMMON_BELOW].append(number)
+        messages, too_long = [b""] * len(codes), []
+        for coder, numbers in zip((self._messages, self._common), parts, strict=True):
+            found, first = coder.decode([codes[number] for number in numbers], max_size)
+            for number, message in zip(numbers, found, strict=True):
+                messages[number] = message
+            too_long += [numbers[first]] if first >= 0 else []
+        return messages, min(too_long, default=-1)
 
     def _from_text(self, code: bytes, number: int) -> bytes:
         try:
@@ -151,6 +187,12 @@ class Codec:
         except (ValueError, binascii.Error):
             raise CompressedError(f"code {number} is not {self.text}") from None
         return code
+
+
+@cache
+def common_lines() -> bytes:
+    """Lines of many scripts, URLs, capitals and records: the past of contexts that come with the package."""
+    return lzma.decompress((resources.files("elman.compression") / "common.xz").read_bytes())
 
 
 def crc8(data: bytes) -> bytes:

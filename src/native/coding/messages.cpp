@@ -14,6 +14,7 @@ namespace elman::coding {
 namespace {
 
 constexpr uint32_t kLiteral = 16;          // of 65536: that an `end` belongs to the message
+constexpr uint32_t kMark = 61440;          // of 65536: that a mark is a 1
 constexpr int64_t kRows = 64;              // of messages side by side
 constexpr int64_t kFewest = 12;            // messages for a thread
 constexpr int64_t kTogether = 96 << 10;    // bytes of the past from which the mixers learn beside the network
@@ -108,8 +109,8 @@ bool is_raw(const Piece& code) { return code.size > 0 && code.bytes[0] == kNever
 
 }  // namespace
 
-Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, const uint8_t* past, int64_t size, int contract)
-    : memory_(level_of(contract, level), kRules[contract - 1], network != nullptr, std::max<int64_t>(size, 1)), alphabet_(alphabet), end_(end), past_(past, past + size) {
+Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, const uint8_t* past, int64_t size, int contract, int mark)
+    : memory_(level_of(contract, level), kRules[contract - 1], network != nullptr, std::max<int64_t>(size, 1)), alphabet_(alphabet), end_(end), mark_(mark), past_(past, past + size) {
   if (network && !size) memory_.trust_network();
   std::vector<int64_t> starts;             // of messages
   for (int64_t at = 0, begin = 0; at < size; ++at)
@@ -155,7 +156,10 @@ Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint
 std::vector<Text> Messages::encode(const Source* source, const std::vector<Piece>& messages) const {
   auto count = int64_t(messages.size());
   std::vector<Text> codes(messages.size());
-  auto take = [](Lane<RangeEncoder>& lane) { lane.coder = RangeEncoder(); };
+  auto take = [&](Lane<RangeEncoder>& lane) {
+    lane.coder = RangeEncoder();
+    if (mark_ >= 0) lane.coder.code(mark_, kMark);
+  };
   auto step = [&](Lane<RangeEncoder>& lane, auto& model, const uint32_t* tree) {
     const Piece& message = messages[size_t(lane.message)];
     bool ends = lane.done == message.size;
@@ -197,6 +201,7 @@ std::vector<Text> Messages::decode(const Source* source, const std::vector<Piece
   auto take = [&](Lane<RangeDecoder>& lane) {
     const Piece& code = codes[size_t(coded[size_t(lane.message)])];
     lane.coder = RangeDecoder(code.bytes, code.size);
+    if (mark_ >= 0) lane.coder.code(0, kMark);
   };
   auto step = [&](Lane<RangeDecoder>& lane, auto& model, const uint32_t* tree) {
     model.begin_byte(lane.row, tree, past_.data(), -1);

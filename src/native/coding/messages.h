@@ -19,8 +19,10 @@ struct Piece {
 
 class Messages {
  public:
-  // past: messages, each with its `end`, from which contexts and mixers learn.
-  Messages(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, const uint8_t* past, int64_t size, int contract = 1);
+  // past: messages, each with its `end`, from which contexts and mixers learn. mark: a bit that each code begins with, of
+  // which a 1 has 15 parts of 16; -1: none. So a reader knows which of two coders made a code.
+  Messages(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, const uint8_t* past, int64_t size, int contract = 1,
+           int mark = -1);
 
   // source: of the network, or null. Both use as many threads as get_threads() says.
   std::vector<Text> encode(const Source* source, const std::vector<Piece>& messages) const;
@@ -32,6 +34,7 @@ class Messages {
   Memory memory_;
   Alphabet alphabet_;
   uint8_t end_;
+  int mark_;
   Text past_;
 };
 

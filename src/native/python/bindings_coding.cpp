@@ -121,15 +121,16 @@ void set_coding_isa(const std::string& name) {
 
 class PyMessages {
  public:
-  PyMessages(Bytes past, int level, int end, const PyPredictor* predictor, int contract) {
+  PyMessages(Bytes past, int level, int end, const PyPredictor* predictor, int contract, int mark) {
     expect(0 <= end && end <= 255, "end must be a byte");
+    expect(-1 <= mark && mark <= 1, "mark must be a bit, or -1");
     if (predictor) predictor_ = *predictor;
     Arrays a;
     const uint8_t* from = a.in(past, "past", {-1});
     Block block = checked(contract, level, 1, a.size(0));
     Native native;
     auto network = predictor_.source ? predictor_.open() : nullptr;
-    messages_ = std::make_unique<const Messages>(level, network.get(), predictor_.alphabet, uint8_t(end), from, block.size, contract);
+    messages_ = std::make_unique<const Messages>(level, network.get(), predictor_.alphabet, uint8_t(end), from, block.size, contract, mark);
   }
 
   nb::list encode(const std::vector<nb::bytes>& messages) const {
@@ -183,8 +184,8 @@ void bind_coding(nb::module_& m) {
   m.def("set_coding_isa", &set_coding_isa, "name"_a);
   m.def("frequency_tree", &frequency_tree, "logits"_a, "tree"_a);
   nb::class_<PyMessages>(m, "Messages")
-      .def(nb::init<Bytes, int, int, const PyPredictor*, int>(), "past"_a, nb::kw_only(), "level"_a, "end"_a, "predictor"_a.none(),
-           "contract"_a = 1)
+      .def(nb::init<Bytes, int, int, const PyPredictor*, int, int>(), "past"_a, nb::kw_only(), "level"_a, "end"_a, "predictor"_a.none(),
+           "contract"_a = 1, "mark"_a = -1)
       .def("encode", &PyMessages::encode, "messages"_a)
       .def("decode", &PyMessages::decode, "codes"_a, "most"_a);
 }
