@@ -16,7 +16,7 @@ DEV := $(VENV)/dev
 TORCH := $(VENV)/torch
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/* src/native/*/*)
 
-.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual wasm damage combinations rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-clients test-engines test-serving test-wasm test-compilers test-lab test-wheel test-aarch64 clean
+.PHONY: demo test quick check bench bench-parts bench-count exercises notebook docs manual wasm damage combinations rooms tools sanitize sdist wheel wheels-ci wheels-cross matrix fuzz test-clients test-engines test-tutorials test-serving test-wasm test-compilers test-lab test-wheel test-aarch64 clean
 
 demo: $(CORE)
 	$(BIN)/elman train traveller --output runs/demo --overwrite
@@ -110,9 +110,10 @@ $(ZIG): constraints.txt
 damage: $(DEV)
 	ELMAN_DAMAGED=5000 $(BIN)/python -m pytest -q tests/kernels/test_library.py -k damaged
 
-# Every cell, optimiser and kind of text with 1, 2, 3, 4 and 7 processes: one digest each. Some ten minutes.
+# Every cell, optimiser and kind of text with 1, 2, 3, 4 and 7 processes: one digest each. PART=2/8 takes the second of every eight.
+PART ?= 1/1
 combinations: $(TORCH)
-	ELMAN_THREADS=1 PYTHONPATH=tests:tests/parallel:tests/torch $(BIN)/python tests/parallel/combinations.py
+	ELMAN_THREADS=1 PYTHONPATH=tests:tests/parallel:tests/torch $(BIN)/python tests/parallel/combinations.py --part $(PART)
 
 # The imports between rooms: fails on an arrow back, and on a circle within a room.
 rooms: $(CORE)
@@ -195,6 +196,11 @@ test-engines: $(DEV)
 	test -x build/engines/bin/python || $(PYTHON) -m venv build/engines
 	build/engines/bin/python -m pip install --quiet . 'dask[dataframe,distributed]' 'ray[data]' pytest
 	build/engines/bin/python -m pytest -q -rs -p no:cacheprovider tests/docs/test_tables.py
+
+# The tutorials on messages and on stores, run from beginning to end, with every line that they show: some minutes.
+test-tutorials: $(DEV)
+	$(INSTALL) pyppmd zstandard
+	ELMAN_TUTORIALS=1 $(BIN)/python -m pytest -q -rs tests/docs/test_tutorials.py
 
 # The server: 10,000 requests of 64 clients against each alone, hostile requests, a soak of good ones, and its schema; about an hour.
 REQUESTS ?= 100000

@@ -1,19 +1,22 @@
 """Every cell with every optimiser, kind of text and number of processes: one digest each. `make combinations`.
 
-    python tests/parallel/combinations.py [--threads]
+    python tests/parallel/combinations.py [--threads] [--part K/N]
 
-Processes are connected by torch.distributed, with gloo. With --threads the threads of one process take their place.
+Processes are connected by torch.distributed, with gloo, once for all trainings of a part: each meets the others only
+once. With --threads the threads of one process take their place. --part takes the K-th of every N combinations.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import os
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +28,6 @@ import elman
 from elman.corpora import load_mapped
 from elman.parallel.alone import Alone
 from elman.parallel.launch import Place
-from elman.recipes import Recipe
 
 SIZES = (1, 2, 3, 4, 7)
 CELLS = ("rnn_relu", "rnn_tanh", "gru", "lstm")
@@ -34,27 +36,39 @@ TEXTS = ("text", "random windows", "mapped", "records")
 
 
 def main() -> None:
-    run = threads.run if "--threads" in sys.argv else over_gloo
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", action="store_true", help="threads in place of processes")
+    parser.add_argument("--part", default="1/1", metavar="K/N", help="the K-th of every N combinations")
+    options = parser.parse_args()
+    first, step = map(int, options.part.split("/"))
+    chosen = list(itertools.product(CELLS, OPTIMISERS, TEXTS))[first - 1 :: step]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "text.txt")
         path.write_text(LINES)
         os.environ["XDG_CACHE_HOME"] = folder
-        for cell, optimizer, kind in itertools.product(CELLS, OPTIMISERS, TEXTS):
+        jobs = [partial(trained, *combination, path=path) for combination in chosen]
+        found = [[job(Alone())] for job in jobs]
+        for size in SIZES[1:]:
             start = time.perf_counter()
-            recipe = RECIPE.replace(
-                cell=cell,
-                optimizer=optimizer,
-                lr=OPTIMISERS[optimizer],
-                partition="random" if kind == "random windows" else "sequential",
-            )
-            work = partial(trained, recipe=recipe, kind=kind, path=path)
-            digests = {work(Alone()), *(digest for size in SIZES[1:] for digest in run(size, work))}
-            assert len(digests) == 1, f"{cell} {optimizer} {kind}: {digests}"
-            seconds = time.perf_counter() - start
-            print(f"{cell:9} {optimizer:6} {kind:15} {digests.pop()[:12]}  {seconds:.1f} s", flush=True)
+            of_ranks = threads.run(size, partial(digests, jobs)) if options.threads else over_gloo(size, jobs)
+            for of_rank in of_ranks:
+                for equal, digest in zip(found, of_rank, strict=True):
+                    equal.append(digest)
+            print(f"{size} processes: {len(jobs)} trainings in {time.perf_counter() - start:.1f} s", flush=True)
+    for (cell, optimizer, kind), equal in zip(chosen, found, strict=True):
+        print(f"{cell:9} {optimizer:6} {kind:15} {', '.join(sorted({digest[:12] for digest in equal}))}")
+    if differing := sum(len(set(equal)) > 1 for equal in found):
+        sys.exit(f"combinations.py: {differing} of {len(chosen)} have several digests")
+    print(f"{len(chosen)} combinations, each with one digest for {', '.join(map(str, SIZES))} processes")
 
 
-def trained(group: Any, recipe: Recipe, kind: str, path: Path) -> str:
+def trained(cell: str, optimizer: str, kind: str, group: Any, path: Path) -> str:
+    recipe = RECIPE.replace(
+        cell=cell,
+        optimizer=optimizer,
+        lr=OPTIMISERS[optimizer],
+        partition="random" if kind == "random windows" else "sequential",
+    )
     if kind == "mapped":
         corpus: elman.Corpus = load_mapped(path)
     else:
@@ -64,22 +78,36 @@ def trained(group: Any, recipe: Recipe, kind: str, path: Path) -> str:
     return model.digest()
 
 
-def over_gloo(size: int, work: Callable[[Any], str]) -> list[str]:
-    """The digest of each process."""
+def digests(jobs: list[Callable[[Any], str]], group: Any) -> list[str]:
+    return [job(group) for job in jobs]
+
+
+def over_gloo(size: int, jobs: list[Callable[[Any], str]]) -> list[list[str]]:
+    """The digests of each process."""
     from ranks import Started  # pyright: ignore[reportMissingImports]
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    started = [Started(one, (work, Place(rank, size, size, "127.0.0.1", port)), {}) for rank in range(size)]
+    started = [Started(printed, (jobs, Place(rank, size, size, "127.0.0.1", port)), {}) for rank in range(size)]
     done = [process.wait() for process in started]
     assert all((status, err) == (0, "") for status, _, err in done), done
-    return [out.strip() for _, out, _ in done]
+    return [out.split() for _, out, _ in done]
 
 
-def one(work: Callable[[Any], str], place: Place) -> None:
+def printed(jobs: list[Callable[[Any], str]], place: Place) -> None:
     from elman.torch.group import TorchGroup
 
-    print(work(TorchGroup(place)))
+    class Met(TorchGroup):
+        """Connected already; it compares what the processes train."""
+
+        @contextmanager
+        def joined(self, what: Mapping[str, Any]) -> Iterator[None]:
+            self._compare(what)
+            yield
+
+    group = Met(place)
+    with TorchGroup.joined(group, {}):
+        print(*digests(jobs, group), sep="\n")
 
 
 if __name__ == "__main__":
