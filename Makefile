@@ -153,7 +153,7 @@ wheel: sdist
 	done
 	for wheel in dist/*abi3*.whl; do ! test -e "$$wheel" || $(PUBLISH)/abi3audit --strict "$$wheel" || exit 1; done
 	for wheel in dist/*.whl; do $(PUBLISH)/auditwheel show "$$wheel" || exit 1; done
-	packaging/try_wheels.sh dist $(PYTHONS) $(TRY)
+	AUDITED=auditwheel packaging/try_wheels.sh dist $(PYTHONS) $(TRY)
 	ls -l dist
 
 # The source distribution alone, in an empty dist.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # try_wheels.sh FOLDER PYTHON...: what a user gets. Each Python, in an empty environment and without a compiler, installs the wheel of the
-# folder that it would choose, and tests itself; results/wheels.csv keeps what that showed.
+# folder that it would choose, and tests itself; results/wheels.csv keeps what that showed, and AUDITED, which looked the wheels over.
 set -e
 wheels=$(realpath "$1")
 here=$(realpath "$(dirname "$0")")
@@ -18,7 +18,8 @@ for python in "$@"; do
     echo "== $(echo chosen/*.whl)"
     elman self-test --json > told
     python -c 'import elman.kernels._cpu'
-    python "$here/listed.py" chosen/*.whl < told
+    case $(echo chosen/*.whl) in *abi3*) audited=${AUDITED:+abi3audit, $AUDITED} ;; *) audited=$AUDITED ;; esac
+    python "$here/listed.py" chosen/*.whl "$audited" < told
   )
   rm -rf "$work/venv" "$work/chosen"
 done
