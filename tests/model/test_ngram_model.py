@@ -21,7 +21,7 @@ import pytest
 import elman
 from elman import kernels
 from elman.compression import Predictor
-from elman.generation import Streams, beam_search
+from elman.generation import Prefixes, Streams, Text, beam_search, complete
 from elman.kenlm import Model as KenLM
 from elman.model import NgramModel, Ngrams, container, file, read_header, without_ngrams
 from elman.model.counts import SHARES, Kept, levels, pruned, weights
@@ -184,6 +184,20 @@ def test_a_text_is_the_same_alone_and_in_company(model):
     assert elman.generate(model, ["the ", "and the s", ""], 20, seed=5) == alone
     streams = Streams(model, np.zeros((0, 2), np.int64), elman.Sampling(seed=5, choice="integers"))
     assert streams.advance(7).shape == (7, 2)
+
+
+def test_costs_of_a_prompt_and_of_what_is_written_are_the_scores(model):
+    """As a server reports them."""
+    prompt = model.reading.prompt("the sea is")
+    text = Text(prompt, 6, elman.Sampling(seed=3), top=2, prompt_top=1)
+    ((_, done),) = complete(model, [[text]], prefixes=Prefixes(1 << 20))
+    costs = -np.concatenate([done.prompt_likely.logprobs, done.likely.logprobs]) / math.log(2)
+    np.testing.assert_allclose(costs, elman.score(model, "the sea is" + done.text).surprisal, rtol=1e-4, atol=1e-6)
+    prefixes = Prefixes(1 << 20)
+    texts = [Text(prompt, 6, elman.Sampling(seed=3)) for _ in range(2)]
+    written = [next(complete(model, [[each]], prefixes=prefixes))[1].text for each in texts]  # the second's is known
+    assert written == [done.text] * 2
+    assert prefixes.hits
 
 
 def test_adaptive_scores_begin_with_the_mixture():
@@ -470,7 +484,7 @@ def test_the_commands(tmp_path, long):
     done = command("train", "t.txt", "--recipe", "modern", "-o", "run", *settings, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.search(
-        r"\nwith \d+ n-grams of up to 4 tokens: held-out perplexity [\d.]+; the network alone, ", done.stdout
+        r"\nwith \d+ n-grams of up to 4 tokens: held-out perplexity [\d.]+; every other number", done.stdout
     )
     info = command("info", "run", cwd=tmp_path).stdout
     assert "n-grams, on the held-out part" in info

@@ -18,18 +18,19 @@ def weights(logits: np.ndarray, sampling: Sampling) -> np.ndarray:
     Args:
         logits: float32 (V,), bias and penalty applied; -inf stays impossible.
     """
-    likeliest = np.argsort(-logits, kind="stable")  # ties: lowest id first
+    first = logits.argmax()  # ties: lowest id first
     if sampling.temperature == 0:
         w = np.zeros(len(logits))
-        w[likeliest[0]] = 1.0
+        w[first] = 1.0
         return w
     with np.errstate(over="ignore", invalid="ignore"):  # a product may overflow to -inf, and -inf times 0 is masked
-        scaled = (logits - logits[likeliest[0]]) * np.float32(sampling.exponent)
+        scaled = (logits - logits[first]) * np.float32(sampling.exponent)
         w = kernels.exp(scaled).astype(np.float64)  # the one function here that IEEE 754 does not define
     w[np.isneginf(logits)] = 0.0
     if sampling.top_k is not None:
-        w[likeliest[sampling.top_k :]] = 0.0
+        w[_likeliest(logits)[sampling.top_k :]] = 0.0
     if sampling.top_p is not None:
+        likeliest = _likeliest(logits)
         cumulative = np.cumsum(w[likeliest])
         before = np.concatenate(([0.0], cumulative[:-1]))
         w[likeliest[before >= sampling.top_p * cumulative[-1]]] = 0.0
@@ -44,18 +45,23 @@ def integer_weights(logits: np.ndarray, sampling: Sampling) -> np.ndarray:
     Args:
         logits: float32 (V,), bias and penalty applied; -inf stays impossible.
     """
-    likeliest = np.argsort(-logits, kind="stable")
+    first = logits.argmax()
     if sampling.temperature == 0:
         w = np.zeros(len(logits), np.int64)
-        w[likeliest[0]] = 1
+        w[first] = 1
         return w
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = (logits - logits[likeliest[0]]) * np.float32(sampling.exponent)
+        scaled = (logits - logits[first]) * np.float32(sampling.exponent)
         scaled[np.isneginf(logits)] = -np.inf
         w = likelihood.weights(scaled).astype(np.int64)
     if sampling.top_k is not None:
-        w[likeliest[sampling.top_k :]] = 0
+        w[_likeliest(logits)[sampling.top_k :]] = 0
     return w
+
+
+def _likeliest(logits: np.ndarray) -> np.ndarray:
+    """The ids, likeliest first; ties: lowest id first."""
+    return np.argsort(-logits, kind="stable")
 
 
 def choose_word(logits: np.ndarray, sampling: Sampling, word: int) -> int:

@@ -120,8 +120,7 @@ def _ending(run: Run, folder: Path, minutes: float | None) -> str:
     if run.mixed is not None and run.ngrams is not None:
         lines.append(
             f"with {len(run.mixed.ngrams):,} n-grams of up to {run.mixed.ngrams.longest} tokens: held-out perplexity "
-            f"{run.ngrams['val_perplexity']:.3f}; the network alone, of which every other number is, "
-            f"{run.ngrams['val_perplexity_alone']:.3f}"
+            f"{run.ngrams['val_perplexity']:.3f}; every other number is of the network alone"
         )
     written = (files.model, files.log, files.curve) if run.log else (files.model,)
     return "\n".join([*lines, f"{folder}/{'  '.join(path.name for path in written)}"])

@@ -1,0 +1,124 @@
+"""What n-grams in the model's file bring, on tiny Shakespeare: nats a character, bytes of the file, microseconds a token.
+
+    python benchmarks/ngrams.py --text shakespeare.txt --networks nets
+    python benchmarks/ngrams.py --text shakespeare.txt --networks nets --seeds 0 --longest 4 6 --kept 50000 200000
+
+The first 81 % of the text is trained on, a twentieth of that held out in 16 blocks, and the next 9 % measured; the last
+tenth takes no part. Networks are trained once and kept in the folder; n-grams are added to them as `elman train
+--ngrams` adds them, so a network's bits do not depend on them. Writes a row for each network and each kind of n-grams
+into results/ngrams.csv, in place of an older one, and leaves the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import time
+from pathlib import Path
+
+import elman
+from elman.model import LanguageModel, NgramModel, QuantisedModel
+from elman.recipes import load_recipe
+from elman.training.data import Split, Text
+from elman.training.mixing import Mixing
+
+RESULTS = Path(__file__).parents[1] / "results" / "ngrams.csv"
+COLUMNS = [
+    "recipe", "tokens", "seed", "longest", "kept", "nats alone", "nats", "nats, 8 bits", "bytes alone", "bytes",
+    "us a token alone", "us a token", "us a token written alone", "us a token written",
+]  # fmt: skip
+RECIPES = {
+    "subwords": ("subwords", {}),
+    "characters": ("modern", {"hidden_size": 192, "batch_size": 32, "epochs": 3, "output_dropout": 0.0}),
+    "modern": ("modern", {}),
+}
+"""Those compared: by default the recipe for a text of this size, and a small network of characters."""
+WRITTEN = 2000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--text", required=True, type=Path)
+    parser.add_argument("--networks", required=True, type=Path, metavar="FOLDER", help="where trained networks are")
+    parser.add_argument("--recipes", nargs="+", default=["subwords", "characters"], choices=RECIPES)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--longest", type=int, nargs="+", default=[6])
+    parser.add_argument("--kept", type=int, nargs="+", default=[200_000])
+    options = parser.parse_args()
+    text = options.text.read_text("utf-8")
+    end = int(len(text) * 0.9)
+    cut = int(end * 0.9)
+    options.networks.mkdir(parents=True, exist_ok=True)
+    for name in options.recipes:
+        packaged, settings = RECIPES[name]
+        for seed in options.seeds:
+            recipe = load_recipe(packaged).replace(**settings, val_fraction=0.05, val_blocks=16, prompts=(), seed=seed)
+            corpus = elman.Corpus("tiny Shakespeare", text[:cut], "none", str(options.text))
+            if recipe.tokens != "chars":
+                corpus = corpus.cut_into(recipe.tokens)
+            network = trained(corpus, recipe, options.networks / f"{name}-{seed}.safetensors")
+            measure(name, network, corpus, recipe, text[cut:end], options)
+
+
+def trained(corpus: elman.Corpus, recipe: elman.Recipe, path: Path) -> LanguageModel:
+    if not path.exists():
+        model = elman.build_model(corpus, recipe)
+        elman.fit(model, corpus, recipe)
+        elman.save(model, path)
+    network = elman.load(path)
+    assert isinstance(network, LanguageModel)
+    return network
+
+
+def measure(
+    name: str,
+    network: LanguageModel,
+    corpus: elman.Corpus,
+    recipe: elman.Recipe,
+    text: str,
+    options: argparse.Namespace,
+) -> None:
+    alone, us = scored(network, text)
+    written, small = writing(network), elman.quantise(network)
+    for longest in options.longest:
+        for kept in options.kept:
+            how = recipe.replace(ngrams=longest, ngrams_kept=kept)
+            split = Split.of(corpus.ids(network.reading.vocabulary), network.reading, how.val_fraction, how.seed, 16)
+            mixed = Mixing(Text(split, how), network.reading, how)(network).model
+            nats, us_mixed = scored(mixed, text)
+            integers, _ = scored(NgramModel(small, mixed.ngrams), text)
+            sizes = [sum(array.nbytes for array in each.named_parameters().values()) for each in (network, mixed)]
+            row = [name, recipe.tokens, recipe.seed, longest, len(mixed.ngrams)]
+            row += [f"{each:.4f}" for each in (alone, nats, integers)] + sizes
+            row += [f"{each:.1f}" for each in (us, us_mixed, written, writing(mixed))]
+            write(list(map(str, row)))
+            print(*row, flush=True)
+
+
+def scored(model: LanguageModel | QuantisedModel | NgramModel, text: str) -> tuple[float, float]:
+    """Nats a character, and microseconds of CPU a token."""
+    start = time.process_time()
+    score = elman.score(model, text)
+    return score.bits_per_char * math.log(2), 1e6 * (time.process_time() - start) / len(score.surprisal)
+
+
+def writing(model: LanguageModel | NgramModel) -> float:
+    """Microseconds of CPU a token that is written, one text alone."""
+    start = time.process_time()
+    elman.generate(model, "", WRITTEN, seed=0)
+    return 1e6 * (time.process_time() - start) / WRITTEN
+
+
+def write(row: list[str]) -> None:
+    """The row, in place of one of the same recipe, seed and kind of n-grams."""
+    rows: list[list[str]] = []
+    if RESULTS.exists():
+        with RESULTS.open(newline="") as file:
+            rows = [each for each in csv.reader(file) if each != COLUMNS and each[:5] != row[:5]]
+    with RESULTS.open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *sorted([*rows, row])])
+
+
+if __name__ == "__main__":
+    main()
