@@ -1,4 +1,4 @@
-"""What n-grams in the model's file bring, on tiny Shakespeare: nats a character, bytes of the file, microseconds a token.
+"""n-grams in the model's file, on tiny Shakespeare: nats a character, bytes of the file, microseconds a token.
 
     python benchmarks/ngrams.py --text shakespeare.txt --networks nets
     python benchmarks/ngrams.py --text shakespeare.txt --networks nets --seeds 0 --longest 4 6 --kept 50000 200000

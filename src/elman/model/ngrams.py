@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,28 +48,27 @@ class Ngrams:
         if weights.shape != (len(levels), CLASSES, CLASSES) or not ((weights > 0) & (weights <= 1)).all():
             raise InputError(f"the n-grams' weights are no {len(levels)} x {CLASSES} x {CLASSES} shares above 0")
         self.vocab_size, self.weights = vocab_size, np.clip(np.rint(weights * _UNIT), 1, _UNIT - 1) / _UNIT
-        self._shares = [share for _, _, share in levels]
-        self._keys, self._share, self._rest, self._largest = [], [], [], []
-        self._first, self._many, self._symbol = [], [], []
-        size = 1
-        for parent, symbol, share in levels:
-            keys = parent.astype(np.int64) * vocab_size + symbol
-            if not len(keys) or not (keys[1:] > keys[:-1]).all() or int(symbol.max()) >= vocab_size:
-                raise InputError("the n-grams are not in the order of their tokens")
-            given = np.bincount(parent, SHARES[share], size)
-            if len(given) > size or (given > 1 + 1e-9).any():
-                raise InputError("the n-grams' shares are more than a whole")
-            many = np.bincount(parent, minlength=size)
-            self._keys.append(keys)
-            self._symbol.append(symbol.astype(np.int64))
-            # The last entry of each is for the node -1: nothing is known, and all is left.
-            self._share.append(np.append(SHARES[share], 0.0))
-            self._rest.append(np.append(np.maximum(1.0 - given, 0.0), 1.0))
-            self._largest.append(np.zeros(size + 1))
-            np.maximum.at(self._largest[-1], parent, SHARES[share])
-            self._many.append(np.append(many, 0))
-            self._first.append(np.append(np.cumsum(many) - many, 0))
-            size = len(keys)
+        sizes = [len(symbol) for _, symbol, _ in levels]
+        # Nodes are numbered through all levels, the root 0: then children are numbered as keys are, less one.
+        self._ends = np.cumsum([1, *sizes])
+        starts = [0, *self._ends[:-2].tolist()]
+        parent = np.concatenate([p.astype(np.int64) + start for (p, _, _), start in zip(levels, starts, strict=True)])
+        self._symbol = np.concatenate([symbol.astype(np.int64) for _, symbol, _ in levels])
+        self._bytes = np.concatenate([share for _, _, share in levels]).astype(np.uint8)
+        self._keys, nodes = parent * vocab_size + self._symbol, int(self._ends[-1])
+        if 0 in sizes or not (np.diff(self._keys) > 0).all() or int(self._symbol.max()) >= vocab_size:
+            raise InputError("the n-grams are not in the order of their tokens")
+        given = np.bincount(parent, SHARES[self._bytes], nodes)
+        if (given > 1 + 1e-9).any():
+            raise InputError("the n-grams' shares are more than a whole")
+        # The last entry of each is for the node -1: nothing is known, and all is left.
+        many = np.bincount(parent, minlength=nodes)
+        self._many = np.append(many, 0)
+        self._first = np.append(np.cumsum(many) - many, 0)
+        self._share = np.concatenate([[0.0], SHARES[self._bytes], [0.0]])
+        self._rest = np.append(np.maximum(1.0 - given, 0.0), 1.0)
+        self._largest = np.zeros(nodes + 1)
+        np.maximum.at(self._largest, parent, SHARES[self._bytes])
 
     @classmethod
     def of_kept(cls, vocab_size: int, kept: Sequence[Kept], weights: Array) -> Ngrams:
@@ -87,12 +87,12 @@ class Ngrams:
 
     def __len__(self) -> int:
         """n-grams."""
-        return sum(map(len, self._keys))
+        return len(self._keys)
 
     @property
     def longest(self) -> int:
         """N, tokens of the longest n-gram."""
-        return len(self._keys)
+        return len(self._ends) - 1
 
     def __repr__(self) -> str:
         return f"Ngrams({len(self):,} of up to {self.longest} tokens)"
@@ -105,8 +105,9 @@ class Ngrams:
 
     def check(self, contexts: Any, rows: int) -> Array:
         """`contexts`, if they are int64 (rows, N) nodes of this tree. Raises InputError if not."""
-        nodes, most = np.asarray(contexts), np.array([1, *map(len, self._keys[:-1])])
-        if nodes.shape != (rows, self.longest) or nodes.dtype != np.int64 or not ((nodes >= -1) & (nodes < most)).all():
+        nodes, ends = np.asarray(contexts), self._ends[:-1]
+        fits = nodes.shape == (rows, self.longest) and nodes.dtype == np.int64
+        if not fits or not ((nodes == -1) | ((nodes >= [0, *ends[:-1]]) & (nodes < ends))).all():
             raise InputError("the n-grams' part of the state is another model's; call begin_state or pass None")
         return nodes
 
@@ -114,50 +115,51 @@ class Ngrams:
         """int64 (T, B, N): the contexts after each of the ids (T, B), which follow the contexts `before` (B, N)."""
         after = np.empty((*ids.shape, self.longest), np.int64)
         after[..., 0] = 0
+        if len(ids) <= self.longest:
+            for t, symbols in enumerate(ids):
+                after[t, :, 1:] = self._child(before[:, :-1], symbols[:, None])
+                before = after[t]
+            return after
         for order in range(1, self.longest):
-            shorter = np.concatenate([before[None, :, order - 1], after[:-1, :, order - 1]])[: len(ids)]
-            after[..., order] = self._child(order - 1, shorter, ids)
+            shorter = np.concatenate([before[None, :, order - 1], after[:-1, :, order - 1]])
+            after[..., order] = self._child(shorter, ids)
         return after
 
-    def _child(self, order: int, nodes: Array, symbols: Array) -> Array:
+    def _child(self, nodes: Array, symbols: Array) -> Array:
         """The nodes of paths longer by a token; -1 where the tree lacks them."""
-        keys = self._keys[order]
         wanted = nodes * self.vocab_size + symbols  # below 0 for the node -1
-        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where(keys[at] == wanted, at, -1)
+        at = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
+        return np.where(self._keys[at] == wanted, at + 1, -1)
+
+    def _left(self, contexts: Array) -> tuple[Array, Array]:
+        """float64 (R, N) and (R,): what longer contexts leave to each one's shares, and all of them to each token."""
+        left = np.cumprod(self._rest[contexts[:, ::-1]], axis=1)[:, ::-1]  # the longest first
+        return np.concatenate([left[:, 1:], np.ones((len(left), 1))], axis=1), left[:, 0] / self.vocab_size
 
     def probabilities(self, contexts: Array, targets: Array) -> Array:
         """float64 (R,): of each target (R,) after its context (R, N)."""
-        p = np.full(len(targets), 1.0 / self.vocab_size)
+        left, equal = self._left(contexts)
+        shares, p = self._share[self._child(contexts, targets[:, None])] * left, np.zeros(len(targets))
         for order in range(self.longest):
-            nodes = contexts[:, order]
-            p = p * self._rest[order][nodes] + self._share[order][self._child(order, nodes, targets)]
-        return p
+            p += shares[:, order]
+        return p + equal
 
     def distributions(self, contexts: Array) -> Array:
         """float64 (R, V): of every token after each context (R, N); the same numbers as `probabilities`."""
-        p = np.full((len(contexts), self.vocab_size), 1.0 / self.vocab_size)
-        for order in range(self.longest):
-            nodes = contexts[:, order]
-            many = self._many[order][nodes]
-            total = int(many.sum())
-            if total:
-                p *= self._rest[order][nodes][:, None]
-                rows = np.repeat(np.arange(len(nodes)), many)
-                skipped = self._first[order][nodes] - (np.cumsum(many) - many)
-                places = np.repeat(skipped, many) + np.arange(total)
-                p[rows, self._symbol[order][places]] += self._share[order][places]
-        return p
+        left, equal = self._left(contexts)
+        many, V = self._many[contexts].ravel(), self.vocab_size
+        skipped = self._first[contexts].ravel() - (np.cumsum(many) - many)
+        children = np.repeat(skipped, many) + np.arange(int(many.sum()))
+        cells = np.repeat(np.repeat(np.arange(len(contexts)) * V, self.longest), many) + self._symbol[children]
+        shares = self._share[children + 1] * np.repeat(left.ravel(), many)
+        return np.bincount(cells, shares, len(contexts) * V).reshape(-1, V) + equal[:, None]
 
     def kinds(self, contexts: Array, sure: Array) -> Array:
         """int64 (R,): the places of the weights in their flat array, for contexts (R, N) and the probabilities (R,) of
         the network's likeliest token."""
-        known, largest = np.zeros(len(contexts), np.int64), self._largest[0][contexts[:, 0]]
-        for order in range(1, self.longest):
-            nodes = contexts[:, order]
-            has_children = self._many[order][nodes] > 0
-            known = np.where(has_children, order, known)
-            largest = np.where(has_children, self._largest[order][nodes], largest)
+        has_children = self._many[contexts] > 0
+        known = self.longest - 1 - has_children[:, ::-1].argmax(axis=1)  # the root has children
+        largest = self._largest[contexts[np.arange(len(contexts)), known]]
         own, theirs = np.searchsorted(SURE, largest, "right"), np.searchsorted(SURE, sure, "right")
         return (known * CLASSES + own) * CLASSES + theirs
 
@@ -176,11 +178,11 @@ class Ngrams:
     def to_arrays(self) -> dict[str, Array]:
         """Names to arrays, as the file has them: docs/reference/model-file.md."""
         arrays: dict[str, Array] = {"weights": np.rint(self.weights * _UNIT).astype(np.uint16)}
-        for order, symbol in enumerate(self._symbol):
-            arrays[f"{order}.symbol"] = symbol.astype(_kind(self.vocab_size - 1))
-            arrays[f"{order}.share"] = self._shares[order].astype(np.uint8)
+        for order, (start, end) in enumerate(pairwise(self._ends.tolist())):
+            arrays[f"{order}.symbol"] = self._symbol[start - 1 : end - 1].astype(_kind(self.vocab_size - 1))
+            arrays[f"{order}.share"] = self._bytes[start - 1 : end - 1]
             if order + 1 < self.longest:
-                arrays[f"{order}.children"] = self._many[order + 1][:-1].astype(_kind(self.vocab_size))
+                arrays[f"{order}.children"] = self._many[start:end].astype(_kind(self.vocab_size))
         return arrays
 
     @classmethod
