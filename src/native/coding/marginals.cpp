@@ -92,7 +92,8 @@ void Marginals::step(Row& row, uint8_t byte) {
     }
     if (range.low < range.high) found.push_back({share(below[range.high] - below[range.low]), &path, range, false});
   }
-  std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.mass > b.mass; });
+  for (size_t i = 1; i < found.size(); ++i)  // few, and ties stay in their order
+    for (size_t j = i; j && found[j].mass > found[j - 1].mass; --j) std::swap(found[j], found[j - 1]);
   uint64_t total = 0;
   size_t kept = 0;
   for (const Found& each : found) total += each.mass;
