@@ -17,6 +17,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from every_cut import probability
 
 import elman
 from elman import kernels
@@ -506,3 +507,11 @@ def test_the_commands(tmp_path, long):
     again = command("train", "t.txt", "--from", "run", "-o", "next", "--epochs", "1", cwd=tmp_path)
     assert "training starts from the network of run; --ngrams counts n-grams anew" in again.stderr
     assert without_ngrams(elman.load(tmp_path / "next")) is not None
+
+
+@pytest.mark.parametrize("text", ["", "th"])
+def test_characters_after_a_text_are_summed_over_subwords(text):
+    model = mixed(network(tokens="bpe:280"))
+    whole = probability(model, text.encode()) if text else 1.0
+    for character, p in elman.after(model, text, 4):
+        assert p == pytest.approx(probability(model, (text + character).encode()) / whole, rel=1e-5)

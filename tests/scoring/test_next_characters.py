@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from every_cut import probability
 
 import elman
 from elman.text import Subwords
@@ -17,23 +18,6 @@ def subword_model(quantised: bool) -> elman.Model:
     for number, array in enumerate(model.parameters()):
         array[...] = np.random.default_rng(number).normal(0, 0.7, array.shape)
     return elman.quantise(model, text="he the he the é " * 20) if quantised else model
-
-
-def probability(model: elman.Model, wanted: bytes) -> float:
-    """The probability that a text begins with `wanted`: every sequence of tokens that spells it, one by one."""
-    vocabulary = model.reading.vocabulary
-    tokens = {id: vocabulary.decode_bytes(np.array([id])) for id in range(len(vocabulary))}
-
-    def rest(ids: list[int], left: bytes) -> float:
-        decoder = model.decoder(1)
-        decoder.read(np.array([[model.reading.start, *ids]], dtype=np.int64).T)
-        likely = np.exp(decoder.logits[0].astype(np.float64))
-        likely /= likely.sum()
-        whole = (likely[id] for id, token in tokens.items() if token.startswith(left))
-        parts = ((id, token) for id, token in tokens.items() if left.startswith(token) and token != left)
-        return sum(whole) + sum(likely[id] * rest([*ids, id], left[len(token) :]) for id, token in parts)
-
-    return rest([], wanted)
 
 
 @pytest.mark.parametrize("quantised", [False, True])

@@ -1,0 +1,24 @@
+"""The probability of a beginning under a model of subwords, by every sequence of tokens that spells it, one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import elman
+
+
+def probability(model: elman.Model, wanted: bytes) -> float:
+    """That a text begins with `wanted`."""
+    vocabulary = model.reading.vocabulary
+    tokens = {id: vocabulary.decode_bytes(np.array([id])) for id in range(len(vocabulary))}
+
+    def after(ids: list[int], left: bytes) -> float:
+        decoder = model.decoder(1)
+        decoder.read(np.array([[model.reading.start, *ids]], dtype=np.int64).T)
+        likely = np.exp(decoder.logits[0].astype(np.float64))
+        likely /= likely.sum()
+        whole = (likely[id] for id, token in tokens.items() if token.startswith(left))
+        parts = ((id, token) for id, token in tokens.items() if left.startswith(token) and token != left)
+        return sum(whole) + sum(likely[id] * after([*ids, id], left[len(token) :]) for id, token in parts)
+
+    return after([], wanted)
