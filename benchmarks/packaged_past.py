@@ -2,8 +2,8 @@
 
     python benchmarks/packaged_past.py PROSE FILE... [--sizes 0,100000,340000,1300000]
 
-PROSE is a text in plain English, or its .xz: its beginning is what contexts learn from before each FILE. Its own code is
-what it would add to the package; the seconds are one core's, and each compression and decompression would take them.
+PROSE is a text in plain English, or its .xz: its beginning is what contexts learn from before each FILE. Its own code
+is what it would add to the package; the seconds are one core's, and each compression and decompression would take them.
 Results: results/packaged_past.csv.
 """
 
