@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import statistics
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -33,6 +34,7 @@ def pages() -> dict[Path, str]:
         DOCS / "how-to" / "typing.md": {"talk": talk(), "speed": speed()},
         DOCS / "reference" / "platforms.md": {"wheels": wheels()},
         TALK / "README.md": {"models": models()},
+        DOCS / "how-to" / "training.md": {"search": search()},
     }
     return {path: _filled(path.read_text(encoding="utf-8"), tables) for path, tables in parts.items()}
 
@@ -72,6 +74,26 @@ def efficiency() -> list[str]:
             sent = [f"{int(found[model, gigabits, n]['bytes_sent']) / 1e6:.1f} MB" for n in machines]
             body.append(["", "a step's bytes", *sent])
     return table(["Model", "Network", *(f"{n} machines" for n in machines)], body)[:-1]
+
+
+def search() -> list[str]:
+    """What each variant of a small model gave: beside the same seeds of the row that it compares with."""
+    found: dict[str, list[Row]] = {}
+    for row in read("search"):
+        found.setdefault(row["variant"], []).append(row)
+    body = []
+    for name, rows in found.items():
+        nats = [float(row["nats"]) for row in rows]
+        base = found["base in torch" if rows[0]["engine"] == "torch" else "base"]
+        of_seed = {row["seed"]: float(row["nats"]) for row in base}
+        gain = statistics.mean(of_seed[row["seed"]] - float(row["nats"]) for row in rows)
+        cost = f"{int(rows[0]['multiply-adds a token']) / 1000:,.0f}"
+        cpu = statistics.mean(float(row["CPU-seconds"]) for row in rows)
+        spread = f"{min(nats):.3f} to {max(nats):.3f}" if len(nats) > 1 else "one"
+        shown = f"{statistics.mean(nats):.3f}", spread, "" if rows is base else f"{gain:+.3f}"
+        body.append([name, *shown, cost, rows[0]["steps"], f"{cpu:.0f}", rows[0]["engine"]])
+    header = ["Variant", "nats", "seeds", "gain", "1000 multiply-adds a token", "steps", "CPU-s", "by"]
+    return table(header, body)[:-1]
 
 
 def hosts() -> list[str]:

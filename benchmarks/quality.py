@@ -7,12 +7,12 @@
     python benchmarks/quality.py --text tinyshakespeare.txt --recipe subwords --tune --first 200000   # of a small text
 
 The first 90 % of the text is trained on and the last 10 % measured, in nats a character: once with the state carried
-through all of it, once with the state reset every 256 characters, as a transformer with that context sees it, once
-mixed with a static n-gram model of the same training text, and with --adaptive once more by a model that learns from
-the text that it scores, as a compressor does: compare that with no other number here. Choose settings with --tune,
-which trains on the first 81 % and measures the next 9 %, so the last tenth decides nothing; its rows, one for each
-seed, are in results/choices.csv. With --runs a training that was stopped goes on. Writes a row for the recipe into
-results/quality.csv, and leaves other recipes' rows there.
+through all of it, once with the state reset before more than 256 characters, as a transformer with that context sees
+it, in whole tokens, once mixed with a static n-gram model of the same training text, and with --adaptive once more by a
+model that learns from the text that it scores, as a compressor does: compare that with no other number here. Choose
+settings with --tune, which trains on the first 81 % and measures the next 9 %, so the last tenth decides nothing; its
+rows, one for each seed, are in results/choices.csv. With --runs a training that was stopped goes on. Writes a row for
+the recipe into results/quality.csv, and leaves other recipes' rows there.
 
 Nats are of a character, whatever the tokens are; only models of characters are mixed with n-grams.
 """
@@ -106,17 +106,25 @@ def main() -> None:
 def trained(
     corpus: elman.Corpus, recipe: elman.Recipe, folder: Path | None
 ) -> tuple[elman.LanguageModel, float, float]:
-    """The model, and seconds of training and of CPU: no seconds of CPU where others began the run."""
+    """The model, and seconds of training and of CPU, those of earlier calls that were stopped included."""
     wall, cpu = time.perf_counter(), time.process_time()
-    if folder is not None and (folder / "checkpoint.safetensors").exists():
-        checkpoint = read_checkpoint(folder)
-        if checkpoint.run.recipe != recipe:
-            sys.exit(f"{folder} holds a run with other settings; name another folder")
-        run = elman.resume(checkpoint, corpus)
-        return run.model, run.log[-1].seconds, math.nan
-    model = elman.build_model(corpus, recipe)
-    elman.fit(model, corpus, recipe, output=folder)
-    return model, time.perf_counter() - wall, time.process_time() - cpu
+    if folder is None:
+        model = elman.build_model(corpus, recipe)
+        elman.fit(model, corpus, recipe)
+        return model, time.perf_counter() - wall, time.process_time() - cpu
+    spent = folder / "cpu_seconds"
+    before = float(spent.read_text()) if spent.exists() else 0.0
+    try:
+        if (folder / "checkpoint.safetensors").exists():
+            checkpoint = read_checkpoint(folder)
+            if checkpoint.run.recipe != recipe:
+                sys.exit(f"{folder} holds a run with other settings; name another folder")
+            run = elman.resume(checkpoint, corpus)
+        else:
+            run = elman.fit(elman.build_model(corpus, recipe), corpus, recipe, output=folder)
+    finally:
+        spent.write_text(str(before + time.process_time() - cpu))
+    return run.model, run.log[-1].seconds, float(spent.read_text())
 
 
 def setting(given: str) -> tuple[str, object]:
@@ -133,15 +141,25 @@ def nats(model: elman.LanguageModel, train: str, text: str) -> tuple[float, floa
     """A character's mean cost: with the state carried, with it reset, and carried in a mixture with n-grams of `train`.
     A text, or what follows a reset, is read after a line end."""
     vocabulary = model.reading.vocabulary
-    pieces = [vocabulary.encode(text[i : i + CONTEXT]) for i in range(0, len(text), CONTEXT)]
-    carried, reset = (
-        np.concatenate(text_bits(model, parts)) * math.log(2) for parts in ([vocabulary.encode(text)], pieces)
-    )
+    ids = vocabulary.encode(text)
+    carried, reset = (np.concatenate(text_bits(model, parts)) * math.log(2) for parts in ([ids], pieces(model, ids)))
     mixed = math.nan
     if vocabulary.unit == "character":
         ngrams = static_ngrams(vocabulary, train, text)
         mixed = float(np.mean(-np.log(SHARE * np.exp(-carried) + (1 - SHARE) * ngrams)))
     return float(carried.sum()) / len(text), float(reset.sum()) / len(text), mixed
+
+
+def pieces(model: elman.LanguageModel, ids: np.ndarray) -> list[np.ndarray]:
+    """The tokens between resets: whole ones, that are at most CONTEXT characters (of subwords: bytes) together."""
+    widths = model.reading.vocabulary.widths(ids)
+    ends = np.arange(1, len(ids) + 1) if widths is None else widths.cumsum()
+    cuts, begin = [], 0
+    while begin < len(ids):
+        before = ends[begin - 1] if begin else 0
+        begin = int(np.searchsorted(ends, before + CONTEXT, side="right"))
+        cuts.append(begin)
+    return np.split(ids, cuts[:-1])
 
 
 @cache
