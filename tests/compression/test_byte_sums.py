@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
+from command_line import run
 from compression_cases import TOKENS, english, float_weights, inputs, integers, predictor, subwords
 from test_archive import packed, unpacked
 
@@ -189,3 +190,19 @@ def test_unlikely_tokens_still_have_their_byte():
     assert unpacked(packed(text, found), found) == text
     made = trees(found, text)
     assert -math.log2(made[0][256 + ord(" ")] / made[0][1]) < 0.01
+
+
+def test_the_commands(model, tmp_path):
+    elman.save(elman.quantise(model, text=english(400).decode()), tmp_path / "m.safetensors")
+    text = english(3_000)
+    (tmp_path / "t").write_bytes(text)
+    done = run("compress", "-m", "m.safetensors", "t", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    without = run("decompress", "-c", "t.elz", cwd=tmp_path)
+    assert without.returncode == 2
+    assert "which is missing; give it with -m" in without.stderr
+    (tmp_path / "t").unlink()
+    assert run("decompress", "-m", "m.safetensors", "t.elz", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "t").read_bytes() == text
+    code = run("message", "encode", "-m", "m.safetensors", "--text", "base85", "the and", cwd=tmp_path).stdout.strip()
+    assert run("message", "decode", "-m", "m.safetensors", "--text", "base85", code, cwd=tmp_path).stdout == "the and"
