@@ -17,13 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import mutations
+import numpy as np
 
 import elman
 from elman.compression import Archive, Codec, Predictor, compress, decompress, load_predictor, write_store
 from elman.compression.trained import to_file
 from elman.corpora.mapped import load_mapped
 from elman.errors import ElmanError
+from elman.model import NgramModel, Ngrams
 from elman.model.container import CHECKPOINT
+from elman.model.counts import levels, pruned, weights
+from elman.model.ngrams import CLASSES
 from elman.runs import read_checkpoint
 from elman.runs.summary import find_runs, read_run
 from elman.text import SplitTokens
@@ -178,6 +182,14 @@ def corpora() -> list[elman.Corpus]:
     ]
 
 
+def _ngrams(model: elman.LanguageModel) -> Ngrams:
+    """Of all of TEXT, with weights of one half."""
+    ids = model.reading.vocabulary.encode(TEXT).astype(np.int64)
+    made = levels(ids, 3, -1, len(ids) - 20)
+    kept = pruned(made, weights(made, len(ids) - 20, len(model.reading)), 30, len(model.reading), whole=True)
+    return Ngrams.of_kept(len(model.reading), kept, np.full((3, CLASSES, CLASSES), 0.5))
+
+
 def models(folder: Path) -> list[bytes]:
     found, path = [], folder / "m.safetensors"
     corpus = corpora()
@@ -198,6 +210,10 @@ def models(folder: Path) -> list[bytes]:
         found.append(path.read_bytes())
         if number == 1:
             found.append(to_file(small, b"abc\nabd\n", 10, {}))
+        if number == 0:
+            for each in (model, small):
+                elman.save(NgramModel(each, _ngrams(model)), path, run)
+                found.append(path.read_bytes())
     found.append(to_file(None, b"abc\nabd\n" * 9, 10, {"samples": 3}))
     for vocabulary in (_subwords(), SplitTokens(["ab", "c\u00e9"], "ab|c.")):
         elman.save(elman.LanguageModel(elman.GRU(258, 2), elman.Reading(vocabulary)), path, {})

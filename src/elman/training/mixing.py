@@ -24,7 +24,7 @@ from ..scoring import perplexity, walk
 from ..text import Reading
 from .data import SHORTEST, Records, Text
 
-COUNTED = 8_000_000
+COUNTED = 4_000_000
 """Tokens of a training text in which n-grams are counted, the last ones: they take some 120 bytes each meanwhile."""
 _FEWEST = 100  # held-out tokens
 _FIRST = 0.75  # the network's share of a mixture about which nothing is known
