@@ -72,11 +72,24 @@ def command(*arguments: object) -> None:
 # --- archives ---
 
 
+_networks: list[Predictor] = []
+
+
+def subword_network() -> Predictor:
+    """The one beside which archives of contract 3 are coded here."""
+    if not _networks:
+        model = elman.LanguageModel(elman.GRU(258, 4), elman.Reading(_subwords()))
+        _networks.append(Predictor.of(elman.quantise(model, 8, TEXT)))
+    return _networks[0]
+
+
 def archives(folder: Path) -> list[bytes]:
     found = []
     cases: Any = (
         (b"", {}), (b"x", {}), (TEXT.encode() * 5, {"level": 1}), (TEXT.encode() * 9, {"level": 9, "block_size": 1000}),
         (bytes(range(256)) * 8, {"block_size": 700}), (b"\0" * 70_000, {"block_size": 40_000}),
+        (TEXT.encode() * 2, {"model": subword_network(), "level": 2, "block_size": 300}),
+        (TEXT.encode() * 2 + b"\xff\xc3", {"model": subword_network(), "level": 9}),
     )  # fmt: skip
     for text, options in cases:
         target = io.BytesIO()
@@ -99,13 +112,15 @@ class Sink(io.RawIOBase):
 
 
 def read_archive(folder: Path, data: bytes) -> None:
-    try:
-        decompress(io.BytesIO(data), Sink())  # type: ignore[arg-type]
-    except ElmanError as error:
-        one_line(error)
+    for model in (None, subword_network()):
+        try:
+            decompress(io.BytesIO(data), Sink(), model)  # type: ignore[arg-type]
+        except ElmanError as error:
+            one_line(error)
     path = folder / "a.elz"
     path.write_bytes(data)
-    with Archive(path) as archive:
+    named = data[8:16] == subword_network().digest[:8]
+    with Archive(path, subword_network() if named else None) as archive:
         archive.read(0, 10)
         archive.read(max(0, len(archive) - 10))
         if len(archive) < 1 << 20:
@@ -154,7 +169,8 @@ def codecs() -> list[Codec]:
         past = TEXT.encode() * 3
         _codecs.extend(
             (Codec(), Codec(past=past, level=2), Codec(past=past, model_id=7, check=True), Codec(end=0, text="base85"),
-             Codec(past=past, text="base64url", check=True), Codec(Predictor.of(elman.load("english")), level=1))
+             Codec(past=past, text="base64url", check=True), Codec(Predictor.of(elman.load("english")), level=1),
+             Codec(subword_network(), past=past, level=2))
         )  # fmt: skip
     return _codecs
 
@@ -257,7 +273,7 @@ def checkpoints(folder: Path) -> list[bytes]:
     try:
         cases: Any = (
             ({"records": True}, {"optimizer": "adamw", "average": 0.9}), ({"normalisation": "none"}, {"cell": "lstm"}),
-            ({"normalisation": "none"}, {"optimizer": "adamw", "dropout": 0.1, "valid_fraction": 0.2}),
+            ({"normalisation": "none"}, {"optimizer": "adamw", "dropout": 0.1, "val_fraction": 0.2}),
         )  # fmt: skip
         for number, (how, options) in enumerate(cases):
             corpus = elman.load_corpus("t.txt", **how)
