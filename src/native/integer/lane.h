@@ -173,13 +173,13 @@ struct Lane {
     const Network& n = *r.network;
     for (int64_t l = 0; l < n.L; ++l)
       for (int64_t i = 0; i < count; ++i) {
-        int64_t row = l * r.B + b0 + i, kept = r.c ? n.H : 0;
-        const int8_t* from = r.h + row * n.H;
-        Operand* to = states(l, before) + i * plan.H;
-        for (int64_t j = 0; j < n.H; ++j) to[j] = Operand(from[j] + F::offset);
-        for (int64_t j = n.H; j < plan.H; ++j) to[j] = Operand(F::offset);
+        int64_t row = l * r.B + b0 + i, H = n.H, kept = r.c ? H : 0;
+        const int8_t* __restrict from = r.h + row * H;
+        Operand* __restrict to = states(l, before) + i * plan.H;  // bytes alias everything: without this, one at a time
+        for (int64_t j = 0; j < H; ++j) to[j] = Operand(from[j] + F::offset);
+        for (int64_t j = H, end = plan.H; j < end; ++j) to[j] = Operand(F::offset);
         int16_t* c = carried(l) + i * plan.H;
-        if (r.c) memcpy(c, r.c + row * n.H, size_t(kept) * 2);
+        if (r.c) memcpy(c, r.c + row * H, size_t(kept) * 2);
         memset(c + kept, 0, size_t(plan.H - kept) * 2);
       }
   }
@@ -187,11 +187,11 @@ struct Lane {
     const Network& n = *r.network;
     for (int64_t l = 0; l < n.L; ++l)
       for (int64_t i = 0; i < count; ++i) {
-        int64_t row = l * r.B + b0 + i;
-        const Operand* from = states(l, slot) + i * plan.H;
-        int8_t* to = r.h + row * n.H;
-        for (int64_t j = 0; j < n.H; ++j) to[j] = int8_t(from[j] - F::offset);
-        if (r.c) memcpy(r.c + row * n.H, carried(l) + i * plan.H, size_t(n.H) * 2);
+        int64_t row = l * r.B + b0 + i, H = n.H;
+        const Operand* __restrict from = states(l, slot) + i * plan.H;
+        int8_t* __restrict to = r.h + row * H;
+        for (int64_t j = 0; j < H; ++j) to[j] = int8_t(from[j] - F::offset);
+        if (r.c) memcpy(r.c + row * H, carried(l) + i * plan.H, size_t(H) * 2);
       }
   }
 };
