@@ -32,6 +32,10 @@ struct Foreseen {
   bool agrees(int node, int depth) const { return leaf >> (8 - depth) == node; }
   // 0 .. 256 + 256 kClasses: the foreseen byte, or what it did not foresee.
   int place(int node, int depth) const { return agrees(node, depth) ? 256 + (leaf & 255) * kClasses + certainty : node; }
+  // 0 .. 256 + 8 256 kClasses: and how many bits have agreed.
+  int place_by_depth(int node, int depth) const {
+    return agrees(node, depth) ? 256 + (place(node, depth) - 256) * 8 + depth : node;
+  }
 };
 
 }  // namespace elman::coding

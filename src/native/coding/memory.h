@@ -104,16 +104,25 @@ struct Memory {
       recent.hashes[i] = mix_hash(uint64_t(recent.word) << 32 | uint64_t(foreseen.leaf) << 8 | (recent.last & 255), uint32_t(FORESEEN) << 24);
       buckets.prefetch(recent.hashes[i]);
     }
+    prefetch_corrections(recent, foreseen, 1);
   }
   void prefetch(const Recent& recent) const {
     for (int i = 0; i < level.contexts; ++i) buckets.prefetch(recent.hashes[i]);
     fetch(&match_table[recent.match_place]);
     by_two.prefetch(two_place(recent, 1));
+    if (rules.foresees) refined.prefetch(refined_place(recent, 1));
+  }
+  // Of a node the second contract's corrections, of which `refined` is asked first, so it is fetched for the node's children.
+  void prefetch_corrections(const Recent& recent, const Foreseen& foreseen, int node) const {
+    by_likely.prefetch(foreseen.place_by_depth(node, top_bit(uint32_t(node))));
+    if (node < 128) refined.prefetch(refined_place(recent, 2 * node), 2);
   }
   // The correction by the last byte and the bits so far.
   int two_place(const Recent& recent, int node) const {
     return int(uint32_t(int(recent.last & 255) << 8 | node) * 0x9E3779B1u >> (32 - two_bits));
   }
+  // The correction of the network's or the match's word, by the last byte and the bits so far.
+  static int refined_place(const Recent& recent, int node) { return int(recent.last & 255) << 8 | node; }
 
  private:
   void start(int32_t* w) const {

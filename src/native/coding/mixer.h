@@ -54,10 +54,11 @@ class Correction {
     for (size_t i = 0; i < kPoints; ++i) points_[i] = uint16_t(squash(t, (int32_t(i) - kPoints / 2) * kStep));
     for (size_t i = kPoints; i < points_.size(); ++i) points_[i] = points_[i - kPoints];
   }
-  void prefetch(int context) const {
+  // Of one context, or of several that follow each other.
+  void prefetch(int context, int count = 1) const {
     const uint16_t* points = &points_[size_t(context) * kPoints];
-    fetch(points);
-    fetch(points + kPoints - 1);
+    for (int i = 0; i < count; ++i) fetch(points + i * kPoints);
+    fetch(points + count * kPoints - 1);
   }
   struct Place {
     size_t at;

@@ -132,11 +132,10 @@ class BitModel {
       match = match_bit_ ? stretch(t_, uint32_t(p)) : -stretch(t_, uint32_t(p));
       match_linear = (match_bit_ ? p - 32768 : 32768 - p) / 32;
     }
-    if constexpr (kVectors) Stages::others(x_, network, network_linear, match, match_linear);
-    else plain::others(x_ + 2 * m_.lanes, network, network_linear, match, match_linear);
-    if (!m_.rules.foresees) return;
-    refined_ = m_.refined.find(int(row_->last & 255) << 8 | node_, tree_ ? network : match);
-    x_[2 * m_.lanes + REFINED] = stretch(t_, m_.refined.p16(refined_));
+    if (m_.rules.foresees) refined_ = m_.refined.find(m_.refined_place(*row_, node_), tree_ ? network : match);
+    const int32_t refined = m_.rules.foresees ? stretch(t_, m_.refined.p16(refined_)) : 0;
+    if constexpr (kVectors) Stages::others(x_, network, network_linear, match, match_linear, refined);
+    else plain::others(x_ + 2 * m_.lanes, network, network_linear, match, match_linear, refined);
   }
 
   uint32_t mix() {
@@ -165,7 +164,7 @@ class BitModel {
     const uint32_t* parts = m_.rules.parts;
     uint32_t p = uint32_t(p_last_) * parts[0] + m_.by_byte.p16(one_) * parts[1] + m_.by_two.p16(two_) * parts[2] + 4;
     if (m_.rules.foresees) {
-      likely_ = m_.by_likely.find(foreseen_.agrees(node_, depth) ? 256 + (foreseen_.place(node_, depth) - 256) * 8 + depth : node_, st);
+      likely_ = m_.by_likely.find(foreseen_.place_by_depth(node_, depth), st);
       p += m_.by_likely.p16(likely_) * parts[3];
     }
     return uint32_t(clamp(int32_t(p >> 3), 1, 65535));
@@ -176,6 +175,7 @@ class BitModel {
     nibble_ = 2 * nibble_ + bit;
     two_place_ = m_.two_place(*row_, node_ & 255);
     m_.by_two.prefetch(two_place_);
+    if (m_.rules.foresees && node_ < 256) m_.prefetch_corrections(*row_, foreseen_, node_);
     if constexpr (kVectors && kLearns)
       if (nibble_ >= 16 && in_vectors_) Stages::give(buckets_, m_.level.contexts, half_);
     if (node_ < 16 || node_ >= 32) return;

@@ -41,9 +41,9 @@ inline void dots(const int32_t* const* w, const int32_t* x, int inputs, int32_t*
   for (int s = 0; s < 3; ++s) st[s] = clamp(dot(w[s], x, inputs), -kStretchLimit, kStretchLimit);
 }
 
-inline void others(int32_t* x, int32_t network, int32_t network_linear, int32_t match, int32_t match_linear) {
+inline void others(int32_t* x, int32_t network, int32_t network_linear, int32_t match, int32_t match_linear, int32_t refined) {
   x[NETWORK] = network, x[NETWORK_LINEAR] = network_linear, x[MATCH] = match, x[MATCH_LINEAR] = match_linear;
-  x[CONSTANT] = 256;
+  x[CONSTANT] = 256, x[REFINED] = refined;
 }
 
 }  // namespace plain

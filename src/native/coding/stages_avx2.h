@@ -179,9 +179,10 @@ struct Avx2 {
     _mm_store_si128(reinterpret_cast<__m128i*>(w), _mm_max_epi32(next, _mm_sub_epi32(_mm_setzero_si128(), limit)));
   }
 
-  // The inputs that are of no context.
-  ELMAN_IN_AVX2 static void others(int32_t* x, int32_t network, int32_t network_linear, int32_t match, int32_t match_linear) {
-    store(x + 2 * W, _mm256_setr_epi32(network, network_linear, match, match_linear, 256, 0, 0, 0));
+  // The inputs that are of no context: written as one vector, which a load of it would otherwise wait for.
+  ELMAN_IN_AVX2 static void others(int32_t* x, int32_t network, int32_t network_linear, int32_t match, int32_t match_linear,
+                                   int32_t refined) {
+    store(x + 2 * W, _mm256_setr_epi32(network, network_linear, match, match_linear, 256, refined, 0, 0));
   }
 
   // Whether the buckets (W) are as many.
