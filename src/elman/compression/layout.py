@@ -6,13 +6,14 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, islice, pairwise
+from itertools import accumulate, islice
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..errors import CompressedError, InputError
 from ..sources import compressed
+from .codec import whole
 from .handle import Handle
 from .predictor import CONTRACT
 from .weights import MARGINAL
@@ -113,17 +114,36 @@ class Directory:
         if self.codes_at[-1] != at - index_size or self.index_at[-1] != at:
             raise CompressedError("the store is damaged: its directory does not fit its records")
 
-    def codes(self, handle: Handle, group: int) -> list[bytes]:
-        """The codes of a group's records. Raises CompressedError where they are damaged."""
-        entry, around = self.entries[group], f"the store is damaged around record {group * GROUP}"
-        data = handle.read(int(entry["codes"]), int(self.codes_at[group]))
-        index = handle.read(int(entry["index"]), int(self.index_at[group]))
-        if zlib.crc32(index, zlib.crc32(data)) != entry["crc"]:
-            raise CompressedError(f"{around}: a checksum differs")
-        places = list(accumulate(_sizes(index), initial=0))
-        if places[-1] != len(data) or len(places) - 1 != min(GROUP, self.count - group * GROUP):
-            raise CompressedError(f"{around}: sizes differ")
-        return [data[begin:end] for begin, end in pairwise(places)]
+    def codes(self, handle: Handle, numbers: Iterable[int]) -> list[bytes]:
+        """The codes of the records of these numbers; each group is read once, if it is among the last 64.
+
+        Raises InputError for a number that no record has, CompressedError for a damaged group.
+        """
+        groups: dict[int, tuple[bytes, list[int]]] = {}
+        codes, expected = [], f"the store has {self.count} records, from 0; there is no record {{}}"
+        for given in numbers:
+            group, place = divmod(whole(given, expected, 0, self.count - 1), GROUP)
+            if group not in groups:
+                groups = groups if len(groups) < 64 else {}
+                groups[group] = self._group(handle, group)
+            data, places = groups[group]
+            codes.append(data[places[place] : places[place + 1]])
+        return codes
+
+    def _group(self, handle: Handle, number: int) -> tuple[bytes, list[int]]:
+        """The codes of a group's records side by side; where each begins, and the end of the last.
+
+        Raises CompressedError where they are damaged.
+        """
+        codes, index, crc = self.entries[number].item()
+        data = handle.read(codes, self.codes_at.item(number))
+        sizes = handle.read(index, self.index_at.item(number))
+        if zlib.crc32(sizes, zlib.crc32(data)) != crc:
+            raise CompressedError(f"the store is damaged around record {number * GROUP}: a checksum differs")
+        places = list(accumulate(_sizes(sizes), initial=0))
+        if places[-1] != len(data) or len(places) - 1 != min(GROUP, self.count - number * GROUP):
+            raise CompressedError(f"the store is damaged around record {number * GROUP}: sizes differ")
+        return data, places
 
 
 def write_records(

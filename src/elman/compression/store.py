@@ -111,15 +111,7 @@ class _View:
     messages: Any
 
     def get(self, numbers: Iterable[int]) -> list[bytes]:
-        groups: dict[int, list[bytes]] = {}
-        codes, count = [], self.directory.count
-        for given in numbers:
-            number = whole(given, f"the store has {count} records, from 0; there is no record {{}}", 0, count - 1)
-            group = number // GROUP
-            if group not in groups:
-                groups = groups if len(groups) < 64 else {}
-                groups[group] = self.directory.codes(self.handle, group)
-            codes.append(groups[group][number % GROUP])
+        codes = self.directory.codes(self.handle, numbers)
         records, too_long = self.messages.decode(codes, self.directory.longest)
         if too_long >= 0:
             raise CompressedError("the store is damaged: a record is longer than the longest")
