@@ -44,7 +44,10 @@ def build(compiler: str, folder: Path) -> Path:
         units.append((f"float_{isa}", NATIVE / "float" / "isa.cpp", named))
         if isa in MACHINE:
             units.append((f"integer_{isa}", NATIVE / "integer" / "isa.cpp", named))
-    others = ["float/dispatch", "float/step", "integer/packed"]
+    others = [
+        "integer/packed",
+        *(f"float/{path.stem}" for path in (NATIVE / "float").glob("*.cpp") if path.stem != "isa"),
+    ]
     others += [f"coding/{path.stem}" for path in (NATIVE / "coding").glob("*.cpp")]
     others += [f"team/{path.stem}" for path in (NATIVE / "team").glob("*.cpp") if path.stem != "alone"]
     units += [(name.replace("/", "_"), NATIVE / f"{name}.cpp", []) for name in others]
