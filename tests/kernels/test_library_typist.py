@@ -36,11 +36,12 @@ def models() -> Iterator[tuple[str, elman.Model]]:
         corpus = elman.Corpus("t", TALK, "none", "here", records)
         yield "characters", elman.build_model(corpus, cell="gru", hidden_size=8, init_std=None, seed=3)
         reading = elman.Reading(Subwords(MERGES), records=records)
-        model = elman.LanguageModel(elman.GRU(len(reading), 6), reading)
-        for number, array in enumerate(model.parameters()):
-            array[...] = np.random.default_rng(number).normal(0, 0.9, array.shape)
-        yield "subwords", model
-        yield "quantised", elman.quantise(model, bits=6, text=TALK)
+        for layer in (elman.GRU(len(reading), 6), elman.LSTM(len(reading), 5, num_layers=2)):
+            model = elman.LanguageModel(layer, reading)
+            for number, array in enumerate(model.parameters()):
+                array[...] = np.random.default_rng(number).normal(0, 0.9, array.shape)
+            yield "subwords", model
+            yield "quantised", elman.quantise(model, bits=6, text=TALK)
 
 
 @pytest.mark.parametrize("width", [0, 3])
