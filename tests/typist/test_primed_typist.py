@@ -15,6 +15,7 @@ from elman.errors import InputError, ModelFileError
 from elman.generation.paths import Path
 from elman.model.counts import levels, pruned, weights
 from elman.typing import Primed, Typist, prime
+from elman.typing.primed import CLASSES
 from elman.typing.primer import LONGEST
 
 LINES = [f"{who} {what} {where}" for who in ("she", "he", "the cat") for what in ("sees", "eats") for where in
@@ -57,7 +58,7 @@ def test_counts_and_shares_are_those_by_hand():
 def test_probabilities_are_interpolated():
     text = numbers("\n" + TEXT)
     kept = pruned(levels(text, LONGEST, 0, len(text)), np.full((LONGEST, 128), 0.25), 10**6, len(SYMBOLS) + 1)
-    primed, expected = Primed(SYMBOLS, 0, kept, np.full((7, 7), 0.5)), by_hand(0.25)
+    primed, expected = Primed(SYMBOLS, 0, kept, np.full((LONGEST, *CLASSES), 0.5)), by_hand(0.25)
     nodes = primed.begin()
     for at, symbol in enumerate(line := "she sees the hat"):
         p = np.full(len(SYMBOLS) + 1, 1 / (len(SYMBOLS) + 1))

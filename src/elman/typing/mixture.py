@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from ..kernels import Array
-from .primed import CLASSES, SURE, Primed
+from .primed import SURE, Primed
 
 _MEMORY = 4000.0  # places that a learning weight remembers; then it forgets half
 _PRIOR = 400.0  # places that the trained weight counts for
@@ -26,7 +27,7 @@ class Mixture:
 
     def forget(self) -> None:
         """The weights are the trained ones."""
-        self._kept, self._all = self.primed.weights * _PRIOR, np.full((CLASSES, CLASSES), _PRIOR)
+        self._kept, self._all = self.primed.weights * _PRIOR, np.full(self.primed.weights.shape, _PRIOR)
 
     def mark(self) -> None:
         """Count what `moved` gives from here on."""
@@ -61,12 +62,11 @@ class Mixture:
             return self.primed.begin()
         return self.primed.followed(nodes, self.numbers[place] if place < len(self.numbers) else -1)
 
-    def parts(self, p: Array, nodes: Sequence[int]) -> tuple[Array, tuple[int, int]]:
+    def parts(self, p: Array, nodes: Sequence[int]) -> tuple[Array, tuple[int, int, int]]:
         """The n-grams' distribution (A,) over the alphabet, and the class of its weight beside the network's p (A,)."""
         own = self.primed.probabilities(nodes)[self._columns]
         own /= own.sum()
-        kind = int(np.searchsorted(SURE, own.max(), "right")), int(np.searchsorted(SURE, p.max(), "right"))
-        return own, kind
+        return own, (*self.primed.kind(nodes), int(np.searchsorted(SURE, p.max(), "right")))
 
     def mixed(self, p: Array, nodes: Sequence[int]) -> Array:
         """(A,): the mixture."""
@@ -86,15 +86,13 @@ class Mixture:
             self._all[kind] /= 2
 
 
-def fitted(network: Array, ngrams: Array, places: Array) -> Array:
-    """float64 (CLASSES, CLASSES): the weights under which these distributions (N, A) give the symbols at `places` (N,)
-    the most probability."""
-    rows, size = np.arange(len(places)), CLASSES**2
-    sure = [np.searchsorted(SURE, each.max(axis=1), "right") for each in (ngrams, network)]
-    kinds, p, g = sure[0] * CLASSES + sure[1], network[rows, places], ngrams[rows, places]
+def fitted(network: Array, ngrams: Array, kinds: Array, shape: tuple[int, ...]) -> Array:
+    """float64 `shape`: the weights under which a text has the most probability, of whose symbols the network says
+    `network` (N,) and the n-grams `ngrams` (N,), and whose weights are of the classes `kinds` (N, len(shape))."""
+    classes, size = np.ravel_multi_index(tuple(kinds.T), shape), math.prod(shape)
     w = np.full(size, 0.6)
     for _ in range(30):
-        mine = w[kinds] * p
-        share = mine / np.maximum(mine + (1 - w[kinds]) * g, 1e-30)
-        w = (np.bincount(kinds, share, size) + 0.6 * 8) / (np.bincount(kinds, minlength=size) + 8)
-    return w.reshape(CLASSES, CLASSES)
+        mine = w[classes] * network
+        share = mine / np.maximum(mine + (1 - w[classes]) * ngrams, 1e-30)
+        w = (np.bincount(classes, share, size) + 0.6 * 8) / (np.bincount(classes, minlength=size) + 8)
+    return w.reshape(shape)

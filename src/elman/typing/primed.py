@@ -5,17 +5,19 @@ symbol; what a context does not give away is the next shorter one's, down to all
 
     p_k(symbol) = (1 - sum of shares) p_{k-1}(symbol) + share(symbol)
 
-The mixture is linear, w p_network + (1 - w) p_ngrams. One w serves all places at which both are about as sure.
+The mixture is linear, w p_network + (1 - w) p_ngrams. One w serves all places at which the longest context is as long
+and gives away about as much, and the network is about as sure.
 
 A file, little-endian, and compressed by xz: the magic, int32 VERSION, levels and symbols, the bytes of all symbols, the
-symbol that begins a line; uint16 weights in 2^-16; int32 nodes of each level; by level, in the order of parent and
-symbol, uint8 symbols, shares 2^(-x/8) and, but for the last level, numbers of children; the CRC-32 of all that.
-libelman reads it uncompressed.
+symbol that begins a line; uint16 weights in 2^-16, GIVEN times SURE classes for each level; int32 nodes of each level;
+by level, in the order of parent and symbol, uint8 symbols, shares 2^(-x/8) and, but for the last level, numbers of
+children; the CRC-32 of all that. libelman reads it uncompressed.
 """
 
 from __future__ import annotations
 
 import lzma
+import math
 import os
 import struct
 import zlib
@@ -32,11 +34,13 @@ from ..kernels import Array
 from ..model.counts import SHARES, Kept
 
 MAGIC = b"ELMANNGR"
-VERSION = 1
+VERSION = 2
 _LARGEST = 64 << 20  # bytes
 SURE = (0.2, 0.35, 0.5, 0.7, 0.9, 0.97)
-"""Bounds of the likeliest symbol's probability, by which a weight is chosen."""
-CLASSES = len(SURE) + 1
+"""Bounds of the probability of the network's likeliest symbol, by which a weight is chosen."""
+GIVEN = (0.26, 0.51, 0.76)
+"""And of what the longest context gives away: no sum of a few shares, which rounding could bring to either side."""
+CLASSES = len(GIVEN) + 1, len(SURE) + 1
 
 
 class Primed:
@@ -44,7 +48,8 @@ class Primed:
 
     Args:
         symbols: each one character, at their numbers in `kept`. start: the number of the one that begins a line.
-        weights: float64 (CLASSES, CLASSES): the network's share, by the n-grams' sureness and the network's.
+        weights: float64 (levels, *CLASSES): the network's share, by the length of the longest context, what it gives
+            away and the network's sureness.
     """
 
     def __init__(self, symbols: str, start: int, kept: Sequence[Kept], weights: Array) -> None:
@@ -106,6 +111,13 @@ class Primed:
                     p[symbols[low:high]] += SHARES[shares[low:high]]
         return p
 
+    def kind(self, nodes: Sequence[int]) -> tuple[int, int]:
+        """The length of the longest of these contexts that gives something away, and the class of how much."""
+        for order in range(len(nodes) - 1, -1, -1):
+            if nodes[order] >= 0 and (given := self._given[order][nodes[order]]) > 0:
+                return order, int(np.searchsorted(GIVEN, given, "right"))
+        return 0, 0
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the file, compressed by xz, which halves it; what is there already is replaced."""
         write_atomically(given.path("path", path), lzma.compress(self.to_bytes(), preset=9))
@@ -146,8 +158,8 @@ class Primed:
         if data[:8] != MAGIC:
             raise ModelFileError(f"{name}: no n-grams of a typist; elman.prime makes them")
         version = int.from_bytes(data[8:12], "little")
-        if version > VERSION:
-            raise ModelFileError(f"{name}: version {version}, but this version of Elman reads up to {VERSION}")
+        if version != VERSION:
+            raise ModelFileError(f"{name}: version {version}; this version of Elman reads {VERSION}: prime it anew")
         if len(data) < 32 or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
             raise ModelFileError(f"{name}: truncated or damaged: its content does not have its checksum")
         try:
@@ -163,8 +175,9 @@ class Primed:
         made, at = cls.__new__(cls), 24 + size
         made.symbols = data[24:at].decode()
         (made.start,) = struct.unpack_from("<i", data, at)
-        made.weights = np.frombuffer(data, "<u2", CLASSES**2, at + 4).reshape(CLASSES, CLASSES) / 65536
-        at += 4 + 2 * CLASSES**2
+        shape = count, *CLASSES
+        made.weights = np.frombuffer(data, "<u2", math.prod(shape), at + 4).reshape(shape) / 65536
+        at += 4 + 2 * math.prod(shape)
         sizes = np.frombuffer(data, "<i4", count, at).tolist()
         at += 4 * count
         if (

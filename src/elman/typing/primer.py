@@ -13,7 +13,7 @@ from ..model import Model
 from ..model.counts import levels, pruned, weights
 from ..text import normalise
 from .mixture import Mixture, fitted
-from .primed import Primed
+from .primed import CLASSES, Primed
 from .typist import Typist
 
 LONGEST = 7
@@ -21,7 +21,7 @@ LONGEST = 7
 _MOST_SYMBOLS = 255
 _OTHER = "\ufffd"  # any symbol that is too rare to have a place
 _FITTED = 25_000  # characters of the lines kept out on which weights are fitted
-_EVEN = np.full((7, 7), 0.5)
+_EVEN = np.full((LONGEST, *CLASSES), 0.5)
 
 
 def prime(model: Model, text: str, kept_out: str, *, most: int = 90_000) -> Primed:
@@ -59,14 +59,15 @@ def prime(model: Model, text: str, kept_out: str, *, most: int = 90_000) -> Prim
 def _mixing(model: Model, primed: Primed, alphabet: str, text: str) -> Array:
     """The weights of a mixture, from a text that neither has seen."""
     typist, mixture = Typist(model, alphabet, floor=0), Mixture(primed, alphabet)
-    nodes, network, ngrams, places = primed.begin(), [], [], []
+    nodes, network, ngrams, kinds = primed.begin(), [], [], []
     for symbol in text:
         place = typist.alphabet.places.get(symbol, -1)
         if place >= 0:
             p = typist.probabilities()
-            network.append(p)
-            ngrams.append(mixture.parts(p, nodes)[0])
-            places.append(place)
+            own, kind = mixture.parts(p, nodes)
+            network.append(p[place])
+            ngrams.append(own[place])
+            kinds.append(kind)
         typist.enter(symbol)
         nodes = mixture.followed(nodes, symbol, place if place >= 0 else len(alphabet))
-    return fitted(np.array(network), np.array(ngrams), np.array(places))
+    return fitted(np.array(network), np.array(ngrams), np.array(kinds), primed.weights.shape)

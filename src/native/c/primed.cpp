@@ -10,7 +10,8 @@ namespace elman::c {
 
 namespace {
 
-constexpr double kSure[] = {0.2, 0.35, 0.5, 0.7, 0.9, 0.97};
+constexpr int32_t kVersion = 2;
+constexpr double kSureFrom[] = {0.2, 0.35, 0.5, 0.7, 0.9, 0.97}, kGivenFrom[] = {0.26, 0.51, 0.76};
 constexpr double kRoots[] = {1.0, 0.917004043204671, 0.840896415253715, 0.771105412703970,
                              0.707106781186547, 0.648419777325505, 0.594603557501360, 0.545253866332629};
 constexpr double kMemory = 4000.0, kPrior = 400.0;
@@ -40,9 +41,9 @@ struct Reader {
   }
 };
 
-int sureness(const double* p, size_t count) {
-  double top = *std::max_element(p, p + count);
-  return int(std::upper_bound(std::begin(kSure), std::end(kSure), top) - std::begin(kSure));
+template <size_t N>
+size_t class_of(double x, const double (&from)[N]) {
+  return size_t(std::upper_bound(from, from + N, x) - from);
 }
 
 }  // namespace
@@ -58,7 +59,7 @@ std::string Primed::read(const uint8_t* bytes, int64_t size, const std::vector<s
   const std::string damaged = "the n-grams are truncated or damaged";
   if (!bytes || size < 32 || std::memcmp(bytes, "ELMANNGR", 8)) return "these bytes are no n-grams of a typist";
   Reader from{bytes + 8, size - 12};
-  if (uint32_t(from.number()) > 1) return "the n-grams are of a later version";
+  if (from.number() != kVersion) return "the n-grams are of another version";
   Reader end{bytes + size - 4, 4};
   if (uint32_t(end.number()) != crc32(bytes, size - 4)) return damaged;
   int32_t count = from.number(), symbols = from.number(), text = from.number();
@@ -74,7 +75,8 @@ std::string Primed::read(const uint8_t* bytes, int64_t size, const std::vector<s
     i += width;
   }
   if (int32_t(places.size()) != symbols) return damaged;
-  const uint8_t* weights = from.take(2 * kClasses * kClasses);
+  auto classes = size_t(count) * kGiven * kSure;
+  const uint8_t* weights = from.take(2 * int64_t(classes));
   std::vector<int32_t> sizes;
   for (int32_t i = 0; i < count; ++i) sizes.push_back(from.number());
   if (from.short_) return damaged;
@@ -103,7 +105,8 @@ std::string Primed::read(const uint8_t* bytes, int64_t size, const std::vector<s
   }
   if (from.left) return damaged;
   levels_ = std::move(levels), count_ = symbols, start_ = start;
-  for (size_t i = 0; i < trained_.size(); ++i) trained_[i] = (weights[2 * i] + 256 * weights[2 * i + 1]) / 65536.0;
+  trained_.resize(classes);
+  for (size_t i = 0; i < classes; ++i) trained_[i] = (weights[2 * i] + 256 * weights[2 * i + 1]) / 65536.0;
   numbers_.clear();
   for (const auto& each : alphabet) {
     auto found = places.find(each);
@@ -114,8 +117,9 @@ std::string Primed::read(const uint8_t* bytes, int64_t size, const std::vector<s
 }
 
 void Primed::forget() {
-  all_.fill(kPrior);
-  for (size_t i = 0; i < kept_.size(); ++i) kept_[i] = trained_[i] * kPrior;
+  all_.assign(trained_.size(), kPrior);
+  kept_ = trained_;
+  for (double& each : kept_) each *= kPrior;
 }
 
 int32_t Primed::child(size_t order, int32_t node, int32_t number) const {
@@ -134,8 +138,9 @@ Primed::Nodes Primed::followed(Nodes nodes, int32_t number) const {
   return made;
 }
 
-int Primed::own(const Nodes& nodes, const double* p, std::vector<double>& to) const {
+size_t Primed::own(const Nodes& nodes, const double* p, std::vector<double>& to) const {
   std::vector<double> all(size_t(count_) + 1, 1.0 / double(count_ + 1));
+  size_t longest = 0, much = 0;
   for (size_t order = 0; order < levels_.size(); ++order) {
     if (nodes[order] < 0) continue;
     const Level& level = levels_[order];
@@ -143,6 +148,7 @@ int Primed::own(const Nodes& nodes, const double* p, std::vector<double>& to) co
     if (low == high) continue;
     double given = 0.0;
     for (int32_t n = low; n < high; ++n) given += shares_[level.share[size_t(n)]];
+    longest = order, much = class_of(given, kGivenFrom);
     double rest = std::max(1.0 - given, 0.0);
     for (double& each : all) each *= rest;
     for (int32_t n = low; n < high; ++n) all[level.symbol[size_t(n)]] += shares_[level.share[size_t(n)]];
@@ -150,19 +156,19 @@ int Primed::own(const Nodes& nodes, const double* p, std::vector<double>& to) co
   double total = 0.0;
   for (size_t i = 0; i < numbers_.size(); ++i) total += to[i] = all[numbers_[i] < 0 ? size_t(count_) : size_t(numbers_[i])];
   for (size_t i = 0; i < numbers_.size(); ++i) to[i] /= total;
-  return sureness(to.data(), numbers_.size()) * kClasses + sureness(p, numbers_.size());
+  return (longest * kGiven + much) * kSure + class_of(*std::max_element(p, p + numbers_.size()), kSureFrom);
 }
 
 void Primed::mix(const Nodes& nodes, double* p) const {
   std::vector<double> ngrams(numbers_.size());
-  auto kind = size_t(own(nodes, p, ngrams));
+  size_t kind = own(nodes, p, ngrams);
   double w = kept_[kind] / all_[kind];
   for (size_t i = 0; i < ngrams.size(); ++i) p[i] = w * p[i] + (1 - w) * ngrams[i];
 }
 
 void Primed::learn(const Nodes& nodes, const double* p, int32_t place) {
   std::vector<double> ngrams(numbers_.size());
-  auto kind = size_t(own(nodes, p, ngrams));
+  size_t kind = own(nodes, p, ngrams);
   double w = kept_[kind] / all_[kind], mine = w * p[place];
   if (mine > 0.0) kept_[kind] += mine / (mine + (1 - w) * ngrams[size_t(place)]);
   all_[kind] += 1;

@@ -8,7 +8,7 @@
 
 namespace elman::c {
 
-constexpr int kClasses = 7;            // of how sure a distribution is
+constexpr int kGiven = 4, kSure = 7;   // classes: of what the longest context gives away, and of how sure the network is
 constexpr int kLevels = 16;            // most levels of a file
 
 class Primed {
@@ -34,13 +34,13 @@ class Primed {
   };
   static Nodes root();
   int32_t child(size_t order, int32_t node, int32_t number) const;
-  int own(const Nodes& nodes, const double* p, std::vector<double>& to) const;  // the n-grams' distribution, and the class
+  size_t own(const Nodes& nodes, const double* p, std::vector<double>& to) const;  // the n-grams' distribution, and the class
 
   std::vector<Level> levels_;
   std::vector<int32_t> numbers_;       // (A) of each place
   int32_t count_ = 0, start_ = 0;      // symbols of the n-grams
   std::array<double, 256> shares_{};
-  std::array<double, kClasses * kClasses> trained_{}, kept_{}, all_{};
+  std::vector<double> trained_, kept_, all_;  // (levels, kGiven, kSure)
 };
 
 }  // namespace elman::c
