@@ -1,6 +1,6 @@
 """How small does `compress` make a text with a model of subwords, how fast, and beside models of bytes?
 
-    python benchmarks/subword_codes.py NAME=MODEL... -- FILE... [--levels 3,6,9]
+    python benchmarks/subword_codes.py NAME=MODEL... FILE... [--levels 3,6,9]
 
 MODEL is a model's file or a run; FILE is a text that it has not seen, such as the last tenth of the one that it
 learned. Every round trip is asserted; times are CPU microseconds of one core, for each byte of the text.
@@ -21,7 +21,7 @@ from elman.compression import Predictor
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("arguments", nargs="*", metavar="NAME=MODEL... -- FILE...")
+    parser.add_argument("arguments", nargs="*", metavar="NAME=MODEL... FILE...")
     parser.add_argument("--levels", default="3,6,9")
     given = parser.parse_args()
     models = dict(each.split("=", 1) for each in given.arguments if "=" in each)
