@@ -116,7 +116,8 @@ def wheels() -> list[str]:
         first = [f"`{name}`", f"{int(row['bytes']) / 1e6:.1f} MB", row["audited"] or "-"]
         body.append([*(first if name != before else ["", "", ""]), row["on"], row["proof"]])
         before = name
-    return table(["Wheel", "Size", "Looked over by", "Ran on", "What that showed"], body)[:-1]
+    header, _, *rows = table(["Wheel", "Size", "Looked over by", "Ran on", "What that showed"], body)[:-1]
+    return [header, "| --- | ---: | --- | --- | --- |", *rows]
 
 
 def _talk_bits() -> dict[tuple[str, str, str], float]:
