@@ -3,10 +3,11 @@
     python benchmarks/ngrams.py --text shakespeare.txt --networks nets
     python benchmarks/ngrams.py --text shakespeare.txt --networks nets --seeds 0 --longest 4 6 --kept 50000 200000
 
-The first 81 % of the text is trained on, a twentieth of that held out in 16 blocks, and the next 9 % measured; the last
-tenth takes no part. Networks are trained once and kept in the folder; n-grams are added to them as `elman train
---ngrams` adds them, so a network's bits do not depend on them. Writes a row for each network and each kind of n-grams
-into results/ngrams.csv, in place of an older one, and leaves the others.
+The first 81 % of the text is trained on, a twentieth of that held out in 16 blocks, and the next 9 % measured, on which
+the kinds of weights were compared; with --last the first nine tenths, and the last one, which had no part in that.
+Networks are trained once and kept in the folder; n-grams are added to them as `elman train --ngrams` adds them, so a
+network's bits do not depend on them. Writes a row for each network and each kind of n-grams into results/ngrams.csv, in
+place of an older one, and leaves the others.
 """
 
 from __future__ import annotations
@@ -50,10 +51,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--longest", type=int, nargs="+", default=[6])
     parser.add_argument("--kept", type=int, nargs="+", default=[200_000])
+    parser.add_argument("--last", action="store_true", help="train on the first nine tenths, measure the last one")
     options = parser.parse_args()
     text = options.text.read_text("utf-8")
     end = int(len(text) * 0.9)
-    cut = int(end * 0.9)
+    cut = end if options.last else int(end * 0.9)
+    measured, suffix = (text[end:], ", last tenth") if options.last else (text[cut:end], "")
     options.networks.mkdir(parents=True, exist_ok=True)
     for name in options.recipes:
         packaged, settings = RECIPES[name]
@@ -62,8 +65,8 @@ def main() -> None:
             corpus = elman.Corpus("tiny Shakespeare", text[:cut], "none", str(options.text))
             if recipe.tokens != "chars":
                 corpus = corpus.cut_into(recipe.tokens)
-            network = trained(corpus, recipe, options.networks / f"{name}-{seed}.safetensors")
-            measure(name, network, corpus, recipe, text[cut:end], options)
+            network = trained(corpus, recipe, options.networks / f"{name}{suffix}-{seed}.safetensors")
+            measure(name + suffix, network, corpus, recipe, measured, options)
 
 
 def trained(corpus: elman.Corpus, recipe: elman.Recipe, path: Path) -> LanguageModel:

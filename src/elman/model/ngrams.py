@@ -23,7 +23,8 @@ from .counts import SHARES, Kept
 LONGEST = 16
 """Most tokens of an n-gram."""
 SURE = (0.2, 0.35, 0.5, 0.7, 0.9, 0.97)
-"""Bounds of a probability by which a weight is chosen."""
+"""Bounds of a probability by which a weight is chosen: by order and both sureness classes was better than by fewer of
+them on tiny Shakespeare, the first 81 % counted and the next 9 % measured."""
 CLASSES = len(SURE) + 1
 _UNIT = 65536.0  # of weights in a file
 

@@ -26,6 +26,7 @@ ADAPTIVE = "adaptive: learns from the text that it scores, as a compressor does"
 """How such scores are labelled."""
 STEPS = 20
 """Tokens between two updates."""
+# On which text these two were chosen was not recorded.
 _LR = 4e-4
 _DECAY = np.float32(1e-3)
 """Share of the way back to the trained weights that each update goes."""

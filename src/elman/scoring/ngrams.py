@@ -21,7 +21,7 @@ from ..kernels import Array
 ORDER = 7
 """Most tokens of a context."""
 _MOST = 63.0
-"""Tokens that a weight remembers; then it forgets half."""
+"""Tokens that a weight remembers; then it forgets half. On which text this and `first` were chosen was not recorded."""
 _ALL = -1
 """Among the tokens of a context: the number of all."""
 

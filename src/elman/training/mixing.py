@@ -27,8 +27,8 @@ from .data import SHORTEST, Records, Text
 COUNTED = 4_000_000
 """Tokens of a training text in which n-grams are counted, the last ones: they take some 120 bytes each meanwhile."""
 _FEWEST = 100  # held-out tokens
-_FIRST = 0.75  # the network's share of a mixture about which nothing is known
-_PRIOR = 30.0  # places for which that counts
+_FIRST = 0.75  # the network's share of a mixture about which nothing is known; not tuned
+_PRIOR = 30.0  # places for which that counts; not tuned
 _ROUNDS = 40  # of expectation-maximisation
 _FOLDS = 8  # parts of a held-out text at least, which fall to the two halves in turn
 
