@@ -3,11 +3,14 @@
     python benchmarks/export.py                 # a GRU 1 x 64 trained for a moment on the bundled story
 
 Instructions are counted by qemu (SysTick under -icount shift=0); characters a second are CPU time of one process. What
-is not installed is left out, with a line that says so.
+is not installed is left out, with a line that says so. Writes results/export.csv and the tables in
+docs/reference/exports.md.
 """
 
 from __future__ import annotations
 
+import csv
+import re
 import shutil
 import subprocess
 import tempfile
@@ -18,9 +21,12 @@ from typing import Any
 import numpy as np
 
 import elman
-from elman.export import to_c, to_html, to_js, to_onnx
+from elman.export import to_c, to_html, to_js, to_onnx, to_plain
 
 ROOT = Path(__file__).parents[1]
+PAGE, TABLE = ROOT / "docs" / "reference" / "exports.md", ROOT / "results" / "export.csv"
+BEGIN, END = "<!-- export:begin -->", "<!-- export:end -->"
+Row = tuple[str, str, float, str]
 BOARDS = {
     "Cortex-M0+": "-mcpu=cortex-m0plus -mfloat-abi=soft",
     "Cortex-M4": "-mcpu=cortex-m4 -mfloat-abi=soft",
@@ -47,7 +53,15 @@ def missing(*tools: str) -> bool:
     return bool(absent)
 
 
-def boards(model: elman.QuantisedModel, folder: Path) -> None:
+def ram(folder: Path, common: list[Any]) -> int:
+    """Bytes of a text's state and of the logits."""
+    (folder / "ram.c").write_text('#include "m.h"\nm_state state;\nfloat logits[m_V];\n')
+    subprocess.run([*common, "-c", folder / "ram.c", "-o", folder / "ram.o"], check=True)
+    size = subprocess.run(["arm-none-eabi-size", folder / "ram.o"], capture_output=True, text=True, check=True)
+    return int(size.stdout.split()[8])
+
+
+def boards(model: elman.QuantisedModel, folder: Path, rows: list[Row]) -> None:
     """Flash and RAM in bytes, and instructions a character: read, logits, draw and choose."""
     if missing("arm-none-eabi-gcc", "qemu-system-arm"):
         return
@@ -65,12 +79,16 @@ def boards(model: elman.QuantisedModel, folder: Path) -> None:
             run = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-icount", "shift=0", "-kernel", program]
             run += ["-semihosting-config", "enable=on,target=native"]
             done = subprocess.run(run, capture_output=True, stdin=subprocess.DEVNULL)
-            logits, chosen, read = (done.stdout + done.stderr).decode().rpartition("@")[2].split()
-            print(f"{board:11} choice {choice:8} {size.stdout.split()[6]:>8} bytes of flash without libgcc")
-            print(f"{'':11} instructions a character: read {read}, logits {logits}, choice {chosen}")
+            logits, chosen, read = map(int, (done.stdout + done.stderr).decode().rpartition("@")[2].split())
+            if choice == "floats":
+                rows.append(("flash without libgcc", board, int(size.stdout.split()[6]), "bytes"))
+                rows.append(("RAM: state and logits", board, ram(folder, common), "bytes"))
+                rows.append(("instructions a character: read", board, read, ""))
+                rows.append(("instructions a character: logits", board, logits, ""))
+            rows.append((f"instructions a character: choice {choice}", board, chosen, ""))
 
 
-def node(model: elman.QuantisedModel, folder: Path) -> None:
+def node(model: elman.QuantisedModel, folder: Path, rows: list[Row]) -> None:
     if missing("node"):
         return
     for name, data in to_js(model, "story").items():
@@ -78,10 +96,19 @@ def node(model: elman.QuantisedModel, folder: Path) -> None:
     (folder / "run.mjs").write_text(NODE)
     done = subprocess.run(["node", "run.mjs"], cwd=folder, capture_output=True, text=True, check=True)
     written, scored = map(float, done.stdout.split())
-    print(f"node        {written:,.0f} characters/s written, {scored:,.0f} scored")
+    rows.append(("characters written", "Node", written, "a CPU second"))
+    rows.append(("characters scored", "Node", scored, "a CPU second"))
+    rows.append(
+        (
+            "size without a model",
+            "npm package",
+            sum(map(len, to_js(model, "story").values())) - len(to_plain(model)),
+            "bytes",
+        )
+    )
 
 
-def onnx(model: elman.LanguageModel) -> None:
+def onnx(model: elman.LanguageModel, rows: list[Row]) -> None:
     try:
         import onnxruntime
     except ImportError:
@@ -98,7 +125,33 @@ def onnx(model: elman.LanguageModel) -> None:
         logits, state = session.run(None, {"ids": ids[t : t + 1], "h": state})
         worst = max(worst, float(np.abs(logits[0] - expected[t]).max()))
     spent = time.process_time() - from_
-    print(f"onnxruntime {len(ids) / spent:,.0f} steps/s, {len(data):,} bytes, logits within {worst:.1e}")
+    rows.append(("steps", "ONNX Runtime", len(ids) / spent, "a CPU second"))
+    rows.append(("size of floats", "ONNX Runtime", len(data), "bytes"))
+    rows.append(("largest difference of logits", "ONNX Runtime", worst, ""))
+
+
+def write(rows: list[Row], about: str) -> None:
+    with TABLE.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(
+            [("what", "where", "value", "unit"), *((a, b, f"{v:.6g}", u) for a, b, v, u in rows)]
+        )
+    places = list(
+        dict.fromkeys(where for what, where, _, _ in rows if what.startswith(("flash", "RAM", "instructions")))
+    )
+    found = {(what, where): value for what, where, value, _ in rows}
+    whats = [what for what, where in found if where in places[:1]]
+    table = [f"| {' | '.join(['C with `-Os`', *places])} |", "|" + "---|" * (len(places) + 1)]
+    table += [f"| {' | '.join([what, *(f'{found[what, place]:,.0f}' for place in places)])} |" for what in whats]
+    others = ["| what | where | value |", "|---|---|---|"]
+    others += [
+        f"| {a} | {b} | {f'{v:,.0f}' if v >= 1000 else f'{v:.3g}'} {u} |" for a, b, v, u in rows if b not in places
+    ]
+    head = f"{about}, as `python benchmarks/export.py` measures it (`results/export.csv`):"
+    text = "\n".join([BEGIN, head, "", *others, "", *table, END])
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(re.sub(f"{BEGIN}.*?{END}", lambda _: text, page, flags=re.DOTALL), encoding="utf-8")
+    for what, where, value, unit in rows:
+        print(f"{what:40} {where:14} {value:12,.6g} {unit}")
 
 
 def main() -> None:
@@ -106,15 +159,16 @@ def main() -> None:
     recipe = elman.load_recipe("modern").replace(cell="gru", hidden_size=64, epochs=3)
     model = elman.build_model(corpus, recipe)
     elman.fit(model, corpus, recipe)
-    small = elman.quantise(model)
+    small, rows = elman.quantise(model), list[Row]()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         elman.save(small, folder / "int8.safetensors")
         page, file = len(to_html(small).encode()), (folder / "int8.safetensors").stat().st_size
-        print(f"gru 1 x 64, V {model.vocab_size}: int8 file {file:,} bytes, page {page:,} bytes")
-        boards(small, folder)
-        node(small, folder)
-    onnx(model)
+        rows += [("size", "int8 file", file, "bytes"), ("size", "page", page, "bytes")]
+        boards(small, folder, rows)
+        node(small, folder, rows)
+    onnx(model, rows)
+    write(rows, f"A GRU 1 x 64 of {model.vocab_size} characters")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/bin/sh
 # wasm.sh FOLDER OBJECTS COMPILER...: libelman for browsers and Node, with SIMD and without threads, exceptions or a system:
-# FOLDER/elman.wasm for quantised models, which is small; FOLDER/elman-floats.wasm for all, and for training; and the same as
+# FOLDER/elman.wasm for quantised models, which is small; FOLDER/elman-subwords.wasm, which codes messages with those of subwords too; FOLDER/elman-floats.wasm for all, and for training; and the same as
 # FOLDER/elman-relaxed.wasm, many times as fast, for where relaxed SIMD fuses a product and a sum: who loads it has to see that first
 # (web/relaxed.js). COMPILER is what compiles for wasm32-wasi, such as: clang++ --target=wasm32-wasi
 set -e
@@ -42,7 +42,12 @@ module() {
 
 layers='elman_forward\|elman_backward\|elman_cross_entropy\|elman_train.*\|elman_initialise\|elman_random'
 objects integers -DELMAN_INTEGERS_ONLY "" "$@"
-module elman integers "-Os -DELMAN_INTEGERS_ONLY" "$layers" "$@"
+module elman-subwords integers "-Os -DELMAN_INTEGERS_ONLY" "$layers" "$@"
+mkdir -p "$objects/small" && cp "$objects"/integers/*.o "$objects/small"
+for part in elman model container codec; do
+  "$compiler" "$@" $flags -DELMAN_INTEGERS_ONLY -DELMAN_NO_SUBWORDS -Os -c c/$part.cpp -DELMAN_VERSION="\"$version\"" -o "$objects/small/c_$part.o"
+done
+module elman small "-Os -DELMAN_INTEGERS_ONLY" "$layers" "$@"
 objects all -DELMAN_FLOATS "float/model float/step c/train c/initial" "$@"
 module elman-floats all "-Os -DELMAN_FLOATS" "none" "$@"
 module elman-relaxed all "-O3 -DELMAN_FLOATS -mrelaxed-simd" "none" "$@"

@@ -76,6 +76,21 @@ class Browser:
         """What a function body returns."""
         return self._call("POST", "/execute/sync", {"script": script, "args": arguments})
 
+    def until(self, script: str, seconds: float = PATIENCE) -> Any:
+        """What a function body returns once that is true."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if found := self.run(script):
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"never: {script}; {self.run('return document.body.innerText')}")
+
+    def answer(self, call: str, seconds: float = PATIENCE) -> Any:
+        """What a promise of the page's gives; the text of the error where it breaks."""
+        keep = "(a) => { window.answer = [a]; }, (e) => { window.answer = [`${e}`]; }"
+        self.run(f"window.answer = null; ({call}).then({keep});")
+        return self.until("return window.answer", seconds)[0]
+
     def point(self, x: float, y: float) -> None:
         """Move the mouse there."""
         move = {"type": "pointerMove", "duration": 0, "x": round(x), "y": round(y)}

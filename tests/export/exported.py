@@ -13,6 +13,8 @@ def model(cell: Any, layers: int = 1, embedding: int | None = None, tokens: str 
     """An untrained one whose units are far from zero."""
     settings: dict[str, Any] = {} if embedding is None else {"embedding_size": embedding}
     corpus = elman.Corpus("t", TEXT.encode() if tokens == "bytes" else TEXT, "none", "here", False)
+    if tokens not in ("chars", "bytes"):
+        corpus = corpus.cut_into(tokens)
     return elman.build_model(
         corpus, cell=cell, hidden_size=hidden, num_layers=layers, init_std=None, seed=5, **settings
     )

@@ -21,24 +21,6 @@ def window(tmp_path_factory):
     browser.close()
 
 
-def answer(window: Browser, call: str):
-    """What a promise of the page's gives."""
-    keep = "(a) => { window.answer = [a]; }, (e) => { window.answer = [`${e}`]; }"
-    window.run(f"window.answer = null; ({call}).then({keep});")
-    for _ in range(600):
-        found = window.run("return window.answer")
-        if found is not None:
-            return found[0]
-    raise AssertionError(f"no answer to {call}")
-
-
-def until(window: Browser, condition: str) -> None:
-    for _ in range(600):
-        if window.run(condition):
-            return
-    raise AssertionError(f"never: {condition}")
-
-
 @pytest.mark.parametrize("shape", [("gru",), ("lstm", 2, 4), ("rnn_relu",), ("rnn_tanh", 1, 6, 5)])
 @pytest.mark.skipif(bool(MISSING), reason=MISSING)
 @pytest.mark.slow
@@ -48,9 +30,9 @@ def test_the_page_is_the_model(window, tmp_path, shape):
     page.write_text(to_html(quantised), encoding="utf-8")
     window.open(page)
     assert "cannot run" not in window.run("return document.getElementById('status').textContent")
-    text = answer(window, f"elman.generate({PROMPT!r}, 5000, 7)")
+    text = window.answer(f"elman.generate({PROMPT!r}, 5000, 7)")
     assert text == elman.generate(quantised, PROMPT, 5000, seed=7)
-    score = answer(window, f"elman.score({TEXT[:500]!r})")
+    score = window.answer(f"elman.score({TEXT[:500]!r})")
     expected = elman.score(quantised, TEXT[:500])
     assert score["bits"] == pytest.approx(expected.bits, rel=1e-12)
     assert [url for url in window.requests() if not url.startswith(("file:", "blob:"))] == []
@@ -69,20 +51,20 @@ def test_the_page_is_used_by_hand(window, tmp_path):
     write = "const text = document.getElementById('text'); text.value = 'the é sea'; "
     write += "text.dispatchEvent(new Event('input'))"
     window.run(write)
-    until(window, "return document.querySelectorAll('#paint span').length > 5")
+    window.until("return document.querySelectorAll('#paint span').length > 5")
     assert window.run("return document.querySelectorAll('#next button').length") == 8
     window.run("document.getElementById('n').value = 2; document.getElementById('temperature').value = 1")
     window.run("document.getElementById('write').click()")
-    until(window, "return document.getElementById('stop').hidden")
+    window.until("return document.getElementById('stop').hidden")
     texts = window.run("return [...document.querySelectorAll('#continuations article p')].map((p) => p.textContent)")
     assert texts == elman.generate(quantised, "the é sea", 200, num_samples=2)
     window.run("document.getElementById('message').closest('details').open = true")
-    until(window, "return document.getElementById('code').textContent")
+    window.until("return document.getElementById('code').textContent")
     code = Codec(quantised).encode(b"See you at the station at six.")
     shown = window.run("return document.getElementById('code').textContent")
     assert shown == f"30 bytes \u2192 {len(code)}: {code.hex(' ')}, which gives the message again"
     window.run("document.getElementById('held').closest('details').open = true")
-    until(window, "return document.querySelectorAll('#held span').length > 5")
+    window.until("return document.querySelectorAll('#held span').length > 5")
     assert window.run("return document.getElementById('held').textContent") == "the \ufffd sea"
     unnamed = "return [...document.querySelectorAll('input,textarea,select')].filter("
     unnamed += "(e) => !e.labels.length && !e.ariaLabel).length"

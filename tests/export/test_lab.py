@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import Any
 
 import numpy as np
@@ -31,35 +30,15 @@ def window(tmp_path_factory):
     browser.close()
 
 
-def answer(window: Browser, call: str, minutes: float = 2.0) -> Any:
-    """What a promise of the page's gives."""
-    keep = "(a) => { window.answer = [a]; }, (e) => { window.answer = [`${e}`]; }"
-    window.run(f"window.answer = null; ({call}).then({keep});")
-    for _ in range(round(minutes * 600)):
-        found = window.run("return window.answer")
-        if found is not None:
-            return found[0]
-        time.sleep(0.1)
-    raise AssertionError(f"no answer to {call}")
-
-
-def until(window: Browser, condition: str) -> None:
-    for _ in range(1200):
-        if window.run(condition):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"never: {condition}; {window.run('return document.body.innerText')}")
-
-
 def file_of(window: Browser, path) -> None:
     """The page's model as a file."""
-    path.write_bytes(bytes(answer(window, "elman.file().then((bytes) => Array.from(bytes))")))
+    path.write_bytes(bytes(window.answer("elman.file().then((bytes) => Array.from(bytes))")))
 
 
 def test_it_trains_what_python_trains(window, tmp_path):
     corpus = elman.load_corpus("traveller")
     recipe = load_recipe("book").replace(**SMALL)
-    found = answer(window, "elman.train({ hidden_size: 12, epochs: 3, sample_every: 1 })")
+    found = window.answer("elman.train({ hidden_size: 12, epochs: 3, sample_every: 1 })")
     model = elman.build_model(corpus, recipe)
     run = elman.fit(model, corpus, recipe)
     assert found["digest"] == model.digest()
@@ -69,7 +48,7 @@ def test_it_trains_what_python_trains(window, tmp_path):
     file_of(window, path)
     made = elman.load(path)
     assert made.digest() == model.digest()
-    assert elman.generate(made, "the ", 100, seed=7) == answer(window, "elman.generate('the ', 100, 7)")
+    assert elman.generate(made, "the ", 100, seed=7) == window.answer("elman.generate('the ', 100, 7)")
     quantised = elman.quantise(made, text=str(corpus.text))
     assert elman.generate(quantised, "the ", 20, seed=1)
     assert [url for url in window.requests() if not url.startswith(("file:", "blob:"))] == []
@@ -84,14 +63,14 @@ def test_a_training_that_was_stopped_goes_on(window):
     window.run(f"window.text = {corpus.text!r}; window.first = 0; window.lines = []")
     start = f"elman.train({{ text, recipe: 'modern', {given}, sample_every: 0, onEpoch: (line) => lines.push(line) }})"
     window.run(f"{start}.then((found) => {{ window.first = found; }})")
-    until(window, "return lines.length > 2")
+    window.until("return lines.length > 2")
     window.run("elman.stop()")
-    until(window, "return window.first")
+    window.until("return window.first")
     stopped = window.run("return window.first")
     if not stopped["done"]:  # unless the machine was faster than the message
         assert window.run("return !document.getElementById('go').hidden")
         window.run("document.getElementById('go').click()")
-        until(window, "return document.getElementById('go').hidden && document.getElementById('stop').hidden")
+        window.until("return document.getElementById('go').hidden && document.getElementById('stop').hidden")
     model = elman.build_model(corpus, recipe)
     run = elman.fit(model, corpus, recipe)
     assert window.run("return document.getElementById('digest').textContent") == model.digest()
@@ -107,7 +86,7 @@ def test_it_is_used_by_hand(window):
         "for (const [id, value] of [['hidden_size', 8], ['epochs', 2]]) document.getElementById(id).value = value"
     )
     window.run("document.getElementById('digest').textContent = ''; document.getElementById('train').click()")
-    until(window, "return document.getElementById('digest').textContent")
+    window.until("return document.getElementById('digest').textContent")
     corpus = elman.load_corpus("traveller")
     recipe = load_recipe("book").replace(hidden_size=8, epochs=2)
     model = elman.build_model(corpus, recipe)
@@ -117,7 +96,7 @@ def test_it_is_used_by_hand(window):
     assert label.startswith("Perplexity by epoch: from ")
     assert window.run("return document.querySelectorAll('#numbers tr').length") == 2
     window.run("document.getElementById('write').click()")
-    until(window, "return document.getElementById('written').textContent.length > 200")
+    window.until("return document.getElementById('written').textContent.length > 200")
     written = window.run("return document.getElementById('written').textContent")
     assert written == "the " + elman.generate(model, "the ", 200, temperature=0.7)
     unnamed = "return [...document.querySelectorAll('input,textarea,select,button,progress,svg')].filter("
@@ -132,15 +111,15 @@ def test_it_loads_a_model_and_trains_it_further(window, tmp_path):
     path = tmp_path / "model.safetensors"
     elman.save(model, path)
     window.run(f"window.bytes = {list(path.read_bytes())}")
-    assert answer(window, "elman.load(bytes)")["recipe"]["cell"] == "lstm"
-    assert answer(window, "elman.generate('the ', 50, 7)") == elman.generate(model, "the ", 50, seed=7)
+    assert window.answer("elman.load(bytes)")["recipe"]["cell"] == "lstm"
+    assert window.answer("elman.generate('the ', 50, 7)") == elman.generate(model, "the ", 50, seed=7)
     call = "elman.train({ further: true, cell: 'lstm', hidden_size: 10, epochs: 1, init_std: null, seed: 3 })"
-    found = answer(window, call)
+    found = window.answer(call)
     elman.fit(model, corpus, recipe)
     assert found["digest"] == model.digest()
     window.run("bytes[bytes.length - 1] ^= 1")
-    assert "it is damaged" in answer(window, "elman.load(bytes)")
-    assert "cut off" in answer(window, "elman.load(bytes.slice(0, 100))")
+    assert "it is damaged" in window.answer("elman.load(bytes)")
+    assert "cut off" in window.answer("elman.load(bytes.slice(0, 100))")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +133,7 @@ def test_it_loads_a_model_and_trains_it_further(window, tmp_path):
     ],
 )
 def test_refused(window, options, text):
-    assert text in answer(window, f"elman.train({{ {options} }})")
+    assert text in window.answer(f"elman.train({{ {options} }})")
 
 
 def test_the_whole_book(window):
@@ -164,7 +143,7 @@ def test_the_whole_book(window):
         "window.slow = 0; window.last = performance.now(); setInterval(() => { const now = performance.now(); "
         "window.slow = Math.max(window.slow, now - window.last); window.last = now; }, 20)"
     )
-    found = answer(window, "elman.train()", minutes=60)
+    found = window.answer("elman.train()", seconds=3600)
     assert found["digest"].startswith(DEMO)
     assert np.isclose(found["perplexity"], 1.0, atol=0.5)
     print(

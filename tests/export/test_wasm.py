@@ -13,7 +13,7 @@ import pytest
 from elman import __version__
 
 SCRIPT = Path(__file__).parents[2] / "packaging" / "wasm.sh"
-NAMES = ("elman.wasm", "elman-floats.wasm", "elman-relaxed.wasm")
+NAMES = ("elman.wasm", "elman-subwords.wasm", "elman-floats.wasm", "elman-relaxed.wasm")
 
 
 def packaged(name: str) -> bytes:

@@ -1,11 +1,11 @@
 """Hostile requests against a server, good ones for hours, and its schema: `make test-serving`.
 
-    python tests/fuzz/serving.py --requests 100000 [--soak 100000] [--schemathesis PATH] [--seed 0]
+    python tests/fuzz/serving.py --requests 100000 [--soak 100000] [--minutes 60] [--schemathesis PATH] [--seed 0]
 
 Sends requests that are wrong in every way that a socket allows: nested JSON, huge numbers, NULs, half requests, wrong
 lengths, slow writers, readers that leave. Fails where an answer is 5xx, where the log has a traceback, where the server
 no longer answers, or where its memory grows; the soak also where a good request is refused, or one that came before
-gets other bits.
+gets other bits. A part that --minutes ends early reports on what it has sent.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 GROWTH = 5 << 20  # bytes, from the second tenth of the requests to the last
 EVERY = 50  # requests between two looks at the memory
+PATIENCE = 600  # seconds: more than any machine takes
 MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
 """Settings of glibc: what is freed goes back to the system soon, so what stays is in use."""
 
@@ -54,7 +56,7 @@ class Server:
 
     def send(self, data: bytes, draw: random.Random) -> int:
         """The status of the answer; 0 if there was none."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as sock:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as sock:
             way = draw.random()
             try:
                 if way < 0.02:  # a slow writer
@@ -165,33 +167,49 @@ def good(draw: random.Random, connection: http.client.HTTPConnection) -> tuple[s
     return f"{path} {seed}", found
 
 
-def soak(server: Server, count: int, seed: int) -> tuple[list[int], int]:
-    """Send good requests over connections that are kept: memory as it went, and how many different ones there were."""
-    left, known, memory = iter(range(count)), dict[str, object](), list[int]()
-    lock = threading.Lock()
+def together(threads: int, count: int, minutes: float, begin: Callable[[], Callable[[int], None]]) -> None:
+    """Let threads send requests 0 .. count-1 as long as there is time, each with what `begin` gives it."""
+    numbers, lock, end = iter(range(count)), threading.Lock(), time.monotonic() + 60 * minutes
 
     def client() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-        while True:
+        send = begin()
+        while time.monotonic() < end:
             with lock:
-                number = next(left, None)
+                number = next(numbers, None)
             if number is None:
-                return connection.close()
+                return
+            send(number)
+
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(client) for _ in range(threads)]:
+            done.result()
+
+
+def soak(server: Server, count: int, minutes: float, seed: int) -> tuple[list[int], int, int]:
+    """Send good requests over connections that are kept: memory as it went, how many were sent, and how many different
+    ones there were among them."""
+    known, memory, sent = dict[str, object](), list[int](), list[int]()
+
+    def begin() -> Callable[[int], None]:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+
+        def send(number: int) -> None:
             draw = random.Random(f"{seed} {number}")
             if draw.random() < 0.01:
                 connection.close()
             name, found = good(draw, connection)
             if known.setdefault(name, found) != found:
                 server.faults.append(f"{name} has other bits: {found} {known[name]}")
+            sent.append(number)
             if number % EVERY == 0:
                 memory.append(server.memory)
             if number % 10_000 == 0:
                 print(f"soak: {number:,}, {server.memory >> 20} MB", flush=True)
 
-    with ThreadPoolExecutor(16) as pool:
-        for done in [pool.submit(client) for _ in range(16)]:
-            done.result()
-    return memory, len(known)
+        return send
+
+    together(16, count, minutes, begin)
+    return memory, len(sent), len(known)
 
 
 def _growth(memory: list[int]) -> int:
@@ -200,21 +218,22 @@ def _growth(memory: list[int]) -> int:
     return min(memory[-tenth:]) - min(memory[tenth : 2 * tenth]) if tenth else 0
 
 
-def hostile(server: Server, count: int, seed: int) -> tuple[list[int], dict[int, int]]:
+def hostile(server: Server, count: int, minutes: float, seed: int) -> tuple[list[int], dict[int, int]]:
     """Send hostile requests: memory as it went, and how many answers had which status."""
-    statuses, memory = dict[int, int](), list[int]()
+    statuses, memory, lock = dict[int, int](), list[int](), threading.Lock()
 
-    def one(number: int) -> int:
+    def send(number: int) -> None:
         draw = random.Random(f"{seed} {number}")
-        return server.send(request(draw), draw)
-
-    with ThreadPoolExecutor(64) as pool:  # many of them wait for what does not come
-        for number, status in enumerate(pool.map(one, range(count)), 1):
+        status = server.send(request(draw), draw)
+        with lock:
             statuses[status] = statuses.get(status, 0) + 1
-            if number % EVERY == 0:
+            done = sum(statuses.values())
+            if done % EVERY == 0:
                 memory.append(server.memory)
-            if number % 10_000 == 0:
-                print(f"{number:,}: {dict(sorted(statuses.items()))}, {server.memory >> 20} MB", flush=True)
+            if done % 10_000 == 0:
+                print(f"{done:,}: {dict(sorted(statuses.items()))}, {server.memory >> 20} MB", flush=True)
+
+    together(64, count, minutes, lambda: send)  # many of them wait for what does not come
     return memory, statuses
 
 
@@ -232,6 +251,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--soak", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=1e6, help="for each part")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--schemathesis", type=Path)
     options = parser.parse_args()
@@ -241,14 +261,12 @@ def main() -> None:
             continue
         server, memory = Server(), list[int]()
         if part == "hostile":
-            memory, statuses = hostile(server, options.requests, options.seed)
-            print(f"hostile: {options.requests:,} requests, statuses {dict(sorted(statuses.items()))}")
+            memory, statuses = hostile(server, options.requests, options.minutes, options.seed)
+            print(f"hostile: {sum(statuses.values()):,} requests, statuses {dict(sorted(statuses.items()))}")
             faults += [f"status {status}" for status in statuses if status >= 500]
         elif part == "soak":
-            memory, different = soak(server, options.soak, options.seed)
-            print(
-                f"soak: {options.soak:,} good requests, {different} different ones, each with the same bits every time"
-            )
+            memory, sent, different = soak(server, options.soak, options.minutes, options.seed)
+            print(f"soak: {sent:,} good requests, {different} different ones")
         else:
             check_schema(server, options.schemathesis)
         growth = _growth(memory)
@@ -259,7 +277,7 @@ def main() -> None:
         faults += [f"{part}: {fault}" for fault in server.faults]
         if growth > GROWTH or health != 200 or status:
             faults.append(f"{part}: growth {growth}, health {health}, exit status {status}")
-    print(*faults[:20], sep="\n")
+    print(f"{len(faults)} faults", *faults[:20], sep="\n")
     sys.exit(bool(faults))
 
 

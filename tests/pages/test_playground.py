@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from browser import MISSING, Browser
@@ -31,27 +30,17 @@ def place():
     process.stderr.close()
 
 
-def until(browser, script):
-    """The value of a script once it is true."""
-    for _ in range(600):
-        found = browser.run(script)
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(script)
-
-
 def test_what_is_written_is_coloured_and_continued(place, tmp_path):
     browser = Browser(tmp_path)
     try:
         browser.visit(place)
-        until(browser, "return document.querySelectorAll('#next button').length == 8")
+        browser.until("return document.querySelectorAll('#next button').length == 8")
         set_text = (
             f"const t = document.getElementById('text'); t.value = {TEXT!r}; t.dispatchEvent(new Event('input'));"
         )
         browser.run(set_text + "return 1")
         bits = elman.score(elman.load("english"), TEXT).bits
-        until(browser, f"return document.getElementById('status').textContent.startsWith('english: {bits:.1f} bits')")
+        browser.until(f"return document.getElementById('status').textContent.startsWith('english: {bits:.1f} bits')")
         assert browser.run("return document.getElementById('paint').textContent") == TEXT + "\n"
         assert browser.run("return document.querySelectorAll('#paint span').length") == len(TEXT) + 1
         assert browser.run("return document.querySelectorAll('#paint b').length") == 0, "text is never markup"
@@ -60,8 +49,7 @@ def test_what_is_written_is_coloured_and_continued(place, tmp_path):
         assert written == TEXT + (" " if symbol.startswith("space") else symbol[0])
         choose = "const o = document.getElementById('second'); o.value = 'again'; o.dispatchEvent(new Event('change'));"
         browser.run(set_text + choose + "document.getElementById('write').click(); return 1")
-        texts = until(
-            browser,
+        texts = browser.until(
             "const p = [...document.querySelectorAll('article p')].map(p => p.textContent); "
             "return p.length == 6 && p.every(t => t.length >= 190) && document.getElementById('stop').hidden && p",
         )

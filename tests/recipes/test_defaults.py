@@ -90,7 +90,7 @@ def test_a_long_text_is_learned_in_subwords(tmp_path):
     lines = told.stdout.splitlines()
     assert "in the vocabulary of subwords" in lines[0]
     assert lines[1].startswith("recipe subwords: 1 epoch, batches of 64 x 64")
-    assert "to export the model as a page or for JavaScript, give --tokens chars\n" in told.stdout
+    assert "in subwords; to learn characters, give --tokens chars\n" in told.stdout
     assert " bits/char)" in told.stdout
     assert "blocks spread over the text" in told.stdout
     header = read_header(tmp_path / "a")

@@ -13,8 +13,6 @@ from command_line import refused, run
 
 import elman
 from elman.corpora import cached, files, load_mapped, mapped
-from elman.export import to_html
-from elman.export.js import to_js
 from elman.export.plain import to_plain
 from elman.text import SplitTokens, Vocabulary, find_tokens
 from elman.typing import Typist
@@ -184,9 +182,6 @@ def test_training_on_from_a_file_whose_expression_is_none(tmp_path):
 def test_what_they_are_refused_for():
     vocabulary = SplitTokens(["ab"], "ab")
     model = elman.LanguageModel(elman.GRU(257, 2), elman.Reading(vocabulary))
-    for export in (to_html, to_js):
-        with pytest.raises(elman.InputError, match="reads characters or bytes; this model reads longer tokens"):
-            export(elman.quantise(model), "m")
     with pytest.raises(elman.InputError, match="the text was cut into others"):
         elman.model.extend(model, SplitTokens(["cd"], "cd"))
     with pytest.raises(elman.InputError, match=r"tokens must be chars, bytes, bpe:N, split:REGEX or the path"):

@@ -16,7 +16,7 @@ from .. import __version__
 from ..errors import InputError
 from ..model import Model, QuantisedModel, refuse_ngrams
 from .c import LICENCE
-from .plain import to_plain
+from .plain import for_javascript
 
 WEB = Path(__file__).parent / "web"
 POLICY = (
@@ -41,22 +41,21 @@ def to_html(model: QuantisedModel, name: str = "model", card: dict[str, Any] | N
     """The page to write in, with an engine of WebAssembly; `window.elman` is for programs.
 
     Args:
-        model: of characters, bytes or records.
+        model: of any tokens.
         name: the model's, which is the title.
         card: facts to show beside the model's own, such as where its text came from.
     Raises:
-        InputError: a model of longer tokens.
+        InputError: a model with n-grams.
     """
-    refuse_longer_tokens(model, "a page")
+    refuse_ngrams(model, "a page")
     facts = {"name": name, "elman": __version__, "digest": model.digest(), "licence": LICENCE} | (card or {})
     pages = resources.files("elman.pages")
     style, page, front = ((pages / f"playground.{kind}").read_text(encoding="utf-8") for kind in ("css", "html", "js"))
     script = [
         constant("CARD", facts),
-        constant("MODEL", deflated(to_plain(model))),
-        constant("WASM", deflated(wasm())),
-        inlined("engine.js"),
-        inlined("page.js"),
+        constant("MODEL", deflated(for_javascript(model))),
+        constant("WASM", deflated(wasm(integer_module(model)))),
+        inlined("engine.js", *["subwords.js"] * (model.reading.vocabulary.unit == "token"), "page.js"),
         compact(front),
     ]
     title = html.escape(name)
@@ -68,15 +67,6 @@ def to_html(model: QuantisedModel, name: str = "model", card: dict[str, Any] | N
         "/*SCRIPT*/": "\n".join(script),
     }
     return filled(page, parts)
-
-
-def refuse_longer_tokens(model: Model, what: str) -> None:
-    """Raises InputError for a model that `what` cannot cut a text for, or that has n-grams."""
-    refuse_ngrams(model, what)
-    if model.reading.vocabulary.unit == "token":
-        raise InputError(
-            f"{what} reads characters or bytes; this model reads longer tokens; train one with tokens chars"
-        )
 
 
 def constant(name: str, value: Any) -> str:
@@ -99,20 +89,26 @@ def inlined(*names: str) -> str:
 
 
 def compact(script: str) -> str:
-    """A script or a style without indentation and lines that are comments."""
-    return re.sub(r"^(\s*(//.*|/\*.*\*/)?\n| +)", "", script, flags=re.MULTILINE)
+    """A script without indentation and comments."""
+    return re.sub(r"^(\s*(//.*|/\*.*\*/)?\n| +)|(?<=;) // [^\"'`\n]*$", "", script, flags=re.MULTILINE)
 
 
 def wasm(name: str = "elman") -> bytes:
     """libelman as a module. Raises InputError where it was not built.
 
     Args:
-        name: "elman" for quantised models; "elman-floats" for all; "elman-relaxed" for all, where relaxed SIMD fuses.
+        name: "elman" for quantised models; "elman-subwords" for those of longer tokens; "elman-floats" for all;
+            "elman-relaxed" for all, where relaxed SIMD fuses.
     """
     path = WEB / f"{name}.wasm"
     if not path.exists():
         raise InputError("the WebAssembly module is not there; from a clone, make wasm builds it")
     return path.read_bytes()
+
+
+def integer_module(model: Model) -> str:
+    """Name of the smallest module that serves a quantised model."""
+    return "elman-subwords" if model.reading.vocabulary.unit == "token" else "elman"
 
 
 def deflated(data: bytes) -> str:

@@ -7,30 +7,30 @@ import re
 
 from .. import __version__
 from ..errors import InputError
-from ..model import Model, QuantisedModel
-from .html import WEB, refuse_longer_tokens, wasm
-from .plain import to_plain
+from ..model import Model, QuantisedModel, refuse_ngrams
+from .html import WEB, integer_module, wasm
+from .plain import for_javascript
 
 
 def to_js(model: Model, name: str) -> dict[str, bytes]:
     """The package's files by their names.
 
     Args:
-        model: of characters, bytes or records; quantised, or of floats.
+        model: of any tokens; quantised, or of floats.
         name: the package's, as npm takes it.
     Raises:
-        InputError: a model of longer tokens, or a name that npm would refuse.
+        InputError: a model with n-grams, or a name that npm would refuse.
     """
-    refuse_longer_tokens(model, "the package")
+    refuse_ngrams(model, "the package")
     if not re.fullmatch(r"(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*", name) or len(name) > 214:
         raise InputError(
             f"name is {name!r}; npm takes small letters, digits, '-', '.' and '_', a letter or digit first"
         )
     floats = not isinstance(model, QuantisedModel)
-    modules = (
-        {"elman.wasm": "elman-floats", "elman-relaxed.wasm": "elman-relaxed"} if floats else {"elman.wasm": "elman"}
-    )
-    files = {each: (WEB / each).read_bytes() for each in ("index.js", "index.d.ts", "engine.js", "relaxed.js")}
+    modules = {"elman.wasm": "elman-floats" if floats else integer_module(model)}
+    modules |= {"elman-relaxed.wasm": "elman-relaxed"} if floats else {}
+    sources = ("index.js", "index.d.ts", "engine.js", "subwords.js", "relaxed.js")
+    files = {each: (WEB / each).read_bytes() for each in sources}
     if floats:
         assert _ONE_MODULE in files["index.js"]
         files["index.js"] = files["index.js"].replace(_ONE_MODULE, _TWO_MODULES)
@@ -51,7 +51,7 @@ def to_js(model: Model, name: str) -> dict[str, bytes]:
     }
     files |= {"package.json": json.dumps(about, indent=2).encode() + b"\n", "README.md": _README.encode()}
     files |= {name: wasm(module) for name, module in modules.items()}
-    return files | {"model.elman": to_plain(model)}
+    return files | {"model.elman": for_javascript(model)}
 
 
 _ONE_MODULE = b'const module = () => "./elman.wasm";'

@@ -20,9 +20,11 @@ from ..kernels import CELLS, Array
 from ..kernels.integer import Matrix
 from ..model import LanguageModel, Model, QuantisedModel, refuse_ngrams
 from ..model.integer_arrays import pack
+from ..text import SplitTokens, Subwords
 from .c import token_bytes
 
 MAGIC = b"ELMANMDL"
+CUT = b"ELMANCUT"
 VERSION = 1
 HEADER = (
     *("version", "cell", "layers", "hidden", "vocab", "embedding", "bits", "bias"),
@@ -57,6 +59,19 @@ def to_plain(model: Model) -> bytes:
     parts.append(np.cumsum([0, *map(len, tokens)], dtype="<u4").tobytes() + joined)
     parts += [np.ascontiguousarray(a, a.dtype.newbyteorder("<")).tobytes() for a in arrays]
     return b"".join(part + bytes(-len(part) % 8) for part in parts)
+
+
+def for_javascript(model: Model) -> bytes:
+    """The container and, where tokens have several bytes, how `web/subwords.js` cuts a text into them: the pairs of
+    merges, uint16 (N, 2), their number, int32, filled up to 8 bytes, and "ELMANCUT". N is -1 where tokens are the
+    longest that fit."""
+    vocabulary = model.reading.vocabulary
+    if isinstance(vocabulary, SplitTokens):
+        return to_plain(model) + struct.pack("<i4x", -1) + CUT
+    if not isinstance(vocabulary, Subwords):
+        return to_plain(model)
+    pairs = np.array(vocabulary.merges, dtype="<u2")
+    return to_plain(model) + pairs.tobytes() + struct.pack("<i4x", len(pairs)) + CUT
 
 
 def _integers(model: QuantisedModel) -> list[Array]:

@@ -6,8 +6,8 @@
 //   generate(prompt, options, onToken, signal) -> Promise that is kept when all texts have ended. options: {model, length, n,
 //                                              temperature, top_p, top_k, min_p, repetition_penalty, seed}; onToken(index,
 //                                              text, seed) is called with each further piece of the text of that index
-//   score(text, model, signal)               -> Promise of [{text, bits}, ...]: the symbols of the text, in order. A byte
-//                                              that is no character alone is called `bytes:\xc3`
+//   score(text, model, signal)               -> Promise of [{text, bits}, ...]: the symbols of the text, in order. Bytes
+//                                              that are no text alone are called `bytes:\xc3`
 //   after(text, n, model, signal)            -> Promise of [{text, probability}, ...]: what could come next, likeliest first
 //   command(prompt, options)                 -> string: a line that does the same without the page
 //   setKey(key)                              -> only where a promise was rejected with an error that has `needsKey`
@@ -27,7 +27,8 @@
     if (className) made.className = className;
     return made;
   };
-  const shown = (text) => ({ " ": "space", "\n": "line end", "\t": "tab" })[text] ?? text;
+  const shown = (text) => ({ " ": "space", "\n": "line end", "\t": "tab" })[text] ?? text.replaceAll(" ", "\u2423");
+  const isBytes = (text) => /^bytes:(\\x[0-9a-f]{2})+$/.test(text);
   const model = () => byId("model").value;
   const second = () => byId("second").value;
   const level = (bits) => Math.min(9, Math.floor(bits));
@@ -39,24 +40,20 @@
     return { model: model(), ...values };
   };
 
-  // Symbols to characters of the text: bytes of one character become one, with the sum of their costs.
-  const characters = (symbols, text) => {
-    const found = [];
-    let at = 0, bits = 0, bytes = 0;
+  // Symbols to pieces of the text: those that end within a character become one with what follows, with the sum of their costs.
+  const pieces = (symbols, text) => {
+    const found = [], encoder = new TextEncoder(), decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    let at = 0, bits = 0, held = [];
     for (const symbol of symbols) {
       bits += symbol.bits;
-      if (symbol.text.startsWith("bytes:")) {
-        bytes += symbol.text.length / 4 - 1.5;
-        const whole = String.fromCodePoint(text.codePointAt(at) ?? 0xfffd);
-        if (bytes < new TextEncoder().encode(whole).length) continue;
-        found.push({ text: whole, bits });
-        at += whole.length;
-      } else {
-        const own = symbol.text === "<unk>" ? String.fromCodePoint(text.codePointAt(at) ?? 0xfffd) : symbol.text;
-        found.push({ text: own, bits });
-        at += own.length;
+      let own = symbol.text === "<unk>" ? String.fromCodePoint(text.codePointAt(at) ?? 0xfffd) : symbol.text;
+      if (held.length || isBytes(own)) {
+        held.push(...(isBytes(own) ? own.match(/(?<=x)../g).map((digits) => parseInt(digits, 16)) : encoder.encode(own)));
+        try { own = decoder.decode(Uint8Array.from(held)); } catch { continue; }
       }
-      bits = bytes = 0;
+      found.push({ text: own, bits });
+      at += own.length;
+      bits = 0, held = [];
     }
     return found;
   };
@@ -70,7 +67,8 @@
   };
   const summary = (name, found) => {
     const bits = found.reduce((sum, one) => sum + one.bits, 0);
-    return `${name}: ${bits.toFixed(1)} bits, ${(bits / Math.max(1, found.length)).toFixed(3)} a character`;
+    const count = found.reduce((sum, one) => sum + Array.from(one.text).length, 0);
+    return `${name}: ${bits.toFixed(1)} bits, ${(bits / Math.max(1, count)).toFixed(3)} a character`;
   };
 
   const bars = (next) => {
@@ -80,7 +78,7 @@
       const bar = element("span", "", "bar");
       bar.style.setProperty("--share", probability);
       button.append(element("span", shown(text), "symbol"), bar, element("span", `${(100 * probability).toFixed(1)} %`));
-      button.disabled = text.length > 1;
+      button.disabled = text === "<unk>" || isBytes(text);
       button.addEventListener("click", () => append(text));
       return button;
     }));
@@ -108,7 +106,7 @@
         engine.after(text, 8, model(), signal), ...names.map((name) => engine.score(text, name, signal)),
       ]);
       if (signal.aborted) return;
-      const found = symbols.map((each) => characters(each, text));
+      const found = symbols.map((each) => pieces(each, text));
       draw(paint, found[0]);
       byId("other").hidden = !second();
       if (second()) draw(byId("other"), found[1]);

@@ -56,12 +56,14 @@ coding::Alphabet alphabet_of(const c::Container& from) {
   return alphabet;
 }
 
+#if !defined(ELMAN_NO_SUBWORDS)
 std::shared_ptr<const coding::Tokens> tokens_of(const c::Container& from) {
   std::vector<std::string> of_ids;
   for (size_t v = 0; v < size_t(from.header.V); ++v)
     of_ids.emplace_back(from.token_bytes.data() + from.token_at[v], from.token_at[v + 1] - from.token_at[v]);
   return coding::Tokens::make(of_ids);
 }
+#endif
 
 // What was made, where there is room for it.
 int64_t put(const std::vector<uint8_t>& made, void* to, int64_t room) {
@@ -85,11 +87,15 @@ elman_codec* elman_codec_new(const elman_model* model, const void* past, int64_t
 #if !defined(ELMAN_INTEGERS_ONLY)
     else codec->source = std::make_unique<Floats>(model->floats);
 #endif
+#if defined(ELMAN_NO_SUBWORDS)
+    if (h.tokens == ELMAN_SUBWORDS) return fail("this module codes no messages with subwords"), nullptr;
+#else
     if (h.tokens == ELMAN_SUBWORDS) {
       auto tokens = tokens_of(model->from);
       if (!tokens) return fail("the model's tokens are not those of every byte, and more"), nullptr;
       codec->source = std::make_unique<coding::MarginalSource>(std::move(codec->source), std::move(tokens), h.start);
     }
+#endif
   }
   FloatEnvironment environment;
   auto network = codec->source ? codec->source->open() : nullptr;

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MAPPED_BYTES = 100_000_000  # a corpus this large stays on disk
 
-IN_SUBWORDS = "in subwords; to export the model as a page or for JavaScript, give --tokens chars"
+IN_SUBWORDS = "in subwords; to learn characters, give --tokens chars"
 """A note for whoever did not ask for them."""
 
 

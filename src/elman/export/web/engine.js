@@ -22,14 +22,23 @@ export function failure(c) {
   return new Error(new TextDecoder().decode(bytes.slice(at, bytes.indexOf(0, at))));
 }
 
-/** Open a model. container, wasm: bytes. */
-export async function load(container, wasm) {
-  return new Model(await instantiate(wasm), new Uint8Array(container));
+/** Open a model. container, wasm: bytes; cutter: of subwords.js, which a model of subwords needs to read a text. */
+export async function load(container, wasm, cutter) {
+  return new Model(await instantiate(wasm), new Uint8Array(container), cutter);
 }
+
+// A mark at the beginning is a character like any other.
+const utf8 = () => new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** A text as models read it; how: "book" or "none". */
 export function normalised(text, how) {
   return how === "book" ? text.toLowerCase().replace(/[\p{White_Space}\x1c-\x1f]+/gu, " ") : text;
+}
+
+// The lines of records, each with its end, as models read them.
+function records(text, how) {
+  const lines = text.replaceAll("\r\n", "\n").replace(/\n?$/, "\n").split(/(?<=\n)/);
+  return how === "book" ? lines.map((line) => `${normalised(line, how).replace(/^ | $/g, "")}\n`) : lines;
 }
 
 export class Model {
@@ -38,14 +47,16 @@ export class Model {
   #ids = 0; // room for #room ids
   #room = 0;
   #tokens = [];
+  #texts = []; // of each token alone
   #of = new Map();
+  #cut = null;
   #codec = 0; // made when a message comes
 
-  constructor(c, container) {
+  constructor(c, container, cutter) {
     this.#c = c;
-    const bytes = c.malloc(container.length), facts = c.malloc(40);
-    new Uint8Array(c.memory.buffer).set(container, bytes);
-    this.#model = c.elman_open(bytes, BigInt(container.length));
+    const cut = cutter?.(container), whole = cut?.size ?? container.length, bytes = c.malloc(whole), facts = c.malloc(40);
+    new Uint8Array(c.memory.buffer).set(container.subarray(0, whole), bytes);
+    this.#model = c.elman_open(bytes, BigInt(whole));
     c.free(bytes);
     if (!this.#model) this.#fail();
     c.elman_facts_of(this.#model, facts);
@@ -53,14 +64,16 @@ export class Model {
     c.free(facts);
     /** What the model is; `kind` of tokens: characters, bytes or subwords. */
     this.facts = { cell: ["rnn_relu", "rnn_tanh", "gru", "lstm"][cell], layers, hidden, vocab, embedding, bits, start, kind: ["characters", "bytes", "subwords"][kind], normalisation: ["none", "book"][normalisation], records: records === 1 };
-    const size = c.malloc(8), text = new TextDecoder();
+    const size = c.malloc(8), decoder = utf8();
     for (let id = 0; id < vocab; ++id) {
       const at = c.elman_token(this.#model, BigInt(id), size), length = Number(new BigInt64Array(c.memory.buffer, size, 1)[0]);
       const token = new Uint8Array(c.memory.buffer, at, length).slice();
       this.#tokens.push(token);
-      if (kind === 0 && length) this.#of.set(text.decode(token), id);
+      this.#texts.push(kind === 0 && !length ? "\ufffd" : decoder.decode(token));
+      if (kind === 0 && length) this.#of.set(this.#texts[id], id);
     }
     c.free(size);
+    this.#cut = cut?.cut(this.#tokens);
   }
 
   /** Give the memory back; the model is of no use afterwards. */
@@ -73,19 +86,23 @@ export class Model {
 
   /** The ids of a text, which is normalised first. */
   encode(text) {
-    const normal = this.normalise(text);
+    return this.#idsOf(this.normalise(text));
+  }
+  #idsOf(normal) {
     if (this.facts.kind === "characters") return Array.from(normal, (character) => this.#of.get(character) ?? 0);
     if (this.facts.kind === "bytes") return Array.from(new TextEncoder().encode(normal));
-    throw new Error("this model reads subwords: give ids");
+    if (!this.#cut) throw new Error("a plain container does not say how its model cuts a text: take that of elman export js");
+    return this.#cut(normal);
   }
 
   /** The text of ids; an unknown character is U+FFFD. */
   decode(ids) {
-    const parts = ids.map((id) => this.#tokens[id]);
-    if (this.facts.kind === "characters") return parts.map((part) => (part.length ? new TextDecoder().decode(part) : "\ufffd")).join("");
-    const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    parts.reduce((at, part) => (all.set(part, at), at + part.length), 0);
-    return new TextDecoder().decode(all);
+    return this.facts.kind === "characters" ? ids.map((id) => this.#texts[id]).join("") : utf8().decode(this.bytes(ids));
+  }
+
+  /** The bytes of ids, as UTF-8. */
+  bytes(ids) {
+    return Uint8Array.from(ids.flatMap((id) => Array.from(this.#tokens[id])));
   }
 
   /** A text as the model reads it. */
@@ -100,15 +117,17 @@ export class Model {
 
   /** The same, in pieces as they come. */
   async *stream(prompt = "", { length = 200, seed = 0, temperature = 1, topK = 0, topP = 0, stream = 0, step = 20 } = {}) {
-    const state = this.#begin(prompt), decoder = new TextDecoder();
+    const state = this.#begin(prompt), decoder = utf8();
     try {
       for (let at = 0; at < length; at += step) {
         const count = Math.min(step, length - at), ids = this.#write(state, { length: count, seed, temperature, topK, topP, stream, from: at });
-        const piece = this.facts.kind === "characters" ? this.decode(ids) : decoder.decode(Uint8Array.from(ids.flatMap((id) => Array.from(this.#tokens[id]))), { stream: true });
+        const piece = this.facts.kind === "characters" ? this.decode(ids) : decoder.decode(this.bytes(ids), { stream: true });
         if (piece) yield piece;
-        if (ids.length < count) return;
+        if (ids.length < count) break;
         await null;
       }
+      const rest = decoder.decode();
+      if (rest) yield rest;
     } finally {
       this.#c.elman_state_free(state);
     }
@@ -116,8 +135,8 @@ export class Model {
 
   /** The cost of a text: { bits, tokens: [{ text, bits, id }] }. Of records, each line is a text by itself. */
   score(text) {
-    const parts = this.facts.records ? this.normalise(text).replaceAll("\r\n", "\n").replace(/\n?$/, "\n").split(/(?<=\n)/) : [text];
-    const tokens = parts.flatMap((part) => this.#with("", (state) => this.#cost(state, this.encode(part))));
+    const parts = this.facts.records ? records(text, this.facts.normalisation) : [this.normalise(text)];
+    const tokens = parts.flatMap((part) => this.#with("", (state) => this.#cost(state, this.#idsOf(part))));
     return { bits: tokens.reduce((sum, token) => sum + token.bits, 0), tokens };
   }
 
@@ -131,7 +150,7 @@ export class Model {
       return found;
     });
     const order = Array.from(p.keys()).filter((id) => this.#tokens[id].length).sort((a, b) => p[b] - p[a] || a - b);
-    return order.slice(0, count).map((id) => ({ text: this.decode([id]), id, p: p[id] }));
+    return order.slice(0, count).map((id) => ({ text: this.#texts[id], id, p: p[id] }));
   }
 
   /** The code of a short message, a text or bytes: the bytes of `elman message encode -m`. */
@@ -147,7 +166,7 @@ export class Model {
 
   /** The same, as a text. */
   decompress(code, most = 65536) {
-    return new TextDecoder().decode(this.decompressBytes(code, most));
+    return utf8().decode(this.decompressBytes(code, most));
   }
 
   /** The hidden state of a layer after each token of a text: [Float32Array, ...]. */
@@ -208,7 +227,7 @@ export class Model {
   }
   #write(state, { length, seed, temperature, topK, topP, stream, from = 0 }) {
     const c = this.#c, how = c.malloc(40), made = [];
-    const end = this.facts.records ? this.encode("\n")[0] : -1, most = this.facts.records ? 32 : 4096;
+    const end = this.facts.records ? this.#idsOf("\n")[0] : -1, most = this.facts.records ? 32 : 4096;
     try {
       const view = new DataView(c.memory.buffer, how, 40);
       view.setFloat64(0, temperature, true), view.setBigInt64(8, BigInt(topK), true), view.setFloat64(16, topP, true);
@@ -231,7 +250,7 @@ export class Model {
     try {
       if (c.elman_score(state, at, BigInt(ids.length), nats)) this.#fail();
       const cost = new Float64Array(c.memory.buffer, nats, ids.length);
-      return ids.map((id, i) => ({ text: this.decode([id]), bits: cost[i] / Math.LN2, id }));
+      return ids.map((id, i) => ({ text: this.#texts[id], bits: cost[i] / Math.LN2, id }));
     } finally {
       c.free(nats);
     }

@@ -42,6 +42,8 @@ export declare class Model {
   close(): void;
   encode(text: string): number[];
   decode(ids: number[]): string;
+  /** The bytes of ids, as UTF-8. */
+  bytes(ids: number[]): Uint8Array;
   normalise(text: string): string;
   /** What follows a prompt: the text of `elman generate --seed`. */
   generate(prompt?: string, settings?: Settings): string;

@@ -1,5 +1,6 @@
 // The package's entry: in Node, browsers and workers.
 import { load as open } from "./engine.js";
+import { cutter } from "./subwords.js";
 
 export { Model } from "./engine.js";
 
@@ -18,5 +19,5 @@ const module = () => "./elman.wasm";
 
 /** Open a model: the package's own, or one of these bytes, which `elman export plain` writes. */
 export async function load(container, wasm) {
-  return open(container ?? (await file("./model.elman")), wasm ?? (await file(module())));
+  return open(container ?? (await file("./model.elman")), wasm ?? (await file(module())), cutter);
 }

@@ -6,8 +6,9 @@ async function inflated(text) {
   return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).arrayBuffer());
 }
 
-const ready = Promise.all([inflated(MODEL), inflated(WASM)]).then(([container, wasm]) => load(container, wasm));
+const ready = Promise.all([inflated(MODEL), inflated(WASM)]).then(([container, wasm]) => load(container, wasm, window.cutter));
 
+const byId = (id) => document.getElementById(id);
 window.elman = {
   generate: async (prompt = "", length = 200, seed = 0, settings = {}) => (await ready).generate(prompt, { ...settings, length, seed }),
   score: async (text) => (await ready).score(text),
@@ -19,10 +20,10 @@ window.elman = {
 };
 
 const engine = (() => {
-  // A symbol as the page takes it: a byte that is no character alone is called bytes:\xc3.
+  // A symbol as the page takes it: bytes that are no text alone are called bytes:\xc3.
   const named = (model, id, text) => {
-    if (model.facts.kind === "bytes" && id > 127) return `bytes:\\x${id.toString(16)}`;
-    return model.facts.kind === "characters" && id === 0 ? "<unk>" : text;
+    if (model.facts.kind === "characters") return id ? text : "<unk>";
+    return text.includes("\ufffd") ? `bytes:${Array.from(model.bytes([id]), (byte) => `\\x${hex(byte)}`).join("")}` : text;
   };
   return {
     info: async () => (await ready, { models: [CARD.name], kind: "wasm" }),
@@ -51,23 +52,29 @@ const engine = (() => {
   };
 })();
 
-// The message's code as hexadecimal digits, and that it comes back.
-function showCode(model) {
-  const message = document.getElementById("message").value, code = model.compress(message), size = new TextEncoder().encode(message).length;
-  const digits = Array.from(code, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  document.getElementById("code").textContent = `${size} bytes \u2192 ${code.length}: ${digits}` +
-    (model.decompress(code) === message ? ", which gives the message again" : ", which does not give the message again");
-}
+const hex = (byte) => byte.toString(16).padStart(2, "0");
 
-// The text, each character with the value of the chosen unit after it.
+// The message's code as hexadecimal digits, and that it comes back; or why the model has none.
+function coded(model, message) {
+  try {
+    const code = model.compress(message), size = new TextEncoder().encode(message).length, same = model.decompress(code) === message;
+    return `${size} bytes \u2192 ${code.length}: ${Array.from(code, hex).join(" ")}, which ${same ? "gives" : "does not give"} the message again`;
+  } catch (error) {
+    return error.message;
+  }
+}
+const showCode = (model) => { byId("code").textContent = coded(model, byId("message").value); };
+
+// The text, each token with the value of the chosen unit after it; a character shows where its last byte is read.
 function showUnit(model) {
-  const [layer, unit] = ["layer", "unit"].map((id) => document.getElementById(id)), text = document.getElementById("text").value.slice(-2000);
+  const [layer, unit] = ["layer", "unit"].map(byId), text = byId("text").value.slice(-2000);
   layer.max = model.facts.layers, unit.max = model.facts.hidden;
   if (!layer.checkValidity() || !unit.checkValidity()) return;
-  const values = model.hidden(text, layer.value - 1).map((hidden) => hidden[unit.value - 1]), ids = model.encode(text);
-  document.getElementById("held").replaceChildren(...ids.map((id, i) => {
+  const values = model.hidden(text, layer.value - 1).map((hidden) => hidden[unit.value - 1]), ids = model.encode(text), decoder = new TextDecoder();
+  const shown = (id) => (model.facts.kind === "characters" ? model.decode([id]) : decoder.decode(model.bytes([id]), { stream: true }));
+  byId("held").replaceChildren(...ids.map((id, i) => {
     const one = document.createElement("span"), value = values[i];
-    one.textContent = model.decode([id]);
+    one.textContent = shown(id);
     one.className = `s${Math.min(9, Math.round(Math.abs(value) * 9))}`;
     one.title = value.toFixed(3);
     if (value < 0) one.style.textDecoration = "underline";
@@ -77,18 +84,18 @@ function showUnit(model) {
 
 ready.then((model) => {
   const shows = { message: showCode, layer: showUnit, unit: showUnit, text: showUnit };
-  for (const [id, show] of Object.entries(shows)) document.getElementById(id).addEventListener("input", () => {
-    if (id === "message" || document.getElementById("held").closest("details").open) show(model);
+  for (const [id, show] of Object.entries(shows)) byId(id).addEventListener("input", () => {
+    if (id === "message" || byId("held").closest("details").open) show(model);
   });
   for (const [id, show] of [["code", showCode], ["held", showUnit]])
-    document.getElementById(id).closest("details").addEventListener("toggle", ({ target }) => { if (target.open) show(model); });
+    byId(id).closest("details").addEventListener("toggle", ({ target }) => { if (target.open) show(model); });
   for (const [name, value] of Object.entries({ ...model.facts, ...CARD })) {
-    const row = document.getElementById("card").insertRow();
+    const row = byId("card").insertRow();
     row.insertCell().textContent = name;
     row.insertCell().textContent = String(value);
   }
 }, (error) => {
-  document.getElementById("status").textContent = `This browser cannot run the model: ${error.message}`;
+  byId("status").textContent = `This browser cannot run the model: ${error.message}`;
 }).then(() => {
   performance.mark("ready");
   document.body.dataset.ready = "";
