@@ -8,6 +8,7 @@ two calls.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +41,7 @@ class Row:
         like: Row | None = None,
     ) -> None:
         self.sampling, self.bias = sampling, like.bias if like else sampling.bias(vocabulary)
+        self.numbers = like.numbers if like else sampling.numbers
         self._stream = philox.generator(sampling.seed, philox.DRAW + number)
         self._drawn, self._at = np.zeros(0, dtype=np.uint64), 0
         self.seen = self.counts = None
@@ -103,21 +105,15 @@ class Streams:
     def _gather(self) -> None:
         """The rows' settings, in the kernel's form."""
         rows, shape = self.rows, (len(self.rows), self._decoder.logits.shape[1])
-        self._each = np.array([row.sampling.numbers for row in rows], dtype=np.float64).reshape(-1, 7)
-        self._bias = self._seen = self._counts = None
-        if any(row.bias is not None for row in rows):
-            self._bias = np.zeros(shape, dtype=np.float32)
-        if any(row.seen is not None for row in rows):
-            self._seen = np.zeros(shape, dtype=bool)
-        if any(row.counts is not None for row in rows):
-            self._counts = np.zeros(shape, dtype=np.int64)
-        for b, row in enumerate(rows):
-            for of_all, own in ((self._bias, row.bias), (self._seen, row.seen), (self._counts, row.counts)):
-                if own is not None:
-                    of_all[b] = own  # type: ignore[index]
+        self._each = np.array([row.numbers for row in rows], dtype=np.float64).reshape(-1, 7)
+        self._bias = _stacked([row.bias for row in rows], shape, np.float32)
+        self._seen = _stacked([row.seen for row in rows], shape, bool)
+        self._counts = _stacked([row.counts for row in rows], shape, np.int64)
 
     def _scatter(self) -> None:
         """Give the rows back what the kernel has changed."""
+        if self._seen is None and self._counts is None:
+            return
         for b, row in enumerate(self.rows):
             if row.seen is not None:
                 row.seen[:] = self._seen[b]  # type: ignore[index]
@@ -176,3 +172,17 @@ def generate_ids(model: Model, ids: np.ndarray, length: int, sampling: Sampling,
     """int64 (length, num_samples) to follow the prompt ids (T,), stream b drawing from (sampling.seed, b)."""
     prompts = np.repeat(ids.astype(np.int64)[:, None], num_samples, axis=1)
     return Streams(model, prompts, sampling).advance(length)
+
+
+def _stacked(parts: Sequence[np.ndarray | None], shape: tuple[int, int], dtype: Any) -> np.ndarray | None:
+    """(B, V): each row's part, zeros where it has none; None: no row has one."""
+    first = next((part for part in parts if part is not None), None)
+    if first is None:
+        return None
+    if all(part is first for part in parts):  # such as what the model never writes, of rows without a bias of their own
+        return np.repeat(first[None], len(parts), axis=0)
+    found = np.zeros(shape, dtype=dtype)
+    for b, part in enumerate(parts):
+        if part is not None:
+            found[b] = part
+    return found

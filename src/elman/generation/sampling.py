@@ -99,10 +99,10 @@ class Sampling:
             "temperature", "alpha", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty",
         ):  # fmt: skip
             value = getattr(self, name)
-            if not isinstance(value, (Real, NoneType if name in ("top_p", "min_p") else Real)):
+            if not isinstance(value, (float, int, Real, NoneType if name in ("top_p", "min_p") else Real)):
                 raise InputError(f"{name} must be a number, got {value!r}")
         for name in ("top_k", "seed"):
-            if not isinstance(getattr(self, name), (Integral, NoneType if name == "top_k" else Integral)):
+            if not isinstance(getattr(self, name), (int, NoneType if name == "top_k" else Integral, Integral)):
                 raise InputError(f"{name} must be a whole number, got {getattr(self, name)!r}")
         if not isinstance(self.choice, str):
             raise InputError(f"choice must be one of {', '.join(CHOICES)}; got {self.choice!r}")
@@ -130,8 +130,8 @@ class Sampling:
         Raises:
             InputError: a character that is no token of the vocabulary, as one that is not ASCII is none of bytes.
         """
-        if self.allowed is None and self.allowed_ids is None and not self.logit_bias and not vocabulary.never_written:
-            return None
+        if self.allowed is None and self.allowed_ids is None and not self.logit_bias:
+            return vocabulary.never
         bias = np.zeros(len(vocabulary), dtype=np.float32)
         bias[[*vocabulary.never_written]] = -np.inf
         if self.allowed is not None:

@@ -73,6 +73,10 @@ class Growing:
             logits: float32 (t, V), before each of the ids; needed where the text reports log-probabilities.
         """
         text, writer = self.text, self._writer
+        if self._late and text.top is None and len(ids) < text.length - text.written:
+            self._ids.append(ids)
+            text.written += len(ids)
+            return None
         ids = ids[: text.length - text.written]
         if not self._late:
             self._added.append(writer.write(ids))

@@ -20,9 +20,12 @@ FLOOR = -9999.0
 """The lowest log-probability of an answer: JSON has no infinity."""
 
 
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def dumps(value: Any) -> bytes:
     """JSON, compact; half a surrogate pair as its escape."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    return _encoder.encode(value).encode("utf-8", "backslashreplace")
 
 
 class Answer:

@@ -33,18 +33,21 @@ class Fields:
     def __init__(self, body: Any) -> None:
         if not isinstance(body, dict):
             raise Refused(f"the body is {shown(body)}; expected a JSON object")
-        self._body, self._known = body, set[str]()
+        self._body, self._unknown = body, dict.fromkeys(body)
 
     def get(self, *names: str, default: Any = None) -> Any:
         """The value under the first of these names, which mean the same, that is there."""
-        self._known.update(names)
-        if len(names) == 1:
-            value = self._body.get(names[0])
-            return default if value is None else value
-        found = {name: self._body[name] for name in names if self._body.get(name) is not None}
+        found = {}
+        for name in names:
+            if name in self._body:
+                self._unknown.pop(name, None)
+                if self._body[name] is not None:
+                    found[name] = self._body[name]
+        if not found:
+            return default
         if len(found) > 1 and len({json.dumps(value) for value in found.values()}) > 1:
             raise Refused(f"{' and '.join(found)} mean the same and differ; give one of them", param=next(iter(found)))
-        return next(iter(found.values()), default)
+        return next(iter(found.values()))
 
     def whole(self, *names: str, least: int, most: int, default: Any = None) -> Any:
         value = self.get(*names, default=_MISSING)
@@ -83,7 +86,7 @@ class Fields:
     @property
     def unknown(self) -> list[str]:
         """Fields that nobody asked for."""
-        return [name for name in self._body if name not in self._known]
+        return list(self._unknown)
 
 
 def real(value: Any, name: str) -> float:

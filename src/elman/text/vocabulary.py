@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
@@ -46,6 +47,16 @@ class Vocabulary(ABC):
     def bytes(cls) -> Bytes:
         """The 256 bytes: any file, no <unk>."""
         return cast("type[Bytes]", cls._kinds["bytes"])()
+
+    @cached_property
+    def never(self) -> np.ndarray | None:
+        """float32 (V,), read-only: -inf for ids that are never written, else 0; None: there are no such ids."""
+        if not self.never_written:
+            return None
+        bias = np.zeros(len(self), dtype=np.float32)
+        bias[[*self.never_written]] = -np.inf
+        bias.flags.writeable = False
+        return bias
 
     @property
     def dtype(self) -> np.dtype[Any]:
