@@ -132,12 +132,12 @@ tools:
 sanitize:
 	mkdir -p build
 	for kind in address,undefined thread; do \
-	  tests/kernels/build_driver.sh $(CXX) build/driver -g -fno-sanitize-recover=all -fsanitize=$$kind || exit 1; \
+	  tests/kernels/build_driver.sh $(CXX) build/driver -O1 -g -fno-sanitize-recover=all -fsanitize=$$kind || exit 1; \
 	  for isa in $$(build/driver --isas); do for threads in 1 3; do \
 	    ELMAN_ISA=$$isa ELMAN_THREADS=$$threads build/driver > build/driver.$$isa.$$threads || exit 1; \
 	    cmp build/driver.portable.1 build/driver.$$isa.$$threads || exit 1; \
 	  done; done; \
-	  DRIVER=limits tests/kernels/build_driver.sh $(CXX) build/limits -g -fno-sanitize-recover=all -fsanitize=$$kind || exit 1; \
+	  DRIVER=limits tests/kernels/build_driver.sh $(CXX) build/limits -O1 -g -fno-sanitize-recover=all -fsanitize=$$kind || exit 1; \
 	  ELMAN_THREADS=3 build/limits || exit 1; \
 	done
 

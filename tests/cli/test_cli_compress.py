@@ -27,7 +27,7 @@ def run(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     gru = predictor(H=8)
     for module in (compress_command, archives, stores):
-        monkeypatch.setattr(module, "predictor_of", lambda model: None if model is None else gru)
+        monkeypatch.setattr(module, "predictor_of", lambda model, quiet=True: None if model is None else gru)
 
     def call(*arguments, stdin: bytes = b"", terminal: bool = False) -> bytes:
         output = io.BytesIO()
