@@ -405,7 +405,7 @@ def test_the_network_does_not_depend_on_them(long):
     assert with_them.digest() == without.digest()
 
 
-def test_a_run_that_was_stopped_ends_with_the_same_file(tmp_path, long):
+def test_a_run_that_was_stopped_ends_with_the_same_file(tmp_path, long, default_signals):
     recipe = elman.Recipe().replace(**HOW)
     elman.fit(elman.build_model(long, recipe), long, recipe, output=tmp_path / "whole")
 
