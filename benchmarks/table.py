@@ -272,8 +272,8 @@ def highlights() -> str:
         "`python benchmarks/train_step.py`",
         f"- **Strong for its size.** `elman train FILE` reaches {float(usual['nats']):.3f} nats a character on tiny "
         f"Shakespeare in {int(usual['CPU-seconds'])} s of one core; seeing 256 characters, "
-        f"{float(usual['nats, reset every 256']):.3f}. nanoGPT's baby GPT sees as many and reaches "
-        f"{float(gpt['nats']):.3f} on an A100. `python benchmarks/quality.py`",
+        f"{float(usual['nats, reset every 256']):.3f}. nanoGPT's baby GPT, on an A100: "
+        f"{float(gpt['nats']):.3f}. `python benchmarks/quality.py`",
         f"- **A compressor.** *The Time Machine*, which the packaged model has not read, in "
         f"{coded['elman -m -6']} bytes. "
         f"xz needs {coded['xz -9e']}, PPMd {coded['PPMd o6']}. `elman compress -m english FILE`",

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ CORPUS = elman.Corpus("t", TEXT, "none", "here")
 LONGEST = 4
 
 
-def network(cell: str = "gru", tokens: str = "chars", **settings) -> elman.LanguageModel:
+def network(cell: Any = "gru", tokens: str = "chars", **settings) -> elman.LanguageModel:
     corpus = CORPUS if tokens == "chars" else CORPUS.cut_into(tokens)
     return elman.build_model(corpus, cell=cell, hidden_size=7, init_std=None, seed=3, **settings)
 
@@ -145,6 +146,7 @@ def test_however_it_is_called_the_bits_are_the_same(model, monkeypatch):
         logits, state = model(some, state)
         parts.append(logits)
     np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert state is not None
     for a, b in zip(state, last, strict=True):
         np.testing.assert_array_equal(a, b)
     monkeypatch.setattr("elman.model.mixed._VALUES", 1)
@@ -192,6 +194,8 @@ def test_costs_of_a_prompt_and_of_what_is_written_are_the_scores(model):
     prompt = model.reading.prompt("the sea is")
     text = Text(prompt, 6, elman.Sampling(seed=3), top=2, prompt_top=1)
     ((_, done),) = complete(model, [[text]], prefixes=Prefixes(1 << 20))
+    assert done.prompt_likely is not None
+    assert done.likely is not None
     costs = -np.concatenate([done.prompt_likely.logprobs, done.likely.logprobs]) / math.log(2)
     np.testing.assert_allclose(costs, elman.score(model, "the sea is" + done.text).surprisal, rtol=1e-4, atol=1e-6)
     prefixes = Prefixes(1 << 20)
