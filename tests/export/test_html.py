@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from browser import MISSING, Browser
 from exported import TEXT, model, small
@@ -85,8 +87,7 @@ def test_the_module_imports_a_system_alone():
     assert code[:8] == b"\0asm\1\0\0\0"
     assert b"wasi_snapshot_preview1" in code
     assert str(WEB).encode() not in code
-    assert b"/root/" not in code
-    assert b"/home/" not in code
+    assert not re.search(rb"/(root|home|Users)/", code), "the path of whoever built it"
 
 
 def test_the_command(tmp_path, command):

@@ -97,7 +97,7 @@ def wasm(name: str = "elman") -> bytes:
     """libelman as a module. Raises InputError where it was not built.
 
     Args:
-        name: "elman" for quantised models; "elman-subwords" for those of longer tokens; "elman-floats" for all;
+        name: "elman" for quantised models; "elman-subwords" if their tokens are longer; "elman-floats" for all;
             "elman-relaxed" for all, where relaxed SIMD fuses.
     """
     path = WEB / f"{name}.wasm"

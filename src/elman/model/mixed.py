@@ -187,7 +187,7 @@ class NgramModel:
         return MixedDecoder(self, self.alone.decoder(batch_size), self.ngrams.begin(batch_size))
 
     def named_parameters(self) -> dict[str, Array]:
-        """Name -> array, as the file has them: the network's, and after them those of the n-grams."""
+        """Name -> array, as the file has them: the network's first, then the n-grams'."""
         ngrams = {f"ngrams.{name}": array for name, array in self.ngrams.to_arrays().items()}
         return self.alone.named_parameters() | ngrams
 
@@ -208,7 +208,7 @@ class NgramModel:
 
 
 class MixedDecoder:
-    """A `kernels.Decoder` whose logits are those of the mixture. The loop over characters is not in native code."""
+    """A `kernels.Decoder` that gives the mixture's logits. Its loop over tokens is Python's."""
 
     def __init__(self, model: NgramModel, own: Decoder, contexts: Array) -> None:
         self._model, self._own, self._contexts, self.logits = model, own, contexts, np.array(own.logits)
