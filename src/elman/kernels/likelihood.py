@@ -39,6 +39,11 @@ def log(total: np.ndarray) -> np.ndarray:
     return e * _LN2 + (s + s) * p
 
 
+def ln(p: np.ndarray) -> np.ndarray:
+    """float64: ln p of float64 p above 0, with the bits of `log`."""
+    return log(p * 2.0**30)
+
+
 def log_softmax(x: np.ndarray) -> np.ndarray:
     """float64 (..., V): ln p of every id under logits x (..., V); `nats` of it, negated, to the bit."""
     top = x.max(axis=-1, keepdims=True).astype(np.float64)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..kernels import Array
-from ..kernels.likelihood import log
+from ..kernels.likelihood import ln
 
 _KINDS = 16 * 8  # of contexts of one order: by how often and with how many tokens they were seen
 _ROUNDS = 12  # of expectation-maximisation
@@ -161,7 +161,7 @@ def pruned(made: Sequence[Level], weights_: Array, most: int, alternatives: int,
         share = (1 - w) * level.counts / np.maximum(contexts[order].totals[level.parent], 1)
         below = lower[level.suffix]
         p = w * below + share
-        gains.append(level.counts * _log(p / below))
+        gains.append(level.counts * _ln(p / below))
         shares.append(share)
         lower = p
     best, wanted = np.sort(np.concatenate(gains))[::-1], most
@@ -187,9 +187,9 @@ def _above(best: Array, wanted: int, gains: Sequence[Array], made: Sequence[Leve
     return keep
 
 
-def _log(x: Array) -> Array:
+def _ln(x: Array) -> Array:
     """ln, with the same bits everywhere, a piece at a time: its own arrays are many."""
     found = np.empty(len(x))
     for begin in range(0, len(x), _PIECE):
-        found[begin : begin + _PIECE] = log(x[begin : begin + _PIECE] * 2.0**30)  # it takes its argument in 2^-30
+        found[begin : begin + _PIECE] = ln(x[begin : begin + _PIECE])
     return found

@@ -23,6 +23,7 @@ from .layers import (
     pack_state,
     parameter_shapes,
     token_ids,
+    token_logits,
     uniform,
     unpack_state,
 )
@@ -139,10 +140,7 @@ class LanguageModel(Parameters, Described):
         Raises:
             InputError: logits of another size.
         """
-        logits = given.array("logits", logits, "f", "real numbers (..., V)")
-        if not logits.ndim or logits.shape[-1] != self.vocab_size:
-            raise InputError(f"logits are {logits.shape}; expected (..., {self.vocab_size})")
-        return kernels.log_softmax(logits)
+        return kernels.log_softmax(token_logits(logits, self.vocab_size))
 
     def softmax(self, logits: Array) -> Array:
         """float64 (..., V): p of every token, exp of what `log_softmax` gives."""

@@ -126,6 +126,14 @@ def token_ids(ids: Any, vocab_size: int, what: str, like: Any = None) -> Array:
     return ids.astype(np.int64, copy=False)
 
 
+def token_logits(logits: Any, vocab_size: int) -> Array:
+    """Real numbers (..., V). Raises InputError for anything else."""
+    logits = given.array("logits", logits, "f", "real numbers (..., V)")
+    if not logits.ndim or logits.shape[-1] != vocab_size:
+        raise InputError(f"logits are {logits.shape}; expected (..., {vocab_size})")
+    return logits
+
+
 def uniform(stream: int, shape: tuple[int, ...], hidden_size: int, seed: int = 0) -> Array:
     """float32, uniform in +-1/sqrt(H), as torch begins its layers."""
     values = (initial.uniform(seed, stream, math.prod(shape)) * 2.0 - 1.0) * (1.0 / math.sqrt(hidden_size))

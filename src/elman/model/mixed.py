@@ -20,15 +20,16 @@ import numpy as np
 from .. import given, kernels
 from ..errors import InputError
 from ..kernels import Array, Decoder, State
-from ..kernels.likelihood import log
+from ..kernels.likelihood import ln
 from ..text import Reading
 from .language import LanguageModel
-from .layers import ModelState, pack_state, token_ids
+from .layers import ModelState, pack_state, token_ids, token_logits
 from .ngrams import Ngrams
 from .quantised import QuantisedModel
 
 _VALUES = 1 << 20  # most probabilities at once
-_LEAST = 1e-30  # of a probability: exp of a float32 is 0 from about -104 down
+LEAST = 1e-30
+"""Least probability of which a logarithm is taken: exp of a float32 is 0 from about -104 down."""
 
 
 class NgramModel:
@@ -169,10 +170,7 @@ class NgramModel:
         Raises:
             InputError: logits of another size.
         """
-        logits = given.array("logits", logits, "f", "real numbers (..., V)")
-        if not logits.ndim or logits.shape[-1] != self.vocab_size:
-            raise InputError(f"logits are {logits.shape}; expected (..., {self.vocab_size})")
-        return np.array(logits, np.float32)
+        return np.array(token_logits(logits, self.vocab_size), np.float32)
 
     def softmax(self, logits: Array) -> Array:
         """float64 (..., V): p of every token."""
@@ -238,4 +236,4 @@ def _parts(state: ModelState) -> tuple[Array, ...]:
 
 def _cost(p: Array) -> Array:
     """-ln p, float64."""
-    return -log(np.maximum(p, _LEAST) * 2.0**30)  # it takes its argument in 2^-30
+    return -ln(np.maximum(p, LEAST))

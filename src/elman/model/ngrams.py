@@ -48,7 +48,7 @@ class Ngrams:
             raise InputError(f"n-grams of up to {len(levels)} tokens; expected 1 .. {LONGEST}")
         if weights.shape != (len(levels), CLASSES, CLASSES) or not ((weights > 0) & (weights <= 1)).all():
             raise InputError(f"the n-grams' weights are no {len(levels)} x {CLASSES} x {CLASSES} shares above 0")
-        self.vocab_size, self.weights = vocab_size, np.clip(np.rint(weights * _UNIT), 1, _UNIT - 1) / _UNIT
+        self.vocab_size, self.weights = vocab_size, _rounded(weights)
         sizes = [len(symbol) for _, symbol, _ in levels]
         # Nodes are numbered through all levels, the root 0: then children are numbered as keys are, less one.
         self._ends = np.cumsum([1, *sizes])
@@ -80,7 +80,7 @@ class Ngrams:
     def with_weights(self, weights: Array) -> Ngrams:
         """A copy with other weights."""
         made = Ngrams.__new__(Ngrams)
-        made.__dict__.update(self.__dict__, weights=np.clip(np.rint(weights * _UNIT), 1, _UNIT - 1) / _UNIT)
+        made.__dict__.update(self.__dict__, weights=_rounded(weights))
         return made
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Ngrams:
@@ -213,6 +213,11 @@ class Ngrams:
                     raise InputError(f"{total:,} n-grams of {order + 2} tokens are told of, and there are others")
                 parent = np.repeat(np.arange(len(symbol)), children)
         return cls(vocab_size, levels, weights / _UNIT)
+
+
+def _rounded(weights: Array) -> Array:
+    """Weights as a file has them: multiples of 2^-16, none 0 or 1."""
+    return np.clip(np.rint(weights * _UNIT), 1, _UNIT - 1) / _UNIT
 
 
 def _kind(largest: int) -> type[np.unsignedinteger]:

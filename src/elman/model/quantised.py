@@ -22,7 +22,7 @@ from ..kernels.integer import IntegerState
 from ..text import Reading
 from .integer import IntegerNetwork
 from .interface import Described
-from .layers import ModelState, token_ids
+from .layers import ModelState, token_ids, token_logits
 
 __getattr__ = moved.names(__name__)
 
@@ -101,10 +101,7 @@ class QuantisedModel(Described):
         Raises:
             InputError: logits of another size.
         """
-        logits = given.array("logits", logits, "f", "real numbers (..., V)")
-        if not logits.ndim or logits.shape[-1] != self.vocab_size:
-            raise InputError(f"logits are {logits.shape}; expected (..., {self.vocab_size})")
-        return self.network.log_softmax(logits)
+        return self.network.log_softmax(token_logits(logits, self.vocab_size))
 
     def softmax(self, logits: Array) -> Array:
         """float64 (..., V): p of every token, a quotient of integers."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import kernels
 from ..kernels import Array, ModelWeights, State, Update
-from ..kernels.likelihood import log
+from ..kernels.likelihood import ln
 from ..model import Model, ModelState, NgramModel, trainable
 from .ngrams import Ngrams
 
@@ -54,7 +54,7 @@ def adaptive_nats(model: Model, ids: Array, starts: Array, lengths: Array) -> Ar
             likely = likely if mixed is None else np.maximum(mixed[:, 0], _LEAST).tolist()
             costs[at : at + len(likely)] = [ngrams.mix(*pair) for pair in zip(tokens[1:].tolist(), likely, strict=True)]
             at += len(likely)
-    return -log(costs * 2.0**30)  # it takes its argument in 2^-30
+    return -ln(costs)
 
 
 class Learning:

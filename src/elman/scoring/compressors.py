@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.likelihood import log
+from ..kernels.likelihood import ln
 from .totals import Totals
 
 ORDER = 6
@@ -104,7 +104,7 @@ def ngram_bits(ids: np.ndarray, vocab_size: int, order: int = ORDER) -> np.ndarr
         by_context, n_context = by_gram[by_gram < size - 1], counts[:-1]
         by_context += 1
     for some in _pieces(p):  # the logarithm's own arrays are many
-        some[:] = -log(some * 2.0**30) / math.log(2)  # it takes its argument in 2^-30
+        some[:] = -ln(some) / math.log(2)
     return p
 
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..kernels import Array
-from ..kernels.likelihood import log
+from ..kernels.likelihood import ln
 from ..model import LanguageModel, NgramModel, Ngrams, QuantisedModel
 from ..model.counts import levels, pruned, weights
+from ..model.mixed import LEAST
 from ..model.ngrams import CLASSES
 from ..recipes.recipe import Recipe
 from ..scoring import perplexity, walk
@@ -95,9 +96,9 @@ class Mixing:
         for fold in (0, 1):
             there, here = half != fold, half == fold
             w = fitted(kinds[there], own[there], theirs[there], size)[kinds[here]]
-            nats[here] = -log((w * own[here] + (1 - w) * theirs[here]) * 2.0**30)  # it takes its argument in 2^-30
+            nats[here] = -ln(w * own[here] + (1 - w) * theirs[here])
         chosen = fitted(kinds, own, theirs, size).reshape(-1, CLASSES, CLASSES)
-        bits, alone_bits = (math.fsum(each) / math.log(2) for each in (nats, -log(own * 2.0**30)))
+        bits, alone_bits = (math.fsum(each) / math.log(2) for each in (nats, -ln(own)))
         characters = self._data.held_out_characters(self._reading.vocabulary)
         return Mixed(
             NgramModel(alone, mixed.ngrams.with_weights(chosen)),
@@ -119,7 +120,7 @@ class Mixing:
         for block in walk(mixed, ids, starts, lengths, read):
             found[block.places(offsets)] = block.values[block.counted]
         own, theirs, kinds = np.ascontiguousarray(found.T)
-        return np.maximum(own, 1e-30), theirs, kinds.astype(np.int64)
+        return np.maximum(own, LEAST), theirs, kinds.astype(np.int64)
 
 
 def fitted(kinds: Array, own: Array, theirs: Array, size: int) -> Array:
