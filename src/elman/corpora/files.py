@@ -100,6 +100,10 @@ def bounded(
         yield block
 
 
+DAMAGED = gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError
+"""What reading a damaged compressed file raises."""
+
+
 def unpacked(file: Any, source: str, start: bytes) -> Iterator[bytes]:
     """The blocks of `file`, which begins with `start`; unpacked if `source` ends with .gz or .xz and it is one.
 
@@ -115,7 +119,7 @@ def unpacked(file: Any, source: str, start: bytes) -> Iterator[bytes]:
         return
     try:
         yield from bounded(reader, source)
-    except (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError) as error:
+    except DAMAGED as error:
         raise CorpusError(f"{source}: not a whole {kind} file ({error})") from None
 
 

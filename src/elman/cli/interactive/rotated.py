@@ -55,12 +55,3 @@ def unpacked(path: Path) -> IO[bytes]:
 
     openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
     return openers[path.suffix](path, "rb")
-
-
-def damaged() -> tuple[type[Exception], ...]:
-    """Exceptions that reading a damaged compressed file raises."""
-    import gzip
-    import lzma
-    import zlib
-
-    return EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error

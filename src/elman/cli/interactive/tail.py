@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from ...corpora.files import DAMAGED
 from ..shared.console import err
-from .rotated import damaged, is_packed, later, rotated, unpacked
+from .rotated import is_packed, later, rotated, unpacked
 
 _BLOCK = 1 << 16  # bytes read at once
 _KNOWN = 64  # bytes of its begin, and before a place, by which a file or a copy of it is known again
@@ -42,7 +43,7 @@ class Tail:
         self.name, self.heading = name, b""
         """heading: the first line of the file, for readers of CSV."""
         self._file: IO[bytes] | None = None
-        self._path = Path(name)
+        self._named = self._path = Path(name)  # the second: of the open file, which may be an older one
         self._ended = False
         """The file was read to its end, and another has its name."""
         self._later: list[Path] = []
@@ -104,20 +105,20 @@ class Tail:
             if os.path.samestat(status, own):
                 return
             yield from self._read()  # what came before it was renamed
-            self._later = self._later or later(Path(self.name), own)
+            self._later = self._later or later(self._named, own)
         yield from self._rest()
         self._ended = True
 
     def _waiting(self) -> Iterator[Path]:
         while self._later:
             yield self._later.pop(0)
-        yield Path(self.name)
+        yield self._named
 
     def _begin(self) -> None:
         self._held, self._offset, self._number, self._head, self._last = b"", 0, 0, b"", b""
 
     def _is_whole(self, path: Path) -> bool:
-        return path != Path(self.name) and is_packed(path)
+        return path != self._named and is_packed(path)
 
     def _opened(self, path: Path, buffering: int) -> IO[bytes]:
         return unpacked(path) if self._is_whole(path) else open(path, "rb", buffering)
@@ -134,7 +135,7 @@ class Tail:
 
     def _resume(self, place: dict[str, Any]) -> bool:
         """Go on from a place: in its file, whatever name that has now, or in a copy."""
-        path = Path(self.name)
+        path = self._named
         for candidate in [path, *sorted(path.parent.glob(path.name.translate(_PLAIN) + "*"))]:
             try:
                 status = candidate.stat()
@@ -155,7 +156,7 @@ class Tail:
                 file.seek(offset - len(last))
                 known = known and file.read(len(last)) == last and file.tell() == offset
                 status = os.fstat(file.fileno())
-        except (OSError, *damaged()):
+        except (OSError, *DAMAGED):
             return False
         if not known or (not self._is_whole(path) and status.st_size < offset) or not self._open(path):
             return False
@@ -163,7 +164,7 @@ class Tail:
         self._file.seek(offset)
         self._offset, self._number, self._head, self._last = offset, place["line"], head, last
         self.heading = heading.rstrip(b"\r\n")
-        self._later = [] if path == Path(self.name) else later(Path(self.name), status)
+        self._later = [] if path == self._named else later(self._named, status)
         return True
 
     def _was_cut(self) -> bool:
@@ -196,7 +197,7 @@ class Tail:
         assert self._file is not None
         try:
             return self._file.read(_BLOCK)
-        except damaged():
+        except DAMAGED:
             err.print(f"elman: {self._path}: damaged; its rest was not read")
             return b""
 
