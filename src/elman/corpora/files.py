@@ -101,7 +101,7 @@ def bounded(
 
 
 DAMAGED = gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError
-"""What reading a damaged compressed file raises."""
+"""Exceptions that reading a damaged compressed file raises."""
 
 
 def unpacked(file: Any, source: str, start: bytes) -> Iterator[bytes]:
