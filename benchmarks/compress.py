@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import bz2
-import csv
 import gzip
 import io
 import lzma
@@ -30,7 +29,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness import RESULTS, machine, write
+from harness import machine, write
 
 from elman.coders.rivals import optional
 from elman.compression import Predictor, compress, decompress
@@ -130,14 +129,6 @@ def measure_files(files: list[Path], coders: dict[str, Coder], model_bytes: int,
     return rows
 
 
-def measured_before(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of results/compress.csv of the same files by coders that were not measured now."""
-    new = {(row["file"], row["coder"]) for row in rows}
-    with (RESULTS / "compress.csv").open(newline="", encoding="utf-8") as file:
-        old = [row for row in csv.DictReader(file) if row["file"] in {name for name, _ in new}]
-    return [row for row in old if (row["file"], row["coder"]) not in new]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
@@ -158,8 +149,7 @@ def main() -> None:
         coders |= {f"elman -m -{level}": ours(model, level, arguments.threads) for level in levels}
     coders = {name: coder for name, coder in coders.items() if name.startswith(tuple(arguments.only.split(",")))}
     print(machine(), file=sys.stderr)
-    rows = measure_files(arguments.files, coders, model_bytes, arguments.rounds)
-    write("compress", sorted(measured_before(rows) + rows, key=lambda row: row["file"]), keep="file")
+    write("compress", measure_files(arguments.files, coders, model_bytes, arguments.rounds), keep=("file", "coder"))
 
 
 if __name__ == "__main__":

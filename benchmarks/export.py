@@ -3,14 +3,12 @@
     python benchmarks/export.py                 # a GRU 1 x 64 trained for a moment on the bundled story
 
 Instructions are counted by qemu (SysTick under -icount shift=0); characters a second are CPU time of one process. What
-is not installed is left out, with a line that says so. Writes results/export.csv and the tables in
-docs/reference/exports.md.
+is not installed is left out, with a line that says so. Writes results/export.csv; `python benchmarks/table.py` makes
+the tables in docs/reference/exports.md of it.
 """
 
 from __future__ import annotations
 
-import csv
-import re
 import shutil
 import subprocess
 import tempfile
@@ -19,13 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from harness import machine, write
 
 import elman
 from elman.export import to_c, to_html, to_js, to_onnx, to_plain
 
 ROOT = Path(__file__).parents[1]
-PAGE, TABLE = ROOT / "docs" / "reference" / "exports.md", ROOT / "results" / "export.csv"
-BEGIN, END = "<!-- export:begin -->", "<!-- export:end -->"
 Row = tuple[str, str, float, str]
 BOARDS = {
     "Cortex-M0+": "-mcpu=cortex-m0plus -mfloat-abi=soft",
@@ -98,14 +95,8 @@ def node(model: elman.QuantisedModel, folder: Path, rows: list[Row]) -> None:
     written, scored = map(float, done.stdout.split())
     rows.append(("characters written", "Node", written, "a CPU second"))
     rows.append(("characters scored", "Node", scored, "a CPU second"))
-    rows.append(
-        (
-            "size without a model",
-            "npm package",
-            sum(map(len, to_js(model, "story").values())) - len(to_plain(model)),
-            "bytes",
-        )
-    )
+    size = sum(map(len, to_js(model, "story").values())) - len(to_plain(model))
+    rows.append(("size without a model", "npm package", size, "bytes"))
 
 
 def onnx(model: elman.LanguageModel, rows: list[Row]) -> None:
@@ -130,30 +121,6 @@ def onnx(model: elman.LanguageModel, rows: list[Row]) -> None:
     rows.append(("largest difference of logits", "ONNX Runtime", worst, ""))
 
 
-def write(rows: list[Row], about: str) -> None:
-    with TABLE.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(
-            [("what", "where", "value", "unit"), *((a, b, f"{v:.6g}", u) for a, b, v, u in rows)]
-        )
-    places = list(
-        dict.fromkeys(where for what, where, _, _ in rows if what.startswith(("flash", "RAM", "instructions")))
-    )
-    found = {(what, where): value for what, where, value, _ in rows}
-    whats = [what for what, where in found if where in places[:1]]
-    table = [f"| {' | '.join(['C with `-Os`', *places])} |", "|" + "---|" * (len(places) + 1)]
-    table += [f"| {' | '.join([what, *(f'{found[what, place]:,.0f}' for place in places)])} |" for what in whats]
-    others = ["| what | where | value |", "|---|---|---|"]
-    others += [
-        f"| {a} | {b} | {f'{v:,.0f}' if v >= 1000 else f'{v:.3g}'} {u} |" for a, b, v, u in rows if b not in places
-    ]
-    head = f"{about}, as `python benchmarks/export.py` measures it (`results/export.csv`):"
-    text = "\n".join([BEGIN, head, "", *others, "", *table, END])
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(re.sub(f"{BEGIN}.*?{END}", lambda _: text, page, flags=re.DOTALL), encoding="utf-8")
-    for what, where, value, unit in rows:
-        print(f"{what:40} {where:14} {value:12,.6g} {unit}")
-
-
 def main() -> None:
     corpus = elman.load_corpus("traveller", normalisation="none")
     recipe = elman.load_recipe("modern").replace(cell="gru", hidden_size=64, epochs=3)
@@ -168,7 +135,13 @@ def main() -> None:
         boards(small, folder, rows)
         node(small, folder, rows)
     onnx(model, rows)
-    write(rows, f"A GRU 1 x 64 of {model.vocab_size} characters")
+    named: list[dict[str, object]] = [
+        {"what": what, "where": where, "value": f"{value:.6g}", "unit": unit, **machine()}
+        for what, where, value, unit in rows
+    ]
+    for row in named:
+        print(*list(row.values())[:4], sep="\t")
+    write("export", named)
 
 
 if __name__ == "__main__":

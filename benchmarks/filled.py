@@ -33,6 +33,7 @@ def pages() -> dict[Path, str]:
         DOCS / "how-to" / "machines.md": {"efficiency": efficiency(), "hosts": hosts()},
         DOCS / "how-to" / "typing.md": {"talk": talk(), "speed": speed()},
         DOCS / "reference" / "platforms.md": {"wheels": wheels()},
+        DOCS / "reference" / "exports.md": {"export": exports()},
         TALK / "README.md": {"models": models()},
         DOCS / "how-to" / "training.md": {"search": search()},
     }
@@ -106,6 +107,22 @@ def hosts() -> list[str]:
             [f"{float(row['gigabits']):g} Gbit/s", row["host"], f"{int(row['computed_a_step']):,}", a_step, wire]
         )
     return table(["Network", "Host", "Bytes a step, computed", "sent", "counted by its device"], body)[:-1]
+
+
+def exports() -> list[str]:
+    """What an exported model weighs and how fast it runs; in a table of its own, on each processor of a board."""
+    rows = read("export")
+    boards = list(dict.fromkeys(row["where"] for row in rows if row["what"].startswith("flash")))
+    found = {(row["what"], row["where"]): float(row["value"]) for row in rows}
+    whats = [what for what, where in found if where in boards[:1]]
+    others = [
+        [row["what"], row["where"], f"{number:,.0f} {row['unit']}" if number >= 1000 else f"{number:.2g}"]
+        for row in rows
+        if (number := float(row["value"])) and row["where"] not in boards
+    ]
+    counted = [[what, *(f"{found[what, board]:,.0f}" for board in boards)] for what in whats]
+    head = "The GRU 1 x 64 of `python benchmarks/export.py`:"
+    return [head, "", *table(["", "where", ""], others), *table(["C with `-Os`", *boards], counted)[:-1]]
 
 
 def wheels() -> list[str]:

@@ -92,19 +92,23 @@ def machine() -> dict[str, object]:
     }
 
 
-def write(name: str, rows: list[dict[str, object]], keep: str | None = None) -> Path:
-    """results/NAME.csv. With `keep`, a column: rows of the old file whose value there was not measured now stay."""
+def write(name: str, rows: list[dict[str, object]], keep: str | tuple[str, ...] = ()) -> Path:
+    """results/NAME.csv. With `keep`, columns: rows of the old file whose values there were not measured now stay,
+    beside those with the same first value."""
     path = RESULTS / f"{name}.csv"
     path.parent.mkdir(exist_ok=True)
-    old: list[dict[str, object]] = []
     if keep and path.exists():
-        new = {str(row[keep]) for row in rows}
+        keys = (keep,) if isinstance(keep, str) else keep
+        new = {tuple(str(row[key]) for key in keys) for row in rows}
+        old: list[dict[str, object]] = []
         with path.open(newline="", encoding="utf-8") as file:
             table = csv.DictReader(file)
             if table.fieldnames == list(rows[0]):
-                old = [dict(row) for row in table if row[keep] not in new]
+                old = [dict(row) for row in table if tuple(row[key] for key in keys) not in new]
+        first = list(dict.fromkeys(str(row[keys[0]]) for row in [*old, *rows]))
+        rows = sorted([*old, *rows], key=lambda row: first.index(str(row[keys[0]])))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows([*old, *rows])
+        writer.writerows(rows)
     return path
