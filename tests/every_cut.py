@@ -1,10 +1,22 @@
-"""The probability of a beginning under a model of subwords, by every sequence of tokens that spells it, one by one."""
+"""A model of subwords, and the probability of a beginning by every sequence of tokens that spells it, one by one."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 import elman
+from elman.text import Subwords
+
+
+def subword_model(merges: Sequence[tuple[int, int]], quantised: bool) -> elman.Model:
+    """A small network, whose weights are the same each time."""
+    reading = elman.Reading(Subwords(merges))
+    model = elman.LanguageModel(elman.GRU(len(reading), 5), reading)
+    for number, array in enumerate(model.parameters()):
+        array[...] = np.random.default_rng(number).normal(0, 0.7, array.shape)
+    return elman.quantise(model, text="the he the é " * 20) if quantised else model
 
 
 def probability(model: elman.Model, wanted: bytes) -> float:

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from every_cut import probability
+from every_cut import probability, subword_model
 
-import elman
 from elman.generation.paths import Paths
 from elman.generation.tokens import EVERY_BYTE, Tokens
-from elman.text import Subwords
 
 MERGES = [(104, 101), (256, 32), (116, 256), (32, 116), (195, 169), (257, 195)]
-
-
-def subword_model(quantised: bool) -> elman.Model:
-    reading = elman.Reading(Subwords(MERGES))
-    model = elman.LanguageModel(elman.GRU(len(reading), 5), reading)
-    for number, array in enumerate(model.parameters()):
-        array[...] = np.random.default_rng(number).normal(0, 0.7, array.shape)
-    return elman.quantise(model, text="the he the é " * 20) if quantised else model
 
 
 @pytest.mark.parametrize("quantised", [False, True])
 @pytest.mark.parametrize("begun", [b"", b"t", b"the ", "thé".encode(), b"\xff he"])
 def test_bytes_are_summed_over_all_tokens(begun, quantised):
-    model = subword_model(quantised)
+    model = subword_model(MERGES, quantised)
     ways = Paths(model, Tokens(model.reading, EVERY_BYTE), most=None)
     paths, product = ways.begin(), 1.0
     for byte in begun:
@@ -41,7 +31,7 @@ def test_bytes_are_summed_over_all_tokens(begun, quantised):
 
 
 def test_few_paths_are_near_all():
-    model = subword_model(False)
+    model = subword_model(MERGES, False)
     near, exact = (Paths(model, Tokens(model.reading, EVERY_BYTE), most) for most in (8, None))
     a, b = near.begin(), exact.begin()
     for byte in b"the the he":

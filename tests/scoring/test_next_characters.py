@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from every_cut import probability
+from every_cut import probability, subword_model
 
 import elman
-from elman.text import Subwords
 
 MERGES = [(104, 101), (256, 32), (116, 256), (32, 116), (195, 169), (257, 195), (195, 188)]
-
-
-def subword_model(quantised: bool) -> elman.Model:
-    reading = elman.Reading(Subwords(MERGES))
-    model = elman.LanguageModel(elman.GRU(len(reading), 5), reading)
-    for number, array in enumerate(model.parameters()):
-        array[...] = np.random.default_rng(number).normal(0, 0.7, array.shape)
-    return elman.quantise(model, text="he the he the é " * 20) if quantised else model
 
 
 @pytest.mark.parametrize("quantised", [False, True])
 @pytest.mark.parametrize("text", ["", "t", "the ", "thé h"])
 def test_a_character_is_summed_over_all_subwords(text, quantised):
-    model = subword_model(quantised)
+    model = subword_model(MERGES, quantised)
     found = dict(elman.after(model, text, 260))
     whole = probability(model, text.encode()) if text else 1.0
     for character in "the éü\n":
@@ -39,14 +30,14 @@ def test_a_character_is_summed_over_all_subwords(text, quantised):
 
 
 def test_all_characters_and_bytes_add_up_to_one():
-    model = subword_model(False)
+    model = subword_model(MERGES, False)
     found = elman.after(model, "he th", 1 << 17)
     assert len(found) == len(model.reading.vocabulary)  # no more are given
     assert 0.9 < sum(p for _, p in found) <= 1 + 1e-6
 
 
 def test_a_long_text_is_read_by_its_tokens():
-    model, text = subword_model(False), "the he the é " * 40
+    model, text = subword_model(MERGES, False), "the he the é " * 40
     near = dict(elman.after(model, text, 5))
     decoder = model.decoder(1)
     decoder.read(model.reading.primed(model.reading.prompt(text))[:, None])
@@ -56,6 +47,6 @@ def test_a_long_text_is_read_by_its_tokens():
 
 
 def test_a_model_that_diverged_says_no_number():
-    model = subword_model(False)
+    model = subword_model(MERGES, False)
     model.parameters()[-1][...] = np.nan  # pyright: ignore
     assert all(np.isnan(p) for _, p in elman.after(model, "the", 3))
