@@ -4,7 +4,7 @@
 
 RECORDS holds dbtext-urls2.txt; TYPING holds everyday sentences, LANGUAGE-test.txt. Beside these: Sphinx's translated
 messages in many scripts, and lines of tiny Shakespeare in capitals (the corpus `shakespeare`). Every second string is
-measured; the others, --half 0, chose how many lines the package has. Each message is coded alone with the model
+measured; the others, --half 0, chose about how many lines the package has. Each message is coded alone with the model
 `english`, by both contracts; every round trip is asserted. Results: results/strange_messages.csv.
 """
 

@@ -1,11 +1,11 @@
 """Write src/elman/compression/common.xz: lines of many kinds that teach contexts what no model of English knows.
 
-    python packaging/common_messages.py [--bytes 420]
+    python packaging/common_messages.py
 
-Names of countries and languages in each of 42 languages (the Unicode CLDR, by Babel 2.19), at most so many bytes of
-each; URLs, made of common parts; sentences of this project's README and pages in capitals, and some in small letters;
-numbers, dates, JSON. The order is a draw of a fixed seed. Messages by contract 2 depend on each byte of it, so the file
-is written once: another one would be another contract.
+Everyday words in each of 42 languages, written for this (common_words.txt); URLs, made of common parts; sentences of
+this project's README and pages in capitals, and some in small letters; numbers, dates, JSON. The order is a draw of a
+fixed seed. Messages by contract 2 depend on each byte of it, so the file is written once: another one would be another
+contract.
 """
 
 from __future__ import annotations
@@ -16,14 +16,9 @@ import random
 import re
 from pathlib import Path
 
-from babel import Locale
-
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "src" / "elman" / "compression" / "common.xz"
-LANGUAGES = """
-el ru uk bg sr ka hy he ar fa ur hi bn pa gu ta te kn ml si th lo my km am zh ja ko mn kk tr vi pl cs de fr es
-pt fi hu sv it
-""".split()  # noqa: SIM905
+WORDS = Path(__file__).with_name("common_words.txt")
 HOSTS = """
 www.example.com example.org en.wikipedia.org de.wikipedia.org github.com docs.python.org www.youtube.com
 maps.google.com www.google.com stackoverflow.com news.bbc.co.uk www.amazon.com twitter.com www.facebook.com
@@ -40,14 +35,14 @@ PATHS = """
 """.split()  # noqa: SIM905
 
 
-def names(language: str, most: int, draw: random.Random) -> list[str]:
-    """Lines of two to five names, of `most` bytes in all or a little more."""
-    locale = Locale.parse(language)
-    pool = [str(name) for table in (locale.territories, locale.languages) for name in table.values() if name]
+def words(text: str, draw: random.Random) -> list[str]:
+    """Lines of two to five words or phrases of a language, in a drawn order."""
+    pool = re.split(r"(?<=[,،၊፣，、。？?]) *", text)
+    pool = [part for part in (pool if len(pool) > 5 else text.split(" ")) if part]
     draw.shuffle(pool)
     lines: list[str] = []
-    while pool and sum(len(line.encode()) + 1 for line in lines) < most:
-        lines.append(", ".join(pool.pop() for _ in range(min(len(pool), draw.randint(2, 5)))))
+    while pool:
+        lines.append(" ".join(pool.pop() for _ in range(min(len(pool), draw.randint(2, 5)))).rstrip(",،၊፣，、"))
     return lines
 
 
@@ -81,9 +76,10 @@ def records(count: int, draw: random.Random) -> list[str]:
     return made
 
 
-def lines(most: int) -> list[str]:
+def lines() -> list[str]:
     draw = random.Random(30)
-    found = [line for language in LANGUAGES for line in names(language, most, draw)]
+    languages = (line.partition(" ")[2] for line in WORDS.read_text("utf-8").splitlines())
+    found = [line for text in languages for line in words(text, draw)]
     prose = sentences()
     draw.shuffle(prose)
     found += urls(100, draw) + records(60, draw) + [line.upper() for line in prose[:70]] + prose[70:110]
@@ -93,10 +89,9 @@ def lines(most: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--bytes", type=int, default=420)
     parser.add_argument("--output", type=Path, default=TARGET)
     given = parser.parse_args()
-    text = "".join(line + "\n" for line in lines(given.bytes)).encode()
+    text = "".join(line + "\n" for line in lines()).encode()
     given.output.write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
     print(f"{given.output}: {len(text):,} bytes in {given.output.stat().st_size:,}")
 
