@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from command_line import PATIENCE
 
 from elman.cli.score import score
 
@@ -42,6 +43,6 @@ def test_the_command_takes_its_options(where):
 def test_systemd_reads_the_unit(tmp_path):
     path = tmp_path / "elman-watch.service"
     path.write_text(UNIT.replace(shlex.split(STARTED)[0], sys.executable))
-    done = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, timeout=600)
+    done = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, timeout=PATIENCE)
     assert not [line for line in done.stderr.splitlines() if "elman-watch" in line]
     assert done.returncode == 0, done.stderr
