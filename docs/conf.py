@@ -8,6 +8,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import generate
+from docutils import nodes
+from sphinx.application import Sphinx
 
 import elman
 from elman.export import to_lab
@@ -32,6 +34,7 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 napoleon_google_docstring, napoleon_numpy_docstring = True, False
 napoleon_custom_sections = ["Source"]
+napoleon_use_rtype = False  # what stands before a colon under Returns is a name; the signature has the type
 python_use_unqualified_type_names = True
 
 html_theme = "furo"
@@ -48,3 +51,14 @@ linkcheck_ignore = ["^https?://"]  # those of this site alone are checked: it bu
 made = Path(__file__).parent / "reference" / "generated"
 generate.write_all(made)
 (made / "lab.html").write_text(to_lab(), encoding="utf-8")
+
+
+def dashes(app: Sphinx, tree: nodes.document) -> None:
+    """Typeset the dash behind the name of a parameter or a result: `smartquotes_action` leaves all dashes alone."""
+    for text in list(tree.findall(nodes.Text)):
+        if text.startswith(" -- "):
+            text.parent.replace(text, nodes.Text(" –" + text[3:]))
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("doctree-read", dashes)

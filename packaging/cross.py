@@ -84,23 +84,23 @@ def sh(*command: object, **options: object) -> str:
 def tools(target: Target, folder: Path) -> Path:
     """Write Zig's programs for CMake, and return the toolchain file that names them."""
     folder.mkdir(parents=True, exist_ok=True)
-    mac = (
-        target.system == "Darwin"
-    )  # Zig's linker reads no lists of symbols, and crashes on a bundle; Python loads either
-    drop = (
-        'for a; do shift; case $a in -Wl,*) ;; -bundle) set -- "$@" -shared ;; *) set -- "$@" "$a" ;; esac; done\n'
-        if mac
-        else ""
-    )
+    mac = target.system == "Darwin"
+    # CMake's first look at the compiler links a program, and Zig would compile a C++ library for that one: minutes.
+    # Zig names a processor's features in its own way; its linker reads no lists of symbols, and crashes on a bundle,
+    # where Python loads a library as well.
+    cases = "-march=armv8.2-a+dotprod) a=-mcpu=generic+dotprod ;;"
+    cases += " -Wl,*) continue ;; -bundle) a=-shared ;;" if mac else ""
+    change = 'case "$*" in *CMakeCXXCompilerId*) set -- -c "$@" ;; esac\n'
+    change += f'for a; do shift; case $a in {cases} esac; set -- "$@" "$a"; done\n'
     for name in ("c++", "ar", "ranlib", "rc"):
         line = f"{' '.join(ZIG)} {name}" + (f" -target {target.zig}" if name == "c++" else "")
-        (folder / name).write_text(f'#!/bin/sh\n{drop if name == "c++" else ""}exec {line} "$@"\n')
+        (folder / name).write_text(f'#!/bin/sh\n{change if name == "c++" else ""}exec {line} "$@"\n')
         (folder / name).chmod(0o755)
     undefined = "-undefined dynamic_lookup" if mac else ""
     settings = {
         "CMAKE_SYSTEM_NAME": target.system, "CMAKE_SYSTEM_PROCESSOR": target.processor,
         "CMAKE_CXX_COMPILER": folder / "c++", "CMAKE_AR": folder / "ar", "CMAKE_RANLIB": folder / "ranlib",
-        "CMAKE_TRY_COMPILE_TARGET_TYPE": "STATIC_LIBRARY",  # a program would take another C++ library: minutes
+        "CMAKE_TRY_COMPILE_TARGET_TYPE": "STATIC_LIBRARY", "CMAKE_BUILD_WITH_INSTALL_RPATH": "ON",
         "CMAKE_RC_COMPILER": folder / "rc", "CMAKE_INSTALL_NAME_TOOL": "/bin/true", "CMAKE_OSX_SYSROOT": "",
         "CMAKE_SHARED_LINKER_FLAGS_INIT": undefined, "CMAKE_MODULE_LINKER_FLAGS_INIT": undefined,
     }  # fmt: skip
