@@ -3,8 +3,8 @@
     python benchmarks/installed.py LABEL=PYTHON...
 
 Each PYTHON belongs to an environment that has Elman and nothing else, such as an earlier commit and this tree's wheel.
-Bytes are what `pip install --no-compile` writes, without pip itself. Modules are compiled before the starts, as pip does
-by default. The processes of all environments take turns, ROUNDS times; each number is a median.
+Bytes are what `pip install --no-compile` writes, without pip itself. Modules are compiled before the starts, as pip
+compiles them by default. The processes of all environments take turns, ROUNDS times; each number is a median.
 """
 
 from __future__ import annotations
