@@ -48,8 +48,8 @@ class Primed:
 
     Args:
         symbols: each one character, at their numbers in `kept`. start: the number of the one that begins a line.
-        weights: float64 (levels, 4, 7), 4 and 7 from CLASSES: the network's share, by the length of the longest context,
-            what it gives away and the network's sureness.
+        weights: float64 (levels, 4, 7), the last two CLASSES: the network's share, by the length of the longest
+            context, what it gives away and the network's sureness.
     """
 
     def __init__(self, symbols: str, start: int, kept: Sequence[Kept], weights: Array) -> None:
