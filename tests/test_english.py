@@ -28,3 +28,17 @@ def test_a_docstring_begins_with_its_subject_or_verb():
     found = dict(docstrings())
     assert len(found) > 1000
     assert not {place: text.split("\n")[0] for place, text in found.items() if HABITS.match(text)}
+
+
+def test_no_mark_of_docstrings_is_left_open():
+    """The site reads an asterisk, a bar or a backquote as markup that begins, and refuses what does not end."""
+    opened = re.compile(r"(?<![\w*\\])[*|](?=[\w(])|`|\w_(?=[\s.,;:)]|$)")
+    found = {
+        f"{path.relative_to(PACKAGE)}: {node.name}": text
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
+        for text in [re.sub(r"`[^`]*`", "", ast.get_docstring(node) or "")]
+    }
+    assert len(found) > 1000
+    assert not {place: text for place, text in found.items() if opened.search(text)}

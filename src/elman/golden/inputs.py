@@ -38,7 +38,7 @@ def layer_inputs(
     bias: bool = True,
     seed: int = 1,
 ) -> tuple[Array, State, LayerWeights, list[Array]]:
-    """x, state, weights, and cotangents of (output, *state)."""
+    """x, state, weights, and cotangents of `(output, *state)`."""
     rows, states = CELLS[cell].gates * H, CELLS[cell].states
     x = integers((T, B), I, seed) if ids else numbers((T, B, I), seed)
     state = tuple(numbers((B, H), seed + 1 + i) for i in range(states))
