@@ -129,7 +129,7 @@ struct CodingJobs {
       int n = std::snprintf(line, sizeof line, "10.0.%d.%d GET /item/%u HTTP/1.1 200 %u\n", i % 7, i % 31, word() % 1000, word() % 9000);
       text.insert(text.end(), line, line + n);
     }
-    messages = std::make_unique<coding::Messages>(6, nullptr, alphabet, '\n', text.data(), int64_t(text.size()));
+    messages = std::make_unique<coding::Messages>(6, nullptr, alphabet, '\n', text);
     const uint8_t* line = text.data();
     int64_t size = static_cast<const uint8_t*>(std::memchr(line, '\n', text.size())) - line + 1;
     codes = messages->encode(nullptr, {{line, size}});

@@ -36,7 +36,7 @@ ROOMS = {
     "typing": ("alphabet", "primed", "mixture", "habits", "typist", "primer",),
     "kenlm": ("state", "model", "nbest",),
     "compression": (
-        "handle", "weights", "predictor", "codec", "blocks", "archive", "layout", "parts", "store", "trained",
+        "handle", "weights", "predictor", "codec", "blocks", "archive", "layout", "past", "parts", "store", "trained",
     ),
     "recipes": ("recipe", "settings", "toml",),
     "runs": (

@@ -104,7 +104,7 @@ int main() {
       }
   ArithmeticSource arithmetic;
   for (const Source* source : {static_cast<const Source*>(nullptr), static_cast<const Source*>(&arithmetic)}) {
-    Messages messages(6, source ? &network : nullptr, alphabet, '\n', text.data(), int64_t(text.size()));
+    Messages messages(6, source ? &network : nullptr, alphabet, '\n', text);
     std::vector<Piece> pieces;
     for (int64_t size = 0; size < 90; size += 3) pieces.push_back({text.data() + 11 * size, size});
     std::vector<Text> codes = messages.encode(source, pieces);

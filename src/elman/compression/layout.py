@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from typing import Any, BinaryIO
@@ -19,9 +19,9 @@ from .predictor import CONTRACT
 from .weights import MARGINAL
 
 MAGIC, END_MAGIC = b"\x89ELR", b"ELR\x1a"
-VERSION, NO_LAST_LINE_END = 1, 2
-"""Versions of the format. The second is the first with one fact more, and only written where it holds: the text ended
-without a line end. A reader that does not know it refuses it by its number."""
+VERSIONS = {1: (False, True), 2: (False, False), 3: (True, True), 4: (True, False)}
+"""Versions of the format: the header's `one_pass` and `last_line_end`, which a reader that does not know one of them
+refuses by its number. New stores are of the last two."""
 HEADER = struct.Struct("<4sBBBB8sIIII")  # its last field: CRC-32 of those before it
 DIRECTORY = np.dtype([("codes", "<u4"), ("index", "<u2"), ("crc", "<u4")])
 FOOTER = struct.Struct("<QQQII4s")
@@ -30,6 +30,8 @@ MAX_PAST = 1 << 24
 """Bytes of the past, at most."""
 MAX_RECORD = 1 << 24
 CHUNK = 64 * GROUP
+END = 10
+"""The byte that ends a record where it is coded: of a line, its end."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Header:
     Attributes:
         contract: of the coder's arithmetic: 1, or 3 with a model of tokens of several bytes.
         last_line_end: whether a line end follows the last record.
+        one_pass: whether the past is coded as it is learned; else as a block.
         end: the byte that ends a record where it is coded.
         digest: the first 8 bytes of the model's.
         past, past_code, past_crc: bytes of the past and of its code, and the CRC-32 of the past.
@@ -52,14 +55,16 @@ class Header:
     past_crc: int
     last_line_end: bool = True
     contract: int = CONTRACT
+    one_pass: bool = True
 
     @property
     def teaches(self) -> tuple[object, ...]:
         """Settings by which records are coded."""
-        return self.level, self.end, self.digest, self.past, self.past_code, self.past_crc
+        return self.level, self.end, self.digest, self.past, self.past_code, self.past_crc, self.one_pass
 
     def pack(self) -> bytes:
-        version = VERSION if self.last_line_end else NO_LAST_LINE_END
+        facts = self.one_pass, self.last_line_end
+        version = next(number for number, known in VERSIONS.items() if known == facts)
         what = self.level, self.end, self.digest, self.past, self.past_code, self.past_crc
         data = HEADER.pack(MAGIC, version, self.contract, *what, 0)[:-4]
         return data + struct.pack("<I", zlib.crc32(data))
@@ -75,14 +80,15 @@ class Header:
         _, version, contract, level, end, digest, past, past_code, past_crc, crc = HEADER.unpack(data)
         if zlib.crc32(data[:-4]) != crc:
             raise CompressedError("the store is damaged: its header's checksum differs")
-        if version not in (VERSION, NO_LAST_LINE_END) or contract not in (CONTRACT, MARGINAL):
+        if version not in VERSIONS or contract not in (CONTRACT, MARGINAL):
             raise CompressedError(
-                f"the store is of version {version} and contract {contract}; this reads versions {VERSION} and "
-                f"{NO_LAST_LINE_END} and contracts {CONTRACT} and {MARGINAL}"
+                f"the store is of version {version} and contract {contract}; this reads versions {min(VERSIONS)} to "
+                f"{max(VERSIONS)} and contracts {CONTRACT} and {MARGINAL}"
             )
         if not 1 <= level <= 9 or past > MAX_PAST or past_code > handle.size:
             raise CompressedError("the store is damaged: its header has impossible values")
-        return cls(level, end, digest, past, past_code, past_crc, version == VERSION, contract)
+        one_pass, last_line_end = VERSIONS[version]
+        return cls(level, end, digest, past, past_code, past_crc, last_line_end, contract, one_pass)
 
 
 class Directory:
@@ -180,21 +186,6 @@ def write_records(
     footer = FOOTER.pack(count, len(directory), len(index_bytes), longest, 0, END_MAGIC)[: FOOTER.size - 8]
     file.write(data + footer + struct.pack("<I4s", zlib.crc32(footer, zlib.crc32(data)), END_MAGIC))
     return count
-
-
-def choose_past(lines: Sequence[bytes], size: int) -> bytes:
-    """Different lines from all over, of `size` bytes at most: what the coder learns from, in their order."""
-    total = sum(map(len, lines)) + len(lines)
-    if not lines or size <= 0:
-        return b""
-    share, due, chosen, seen = min(1.0, size / total), 0.0, bytearray(), set()
-    for line in lines:
-        due += share * (len(line) + 1)
-        if due >= len(line) + 1 and line not in seen and len(chosen) + len(line) < size:
-            due -= len(line) + 1
-            seen.add(line)
-            chosen += line + b"\n"
-    return bytes(chosen)
 
 
 def _size(size: int) -> bytes:

@@ -1,7 +1,7 @@
 """Stores (.elr): lines, each coded alone and read by its number, and a text that teaches the coder what they share.
 
     header     32 bytes   magic, version, contract, level, end; the model's digest, 8 bytes; sizes, CRC-32 of the past
-    past                  the past, coded as a block
+    past                  the past, coded as it is learned
     codes                 of the records, one after another
     index                 of each record the size of its code: a byte, rarely more
     directory             of each group of 64 records: bytes of codes, bytes of index, CRC-32 of both; 10 bytes
@@ -24,18 +24,15 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ..errors import CompressedError, InputError
 from ..files import staged
-from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
 from ..locks import held
-from .blocks import code_of_past, decode_past
-from .codec import as_array, as_bytes, whole
+from .codec import as_bytes, whole
 from .handle import Handle, mark_of
-from .layout import CHUNK, GROUP, HEADER, MAX_PAST, Directory, Header, choose_past, write_records
-from .predictor import Predictor, contract_of, digest_of, matching, native_of, predictor_of
+from .layout import CHUNK, END, GROUP, HEADER, MAX_PAST, Directory, Header, write_records
+from .past import choose_past, learn_and_code, learn_from_code, past_of
+from .predictor import Predictor, contract_of, digest_of, matching, predictor_of
 
 if TYPE_CHECKING:
     from ..model import Model
-
-END = 10
 
 
 def write_store(
@@ -67,8 +64,8 @@ def write_store(
     """
     whole(level, "level is {}; expected 1..9", 1, 9)
     predictor = predictor_of(model)
-    learned, given = _past_of(predictor), _records(lines)
-    if past is None and learned:
+    given = _records(lines)
+    if past is None and past_of(predictor):
         past = b""
     if past is None:
         given = list(given)
@@ -76,25 +73,16 @@ def write_store(
     past = as_bytes(past, "the past")
     if len(past) > MAX_PAST:
         raise InputError(f"the past is {len(past)} bytes; expected at most {MAX_PAST}")
-    code, contract = code_of_past(past, predictor), contract_of(predictor)
-    header = Header(level, END, digest_of(predictor)[:8], len(past), len(code), zlib.crc32(past), True, contract)
+    messages, code = learn_and_code(past, level, predictor)
+    digest, contract = digest_of(predictor)[:8], contract_of(predictor)
+    header = Header(level, END, digest, len(past), len(code), zlib.crc32(past), True, contract)
     with ExitStack() as until_it_is_whole, staged(path, replace=replace, like=like, mask=mask) as file:
         file.write(header.pack() + code)
-        messages = _cpu.Messages(as_array(learned + past), level=level, end=END, predictor=native_of(predictor))
         if write_records(file, given, messages) and not last_line_end:
             file.seek(0)
             file.write(changed(header, last_line_end=False).pack())
         if os.path.exists(path):  # nobody may be adding to what is replaced
             until_it_is_whole.enter_context(held(path))
-
-
-def _past_of(predictor: Predictor | None) -> bytes:
-    """The lines that the model brings along."""
-    if predictor is None or not predictor.past:
-        return b""
-    if predictor.end != END:
-        raise InputError(f"the messages of the model's past end with {predictor.end}; a store's messages are lines")
-    return predictor.past
 
 
 def _records(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -150,12 +138,8 @@ class Store(Sequence[bytes]):
         if before is not None and before.header.teaches == header.teaches:
             return _View(handle, header, directory, before.messages)
         self._model = model = matching("the store", header.digest, self._given)
-        past = decode_past(handle.read(header.past_code, HEADER.size), header.past, header.past_crc, model)
-        if past is None:
-            raise CompressedError("the store is damaged: the checksum of its past differs")
-        learned = as_array(_past_of(model) + past)
-        messages = _cpu.Messages(learned, level=header.level, end=header.end, predictor=native_of(model))
-        return _View(handle, header, directory, messages)
+        taught = learn_from_code(handle.read(header.past_code, HEADER.size), header, model)
+        return _View(handle, header, directory, taught)
 
     @property
     def _view(self) -> _View:

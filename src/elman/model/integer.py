@@ -69,10 +69,12 @@ class IntegerNetwork:
         """float64 (..., V): ln p of every id under logits float32 (..., V), V above 0."""
         if self._native is None:
             return likelihood.log_softmax(logits)
-        likely, V = np.empty(logits.shape), logits.shape[-1]
-        rows = np.ascontiguousarray(logits, np.float32).reshape(-1, V)
-        _cpu.integer_log_softmax(logits=rows, y=likely.reshape(-1, V))
-        return likely
+        rows = np.ascontiguousarray(logits, np.float32)
+        if logits.ndim != 2:
+            rows = rows.reshape(-1, logits.shape[-1])
+        likely = np.empty(rows.shape)
+        _cpu.integer_log_softmax(logits=rows, y=likely)
+        return likely if logits.ndim == 2 else likely.reshape(logits.shape)
 
     def activations(
         self, ids: np.ndarray, layer: int, state: IntegerState | None = None

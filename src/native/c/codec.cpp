@@ -99,8 +99,9 @@ elman_codec* elman_codec_new(const elman_model* model, const void* past, int64_t
   }
   FloatEnvironment environment;
   auto network = codec->source ? codec->source->open() : nullptr;
-  codec->messages = std::make_unique<const coding::Messages>(kLevel, network.get(), alphabet, uint8_t(kEnd),
-                                                             static_cast<const uint8_t*>(past), size);
+  const auto* from = static_cast<const uint8_t*>(past);
+  coding::Text text(from, from + size);
+  codec->messages = std::make_unique<const coding::Messages>(kLevel, network.get(), alphabet, uint8_t(kEnd), std::move(text));
   return codec.release();
 }
 void elman_codec_free(elman_codec* codec) { delete codec; }

@@ -7,7 +7,7 @@
 #include "../team/failures.h"
 #include "../team/pool.h"
 #include "fastest.h"
-#include "foretold.h"
+#include "past.h"
 #include "range.h"
 
 namespace elman::coding {
@@ -17,14 +17,6 @@ constexpr uint32_t kLiteral = 16;          // of 65536: that an `end` belongs to
 constexpr uint32_t kMark = 61440;          // of 65536: that a mark is a 1
 constexpr int64_t kRows = 64;              // of messages side by side
 constexpr int64_t kFewest = 12;            // messages for a thread
-constexpr int64_t kTogether = 96 << 10;    // bytes of the past from which the mixers learn beside the network
-
-Row fresh_row(const Memory& memory, uint8_t end) {
-  Row row;
-  row.last = end;
-  memory.look_ahead(row);
-  return row;
-}
 
 // One message on its way. Out is what it has written, or read.
 template <class Coder>
@@ -109,48 +101,30 @@ bool is_raw(const Piece& code) { return code.size > 0 && code.bytes[0] == kNever
 
 }  // namespace
 
-Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, const uint8_t* past, int64_t size, int contract, int mark)
-    : memory_(level_of(contract, level), kRules[contract - 1], network != nullptr, std::max<int64_t>(size, 1)), alphabet_(alphabet), end_(end), mark_(mark), past_(past, past + size) {
-  if (network && !size) memory_.trust_network();
-  std::vector<int64_t> starts;             // of messages
-  for (int64_t at = 0, begin = 0; at < size; ++at)
-    if (past_[size_t(at)] == end || at + 1 == size) starts.push_back(begin), begin = at + 1;
-  starts.push_back(size);
-  auto learn_one = [&](auto& model, int64_t from, int64_t to, const Way* ways, bool watch) {
-    Row row = fresh_row(memory_, end);
-    uint32_t tree[512];
-    for (int64_t at = from; at < to; ++at) {
-      int byte = past_[size_t(at)];
-      if (ways) ways[at - from].fill(tree, byte);
-      model.begin_byte(row, ways ? tree : nullptr, past_.data(), byte, ways ? &ways[at - from].foreseen : nullptr);
-      for (int i = 7; i >= 0; --i) {
-        if (watch) {
-          model.watch(byte >> i & 1);
-        } else {
-          model.predict();
-          model.update(byte >> i & 1);
-        }
-      }
-      model.end_byte(past_.data() + at + 1, at - from + 1, past_.data(), size, size);
-      model.remember(row, at + 1 < to ? at + 1 : 0);
-    }
-  };
-  auto learn = [&](int64_t from, int64_t to, const Way* ways, bool watch) {
-    fastest(memory_.level, [&](auto stages) {
-      BitModel<true, decltype(stages)> model(memory_);
-      learn_one(model, from, to, ways, watch);
-    });
-  };
-  // From most of it contexts alone learn, which is fast; from the end the mixers do too, beside the network.
-  size_t first = 0, messages = starts.size() - 1;
-  for (; first < messages && size - starts[first] > kTogether; ++first) learn(starts[first], starts[first + 1], nullptr, true);
-  std::vector<std::vector<Way>> ways(kRows);
-  for (size_t m = first; m < messages; m += kRows) {
-    size_t rows = std::min<size_t>(kRows, messages - m);
-    if (network)
-      fastest(memory_.level, [&](auto stages) { foretell<decltype(stages)>(*network, alphabet_, past_.data(), &starts[m], rows, ways); });
-    for (size_t r = 0; r < rows; ++r) learn(starts[m + r], starts[m + r + 1], network ? ways[r].data() : nullptr, false);
-  }
+Messages::Messages(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, Text past, int contract, int mark)
+    : Messages(level, alphabet, end, std::move(past), contract, mark, network != nullptr) {
+  learn(lesson(network), int64_t(past_.size()));
+}
+
+Messages::Messages(int level, const Alphabet& alphabet, uint8_t end, Text past, int contract, int mark, bool network)
+    : memory_(level_of(contract, level), kRules[contract - 1], network, std::max<int64_t>(int64_t(past.size()), 1)), alphabet_(alphabet),
+      end_(end), mark_(mark), past_(std::move(past)) {
+  if (network && past_.empty()) memory_.trust_network();
+}
+
+std::optional<std::pair<Messages, Text>> Messages::encoding(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, Text past,
+                                                            int64_t known, int contract) {
+  Messages messages(level, alphabet, end, std::move(past), contract, -1, network != nullptr);
+  std::optional<Text> code = encode_past(messages.lesson(network), known);
+  if (!code) return std::nullopt;
+  return std::pair(std::move(messages), std::move(*code));
+}
+
+std::optional<Messages> Messages::decoding(int level, Predictor* network, const Alphabet& alphabet, uint8_t end, Text past, int64_t known,
+                                           const Piece& code, int contract) {
+  Messages messages(level, alphabet, end, std::move(past), contract, -1, network != nullptr);
+  if (!decode_past(messages.lesson(network), known, code.bytes, code.size)) return std::nullopt;
+  return messages;
 }
 
 std::vector<Text> Messages::encode(const Source* source, const std::vector<Piece>& messages) const {

@@ -54,13 +54,7 @@ class BitModel {
 
   uint32_t predict() {
     gather();
-    uint32_t p = mix();
-    if (!known_) {
-      const int likely = 2 * node_ + (p >= 32768);
-      if (node_ >= 128 && (likely & 255) != ahead_byte_) foresee(likely & 255);
-      else if (node_ >= 8 && node_ < 16 && likely != expected_ >> 4) prefetch_half(likely);
-    }
-    return p;
+    return look_ahead(mix());
   }
 
   // The bit came.
@@ -70,11 +64,17 @@ class BitModel {
   }
 
   // The bit came, and only contexts and matches learn from it: a quarter of the time.
-  void watch(int bit) {
+  void watch(int bit) { gather(), watch_guessed(bit); }
+  // What contexts and matches say of a bit that will be watched, as mixers do that have learned nothing.
+  uint32_t guess() {
     gather();
-    learn_contexts(bit);
-    advance(bit);
+    const int32_t* w = m_.by_partial.set(0);
+    int32_t st;
+    if constexpr (kVectors) st = Stages::dot(w, x_);
+    else st = dot(w, x_, m_.inputs);
+    return look_ahead(squash(t_, m_.network ? 2 * st : st));  // a mixer beside a network begins with half the weights
   }
+  void watch_guessed(int bit) { learn_contexts(bit), advance(bit); }
 
   // The byte that its bits gave.
   int byte() const { return node_ & 255; }
@@ -95,6 +95,14 @@ class BitModel {
   }
 
  private:
+  // Fetches what the likelier bit will look up. Returns p.
+  uint32_t look_ahead(uint32_t p) {
+    if (known_) return p;
+    const int likely = 2 * node_ + (p >= 32768);
+    if (node_ >= 128 && (likely & 255) != ahead_byte_) foresee(likely & 255);
+    else if (node_ >= 8 && node_ < 16 && likely != expected_ >> 4) prefetch_half(likely);
+    return p;
+  }
   // The row after this byte; what it will look up is fetched.
   void foresee(int byte) {
     ahead_ = *row_;
@@ -114,35 +122,25 @@ class BitModel {
       if (in_vectors_) Stages::look(m_, t_, half_, nibble_, found_, x_);
     if (!in_vectors_) plain::look(m_, t_, buckets_, nibble_, place_, x_);
     const int depth = top_bit(uint32_t(node_));
-    int32_t network = 0, network_linear = 0, match = 0, match_linear = 0;
+    int32_t network = 0, network_linear = 0;
     strength_ = 0;
     if (tree_) {
       network = clamp(log256(t_, tree_[2 * node_ + 1]) - log256(t_, tree_[2 * node_]), -kStretchLimit, kStretchLimit);
       network_linear = (int32_t(squash(t_, network)) - 32768) / 32;
       strength_ = (network < 0 ? -network : network) >> 7;
     }
-    match_map_ = nullptr;
-    match_class_ = 0;
-    if (expected_ >> (8 - depth) == node_) {  // 0 where there is no match: never a node
-      uint32_t length = row_->match_length;
-      match_bit_ = expected_ >> (7 - depth) & 1;
-      match_map_ = &m_.match_maps[size_t(match_map_of(*row_))];
-      match_class_ = length < 16 ? 1 : length < 32 ? 2 : 3;
-      auto p = int32_t(match_map_->p16());
-      match = match_bit_ ? stretch(t_, uint32_t(p)) : -stretch(t_, uint32_t(p));
-      match_linear = (match_bit_ ? p - 32768 : 32768 - p) / 32;
-    }
-    if (m_.rules.foresees) refined_ = m_.refined.find(m_.refined_place(*row_, node_), tree_ ? network : match);
+    match_ = MatchSays<Kept<Adaptive>>::of(m_, t_, *row_, expected_, node_, depth);
+    if (m_.rules.foresees) refined_ = m_.refined.find(m_.refined_place(*row_, node_), tree_ ? network : match_.stretched);
     const int32_t refined = m_.rules.foresees ? stretch(t_, m_.refined.p16(refined_)) : 0;
-    if constexpr (kVectors) Stages::others(x_, network, network_linear, match, match_linear, refined);
-    else plain::others(x_ + 2 * m_.lanes, network, network_linear, match, match_linear, refined);
+    if constexpr (kVectors) Stages::others(x_, network, network_linear, match_.stretched, match_.linear, refined);
+    else plain::others(x_ + 2 * m_.lanes, network, network_linear, match_.stretched, match_.linear, refined);
   }
 
   uint32_t mix() {
     const int depth = top_bit(uint32_t(node_));
     w_[0] = m_.by_partial.set(node_);
-    w_[1] = m_.by_order.set((order_ * kMatchClasses + match_class_) * 2 + (depth >= 4));
-    w_[2] = m_.by_strength.set(tree_ ? (strength_ * 8 + depth) * 2 + (match_class_ > 0) : int(row_->last & 255));
+    w_[1] = m_.by_order.set((order_ * kMatchClasses + match_.strength) * 2 + (depth >= 4));
+    w_[2] = m_.by_strength.set(tree_ ? (strength_ * 8 + depth) * 2 + (match_.strength > 0) : int(row_->last & 255));
     if (m_.rules.foresees) {
       w_[3] = m_.by_earlier.set(int(row_->last >> 8 & 255));
       w_[4] = m_.by_foreseen.set(foreseen_.place(node_, depth));
@@ -159,7 +157,7 @@ class BitModel {
     }
     int32_t st = clamp(int32_t(sum >> 16), -kSquashLimit, kSquashLimit);
     p_last_ = int32_t(squash(t_, st));
-    one_ = m_.by_byte.find(node_ * kMatchClasses + match_class_, st);
+    one_ = m_.by_byte.find(node_ * kMatchClasses + match_.strength, st);
     two_ = m_.by_two.find(two_place_, st);
     const uint32_t* parts = m_.rules.parts;
     uint32_t p = uint32_t(p_last_) * parts[0] + m_.by_byte.p16(one_) * parts[1] + m_.by_two.p16(two_) * parts[2] + 4;
@@ -202,7 +200,7 @@ class BitModel {
     if constexpr (kVectors)
       if (in_vectors_) Stages::learn(m_, half_, nibble_, found_, bit);
     if (!in_vectors_) plain::learn(m_, buckets_, nibble_, place_, bit);
-    if (match_map_) match_map_->see(bit == match_bit_);
+    if (match_.map) match_.map->see(bit == match_.bit);
   }
 
   void learn_mixing(int bit) {
@@ -235,8 +233,8 @@ class BitModel {
   typename Stages::Half half_;
   typename Stages::Found found_;
   alignas(32) uint32_t place_[kMostLanes] = {};
-  Kept<Adaptive>* match_map_ = nullptr;
-  int match_bit_ = 0, match_class_ = 0, strength_ = 0;
+  MatchSays<Kept<Adaptive>> match_;
+  int strength_ = 0;                       // of the network's word
   int32_t rate_ = 0;                       // of the mixers' weights
   alignas(32) int32_t x_[kMostInputs] = {};
   Kept<int32_t>*w_[6] = {}, *last_ = nullptr;

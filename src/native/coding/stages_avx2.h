@@ -1,8 +1,6 @@
 // The stages in AVX2: eight contexts a vector, bit for bit what stages.h says.
 //
-// What is read as a vector is written as one, or the processor waits until the parts are in its cache.
-//
-// For half a byte the slots of eight buckets lie transposed, one node's side by side, and go back after it. Two contexts
+// What is read as a vector is written as one, or the processor waits until the parts are in its cache. For half a byte the slots of eight buckets lie transposed, one node's side by side, and go back after it. Two contexts
 // that claimed the same bucket learn one after the other, which only the plain stages do.
 #pragma once
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -147,14 +145,17 @@ struct Avx2 {
     }
   }
 
+  ELMAN_IN_AVX2 static int32_t dot(const int32_t* w, const int32_t* x) {
+    __m256i sum = products(w, x);
+    __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+    half = _mm_hadd_epi32(half, half);
+    return (_mm_cvtsi128_si32(half) + _mm_extract_epi32(half, 1)) >> 8;
+  }
+
   // All three sums at once, as their last additions are.
   ELMAN_IN_AVX2 static void dots(const int32_t* const* w, const int32_t* x, int32_t* st) {
     __m256i sum[3];
-    for (int s = 0; s < 3; ++s) {
-      sum[s] = _mm256_setzero_si256();
-      for (int v = 0; v < kVectors; ++v)
-        sum[s] = _mm256_add_epi32(sum[s], _mm256_srai_epi32(_mm256_mullo_epi32(load(w[s] + 8 * v), load(x + 8 * v)), 8));
-    }
+    for (int s = 0; s < 3; ++s) sum[s] = products(w[s], x);
     __m256i four = _mm256_hadd_epi32(_mm256_hadd_epi32(sum[0], sum[1]), _mm256_hadd_epi32(sum[2], _mm256_setzero_si256()));
     __m128i all = _mm_srai_epi32(_mm_add_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1)), 8);
     all = _mm_max_epi32(_mm_min_epi32(all, _mm_set1_epi32(kStretchLimit)), _mm_set1_epi32(-kStretchLimit));
@@ -212,6 +213,13 @@ struct Avx2 {
   }
 
  private:
+  // In eight sums.
+  ELMAN_IN_AVX2 static __m256i products(const int32_t* w, const int32_t* x) {
+    __m256i sum = _mm256_setzero_si256();
+    for (int v = 0; v < kVectors; ++v)
+      sum = _mm256_add_epi32(sum, _mm256_srai_epi32(_mm256_mullo_epi32(load(w + 8 * v), load(x + 8 * v)), 8));
+    return sum;
+  }
   template <class T>
   ELMAN_IN_AVX2 static __m256i load(const T* p) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(p)); }
   template <class T>

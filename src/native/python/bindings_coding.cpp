@@ -5,6 +5,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -121,16 +122,50 @@ void set_coding_isa(const std::string& name) {
 
 class PyMessages {
  public:
-  PyMessages(Bytes past, int level, int end, const PyPredictor* predictor, int contract, int mark) {
-    expect(0 <= end && end <= 255, "end must be a byte");
-    expect(-1 <= mark && mark <= 1, "mark must be a bit, or -1");
-    if (predictor) predictor_ = *predictor;
-    Arrays a;
-    const uint8_t* from = a.in(past, "past", {-1});
-    Block block = checked(contract, level, 1, a.size(0));
+  PyMessages(Bytes past, int level, int end, const PyPredictor* predictor, int contract, int mark) : PyMessages(level, end, predictor, contract, mark) {
+    Text text = text_of(past, 0);
     Native native;
-    auto network = predictor_.source ? predictor_.open() : nullptr;
-    messages_ = std::make_unique<const Messages>(level, network.get(), predictor_.alphabet, uint8_t(end), from, block.size, contract, mark);
+    auto network = open();
+    messages_ = std::make_unique<const Messages>(level, network.get(), predictor_.alphabet, uint8_t(end), std::move(text), contract, mark);
+  }
+
+  // The past's last bytes, all but `known`, are coded as they are learned. None: they have no sound code.
+  static std::optional<std::tuple<PyMessages, nb::bytes>> encoding(Bytes past, int64_t known, int level, int end, const PyPredictor* predictor,
+                                                                   int contract) {
+    PyMessages made(level, end, predictor, contract, -1);
+    Text text = made.text_of(past, 0), code;
+    expect(0 <= known && known <= int64_t(text.size()), "known must be bytes of the past");
+    {
+      Native native;
+      auto network = made.open();
+      auto both = Messages::encoding(level, network.get(), made.predictor_.alphabet, uint8_t(end), std::move(text), known, contract);
+      if (both) {
+        made.messages_ = std::make_unique<const Messages>(std::move(both->first));
+        code = std::move(both->second);
+      }
+    }
+    if (!made.messages_) return std::nullopt;
+    return std::tuple(std::move(made), to_python(code));
+  }
+
+  // And the `size` bytes that were coded. None: no encoder made this code.
+  static std::optional<std::tuple<PyMessages, nb::bytes>> decoding(Bytes past, Bytes code, int64_t size, int level, int end,
+                                                                   const PyPredictor* predictor, int contract) {
+    PyMessages made(level, end, predictor, contract, -1);
+    expect(0 <= size && size <= kMostBytes, "a past is too large");
+    Text text = made.text_of(past, size), from = made.text_of(code, 0);
+    const auto known = int64_t(text.size()) - size;
+    {
+      Native native;
+      auto network = made.open();
+      auto taught = Messages::decoding(level, network.get(), made.predictor_.alphabet, uint8_t(end), std::move(text), known,
+                                       {from.data(), int64_t(from.size())}, contract);
+      if (taught) made.messages_ = std::make_unique<const Messages>(std::move(*taught));
+    }
+    if (!made.messages_) return std::nullopt;
+    const uint8_t* coded = made.messages_->past().data() + known;
+    nb::bytes text_coded(reinterpret_cast<const char*>(coded), size_t(size));
+    return std::tuple(std::move(made), std::move(text_coded));
   }
 
   nb::list encode(const std::vector<nb::bytes>& messages) const {
@@ -157,6 +192,22 @@ class PyMessages {
   }
 
  private:
+  PyMessages(int level, int end, const PyPredictor* predictor, int contract, int mark) {
+    expect(0 <= end && end <= 255, "end must be a byte");
+    expect(-1 <= mark && mark <= 1, "mark must be a bit, or -1");
+    checked(contract, level, 1, 0);
+    if (predictor) predictor_ = *predictor;
+  }
+  std::unique_ptr<Predictor> open() const { return predictor_.source ? predictor_.open() : nullptr; }
+  // A copy, with room for `more` bytes behind it.
+  static Text text_of(Bytes bytes, int64_t more) {
+    Arrays a;
+    const uint8_t* from = a.in(bytes, "bytes", {-1});
+    expect(a.size(0) + more <= kMostBytes, "a past is too large");
+    Text text(size_t(a.size(0) + more));
+    std::copy_n(from, a.size(0), text.data());
+    return text;
+  }
   // The vector's references hold the bytes, which nobody can change.
   static std::vector<Piece> pieces_of(const std::vector<nb::bytes>& given) {
     std::vector<Piece> pieces;
@@ -186,6 +237,10 @@ void bind_coding(nb::module_& m) {
   nb::class_<PyMessages>(m, "Messages")
       .def(nb::init<Bytes, int, int, const PyPredictor*, int, int>(), "past"_a, nb::kw_only(), "level"_a, "end"_a, "predictor"_a.none(),
            "contract"_a = 1, "mark"_a = -1)
+      .def_static("encoding", &PyMessages::encoding, "past"_a, "known"_a, nb::kw_only(), "level"_a, "end"_a, "predictor"_a.none(),
+                  "contract"_a = 1)
+      .def_static("decoding", &PyMessages::decoding, "past"_a, "code"_a, "size"_a, nb::kw_only(), "level"_a, "end"_a,
+                  "predictor"_a.none(), "contract"_a = 1)
       .def("encode", &PyMessages::encode, "messages"_a)
       .def("decode", &PyMessages::decode, "codes"_a, "most"_a);
 }
