@@ -23,7 +23,7 @@ objects() {
   for part in float/dispatch integer/dispatch integer/packed team/scratch team/environment team/alone c/elman c/model c/container c/codec $parts; do
     "$compiler" "$@" $flags $options -O2 -c $part.cpp -DELMAN_VERSION="\"$version\"" -o "$objects/$name/$(echo $part | tr / _).o"
   done
-  for part in block marginals messages tables tokens; do
+  for part in block marginals messages past tables tokens; do
     "$compiler" "$@" $flags $options -Os -c coding/$part.cpp -o "$objects/$name/coding_$part.o"
   done
 }

@@ -24,7 +24,7 @@ def lines(compiler: str, folder: Path, isa: str, *emulator: str, flags: tuple[st
     for program in (compiler, *emulator[:1]):
         tool(program)
     parts = (
-        "coding/tables", "coding/block", "coding/messages", "coding/marginals", "coding/tokens",
+        "coding/tables", "coding/block", "coding/messages", "coding/past", "coding/marginals", "coding/tokens",
         "integer/packed", "integer/isa", "team/pool", "team/wait", "team/cores", "team/scratch", "team/environment",
     )  # fmt: skip
     names = (f"-DELMAN_CODING_ISA={isa}", f"-DELMAN_ISA_NAME={isa}", f"-DELMAN_{isa.upper()}")
