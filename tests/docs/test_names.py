@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,11 @@ def test_files_and_functions_that_pages_name_exist():
                     lost.append(f"{page.name}: no {name} in {header}")
     assert seen > 60
     assert not lost, "; ".join(lost)
+
+
+def test_extras_that_pages_and_messages_name_exist():
+    known = set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"])
+    files = [*PAGES, *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.py")]
+    named = [extra for file in files for extra in re.findall(r"elman\[([\w,-]+)\]", file.read_text(encoding="utf-8"))]
+    assert len(named) > 15
+    assert {each for extra in named for each in extra.split(",")} <= known
