@@ -50,8 +50,8 @@ def test_files_and_functions_that_pages_name_exist():
 
 
 def test_extras_that_pages_and_messages_name_exist():
-    known = set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     files = [*PAGES, *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.py")]
     named = [extra for file in files for extra in re.findall(r"elman\[([\w,-]+)\]", file.read_text(encoding="utf-8"))]
     assert len(named) > 15
-    assert {each for extra in named for each in extra.split(",")} <= known
+    assert {each for extra in named for each in extra.split(",")} <= set(project["optional-dependencies"])
