@@ -8,6 +8,7 @@ real numbers are operations that IEEE 754 defines. The table of uses keeps the s
     2^33 + stream   the draws of one generated text                      generation
     2^34 + kind     texts that a generated one is compared with          inspection
     2^35            which lines an interval is drawn from                scoring
+    2^36            the seeds of the second and further networks         training
 
 Dropout has its own generator in the kernel, Philox4x32-10, under a key made from the seed: `dropout_seed`.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-INITIAL, EPOCH, DRAW, COMPARISON, BOOTSTRAP = 0, 2**32, 2**33, 2**34, 2**35
+INITIAL, EPOCH, DRAW, COMPARISON, BOOTSTRAP, NETWORKS = 0, 2**32, 2**33, 2**34, 2**35, 2**36
 
 
 def generator(seed: int, use: int) -> np.random.Philox:

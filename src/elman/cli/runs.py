@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..runs import RunSummary
 
-_SHOWN = ("cell", "num_layers", "hidden_size", "optimizer", "lr", "epochs")
+_SHOWN = ("cell", "num_layers", "hidden_size", "networks", "optimizer", "lr", "epochs")
 """Settings that a table has in any case; others where runs differ in them."""
 
 
@@ -80,7 +80,8 @@ def _is_best(run: RunSummary, others: Sequence[RunSummary]) -> bool:
 
 def _row(run: RunSummary, folder: Path, names: list[str], is_best: bool) -> list[str]:
     r, last, best = run.recipe, run.last, run.best
-    model = f"{r['cell']} {r['num_layers']} x {r['hidden_size']}, {r['optimizer']} {r['lr']:g}"
+    many = "" if r["networks"] == 1 else f"{r['networks']} of "
+    model = f"{many}{r['cell']} {r['num_layers']} x {r['hidden_size']}, {r['optimizer']} {r['lr']:g}"
     return [
         str(run.path.relative_to(folder)) if run.path != folder else str(folder),
         str(run.corpus.get("name", "")),

@@ -71,6 +71,12 @@ class Recipe:
         "rnn_relu", "rnn_relu (the book's), rnn_tanh, gru or lstm.", choices=("rnn_relu", "rnn_tanh", "gru", "lstm")
     )
     hidden_size: int = setting(256, "Hidden units of each layer.", at_least=1)
+    networks: int = setting(
+        1,
+        "Networks of this size that are trained side by side; the model is the mean of their logits, and has as many "
+        "times the units.",
+        at_least=1,
+    )
     num_layers: int = setting(1, "Recurrent layers, one above the other.", at_least=1)
     embedding_size: int | None = setting(
         None,

@@ -28,6 +28,10 @@ class Settings(TypedDict, total=False):
     """rnn_relu (the book's), rnn_tanh, gru or lstm."""
     hidden_size: int
     """Hidden units of each layer."""
+    networks: int
+    """Networks of this size that are trained side by side; the model is the mean of their logits, and has as many
+    times the units.
+    """
     num_layers: int
     """Recurrent layers, one above the other."""
     embedding_size: int | None

@@ -39,7 +39,7 @@ class Attended:
         with training.joined(), locked(run.path), interrupts() as interrupted:
             training.sync()
             if run.path:
-                averaged, seconds = training.optimiser.averaged, self.save_seconds
+                averaged, seconds = training.ensemble.averaged, self.save_seconds
                 sync = training.sync if training.group.size == 1 else None
                 saver = Saver(run, averaged, sync, training.snapshot, seconds, self.resumed, self.mixing)
                 events = Events(RunFolder(run.path), run.log) if self.tensorboard else None
@@ -59,7 +59,7 @@ class Attended:
                         self._after_epoch(event, saver, events)
                     elif self.on_step:
                         self.on_step(training.progress(event))
-            training.optimiser.settle(training.group)
+            training.ensemble.settle(training.group)
             if self.mixing and not saver and training.group.rank == 0:
                 found = self.mixing(run.model)
                 run.mixed, run.ngrams = found.model, found.summary()
@@ -71,5 +71,5 @@ class Attended:
         if events:
             events.add(line)
         if self.on_epoch:
-            with self.training.optimiser.averaged():
+            with self.training.ensemble.averaged():
                 self.on_epoch(line)

@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__, philox
+from .. import __version__
 from ..errors import InputError, ModelFileError, TrainingDiverged
-from ..kernels import Array, Dropout, Stepper, StepResult
+from ..kernels import Array, ModelWeights, Stepper, StepResult
 from ..parallel.group import Group
-from ..parallel.shards import mask_words, rows_of
-from ..parallel.stepper import ShardedStepper
+from ..parallel.shards import rows_of
 from ..runs.checkpoint import Checkpoint
 from ..runs.log import Epoch, as_json, from_json, out_of_patience
 from ..runs.run import Means, Run, Step
@@ -29,27 +28,32 @@ from ..typed import Fields
 from . import budget
 from .budget import Budget
 from .data import Records, Text
+from .ensemble import Ensemble
 from .measure import check_sound, measure
-from .optimiser import Optimiser
 from .schedule import learning_rate
 
 
 class Training:
-    """A run, its data and its optimiser, and where it stands.
+    """A run, its data and its networks, and where it stands.
 
     Args:
+        stepper: makes what trains a network.
         loaded: how the corpus was loaded, for the checkpoint. group: the processes that share the work.
     Raises:
-        InputError: minutes with several processes.
+        InputError: minutes with several processes, or a model that is not of the recipe's number of networks.
     """
 
     def __init__(
-        self, run: Run, data: Text | Records, stepper: Stepper, loaded: dict[str, Any] | None, group: Group
+        self,
+        run: Run,
+        data: Text | Records,
+        stepper: Callable[[ModelWeights], Stepper],
+        loaded: dict[str, Any] | None,
+        group: Group,
     ) -> None:
         self.run, self.model, self.recipe = run, run.model, run.recipe
-        self.data, self.stepper, self.loaded, self.group = data, stepper, loaded, group
-        slices = stepper.slices if isinstance(stepper, ShardedStepper) else None
-        self.optimiser = Optimiser(run.model.network, run.recipe, slices, group.rank)
+        self.data, self.loaded, self.group = data, loaded, group
+        self.ensemble = Ensemble(run.model, run.recipe, stepper, group)
         self.number, self.means = 1, Means()  # the epoch under way
         self.masked = 0  # words of dropout's stream that are used
         self._within = False  # a step, which has changed some of all this
@@ -71,8 +75,7 @@ class Training:
 
     def sync(self) -> None:
         """Bring together what `snapshot` and the averages need, in the first process. Called by all of them."""
-        self.stepper.sync()
-        self.optimiser.gather(self.group)
+        self.ensemble.sync(self.group)
 
     def events(self, stopped: Callable[[], bool]) -> Iterator[StepResult | Epoch]:
         """Train: every step that is left, and the line of each epoch after its steps, when it is in the run's log.
@@ -119,10 +122,9 @@ class Training:
     def _step(self, ids: Array, targets: Array, fresh: bool) -> StepResult:
         """One step on a batch, (T, B) each; fresh: from a zero state."""
         recipe, means = self.recipe, self.means
-        means.lr = learning_rate(recipe, self.optimiser.steps + 1, self.fraction(), self.run.log)
-        dropout, words = self._dropout(*ids.shape)
+        means.lr = learning_rate(recipe, self.ensemble.steps + 1, self.fraction(), self.run.log)
         self._within = True
-        result = self.stepper.step(ids, targets, fresh, dropout, self.optimiser.next(means.lr))
+        result, words = self.ensemble.step(ids, targets, fresh, means.lr, self.masked)
         if not (math.isfinite(result.loss) and math.isfinite(result.norm)):
             clip = "none" if recipe.clip is None else f"{recipe.clip:g}"
             raise TrainingDiverged(
@@ -130,7 +132,7 @@ class Training:
                 f"norm {result.norm:g}; use a lower learning rate (now {means.lr:g}) or clip more (now {clip})"
             )
         means.add(result, int(np.count_nonzero(targets >= 0)))
-        self.optimiser.done()
+        self.ensemble.done()
         self.masked += words
         self._within = False
         return result
@@ -156,7 +158,7 @@ class Training:
         check_sound(self.model, self.number, self.means)
         line = None
         if self.group.rank == 0:  # the others would read the same text to find the same
-            with self.optimiser.averaged():
+            with self.ensemble.averaged():
                 line = measure(self.model, self.data, self.recipe, self.number, self.means, before, ended)
         if self.group.size > 1:
             line = self._shared(line)
@@ -192,7 +194,7 @@ class Training:
             "version of Elman": __version__,
             "text's SHA-256": self.run.corpus["digest"],
             "weights": self.model.fingerprint(),
-            "place in the run": [self.number, self.means.steps, self.optimiser.steps, self.masked],
+            "place in the run": [self.number, self.means.steps, self.ensemble.steps, self.masked],
         }
 
     def fraction(self) -> float:
@@ -209,23 +211,23 @@ class Training:
         """A checkpoint of training; None within a step that failed."""
         if self._within:
             return None
-        state = {f"state.{i}": part for i, part in enumerate(self.stepper.state)}
-        position = (self.number, self.means, self.optimiser.steps, self.masked, self.elapsed())
-        return Checkpoint(self.run, *position, self.loaded, state | self.optimiser.tensors())
+        state = {f"state.{i}": part for i, part in enumerate(self.ensemble.state)}
+        position = (self.number, self.means, self.ensemble.steps, self.masked, self.elapsed())
+        return Checkpoint(self.run, *position, self.loaded, state | self.ensemble.tensors())
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from where `snapshot` was taken. Raises ModelFileError if it does not fit the recipe."""
         self.number, self.means, self.masked = checkpoint.epoch, checkpoint.means, checkpoint.masked
         self.seconds, self._start = checkpoint.seconds, budget.now()
         try:
-            self.optimiser.restore(checkpoint.steps, checkpoint.tensors)
-            self.stepper.state = self._state(checkpoint.tensors)
+            self.ensemble.restore(checkpoint.steps, checkpoint.tensors)
+            self.ensemble.state = self._state(checkpoint.tensors)
         except (KeyError, ValueError) as error:
             raise ModelFileError(f"{self.run.path}: its checkpoint does not fit its recipe: {error}") from None
 
     def _state(self, tensors: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """The carried state, (L, B, H) each. Raises KeyError or ValueError where it is another's."""
-        (layers, _, size), most = self.stepper.state[0].shape, self.recipe.batch_size
+        (layers, _, size), most = self.ensemble.state[0].shape, self.recipe.batch_size
         coming = next(islice(self.data.batches(self.number), self.means.steps, None), None)
         least = 0 if coming is None or coming[2] else coming[0].shape[1]  # rows that go on with it
         state = tuple(np.array(tensors[f"state.{i}"]) for i in range(self.model.network.cell.states))
@@ -235,12 +237,3 @@ class Training:
                 expected = f"finite float32 ({layers}, {most}, {size})"
                 raise ValueError(f"the carried state is {part.dtype} {part.shape}; expected {expected}")
         return state
-
-    def _dropout(self, steps: int, rows: int) -> tuple[Dropout | None, int]:
-        """The next masks, for a batch of (steps, rows), and how many words they take."""
-        r, p = self.recipe, self.model.layer.dropout
-        if not (p or r.hidden_dropout or r.output_dropout or r.weight_dropout):
-            return None, 0
-        seed = philox.dropout_seed(r.seed)
-        dropout = Dropout(p, seed, self.masked, r.hidden_dropout, r.output_dropout, r.weight_dropout)
-        return dropout, sum(mask_words(dropout, self.model.network, steps, rows, r.shards))

@@ -7,6 +7,7 @@ and however often it was stopped on the way.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,8 @@ import numpy as np
 from .. import given, kernels
 from ..corpora import Corpus
 from ..errors import InputError
-from ..kernels import Stepper
-from ..model import LanguageModel, Model, trainable
+from ..kernels import ModelWeights, Stepper
+from ..model import Model, trainable
 from ..parallel.alone import Alone
 from ..parallel.group import Group
 from ..parallel.stepper import ShardedStepper
@@ -166,7 +167,7 @@ def _set_up(
     split = Split.of(ids, model.reading, recipe.val_fraction, recipe.seed, recipe.val_blocks)
     data = Records(split, recipe, model.reading) if corpus.records else Text(split, recipe)
     mixing = Mixing(data, model.reading, recipe) if recipe.ngrams else None
-    return Training(run, data, _stepper(model, recipe, device, group), loaded, group), mixing
+    return Training(run, data, partial(_stepper, recipe, device, group), loaded, group), mixing
 
 
 def _check_how(output: Any, on_step: Any, on_epoch: Any, device: Any, save_seconds: Any, ranks: Any) -> None:
@@ -181,15 +182,15 @@ def _check_how(output: Any, on_step: Any, on_epoch: Any, device: Any, save_secon
         raise InputError(f"save_seconds is {given.shown(save_seconds)}; expected a number of at least 0")
 
 
-def _stepper(model: LanguageModel, recipe: Recipe, device: str, group: Group) -> Stepper:
+def _stepper(recipe: Recipe, device: str, group: Group, network: ModelWeights) -> Stepper:
     if recipe.shards > 1 or group.size > 1:
         if device != "cpu":
             raise InputError(f"shards are summed on the CPU; leave out device {device!r}, or shards")
-        return ShardedStepper(model.network, recipe.shards, group, by_muon(model.network, recipe))
+        return ShardedStepper(network, recipe.shards, group, by_muon(network, recipe))
     if device == "cpu":
-        return kernels.stepper(model.network)
+        return kernels.stepper(network)
     try:
         from ..torch.device import stepper
     except ModuleNotFoundError as error:
         raise InputError(f"device {device!r}: {error}") from None
-    return stepper(model.network, device)
+    return stepper(network, device)

@@ -89,9 +89,13 @@ def _heading(model: LanguageModel, text: Corpus, recipe: str | None, settings: R
         f"{text.name}: {_size(text)}, {_vocabulary(model, text)}, normalisation {text.normalisation}\n"
         f"{named}{_length(settings.epochs, minutes)}, batches of "
         f"{settings.batch_size} x {settings.seq_length}, {settings.optimizer}, lr {settings.lr:g}\n"
-        f"{settings.cell} {settings.num_layers} x {settings.hidden_size}, "
+        f"{_networks(settings)}{settings.cell} {settings.num_layers} x {settings.hidden_size}, "
         f"{model.num_parameters:,} parameters; backend {backend} ({why})"
     )
+
+
+def _networks(settings: Recipe) -> str:
+    return "" if settings.networks == 1 else f"the mean of {settings.networks} networks, each "
 
 
 def _ending(run: Run, folder: Path, minutes: float | None) -> str:

@@ -76,7 +76,7 @@ def started(path: Path, recipe: Recipe, settings: dict[str, Any], records: bool)
     model = trainable(loaded)
     layer, reading = model.layer, model.reading
     fixed = {"cell": layer.cell, "hidden_size": layer.hidden_size, "num_layers": layer.num_layers}
-    fixed["embedding_size"] = model.embedding_size
+    fixed |= {"embedding_size": model.embedding_size, "networks": 1}
     fixed |= {"normalisation": reading.normalisation, "tokens": reading.vocabulary.setting}
     for name, value in changes(settings).items():
         if name in fixed and value != fixed[name]:
