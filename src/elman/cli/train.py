@@ -125,7 +125,8 @@ def train(
             text, name, chosen = suited(text, name, chosen, given, start is None)
         notes = [IN_SUBWORDS] if recipe is None and name == "subwords" and "tokens" not in given else []
         if minutes is not None:
-            sized = for_minutes(minutes, chosen, text)
+            free = recipe is None and name in ("modern", "subwords") and start is None
+            sized = for_minutes(minutes, chosen, text, given if free else None)
             chosen, text, how["minutes"] = sized.recipe, sized.text, sized.minutes
             notes.append(worded(sized.left_out, ["minutes"], option))
         if output is not None:

@@ -20,6 +20,10 @@ _HELD_OUT = (10_000, 200_000)  # characters to measure on: enough of a small tex
 _SHARE = 0.05  # of a text between
 _IN_MEMORY = 16_000_000  # characters of a text out of which blocks are cut; of a longer one its end is little
 _LEAST = 200  # steps in all, of which the best held-out model is kept
+_PASSES = 6  # of each network, at least, where there is time for several: after so many another one teaches more
+_UNITS = 768  # of all networks together, at most: a model's time to read and write grows with their square
+_DROPPED = ((1.5, 0.0), (3.0, 0.25), (6.0, 1.0))  # below so many epochs: so much of the recipe's output dropout
+_DROPPED_LATER = 1.25
 
 
 def recipe_name(of_the_book: bool, records: bool, subwords: bool = False) -> str:
@@ -72,6 +76,21 @@ def for_size(recipe: Recipe, text: Corpus, given: Mapping[str, Any]) -> Recipe:
         steps = max(_STEPS, rows // recipe.batch_size)  # in an epoch, about
         recipe = recipe.replace(epochs=max(1, min(max(recipe.epochs, _LEAST // steps), round(_CHARACTERS / size))))
     return recipe
+
+
+def for_passes(recipe: Recipe, passes: float, given: Mapping[str, Any]) -> Recipe:
+    """The recipe for as much time as one of its networks needs for so many passes over the text: more networks rather
+    than many epochs of one, and the more dropout the more epochs; not what is `given`.
+
+    docs/how-to/training.md says what was measured.
+    """
+    if "networks" not in given:
+        recipe = recipe.replace(networks=max(1, min(int(passes / _PASSES), _UNITS // recipe.hidden_size)))
+    epochs = passes / recipe.networks
+    if "output_dropout" not in given:
+        share = next((share for most, share in _DROPPED if epochs < most), _DROPPED_LATER)
+        recipe = recipe.replace(output_dropout=min(0.6, share * recipe.output_dropout))
+    return recipe.replace(epochs=max(1, int(epochs)))
 
 
 def _held_out(recipe: Recipe, size: int, given: Mapping[str, Any]) -> Recipe:

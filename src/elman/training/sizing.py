@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .. import given
+from ..given import amount
 from . import budget
+from .choice import for_passes
 
 if TYPE_CHECKING:
     from ..corpora import Corpus
@@ -15,20 +17,27 @@ if TYPE_CHECKING:
 _PROBE = 2.0  # seconds of training that measure the speed, at most, about
 
 
-def for_minutes(minutes: float, recipe: Recipe, text: Corpus) -> Sized:
+def for_minutes(minutes: float, recipe: Recipe, text: Corpus, given: Mapping[str, Any] | None = None) -> Sized:
     """How to train on a text for so many minutes here: for about how many epochs, and on its first part only if less
     than one epoch of it would fit. The speed is measured on the text's beginning; `fit` follows the clock from there.
 
+    Args:
+        given: settings of a recipe that was chosen for the text, which are to stay as they are; the others may suit
+            the time. None: all are to stay.
     Raises:
         InputError: minutes that are not above 0, or a text too short to train on.
     """
-    given.amount("minutes", minutes)
+    amount("minutes", minutes)
     begin = budget.now()
     rate = _characters_per_second(recipe, text, min(_PROBE, 3.0 * minutes))
     left = round(minutes - min(0.5 * minutes, (budget.now() - begin) / 60), 5)
     most = int(left * 60 * rate)
+    if given is not None:
+        recipe = for_passes(recipe, most / max(1, len(text)), given)
+    elif most >= len(text):
+        recipe = recipe.replace(epochs=max(1, most // len(text)))
     if most >= len(text):
-        return Sized(recipe.replace(epochs=max(1, most // len(text))), text, left, "")
+        return Sized(recipe, text, left, "")
     cut = max(most, _fewest(recipe))
     if text.records and cut < len(text):
         end = "\n" if isinstance(text.text, str) else b"\n"
