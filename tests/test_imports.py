@@ -45,7 +45,7 @@ ROOMS = {
     "parallel": ("group", "alone", "launch", "tree", "shards", "slices", "stepper",),
     "training": (
         "budget", "choice", "build", "data", "interrupt", "live", "measure", "mixing", "optimiser", "schedule",
-        "further", "loop", "attended", "train", "sizing",
+        "further", "ensemble", "loop", "attended", "train", "sizing",
     ),
     "coders": ("rivals", "samples", "network", "train",),
     "inspection": ("matching", "memorised", "neighbours", "hidden_units",),

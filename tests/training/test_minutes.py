@@ -13,6 +13,7 @@ import elman
 from elman.recipes import load_recipe
 from elman.runs import read_checkpoint
 from elman.training import budget, loop
+from elman.training.choice import for_passes
 from elman.training.sizing import for_minutes
 
 TEXT = "".join(f"{i}: the traveller came back, {i * 37 % 101} times\n" for i in range(400))
@@ -147,6 +148,29 @@ def test_what_does_not_fit_is_left_out_and_said(monkeypatch, records):
     assert few.left_out.endswith("and `minutes` is 2")
     least = for_minutes(1e-9, recipe, text)
     trained(0.01, text=least.text)  # enough for a batch
+
+
+@pytest.mark.parametrize(
+    ("passes", "networks", "epochs", "dropped"),
+    [(0.2, 1, 1, 0.0), (2.0, 1, 2, 0.1), (5.5, 1, 5, 0.4), (11.9, 1, 11, 0.5), (19.0, 3, 6, 0.5), (99.0, 4, 24, 0.5)],
+)
+def test_time_becomes_epochs_dropout_and_networks(passes, networks, epochs, dropped):
+    recipe = load_recipe("subwords")
+    chosen = for_passes(recipe, passes, {})
+    assert (chosen.networks, chosen.epochs, chosen.output_dropout) == (networks, epochs, pytest.approx(dropped))
+    assert chosen.replace(networks=1, epochs=recipe.epochs, output_dropout=recipe.output_dropout) == recipe
+    kept = for_passes(recipe, passes, {"networks": 1, "output_dropout": 0.4})
+    assert kept == recipe.replace(epochs=max(1, int(passes)))
+
+
+def test_what_is_said_stays_and_the_rest_suits_the_minutes(monkeypatch):
+    Clock(monkeypatch)
+    text, recipe = corpus(), load_recipe("modern").replace(**SETTINGS)
+    as_given = for_minutes(60.0, recipe, text)
+    assert as_given.recipe == recipe.replace(epochs=as_given.recipe.epochs)
+    free = for_minutes(60.0, recipe, text, {})
+    assert free.recipe.networks == as_given.recipe.epochs // 6
+    assert free.recipe.networks * free.recipe.epochs <= as_given.recipe.epochs + 1
 
 
 def test_minutes_on_the_command_line(tmp_path):
