@@ -5,6 +5,7 @@
     python benchmarks/quality.py --text tinyshakespeare.txt --recipe r.toml --seeds 0 --set lr=0.01 --tune
     python benchmarks/quality.py --text tinyshakespeare.txt --set hidden_size=192 --set epochs=3   # its own row
     python benchmarks/quality.py --text tinyshakespeare.txt --recipe subwords --tune --first 200000   # of a small text
+    python benchmarks/quality.py --text tinyshakespeare.txt --minutes 3   # what `elman train FILE --minutes 3` gives
 
 The first 90 % of the text is trained on and the last 10 % measured, in nats a character: once with the state carried
 through all of it, once with the state reset before more than 256 characters, as a transformer with that context sees
@@ -22,8 +23,11 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import resource
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from functools import cache
 from itertools import repeat
@@ -71,6 +75,7 @@ def main() -> None:
     parser.add_argument("--adaptive", action="store_true", help="score adaptively as well")
     parser.add_argument("--runs", type=Path, metavar="FOLDER", help="keep the runs here, and go on with those begun")
     parser.add_argument("--first", type=int, metavar="N", help="with --tune: train on the first N characters only")
+    parser.add_argument("--minutes", type=float, metavar="N", help="by the command, which chooses all but the seed")
     options = parser.parse_args()
     text = options.text.read_text("utf-8")
     end = int(len(text) * 0.9)
@@ -80,13 +85,17 @@ def main() -> None:
     held_out = text[cut : end if options.tune else len(text)]
     settings = {"val_fraction": 0.0, "prompts": ()} | dict(map(setting, options.set))
     recipe = load_recipe(options.recipe).replace(**settings)
-    rows = []
+    name, rows = ", ".join([options.recipe, *options.set]), []
     for seed in options.seeds:
         corpus = elman.Corpus("tiny Shakespeare", text[:cut], "none", str(options.text))
         if recipe.tokens != "chars":
             corpus = corpus.cut_into(recipe.tokens)
         folder = options.runs and options.runs / f"{Path(options.recipe).stem}-{seed}{'-tune' if options.tune else ''}"
-        model, wall, cpu = trained(corpus, recipe.replace(seed=seed), folder)
+        if options.minutes:
+            name = f"`elman train FILE --minutes {options.minutes:g}`"
+            model, recipe, wall, cpu = by_command(text[:cut], options.minutes, seed)
+        else:
+            model, wall, cpu = trained(corpus, recipe.replace(seed=seed), folder)
         carried, reset, mixed = nats(model, text[:cut], held_out)
         adaptive = math.nan
         if options.adaptive:
@@ -96,11 +105,11 @@ def main() -> None:
         shown += f", {adaptive:.4f} {ADAPTIVE}" if options.adaptive else ""
         print(f"seed {seed}: {shown}; {wall:.0f} s, {cpu:.0f} s of CPU", flush=True)
         if options.tune:
-            write_choice(", ".join([options.recipe, *options.set]), recipe.tokens, cut, seed, carried, reset, cpu)
+            write_choice(name, recipe.tokens, cut, seed, carried, reset, cpu)
     means = [statistics.mean(column) for column in zip(*rows, strict=True)]
     print("mean: {:.4f} carried, {:.4f} reset, {:.4f} with n-grams, {:.4f} adaptive; {:.0f} s".format(*means[:5]))
     if not options.tune:
-        write(", ".join([options.recipe, *options.set]), recipe, len(rows), means)
+        write(name, recipe, len(rows), means)
 
 
 def trained(
@@ -125,6 +134,22 @@ def trained(
     finally:
         spent.write_text(str(before + time.process_time() - cpu))
     return run.model, run.log[-1].seconds, float(spent.read_text())
+
+
+def by_command(text: str, minutes: float, seed: int) -> tuple[elman.LanguageModel, elman.Recipe, float, float]:
+    """What `elman train` makes of a text when only the minutes are said: the model that `elman.load` takes, the recipe
+    in the end, and seconds of clock and of CPU."""
+    with tempfile.TemporaryDirectory() as place:
+        file, run = Path(place, "text.txt"), Path(place, "run")
+        file.write_text(text, "utf-8")
+        command = [sys.executable, "-m", "elman", "train", file, "--minutes", minutes, "--seed", seed, "--output", run]
+        wall, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        print(subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout, flush=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        wall, model = time.perf_counter() - wall, elman.load(run)
+        assert isinstance(model, elman.LanguageModel)
+        return model, read_checkpoint(run).run.recipe, wall, cpu
 
 
 def setting(given: str) -> tuple[str, object]:
@@ -198,7 +223,10 @@ def write(name: str, recipe: elman.Recipe, seeds: int, means: list[float]) -> No
     """The recipe's row, in place of one that is there; then what others publish."""
     RESULTS.parent.mkdir(exist_ok=True)
     title = f"Elman, {name}:"
-    what = f"{title} {recipe.cell} {recipe.num_layers} x {recipe.hidden_size}, {recipe.tokens}, {recipe.optimizer}"
+    many = "" if recipe.networks == 1 else f"{recipe.networks} of "
+    what = (
+        f"{title} {many}{recipe.cell} {recipe.num_layers} x {recipe.hidden_size}, {recipe.tokens}, {recipe.optimizer}"
+    )
     ours: list[list[str]] = []
     if RESULTS.exists():
         with RESULTS.open(newline="") as file:
