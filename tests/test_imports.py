@@ -44,8 +44,8 @@ ROOMS = {
     ),
     "parallel": ("group", "alone", "launch", "tree", "shards", "slices", "stepper",),
     "training": (
-        "budget", "choice", "build", "data", "interrupt", "live", "measure", "mixing", "optimiser", "schedule",
-        "further", "ensemble", "loop", "attended", "train", "sizing",
+        "budget", "choice", "optimiser", "ensemble", "build", "data", "interrupt", "live", "measure", "mixing",
+        "schedule", "further", "loop", "attended", "train", "sizing",
     ),
     "coders": ("rivals", "samples", "network", "train",),
     "inspection": ("matching", "memorised", "neighbours", "hidden_units",),
