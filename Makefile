@@ -86,7 +86,7 @@ ZIG := build/zig/ready
 ZIG_WASM := $(CURDIR)/build/zig/bin/python -m ziglang c++ -target wasm32-wasi
 wasm: $(ZIG)
 	packaging/wasm.sh src/elman/export/web build/wasm $(ZIG_WASM)
-	ls -l src/elman/export/web/*.wasm
+	ls -l src/elman/export/web/*.wasm.gz
 
 test-wasm: $(ZIG) $(DEV)
 	ELMAN_WASM_COMPILER="$(ZIG_WASM)" $(BIN)/python -m pytest -q tests/export/test_wasm.py tests/export/test_js.py tests/export/test_html.py tests/export/test_js_training.py tests/export/test_lab.py

@@ -1,8 +1,9 @@
 #!/bin/sh
-# wasm.sh FOLDER OBJECTS COMPILER...: libelman for browsers and Node, with SIMD and without threads, exceptions or a system:
-# FOLDER/elman.wasm for quantised models, which is small; FOLDER/elman-subwords.wasm, which codes messages with those of subwords too; FOLDER/elman-floats.wasm for all, and for training; and the same as
-# FOLDER/elman-relaxed.wasm, many times as fast, for where relaxed SIMD fuses a product and a sum: who loads it has to see that first
-# (web/relaxed.js). COMPILER is what compiles for wasm32-wasi, such as: clang++ --target=wasm32-wasi
+# wasm.sh FOLDER OBJECTS COMPILER...: libelman for browsers and Node, with SIMD and without threads, exceptions or a system, compressed:
+# FOLDER/elman.wasm.gz for quantised models, which is small; elman-subwords.wasm.gz, which codes messages with those of subwords too;
+# elman-floats.wasm.gz for all, and for training; and the same as elman-relaxed.wasm.gz, many times as fast, for where relaxed SIMD
+# fuses a product and a sum: who loads it has to see that first (web/relaxed.js). COMPILER is what compiles
+# for wasm32-wasi, such as: clang++ --target=wasm32-wasi
 set -e
 export LC_ALL=C  # the order in which objects are linked
 out=$(realpath "$1") objects=$(realpath -m "$2")
@@ -37,7 +38,7 @@ module() {
   names=$(grep -o 'elman_[a-z_]*(' c/elman.h | tr -d '(' | sort -u | grep -v -x "$hidden")
   "$compiler" "$@" -O2 -s -mexec-model=reactor -fno-exceptions "$objects/$parts"/*.o "$objects/$name.o" -o "$out/$name.wasm" \
     $(for each in malloc free $names; do echo "-Wl,--export=$each"; done)
-  chmod 644 "$out/$name.wasm"
+  gzip -9nf "$out/$name.wasm" && chmod 644 "$out/$name.wasm.gz"
 }
 
 layers='elman_forward\|elman_backward\|elman_cross_entropy\|elman_train.*\|elman_initialise\|elman_random'

@@ -11,7 +11,7 @@ from exported import TEXT, model, small
 import elman
 from elman.compression import Codec
 from elman.export import to_html
-from elman.export.html import WEB
+from elman.export.html import WEB, wasm
 
 PROMPT = "the traveller"
 
@@ -83,7 +83,7 @@ def test_how_large_it_is(tmp_path):
 
 
 def test_the_module_imports_a_system_alone():
-    code = (WEB / "elman.wasm").read_bytes()
+    code = wasm()
     assert code[:8] == b"\0asm\1\0\0\0"
     assert b"wasi_snapshot_preview1" in code
     assert str(WEB).encode() not in code

@@ -100,10 +100,10 @@ def wasm(name: str = "elman") -> bytes:
         name: "elman" for quantised models; "elman-subwords" if their tokens are longer; "elman-floats" for all;
             "elman-relaxed" for all, where relaxed SIMD fuses.
     """
-    path = WEB / f"{name}.wasm"
+    path = WEB / f"{name}.wasm.gz"
     if not path.exists():
         raise InputError("the WebAssembly module is not there; from a clone, make wasm builds it")
-    return path.read_bytes()
+    return zlib.decompress(path.read_bytes(), wbits=31)  # of gzip
 
 
 def integer_module(model: Model) -> str:
