@@ -42,7 +42,7 @@ ROOMS = {
     "runs": (
         "folder", "log", "run", "lock", "events", "svg", "curve", "origin", "checkpoint", "saver", "summary",
     ),
-    "parallel": ("group", "alone", "launch", "tree", "shards", "slices", "stepper",),
+    "parallel": ("group", "alone", "launch", "tree", "shards", "slices", "blocks", "stepper",),
     "training": (
         "budget", "choice", "optimiser", "ensemble", "build", "data", "interrupt", "live", "measure", "mixing",
         "schedule", "further", "loop", "attended", "train", "sizing",

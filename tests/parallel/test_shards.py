@@ -15,7 +15,7 @@ from elman import kernels
 from elman.kernels import Dropout
 from elman.parallel.alone import Alone
 from elman.parallel.shards import bounds, mask_words, rows_of, share_of
-from elman.parallel.slices import Slices
+from elman.parallel.slices import Slices, length, overlap
 from elman.parallel.stepper import ShardedStepper
 from elman.parallel.tree import nodes, total
 from elman.training.optimiser import Optimiser, by_muon
@@ -122,11 +122,16 @@ def test_the_tree_is_decided_by_the_shards_alone():
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 40])
 def test_slices_divide_the_weights(size):
-    """Every number is summed and updated once, and slices are of about one size."""
+    """Every number is summed and updated once, and slices are of about one size.
+
+    Those of the rest, together with what is collected for Muon, bring about as many numbers to each process.
+    """
     model, _ = model_and_batch()
     weights, muon = model.network.weights(), model.network.matrices()
     slices = Slices(model.network, muon, size)
-    assert [owned.span for owned in slices.owned] == sorted(owned.span for owned in slices.owned)
+    for which in (0, 1):
+        spans = [owned.spans[which] for owned in slices.owned]
+        assert spans == sorted(spans)
     for name in ("slice", "updated"):
         times = [np.zeros(w.size, dtype=np.int64) for w in weights]
         for owned in slices.owned:
@@ -134,8 +139,14 @@ def test_slices_divide_the_weights(size):
                 times[piece.weight][piece.start : piece.stop] += 1
                 assert (piece.columns > 0) == (name == "updated" and muon[piece.weight])
         assert all((count == 1).all() for count in times)
-    total_size = sum(w.size for w in weights)
-    assert max(owned.length for owned in slices.owned) <= total_size / size + 2 * 64
+    of_muon = sum(w.size for w, is_muons in zip(weights, muon, strict=True) if is_muons)
+    assert max(owned.lengths[0] for owned in slices.owned) <= of_muon / size + 2 * 64
+    brought = [
+        (size - 1) * owned.lengths[1] + sum(b - a - length(overlap((a, b), owned.spans[0])) for a, b in owned.blocks)
+        for owned in slices.owned
+    ]
+    with_rest = [number for number, owned in zip(brought, slices.owned, strict=True) if owned.lengths[1]]
+    assert max(with_rest) - min(brought) <= (size - 1) * 2 * 64
     assert sum(len(owned.blocks) for owned in slices.owned) == 3 * sum(muon)
 
 
@@ -152,11 +163,11 @@ def test_bytes_sent_are_as_computed(optimizer):
 
     done = run(size, work)
     slices = done[0][1]
-    floats = slices.starts[-1]
+    floats = slices.total
     blocks = 0
     for owned in slices.owned:
         for a, b in owned.blocks:
-            blocks += b - a - max(0, min(b, owned.span[1]) - max(a, owned.span[0]))
+            blocks += b - a - max(0, min(b, owned.spans[0][1]) - max(a, owned.spans[0][0]))
     assert sum(sent for sent, _ in done) == 4 * (2 * (size - 1) * floats + 2 * blocks)
     assert (blocks > 0) == (optimizer == "muon")
     if optimizer == "sgd":

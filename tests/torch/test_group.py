@@ -64,7 +64,7 @@ def swaps(rank, size, port):
     with group.joined({"same": 1}):
         for length in (0, 1, 100_000):
             parts = [np.full(length * other, rank * 10 + other, dtype=np.float32) for other in range(size)]
-            got = group.exchange(parts, [length * rank] * size)
+            got = group.exchange(parts, [length * rank] * size)()
             for other, part in enumerate(got):
                 np.testing.assert_array_equal(part, np.full(length * rank, other * 10 + rank, dtype=np.float32))
             data = [bytes([other]) * (length * other) for other in range(size)]
@@ -149,7 +149,7 @@ def test_a_killed_process_ends_the_others_with_one_line_each(victim, folder, por
 
 def test_a_restart_by_torchrun_goes_on_to_the_bit(folder, port):
     """After SIGKILL of one, the same command with what torchrun --max-restarts sets; here with fewer processes."""
-    command_line = ("train", "t.txt", *SETTINGS, "--epochs", "40", "--save-every", "0", "--output", "r")
+    command_line = ("train", "t.txt", *SETTINGS, "--epochs", "10", "--save-every", "0", "--output", "r")
     more = {"TORCHELASTIC_MAX_RESTARTS": "1", "TORCHELASTIC_RESTART_COUNT": "0"}
     started = [Started(command, command_line, environment(rank, 3, port, **more)) for rank in range(3)]
     until(lambda: Path("r/model.safetensors").exists())
@@ -158,11 +158,56 @@ def test_a_restart_by_torchrun_goes_on_to_the_bit(folder, port):
     done = together(2, port, *command_line, TORCHELASTIC_MAX_RESTARTS="1", TORCHELASTIC_RESTART_COUNT="1")
     assert [status for status, _, _ in done] == [0, 0], done
     assert "\ngoing on after " in done[0][1]
-    assert run("train", "t.txt", *SETTINGS, "--epochs", "40", "--output", "whole").returncode == 0
+    assert run("train", "t.txt", *SETTINGS, "--epochs", "10", "--output", "whole").returncode == 0
     assert Path("r/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
     for status, _, err in together(2, port, *command_line[:-2], TORCHELASTIC_MAX_RESTARTS="1"):
         line = "elman: with torchrun --max-restarts give --output, by which a restart finds the run\n"
         assert (status, err) == (2, line)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the processes")
+def test_torchrun_goes_on_after_each_of_its_processes_was_killed(folder):
+    """`torchrun --max-restarts`: one after the other is killed by SIGKILL, and the run ends with the same bits."""
+    size = 2
+    settings = [*SETTINGS, "--epochs", "12"]
+    started = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(size)]
+    started += ["--max-restarts", str(size), "-m", "elman", "train", "t.txt", *settings, "--output", "r"]
+    environment = os.environ | {"ELMAN_THREADS": "1"}
+    killed = dict[int, int]()
+    with (
+        open("shown", "wb") as shown,
+        subprocess.Popen([*started, "--save-every", "0"], stdout=shown, stderr=shown, env=environment) as process,
+    ):
+        for victim in range(size):
+            until(lambda: process.poll() is not None or len(trained(process.pid, killed)) == size)
+            before = saved()
+            until(lambda before=before: process.poll() is not None or saved() != before)
+            assert process.poll() is None, Path("shown").read_text()
+            killed[victim] = trained(process.pid, killed)[victim]
+            os.kill(killed[victim], signal.SIGKILL)
+        assert process.wait(PATIENCE) == 0, Path("shown").read_text()
+    assert len(killed) == size
+    assert run("train", "t.txt", *settings, "--output", "whole").returncode == 0
+    assert Path("r/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+
+
+def saved():
+    """When the last checkpoint was written; None: not yet."""
+    with suppress(FileNotFoundError):
+        return Path("r/checkpoint.safetensors").stat().st_mtime_ns
+    return None
+
+
+def trained(parent, killed):
+    """The living processes of a launcher, by rank, of its last start."""
+    found = {}
+    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        with suppress(OSError):
+            values = dict(each.partition(b"=")[::2] for each in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+            if b"RANK" in values and int(values[b"TORCHELASTIC_RESTART_COUNT"]) == len(killed) and alive(pid):
+                found[int(values[b"RANK"])] = int(pid)
+    return found
 
 
 def test_a_signal_to_one_ends_all_after_the_same_step(folder, port):
@@ -186,7 +231,7 @@ def test_a_signal_to_one_ends_all_after_the_same_step(folder, port):
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc to find the ports")
 def test_a_stranger_at_the_ports_of_a_training_changes_nothing(folder, port):
     """Some connect to each port that torch and gloo opened, silent or with other bytes, and hang up or stay."""
-    settings = [*SETTINGS, "--epochs", "30", "--save-every", "0"]
+    settings = [*SETTINGS, "--epochs", "10", "--save-every", "0"]
     started = [
         Started(command, ("train", "t.txt", *settings, "--output", "r"), environment(rank, 2, port))
         for rank in range(2)

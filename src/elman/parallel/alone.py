@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -17,8 +17,8 @@ class Alone:
     def joined(self, what: Mapping[str, Any]) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def exchange(self, parts: Sequence[Array], lengths: Sequence[int]) -> list[Array]:
-        return list(parts)
+    def exchange(self, parts: Sequence[Array], lengths: Sequence[int]) -> Callable[[], list[Array]]:
+        return lambda: list(parts)
 
     def gather(self, data: bytes) -> list[bytes]:
         return [data]

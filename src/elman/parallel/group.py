@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
@@ -36,15 +36,17 @@ class Group(Protocol):
         """
         ...
 
-    def exchange(self, parts: Sequence[Array], lengths: Sequence[int]) -> list[Array]:
-        """Send a part to each process, and receive one from each.
+    def exchange(self, parts: Sequence[Array], lengths: Sequence[int]) -> Callable[[], list[Array]]:
+        """Begin to send a part to each process, and to receive one from each. Several exchanges may be under way.
 
         Args:
-            parts: float32 (n,), one for each rank; n may be 0. lengths: of the parts to receive, by rank.
+            parts: float32 (n,), one for each rank; n may be 0. They may not change before the end of the exchange.
+            lengths: of the parts to receive, by rank.
         Returns:
-            float32 (lengths[r],) from each rank r; this process's own part is handed back as it is.
+            A function that waits for the end: float32 (lengths[r],) from each rank r; this process's own part is
+            handed back as it is.
         Raises:
-            WorkerLost: one is gone.
+            WorkerLost: one is gone; the function raises it, too.
         """
         ...
 

@@ -57,7 +57,7 @@ class Batch:
     Args:
         ids, targets: int64 (T, B); of these only the columns of `within` are read, and which targets are negative.
         state: of the rows of `within`, (L, b, H) each; replaced by the one after the batch.
-        within: the shards, from and to.
+        within: the shards, from and to. order: of the weights, in which their gradients are laid out.
     """
 
     def __init__(
@@ -69,7 +69,9 @@ class Batch:
         targets: Array,
         state: State,
         dropout: Dropout | None,
+        order: Sequence[int],
     ) -> None:
+        self._order = order
         self._network, self._ids, self._targets, self._dropout = network, ids, targets, dropout
         self._bounds, self._before, self.state = bounds(ids.shape[1], shards), state, state
         self._first_row = self._bounds[within[0]][0]
@@ -99,7 +101,7 @@ class Batch:
         loss, after, grads = kernels.loss_and_grads(network, *cut, state, dropout)
         self._after.append(after)
         share = self._shares[s]
-        return Sum(loss * float(share), _scaled(grads, share)) if share else None
+        return Sum(loss * float(share), _scaled([grads[i] for i in self._order], share)) if share else None
 
 
 def _scaled(arrays: Sequence[Array], share: np.float32) -> Array:

@@ -1,8 +1,10 @@
 """Slices: which part of the parameters each process adds and updates, decided by the model and the number of processes.
 
-The parameters are one flat row of P numbers, weight after weight, and each process owns a contiguous slice of about
-P / N. Slices end only where chunks do, whose norms are computed one by one, so the norm of all does not depend on N.
-A matrix that Muon updates is divided by gate into blocks; each block is updated as a whole by one process.
+The parameters are one flat row of P numbers, weight after weight, Muon's matrices first, and each process owns a slice
+of either part: one of Muon's, one of the rest. Slices end only where chunks do, whose norms are computed one by one, so
+the norm of all does not depend on N. A matrix that Muon updates is divided by gate into blocks; each block is updated
+as a whole by one process, which collects it from the slices. Who has more to collect owns less of the rest, whose sums
+are sent meanwhile.
 """
 
 from __future__ import annotations
@@ -44,18 +46,28 @@ class Piece:
 class Owned:
     """The part that one process owns."""
 
-    span: Span
-    """Its slice."""
-    slice: tuple[Piece, ...]
-    """Its parts, weight by weight."""
-    updated: tuple[Piece, ...]
-    """Parts that it updates: the elements of its slice that are not Muon's, then whole blocks."""
+    spans: tuple[Span, Span]
+    """Its slices: of Muon's weights, and of the rest."""
+    slices: tuple[tuple[Piece, ...], tuple[Piece, ...]]
+    """Their parts, weight by weight."""
     blocks: tuple[Span, ...]
-    """These blocks."""
+    """The blocks that it updates."""
+    of_blocks: tuple[Piece, ...]
 
     @property
-    def length(self) -> int:
-        return self.span[1] - self.span[0]
+    def slice(self) -> tuple[Piece, ...]:
+        """The parts of both slices."""
+        return self.slices[0] + self.slices[1]
+
+    @property
+    def updated(self) -> tuple[Piece, ...]:
+        """Parts that it updates: the slice that is not Muon's, then whole blocks."""
+        return self.slices[1] + self.of_blocks
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """Of its slices."""
+        return length(self.spans[0]), length(self.spans[1])
 
 
 class Slices:
@@ -67,47 +79,68 @@ class Slices:
 
     def __init__(self, network: ModelWeights, muon: Sequence[bool], size: int) -> None:
         weights = network.weights()
-        self.starts = np.concatenate([[0], np.cumsum([w.size for w in weights])]).tolist()
-        self.chunks = _chunks(self.starts)
-        total = self.starts[-1]
-        edges = [0, *(int(self.chunks[np.searchsorted(self.chunks, total * r / size)]) for r in range(1, size)), total]
-        spans = list(pairwise(edges))
+        self.order = sorted(range(len(weights)), key=lambda i: not muon[i])
+        """The weights in their order here."""
+        edges = np.concatenate([[0], np.cumsum([weights[i].size for i in self.order])]).tolist()
+        self.starts = [edges[self.order.index(i)] for i in range(len(weights))]
+        """Where each weight begins."""
+        self.chunks, self.total = _chunks(edges), edges[-1]
+        middle = edges[sum(muon)]
+        of_muon = self._divided((0, middle), [1.0] * size)
         blocks, owners = self._blocks(weights, muon, network.cell.gates), list[int]()
         loads = [0] * size
         for a, b, columns in blocks:
-            shares = [-_length(overlap((a, b), span)) for span in spans]  # ties: who has most of it already
+            shares = [-length(overlap((a, b), span)) for span in of_muon]  # ties: who has most of it already
             owner = min(range(size), key=lambda r: (loads[r], shares[r], r))
             loads[owner] += (b - a) * min(columns, (b - a) // columns)
             owners.append(owner)
-        self.owned = tuple(self._of(r, spans[r], blocks, owners, muon) for r in range(size))
+        collected = [0] * size
+        for (a, b, _), owner in zip(blocks, owners, strict=True):
+            collected[owner] += b - a - length(overlap((a, b), of_muon[owner]))
+        rest = self._divided((middle, self.total), _level(collected, (size - 1) * (self.total - middle)))
+        self._weights = weights
+        self.owned = tuple(
+            self._of(spans, [block for block, owner in zip(blocks, owners, strict=True) if owner == rank])
+            for rank, spans in enumerate(zip(of_muon, rest, strict=True))
+        )
+
+    def _divided(self, span: Span, shares: Sequence[float]) -> list[Span]:
+        """A span in slices of about these shares."""
+        ends = span[0] + (span[1] - span[0]) * np.cumsum(shares) / (sum(shares) or 1.0)
+        near = self.chunks[np.searchsorted(self.chunks, ends - 0.5)].tolist()  # rounding alone takes no further chunk
+        return list(pairwise([span[0], *near[:-1], span[1]]))
 
     def _blocks(self, weights: Sequence[Array], muon: Sequence[bool], gates: int) -> list[tuple[int, int, int]]:
         """Start, end and columns of each."""
         found = []
-        for start, weight, is_muons in zip(self.starts, weights, muon, strict=False):
+        for start, weight, is_muons in zip(self.starts, weights, muon, strict=True):
             step = weight.size // gates
             found += [(start + g * step, start + (g + 1) * step, weight.shape[1]) for g in range(gates) if is_muons]
         return found
 
-    def _of(
-        self, rank: int, span: Span, blocks: list[tuple[int, int, int]], owners: list[int], muon: Sequence[bool]
-    ) -> Owned:
-        own = [block for block, owner in zip(blocks, owners, strict=True) if owner == rank]
-        of_slice = self.pieces(span)
-        updated = [piece for piece in of_slice if not muon[piece.weight]]
+    def _of(self, spans: tuple[Span, Span], own: list[tuple[int, int, int]]) -> Owned:
+        of_blocks = []
         for a, b, columns in own:
             (piece,) = self.pieces((a, b))
-            updated.append(Piece(piece.weight, piece.start, piece.stop, columns))
-        return Owned(span, tuple(of_slice), tuple(updated), tuple((a, b) for a, b, _ in own))
+            of_blocks.append(Piece(piece.weight, piece.start, piece.stop, columns))
+        slices = tuple(self.pieces(spans[0])), tuple(self.pieces(spans[1]))
+        return Owned(spans, slices, tuple((a, b) for a, b, _ in own), tuple(of_blocks))
 
     def pieces(self, span: Span) -> list[Piece]:
         """A span, weight by weight."""
         found = []
-        for weight, of_weight in enumerate(pairwise(self.starts)):
-            a, b = overlap(span, of_weight)
+        for weight in self.order:
+            start = self.starts[weight]
+            a, b = overlap(span, (start, start + self._weights[weight].size))
             if a < b:
-                found.append(Piece(weight, a - of_weight[0], b - of_weight[0]))
+                found.append(Piece(weight, a - start, b - start))
         return found
+
+    def squares_of(self, squares: Array, weight: int) -> Array:
+        """Those of one weight, from a number for each chunk."""
+        start = self.starts[weight]
+        a, b = np.searchsorted(self.chunks, (start, start + self._weights[weight].size))
+        return squares[a:b]
 
     def chunks_of(self, span: Span) -> list[Span]:
         """The chunks that make up a slice."""
@@ -121,11 +154,22 @@ def overlap(a: Span, b: Span) -> Span:
     return max(a[0], b[0]), min(a[1], b[1])
 
 
-def _length(span: Span) -> int:
+def length(span: Span) -> int:
     return max(0, span[1] - span[0])
 
 
-def _chunks(starts: list[int]) -> Array:
+def _level(filled: Sequence[int], more: int) -> list[float]:
+    """How much of `more` each gets, if it fills them to the same level from what they have."""
+    below, low = 0.0, sorted(filled)
+    for count in range(1, len(low) + 1):
+        below += low[count - 1]
+        level = (below + more) / count
+        if count == len(low) or level <= low[count]:
+            return [max(0.0, level - have) for have in filled]
+    return []
+
+
+def _chunks(edges: list[int]) -> Array:
     """Bounds of the chunks, int64: at every weight's beginning, and within it every so many elements."""
-    size = max(64, -(-starts[-1] // _CHUNKS))
-    return np.unique(np.concatenate([[starts[-1]], *(np.arange(a, b, size) for a, b in pairwise(starts))]))
+    size = max(64, -(-edges[-1] // _CHUNKS))
+    return np.unique(np.concatenate([[edges[-1]], *(np.arange(a, b, size) for a, b in pairwise(edges))]))

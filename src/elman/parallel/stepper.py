@@ -1,25 +1,29 @@
 """ShardedStepper: a step of training that several processes share, with the bits of one process.
 
-Each process computes its shards and adds them up the tree. It sends to every other process the slice of the sums that
-this one owns, and receives and adds its own slice. Then it updates what it owns, and all exchange their slices of the
+Each process computes its shards and adds them up the tree. It sends to every other process the slices of the sums that
+this one owns, and receives and adds its own slices. Then it updates what it owns, and all exchange their slices of the
 new weights. So a process sends about 2 P numbers a step, however many processes there are.
+
+Where Muon updates some of the weights, their part goes first, and its blocks are collected while the rest is sent. The
+rest of the new weights is sent while the blocks are updated.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import chain, pairwise
+from itertools import chain
 
 import numpy as np
 
 from .. import kernels
 from ..errors import InputError
 from ..kernels import Array, Dropout, ModelWeights, State, StepResult, Update
+from .blocks import Blocks, joined, write
 from .group import Group
 from .shards import Batch, Sum, rows_of, share_of
-from .slices import Owned, Slices, Span, overlap
+from .slices import Piece, Slices
 from .tree import Node, nodes, total
 
 
@@ -42,6 +46,7 @@ class ShardedStepper:
         self.slices = Slices(network, muon or [False] * len(network.weights()), group.size)
         self.owned = self.slices.owned[group.rank]
         self._weights, self._root = network.weights(), (0, shards)
+        self._blocks = Blocks(group, self.slices, self._weights)
         self._nodes = [nodes(share_of(rank, group.size, shards), self._root) for rank in range(group.size)]
         self.state = network.begin_state(0)
 
@@ -59,15 +64,20 @@ class ShardedStepper:
     def step(self, ids: Array, targets: Array, fresh: bool, dropout: Dropout | None, update: Update) -> StepResult:
         self._go_on(ids.shape[1], fresh)
         within = share_of(self._group.rank, self._group.size, self._shards)
-        batch = Batch(self._network, self._shards, within, ids, targets, self._own, dropout)
+        batch = Batch(self._network, self._shards, within, ids, targets, self._own, dropout, self.slices.order)
         mine = batch.sums(within, self._root)
         self._own = batch.state
         counted = [[node for node in of_rank if batch.counts(node)] for of_rank in self._nodes]
-        grads = self._added([found for _, found in mine if found], counted)
-        loss, norm, layer_norms = self._agreed([found.loss for _, found in mine if found], counted, grads)
+        sums = [found for _, found in mine if found]
+        of_muon, rest = (self._send_sums(sums, counted, which) for which in (0, 1))
+        first = of_muon()
+        blocks = self._blocks.collect(first)
+        grads = first, rest()
+        loss, norm, layer_norms = self._agreed([found.loss for found in sums], counted, grads)
+        of_blocks = blocks()
         if math.isfinite(loss) and math.isfinite(norm):
             scale = float(np.float32(update.clip / norm)) if update.clip and norm > update.clip else 1.0
-            self._update(grads, update, scale)
+            self._update(grads[1], of_blocks, update, scale)
         return StepResult(loss, norm, layer_norms)
 
     def sync(self) -> None:
@@ -89,133 +99,96 @@ class ShardedStepper:
         edges = [rows_of(rank, size, self._shards, self._rows) for rank in range(size)]
         flat = np.concatenate([part.reshape(-1) for part in self._own])
         each = sum(part[:, :1].size for part in like) if self._rows else 0
-        for (a, b), part in zip(edges, self._to_all(flat, [each * (b - a) for a, b in edges]), strict=True):
+        parts = self._group.exchange([flat] * size, [each * (b - a) for a, b in edges])()
+        for (a, b), part in zip(edges, parts, strict=True):
             for whole, own in zip(like, np.split(part, len(like)), strict=True):
                 whole[:, a:b] = own.reshape(whole[:, a:b].shape)
         return like
 
-    def _to_all(self, part: Array, lengths: Sequence[int]) -> list[Array]:
-        return self._group.exchange([part] * self._group.size, lengths)
+    def _send_sums(self, mine: list[Sum], counted: list[list[Node]], which: int) -> Callable[[], Array]:
+        """Exchange the sums of one of the slices; what it returns waits, and adds those of all nodes up the tree."""
+        spans = [owned.spans[which] for owned in self.slices.owned]
+        parts = [joined([found.grads[slice(*span)] for found in mine]) for span in spans]
+        size = self.owned.lengths[which]
+        received = self._group.exchange(parts, [size * len(of_rank) for of_rank in counted])
 
-    def _added(self, mine: list[Sum], counted: list[list[Node]]) -> Array:
-        """This process's slice of the gradient of the whole batch, (n,): the sums of all nodes, added up the tree."""
-        parts = [_joined([found.grads[slice(*owned.span)] for found in mine]) for owned in self.slices.owned]
-        length = self.owned.length
-        got = self._group.exchange(parts, [length * len(of_rank) for of_rank in counted])
-        known = {}
-        for of_rank, part in zip(counted, got, strict=True):
-            for node, values in zip(of_rank, np.split(part, max(1, len(of_rank))), strict=False):
-                known[node] = lambda values=values: values
-        uncounted = dict.fromkeys(chain(*self._nodes), _nothing)
-        grads = total(self._root, uncounted | known, _add)
-        return np.zeros(length, dtype=np.float32) if grads is None else grads
+        def added() -> Array:
+            known = {}
+            for of_rank, part in zip(counted, received(), strict=True):
+                for node, values in zip(of_rank, np.split(part, max(1, len(of_rank))), strict=False):
+                    known[node] = lambda values=values: values
+            uncounted = dict.fromkeys(chain(*self._nodes), _nothing)
+            grads = total(self._root, uncounted | known, _add)
+            return np.zeros(size, dtype=np.float32) if grads is None else grads
 
-    def _agreed(self, losses: list[float], counted: list[list[Node]], grads: Array) -> tuple[float, float, list[float]]:
+        return added
+
+    def _agreed(
+        self, losses: list[float], counted: list[list[Node]], grads: Sequence[Array]
+    ) -> tuple[float, float, list[float]]:
         """The loss, the norm and the norms of the layers, from what every process knows of them."""
-        begin, squares = self.owned.span[0], list[float]()
-        for a, b in self.slices.chunks_of(self.owned.span):
-            norm = kernels.grad_norm([grads[a - begin : b - begin]])
-            squares.append(norm * norm)
-        of_all, known, squares_of_all = self._group.gather(np.array(losses + squares).tobytes()), {}, list[float]()
-        for data, of_rank in zip(of_all, counted, strict=True):
-            values = np.frombuffer(data).tolist()
-            for node, loss in zip(of_rank, values, strict=False):
+        mine, slices, known = list(losses), self.slices, {}
+        for span, of_span in zip(self.owned.spans, grads, strict=True):
+            for a, b in slices.chunks_of(span):
+                norm = kernels.grad_norm([of_span[a - span[0] : b - span[0]]])
+                mine.append(norm * norm)
+        of_all = self._group.gather(np.array(mine).tobytes())
+        squares = np.empty(len(slices.chunks) - 1)
+        for data, of_rank, owned in zip(of_all, counted, slices.owned, strict=True):
+            values = np.frombuffer(data)
+            for node, loss in zip(of_rank, values.tolist(), strict=False):
                 known[node] = lambda loss=loss: loss
-            squares_of_all += values[len(of_rank) :]
+            at = len(of_rank)
+            for span in owned.spans:
+                a, b = np.searchsorted(slices.chunks, span)
+                squares[a:b] = values[at : at + b - a]
+                at += b - a
         uncounted = dict.fromkeys(chain(*self._nodes), _nothing)
         loss = total(self._root, uncounted | known, float.__add__)
-        chunks, starts = self.slices.chunks[:-1], self.slices.starts
-        cuts = np.searchsorted(chunks, starts).tolist()
-        each = [squares_of_all[a:b] for a, b in pairwise(cuts)]
-        layers = [math.sqrt(math.fsum(chain(*group))) for group in self._network.groups(each)]
-        return math.nan if loss is None else loss, math.sqrt(math.fsum(squares_of_all)), layers
+        of_weights = [slices.squares_of(squares, weight) for weight in range(len(self._weights))]
+        layers = [math.sqrt(math.fsum(chain(*group))) for group in self._network.groups(of_weights)]
+        return math.nan if loss is None else loss, math.sqrt(math.fsum(squares)), layers
 
-    def _update(self, grads: Array, how: Update, scale: float) -> None:
+    def _update(self, grads: Array, of_blocks: list[Array], how: Update, scale: float) -> None:
         """Update what this process owns, and get the rest."""
-        owned, begin = self.owned, self.owned.span[0]
-        collected = self._collected(grads)
+        elements, blocks = self.owned.slices[1], self.owned.of_blocks
+        begin = self.owned.spans[1][0]
         of_pieces = []
-        for piece in owned.updated:
-            if piece.columns:
-                of_pieces.append(collected.pop(0).reshape(-1, piece.columns))
-            else:
-                at = self.slices.starts[piece.weight] - begin
-                of_pieces.append(grads[at + piece.start : at + piece.stop])
-        views = [piece.of(self._weights) for piece in owned.updated]
-        if how.muon:
-            how = replace(how, muon=[piece.columns > 0 for piece in owned.updated])
-        if views:
-            kernels.apply(views, of_pieces, how, scale)
-        self._scatter()
-        own = [piece.of(self._weights) for piece in owned.slice]
+        for piece in elements:
+            at = self.slices.starts[piece.weight] - begin
+            of_pieces.append(grads[at + piece.start : at + piece.stop])
+        self._apply(elements, of_pieces, how, scale, 0)
+        rest = self._send_weights(1)
+        blocks_of = [found.reshape(-1, piece.columns) for found, piece in zip(of_blocks, blocks, strict=True)]
+        self._apply(blocks, blocks_of, how, scale, len(elements))
+        self._blocks.scatter()
+        of_muon = self._send_weights(0)
+        own = [piece.of(self._weights) for piece in self.owned.slice]
         if how.average and own:
             kernels.average(own, how.average, how.average_keep)
-        if self._group.size == 1:
-            return
-        parts = self._to_all(_joined(own), [o.length for o in self.slices.owned])
-        for rank, part in enumerate(parts):
-            if rank != self._group.rank:
-                self._write(self.slices.owned[rank].span, part)
+        rest()
+        of_muon()
 
-    def _collected(self, grads: Array) -> list[Array]:
-        """The gradients of this process's blocks, (n,) each, from those that added them."""
-        rank, begin = self._group.rank, self.owned.span[0]
-        if not any(owned.blocks for owned in self.slices.owned):
-            return []
-        parts = [
-            _joined([grads[a - begin : b - begin] for _, (a, b) in _shared(self.owned.span, owned)])
-            for owned in self.slices.owned
-        ]
-        lengths = [_length(_shared(owned.span, self.owned)) for owned in self.slices.owned]
-        blocks = [np.empty(b - a, dtype=np.float32) for a, b in self.owned.blocks]
-        for owned, part in zip(self.slices.owned, self._group.exchange(parts, lengths), strict=True):
-            at = 0
-            for block, (a, b) in _shared(owned.span, self.slices.owned[rank]):
-                start = self.owned.blocks[block][0]
-                blocks[block][a - start : b - start] = part[at : at + b - a]
-                at += b - a
-        return blocks
+    def _apply(self, pieces: Sequence[Piece], grads: list[Array], how: Update, scale: float, first: int) -> None:
+        """Update some of the owned pieces, which have their state from the `first` on."""
+        these = slice(first, first + len(pieces))
+        muon = [piece.columns > 0 for piece in pieces] if how.muon else ()
+        how = replace(how, exp_avg=how.exp_avg[these], exp_avg_sq=how.exp_avg_sq[these], muon=muon)
+        if pieces:
+            kernels.apply([piece.of(self._weights) for piece in pieces], grads, how, scale)
 
-    def _scatter(self) -> None:
-        """Give the new weights of this process's blocks to those that own the slices, and get this one's."""
-        if not any(owned.blocks for owned in self.slices.owned):
-            return
-        parts = [
-            _joined([self._read(span) for _, span in _shared(owned.span, self.owned)]) for owned in self.slices.owned
-        ]
-        lengths = [_length(_shared(self.owned.span, owned)) for owned in self.slices.owned]
-        got = self._group.exchange(parts, lengths)
-        for rank, (owned, part) in enumerate(zip(self.slices.owned, got, strict=True)):
-            at = 0
-            for _, (a, b) in _shared(self.owned.span, owned) if rank != self._group.rank else ():
-                self._write((a, b), part[at : at + b - a])
-                at += b - a
+    def _send_weights(self, which: int) -> Callable[[], None]:
+        """Give all processes the new weights of one of this one's slices; what it returns waits for theirs."""
+        mine = joined([piece.of(self._weights) for piece in self.owned.slices[which]])
+        lengths = [owned.lengths[which] for owned in self.slices.owned]
+        received = self._group.exchange([mine] * self._group.size, lengths)
 
-    def _read(self, span: Span) -> Array:
-        return _joined([piece.of(self._weights) for piece in self.slices.pieces(span)])
+        def written() -> None:
+            for rank, (owned, part) in enumerate(zip(self.slices.owned, received(), strict=True)):
+                if rank != self._group.rank:
+                    write(self.slices, self._weights, owned.spans[which], part)
 
-    def _write(self, span: Span, values: Array) -> None:
-        at = 0
-        for piece in self.slices.pieces(span):
-            piece.of(self._weights)[...] = values[at : at + piece.size]
-            at += piece.size
-
-
-def _shared(span: Span, owned: Owned) -> list[tuple[int, Span]]:
-    """Which part of each of a process's blocks is in a slice: (the block's number, the part), where there is one."""
-    parts = [(number, overlap(span, block)) for number, block in enumerate(owned.blocks)]
-    return [(number, part) for number, part in parts if part[0] < part[1]]
-
-
-def _length(parts: list[tuple[int, Span]]) -> int:
-    return sum(b - a for _, (a, b) in parts)
-
-
-def _joined(parts: list[Array]) -> Array:
-    """One after the other, float32 (n,), and without a copy where there is one."""
-    if len(parts) == 1:
-        return parts[0].reshape(-1)
-    return np.concatenate([part.reshape(-1) for part in parts]) if parts else np.zeros(0, dtype=np.float32)
+        return written
 
 
 def _add(a: Array, b: Array) -> Array:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from ..errors import InputError, WorkerLost
 from ..kernels import Array
 from ..parallel.launch import Place
 
+_T = TypeVar("_T")
 PATIENCE = timedelta(seconds=120)
 """How long to wait at the beginning for all to come."""
 _SILENCE = timedelta(minutes=30)  # within a training: for a machine without power, which cannot say that it goes
@@ -114,49 +116,58 @@ class TorchGroup:
                         f"{of_all[0].get(name)}; start all with the same text, options and version of Elman"
                     )
 
-    def exchange(self, parts: Sequence[Array], lengths: Sequence[int]) -> list[Array]:
+    def exchange(self, parts: Sequence[Array], lengths: Sequence[int]) -> Callable[[], list[Array]]:
         got = [np.empty(n, dtype=np.float32) for n in lengths]
         got[self.rank] = parts[self.rank]
-        self._swap(parts, got)
-        return got
+        finish = self._swap(parts, got)
+
+        def received() -> list[Array]:
+            finish()
+            return got
+
+        return received
 
     def gather(self, data: bytes) -> list[bytes]:
         turn = [np.zeros(8 + _FRAME, dtype=np.uint8) for _ in range(self.size)]
         mine = turn[self.rank]
         frame = len(data).to_bytes(8, "little") + data[:_FRAME]
         mine[: len(frame)] = np.frombuffer(frame, dtype=np.uint8)
-        self._swap([mine] * self.size, turn)
+        self._swap([mine] * self.size, turn)()
         lengths = [int.from_bytes(frame[:8].tobytes(), "little") for frame in turn]
         found = [frame[8 : 8 + n].tobytes() for frame, n in zip(turn, lengths, strict=True)]
         if max(lengths) > _FRAME:
             rest = [np.zeros(max(0, n - _FRAME), dtype=np.uint8) for n in lengths]
             rest[self.rank][:] = np.frombuffer(data[_FRAME:], dtype=np.uint8)
-            self._swap([rest[self.rank]] * self.size, rest)
+            self._swap([rest[self.rank]] * self.size, rest)()
             found = [begin + end.tobytes() for begin, end in zip(found, rest, strict=True)]
         return found
 
-    def _swap(self, parts: Sequence[Array], into: Sequence[Array]) -> None:
-        """Send a part to every other process while theirs come into these arrays; empty ones are not sent."""
-        start = time.perf_counter()
+    def _swap(self, parts: Sequence[Array], into: Sequence[Array]) -> Callable[[], object]:
+        """Begin to send a part to every other process while theirs come into these arrays; empty ones are not sent.
+
+        Returns a function that waits for the end. What one process sends another arrives in order.
+        """
         others = [(self.rank + step) % self.size for step in range(1, self.size)]  # not all to the first one at once
-        works, rank = list[tuple[int, dist.Work | None]](), self.rank
+        begun = [(r, partial(dist.irecv, torch.from_numpy(into[r]), r)) for r in others if into[r].size]
+        begun += [(r, partial(dist.isend, torch.from_numpy(parts[r]), r)) for r in others if parts[r].size]
+        works = self._each(begun)
+        self.sent += sum(parts[r].nbytes for r in others)
+        waits = [(r, partial(work.wait, _SILENCE)) for (r, _), work in zip(begun, works, strict=True) if work]
+        return lambda: self._each(waits)
+
+    def _each(self, calls: Sequence[tuple[int, Callable[[], _T]]]) -> list[_T]:
+        """What each call gives; it has to do with the process before it. Raises WorkerLost if that is gone."""
+        start, rank, found = time.perf_counter(), self.rank, list[_T]()
         try:
-            for rank in others:
-                if into[rank].size:
-                    works.append((rank, dist.irecv(torch.from_numpy(into[rank]), rank)))
-            for rank in others:
-                if parts[rank].size:
-                    works.append((rank, dist.isend(torch.from_numpy(parts[rank]), rank)))
-                    self.sent += parts[rank].nbytes
-            for rank, work in works:  # noqa: B007 - the error names it
-                if work:
-                    work.wait(_SILENCE)
+            for rank, call in calls:  # noqa: B007 - the error names it
+                found.append(call())
         except RuntimeError:
             raise WorkerLost(
                 f"process {rank} of {self.size} is gone; the last checkpoint is whole: go on with `resume`",
                 setting="resume",
             ) from None
         self.waited += time.perf_counter() - start
+        return found
 
 
 def _short(error: object) -> str:

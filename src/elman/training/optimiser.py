@@ -44,7 +44,7 @@ class Optimiser:
 
     def _all(self) -> Owned:
         pieces = tuple(Piece(i, 0, w.size) for i, w in enumerate(self._weights))
-        return Owned((0, sum(piece.size for piece in pieces)), pieces, pieces, ())
+        return Owned(((0, 0), (0, sum(piece.size for piece in pieces))), ((), pieces), (), ())
 
     def _layout(self, owned: Owned) -> dict[str, list[Piece]]:
         """Which pieces a process keeps state for, by the state's name."""
@@ -80,7 +80,7 @@ class Optimiser:
         mine = np.concatenate([np.zeros(0, dtype=np.float32), *(a for arrays in self._own().values() for a in arrays)])
         nothing = mine[:0]
         parts = [mine] + [nothing] * (group.size - 1)
-        got = group.exchange(parts, lengths if group.rank == 0 else [0] * group.size)
+        got = group.exchange(parts, lengths if group.rank == 0 else [0] * group.size)()
         if group.rank:
             return
         self._whole = {
@@ -114,7 +114,7 @@ class Optimiser:
             mine = np.concatenate(self.average)
             for owned, part in zip(
                 self._slices.owned,
-                group.exchange([mine] * group.size, [owned.length for owned in self._slices.owned]),
+                group.exchange([mine] * group.size, [sum(owned.lengths) for owned in self._slices.owned])(),
                 strict=True,
             ):
                 at = 0
