@@ -34,6 +34,7 @@ class FloatPredictor : public Predictor {
   }
   const float* read(const int64_t* ids) override {
     kernels().decoder_read(decoder_, 1, ids);
+    decoder_.last_first = !decoder_.last_first;
     return logits_.data();
   }
   size_t state_size() const override { return size_t(packed_.L * packed_.H) * sizeof(float) * (packed_.cell == LSTM ? 2 : 1); }

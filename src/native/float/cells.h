@@ -14,6 +14,7 @@ struct Step {
   float* out;                      // (rows, H) after; may be h
   float* c_out;                    // (rows, H) after, LSTM; may be c
   float* gates;                    // (rows, saved * H): activations; left as Forward::gates says. RNN: (rows, H), may be out
+  bool last_first = false;         // as in Product: of every second step
 };
 
 // body(j, n) for the vectors of columns j .., of which n lanes lie before H. Whole ones come with a constant n, so

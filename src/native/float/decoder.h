@@ -35,7 +35,7 @@ struct Lane {
   float *gates, *pre, *embedded;   // (B, 4H), (B, GH), (B, E): of all threads together
   float* choosing;                 // (choice_floats(V)): the thread's own, where it chooses
 
-  void read(const int64_t* ids, bool want_logits) const {
+  void read(const int64_t* ids, bool want_logits, bool last_first) const {
     int64_t H = d.H, N = gates_of(d.cell) * H, S = d.cell == RNN_RELU || d.cell == RNN_TANH ? H : 4 * H;
     for (int64_t l = 0; l < d.L; ++l) {
       const DecoderLayer& layer = d.layers[l];
@@ -49,7 +49,7 @@ struct Lane {
         start = {from_x, N};
         team.barrier();
       }
-      Step step{d.cell, rows, H, layer.packed_hh, layer.b_hn, start, h, c, h, c, gates + b0 * S};
+      Step step{d.cell, rows, H, layer.packed_hh, layer.b_hn, start, h, c, h, c, gates + b0 * S, last_first};
       step_products(step, team);
       team.barrier();
       step_pointwise(step, share(H, 16, team.id, team.n));
@@ -93,7 +93,7 @@ inline void for_lanes(const Decoder& d, int64_t choosing, F&& body) {
 // Read ids (T, B); the logits belong to the last, and do not change where T is zero.
 void decoder_read(const Decoder& d, int64_t T, const int64_t* ids) {
   for_lanes(d, 0, [&](const Lane& lane) {
-    for (int64_t t = 0; t < T; ++t) lane.read(ids + t * d.B, t == T - 1);
+    for (int64_t t = 0; t < T; ++t) lane.read(ids + t * d.B, t == T - 1, d.last_first != (t % 2 == 1));
   });
 }
 
@@ -112,7 +112,7 @@ bool decoder_generate(const Decoder& d, int64_t steps, const Choice& c, int64_t*
         ids[t * d.B + b] = most(0, id);
       }
       lane.team.barrier();
-      lane.read(ids + t * d.B, true);
+      lane.read(ids + t * d.B, true, d.last_first != (t % 2 == 1));
     }
   });
   return !wrong;

@@ -142,8 +142,8 @@ __attribute__((noinline)) void tile_thin(int64_t K, const float* a, int64_t lda,
   for (int i = 0; i < R; ++i) copy_edge<32 * P>(c + i * ldc, edge[i], columns);
 }
 
-// One or two rows by as many panels as are left and fit side by side; returns the columns done.
-inline int64_t tile_thin_panels(int rows, int64_t K, const float* a, int64_t lda, const float* b, int64_t depth,
+// One or two rows by as many panels as are left and fit side by side.
+inline void tile_thin_panels(int rows, int64_t K, const float* a, int64_t lda, const float* b, int64_t depth,
                                 const float* const* start, float* c, int64_t ldc, int64_t columns) {
   int64_t wide = least(kThin / rows, panels(columns)), done = least(columns, wide * kPanel);
   switch (10 * rows + wide) {
@@ -156,7 +156,6 @@ inline int64_t tile_thin_panels(int rows, int64_t K, const float* a, int64_t lda
     case 22: tile_thin<2, 2>(K, a, lda, b, depth, start, c, ldc, done); break;
 #endif
   }
-  return done;
 }
 
 // C (M, N) = start + A (M, K) B. `groups` such products, one after the other in A, C and `start`, share a panel of B while
@@ -172,23 +171,28 @@ struct Product {
   int64_t groups = 1, a_group = 0, c_group = 0;
   int64_t depth = 0;    // of B's panels, where they have more than these K rows; 0: K
   bool resume = false;  // start from what C holds, instead of `start`
+  bool last_first = false;  // the panels of B: where B is used again and again, every second time, as its last are still near
 };
 inline void multiply(const Product& p) {
   if (p.M == 0) return;
   int64_t depth = p.depth ? p.depth : p.K, n = 0;  // n: the first column of a panel
+  auto in_order = [&](int64_t place, int64_t count) { return p.last_first ? count - 1 - place : place; };
   auto start_of = [&](int64_t row, int64_t group, bool resume) -> const float* {
     if (resume) return p.c + group * p.c_group + row * p.ldc + n;
     const float* from = p.start.row(group * p.M + row);
     return from ? from + n : nullptr;
   };
   if (p.M <= 2 && p.groups == 1) {
-    while (n < p.N) {
+    const int64_t wide = kThin / p.M * kPanel, count = (p.N + wide - 1) / wide;
+    for (int64_t i = 0; i < count; ++i) {
+      n = in_order(i, count) * wide;
       const float* start[2] = {start_of(0, 0, p.resume), p.M == 2 ? start_of(1, 0, p.resume) : nullptr};
-      n += tile_thin_panels(int(p.M), p.K, p.a, p.lda, p.b + n * depth, depth, start, p.c + n, p.ldc, p.N - n);
+      tile_thin_panels(int(p.M), p.K, p.a, p.lda, p.b + n * depth, depth, start, p.c + n, p.ldc, p.N - n);
     }
     return;
   }
-  for (; n < p.N; n += kPanel) {
+  for (int64_t place = 0; place < panels(p.N); ++place) {
+    n = in_order(place, panels(p.N)) * kPanel;
     int64_t columns = least(kPanel, p.N - n);
     int64_t k = 0;
     do {  // once where K is zero: then C is `start`

@@ -158,6 +158,7 @@ struct Decoder {
   float* logits;                   // (B, V) after the last token
   int64_t E = 0;
   const float* embedding = nullptr;  // (V, E), or null: the first layer selects by id
+  bool last_first = false;         // in which order the first step reads the weights; each turns it round. For speed alone
 };
 
 // How generation chooses, in this order; elman.generation.Sampling says what each does.

@@ -35,13 +35,14 @@ inline void pack_hh(int cell, int64_t H, const float* w_hh, float* packed, int i
 }
 
 inline void step_products(const Step& s, const Team& team) {
-  int64_t H = s.H;
-  if (s.cell == GRU) {
-    multiply({s.rows, 2 * H, H, s.h, H, s.packed, s.start, s.gates, 4 * H}, team);
-    multiply({s.rows, H, H, s.h, H, s.packed + packed_size(2 * H, H), {s.b_hn, 0}, s.gates + 3 * H, 4 * H}, team);
-  } else {
-    multiply({s.rows, gates_of(s.cell) * H, H, s.h, H, s.packed, s.start, s.gates, gates_of(s.cell) * H}, team);
-  }
+  int64_t H = s.H, N = s.cell == GRU ? 2 * H : gates_of(s.cell) * H;
+  Product gates{s.rows, N, H, s.h, H, s.packed, s.start, s.gates, saved_of(s.cell) ? saved_of(s.cell) * H : H};
+  gates.last_first = s.last_first;
+  if (s.cell != GRU) return multiply(gates, team);
+  Product candidate{s.rows, H, H, s.h, H, s.packed + packed_size(2 * H, H), {s.b_hn, 0}, s.gates + 3 * H, 4 * H};
+  candidate.last_first = s.last_first;
+  multiply(s.last_first ? candidate : gates, team);
+  multiply(s.last_first ? gates : candidate, team);
 }
 
 inline void copy_floats(float* to, const float* from, int64_t n) {
@@ -102,7 +103,7 @@ void forward(const Forward& f) {
       }
       float* out = f.out + (t * B + b0) * H;
       float* gates = !S ? out : f.gates ? f.gates + (t * B + b0) * S : team[gates_of_step];
-      Step step{f.cell, rows, H, packed, b_hn, start, t ? out - B * H : f.h0 + b0 * H, c, out, c_out, gates};
+      Step step{f.cell, rows, H, packed, b_hn, start, t ? out - B * H : f.h0 + b0 * H, c, out, c_out, gates, t % 2 == 1};
       step_products(step, {0, 1});
       step_pointwise(step, {0, H});
     }
@@ -197,7 +198,10 @@ void backward(const Backward& k) {
             lstm_backward(H, k.cells + at, t ? k.cells + at_before : first_c, gates, row, dc + r * H, step_d + r * D);
           else rnn_backward(k.cell, H, k.out + at, row, step_d + r * D);
         }
-        if (t || k.d_h0) multiply({rows, H, N, step_d, D, packed, {dh, H}, dh, H});
+        if (!t && !k.d_h0) continue;
+        Product before{rows, H, N, step_d, D, packed, {dh, H}, dh, H};
+        before.last_first = t % 2 == 1;
+        multiply(before);
       }
       if (k.d_h0) copy_floats(k.d_h0 + b0 * H, dh, rows * H);
       if (k.d_c0) copy_floats(k.d_c0 + b0 * H, dc, rows * H);

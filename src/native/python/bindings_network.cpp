@@ -174,6 +174,7 @@ class PyDecoder {
     Native native;
     std::lock_guard<std::mutex> lock(busy_);
     if (T && decoder_.B) kernels().decoder_read(decoder_, T, from);
+    decoder_.last_first ^= T % 2 == 1;
   }
 
   // False where logits are not numbers.
@@ -189,6 +190,7 @@ class PyDecoder {
     std::vector<int64_t> made(size_t(steps * decoder_.B));  // each is read to make the next: nobody else may write to it
     std::lock_guard<std::mutex> lock(busy_);
     bool numbers = kernels().decoder_generate(decoder_, steps, choices.all, made.data());
+    decoder_.last_first ^= steps % 2 == 1;
     std::copy(made.begin(), made.end(), to);
     return numbers;
   }
