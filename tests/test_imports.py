@@ -26,8 +26,8 @@ ROOMS = {
         "container", "file",
     ),
     "generation": (
-        "sampling", "beam", "choose", "completion", "prefixes", "prompt", "loop", "new", "writer", "batch", "text",
-        "tokens", "paths",
+        "sampling", "beam", "choose", "completion", "prefixes", "prompt", "loop", "new", "writer", "grown", "batch",
+        "text", "tokens", "paths",
     ),
     "scoring": (
         "next_tokens", "blocks", "lines", "ngrams", "adaptive", "scores", "totals", "compressors", "stream",
@@ -60,7 +60,8 @@ ROOMS = {
         "streams", "inputs", "calibration", "rich_console", "console", "commands", "curve_file", "listing",
         "word_listing", "summary", "piecewise", "against", "whole", "options", "progress", "samples", "prompts",
         "file_options", "filewise",
-        "archives", "stores", "server", "signals", "training_text", "training_source", "training_report", "workers",
+        "archives", "stores", "connection", "server", "signals", "training_text", "training_source", "training_report",
+        "workers",
     ),
     "cli/interactive": ("steps", "session", "watch", "rotated", "tail", "places", "gauges", "follow", "following",),
     "cli": (

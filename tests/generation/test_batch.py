@@ -8,6 +8,7 @@ import pytest
 import elman
 from elman import kernels
 from elman.generation import Batch, Piece, Prefixes, Sampling, Text, assembled, complete, likely, stop_strings
+from elman.generation.batch import well_cut
 
 TEXT = "abca bcab cabc aabb ccab. née\n"
 SETTINGS = [
@@ -202,3 +203,36 @@ def test_a_prefix_is_found_to_the_last_bit_and_forgotten_in_order():
         assert small._size <= 9_000
     assert small.longest(prompt[:50]) is not None
     assert small.longest(prompt[:5]) is None
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_call_ends_where_others_would_grow_in_vain(seed):
+    rng = np.random.default_rng(seed)
+    left, most = rng.integers(1, 200, rng.integers(1, 64)), int(rng.integers(1, 250))
+    cuts = [min(most, int(left.max())), *left[left < most].tolist()]
+    assert well_cut(left, most) == max(cut for cut in cuts if np.maximum(cut - left, 0).sum() <= 50)
+
+
+def test_what_nobody_sees_waits_unless_it_would_end_first():
+    model = make()
+    batch = Batch(model, 4, 1e-9, unseen=(1e-9, 2))
+    texts = [Text(model.reading.prompt("a"), length, Sampling(seed=length), whole=True) for length in (40, 30, 35, 5)]
+    seen = Text(model.reading.prompt("b"), 50, Sampling())
+    for text in texts[:3]:
+        batch.join([text])
+    batch.step()
+    assert batch.running == 2
+    batch.join([texts[3]])
+    batch.join([seen])
+    batch.step()
+    assert batch.running == 2, "the first that waits goes first"
+    texts[2].cut = "gone"
+    batch.step()
+    assert batch.running == 4, "a short one, and one that is seen"
+    ended = []
+    while not batch.idle:
+        ended += [(piece.text, piece.ids.tobytes()) for piece in batch.step() if piece.last]
+    assert [text for text, _ in ended] == [texts[3], texts[1], texts[0], seen]
+    for text, ids in ended[:3]:
+        assert ids == next(complete(model, [[again(text)]]))[1].ids.tobytes()
+        assert text.written == text.length

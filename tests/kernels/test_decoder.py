@@ -59,9 +59,9 @@ def test_native_loop_equals_python_loop(cell, num_layers, settings, monkeypatch)
     assert np.array_equal(plain.advance(40), made)
     assert plain._decoder.logits.tobytes() == native._decoder.logits.tobytes()
     if sampling.repetition_penalty != 1:
-        assert plain._seen is not None
-        assert native._seen is not None
-        assert np.array_equal(plain._seen, native._seen)
+        assert plain._tables["seen"] is not None
+        assert native._tables["seen"] is not None
+        assert np.array_equal(plain._tables["seen"], native._tables["seen"])
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -102,6 +102,11 @@ class Text:
     cut: str | None = field(default=None, init=False)
     """Set by anyone at any time: the text ends at the next step, for this reason."""
 
+    @property
+    def unseen(self) -> bool:
+        """Whether nobody looks at it before its end, and only its length ends it."""
+        return self.whole and not self.stops
+
 
 @dataclass(frozen=True, eq=False)
 class Piece:
@@ -119,6 +124,10 @@ class Piece:
 
 def assembled(text: Text, pieces: Sequence[Piece]) -> Completion:
     """The whole of a text that has ended."""
+    if len(pieces) == 1:
+        [only] = pieces
+        reason = text.finish_reason or ""
+        return Completion(only.added, reason, only.ids, text.stop, only.likely, text.prompt_likely)
     return Completion(
         "".join(piece.added for piece in pieces),
         text.finish_reason or "",

@@ -8,7 +8,6 @@ two calls.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -19,12 +18,12 @@ from ..text import Vocabulary
 from .choose import choose_word
 from .sampling import Sampling
 
-_AHEAD = 64
-"""Words that a row draws at once: a call for each step and row would cost more than the draws themselves."""
+_AHEAD = 256
+"""Words that every row draws at once, at least: a call for each step and row would cost more than the draws."""
 
 
 class Row:
-    """How one text is drawn: its settings, its draws, and what it has already.
+    """How one text is drawn: its settings and its draws.
 
     Args:
         prompt: int64 (T,), ids that the text has before the first step.
@@ -43,8 +42,8 @@ class Row:
         self.sampling, self.bias = sampling, like.bias if like else sampling.bias(vocabulary)
         self.numbers = like.numbers if like else sampling.numbers
         self._stream = philox.generator(sampling.seed, philox.DRAW + number)
-        self._drawn, self._at = np.zeros(0, dtype=np.uint64), 0
         self.seen = self.counts = None
+        """What the text has before its first step, where its settings ask for that."""
         if sampling.repetition_penalty != 1:
             self.seen = np.zeros(len(vocabulary), dtype=bool)
             self.seen[prompt] = True
@@ -52,13 +51,10 @@ class Row:
             self.counts = np.zeros(len(vocabulary), dtype=np.int64)
 
     def words(self, count: int) -> np.ndarray:
-        """uint64 (count,): the next words of the row's stream."""
-        at, end = self._at, self._at + count
-        if end > len(self._drawn):
-            more = self._stream.random_raw(max(_AHEAD, end - len(self._drawn)))
-            self._drawn, at, end = np.concatenate([self._drawn[at:], more]), 0, count
-        self._at = end
-        return self._drawn[at:end]
+        """uint64 (count,): the next words of the row's stream; zeros where nothing is drawn."""
+        if self.sampling.temperature == 0:
+            return np.zeros(count, dtype=np.uint64)
+        return self._stream.random_raw(count)
 
 
 class Streams:
@@ -80,7 +76,10 @@ class Streams:
             self._decoder.read(model.reading.primed(prompts))
             ids = prompts.T if len(prompts) else [np.zeros(0, dtype=np.int64)] * prompts.shape[1]
             self.rows = [Row(vocabulary, sampling or Sampling(), row, first + b) for b, row in enumerate(ids)]
-        self._gather()
+        self._words = np.zeros((0, len(self.rows)), dtype=np.uint64)
+        """(n, B): drawn, and used by none of the steps yet."""
+        self._each, self._floats = _numbers(self.rows), _by_floats(self.rows)
+        self._tables = {name: _grown(None, 0, self.rows, name) for name in _TABLES}
 
     def join(self, rows: Sequence[Row], state: State, logits: np.ndarray) -> None:
         """Further rows, after those here, which have read their prompts.
@@ -88,37 +87,26 @@ class Streams:
         Args:
             state: (L, b, H) each. logits: float32 (b, V), after the last id that each has read.
         """
-        self._scatter()
-        here, self.rows = self._decoder, [*self.rows, *rows]
+        here, count = self._decoder, len(self.rows)
         both = tuple(np.concatenate(pair, axis=1) for pair in zip(here.state, state, strict=True))
         self._decoder = here.like(both, np.concatenate((here.logits, logits)))
-        self._gather()
+        self.rows = [*self.rows, *rows]
+        ahead = len(self._words) if count else 0
+        self._words = np.concatenate((self._words[:ahead], _drawn(rows, ahead)), axis=1)
+        self._each, self._floats = np.concatenate((self._each, _numbers(rows))), _by_floats(self.rows)
+        self._tables = {name: _grown(table, count, rows, name) for name, table in self._tables.items()}
 
     def keep(self, places: Sequence[int]) -> None:
         """Let all rows but those at these places leave."""
-        self._scatter()
-        here, self.rows = self._decoder, [self.rows[b] for b in places]
-        at = np.array(places, dtype=np.int64)
+        here, at = self._decoder, np.array(places, dtype=np.int64)
         self._decoder = here.like(tuple(part[:, at] for part in here.state), here.logits[at])
-        self._gather()
-
-    def _gather(self) -> None:
-        """The rows' settings, in the kernel's form."""
-        rows, shape = self.rows, (len(self.rows), self._decoder.logits.shape[1])
-        self._each = np.array([row.numbers for row in rows], dtype=np.float64).reshape(-1, 7)
-        self._bias = _stacked([row.bias for row in rows], shape, np.float32)
-        self._seen = _stacked([row.seen for row in rows], shape, bool)
-        self._counts = _stacked([row.counts for row in rows], shape, np.int64)
-
-    def _scatter(self) -> None:
-        """Give the rows back what the kernel has changed."""
-        if self._seen is None and self._counts is None:
-            return
-        for b, row in enumerate(self.rows):
-            if row.seen is not None:
-                row.seen[:] = self._seen[b]  # type: ignore[index]
-            if row.counts is not None:
-                row.counts[:] = self._counts[b]  # type: ignore[index]
+        self.rows = [self.rows[b] for b in places]
+        self._floats = _by_floats(self.rows)
+        self._words, self._each = np.take(self._words, at, axis=1), self._each[at]
+        for name, table in self._tables.items():
+            if table is not None:
+                needed = any(getattr(row, name) is not None for row in self.rows)
+                self._tables[name] = table[at] if needed else None
 
     def advance(self, steps: int, trace: np.ndarray | None = None) -> np.ndarray:
         """The next int64 (steps, B) ids. Many short calls give what one long one does.
@@ -126,19 +114,21 @@ class Streams:
         Args:
             trace: float32 (steps, B, V), receives the logits before each choice.
         """
+        if steps > len(self._words):
+            more = _drawn(self.rows, max(_AHEAD, steps - len(self._words)))
+            self._words = np.concatenate((self._words, more)) if len(self._words) else more
+        words, self._words = self._words[:steps], self._words[steps:]
         native = getattr(self._decoder, "generate", None)
-        none = np.zeros(steps, dtype=np.uint64)
-        drawn = [row.words(steps) if row.sampling.temperature != 0 else none for row in self.rows]
-        words = np.ascontiguousarray(np.array(drawn, dtype=np.uint64).reshape(len(self.rows), steps).T)
-        if native is not None and all(row.sampling.choice == "floats" for row in self.rows):
+        if native is not None and self._floats:
+            tables = self._tables
             return native(
                 steps,
-                self._bias,
+                tables["bias"],
                 1.0,
                 philox.unit(words),
                 each=self._each,
-                seen=self._seen,
-                counts=self._counts,
+                seen=tables["seen"],
+                counts=tables["counts"],
                 trace=trace,
             )
         made = np.empty(words.shape, dtype=np.int64)
@@ -147,8 +137,8 @@ class Streams:
                 trace[t] = self._decoder.logits
             for b, row in enumerate(self.rows):
                 made[t, b] = choose_word(self._shape(b), row.sampling, int(words[t, b]))
-            for table, taken in ((self._seen, True), (self._counts, 1)):
-                if table is not None:
+            for name, taken in (("seen", True), ("counts", 1)):
+                if (table := self._tables[name]) is not None:
                     table[np.arange(len(self.rows)), made[t]] += taken
             self._decoder.read(made[t : t + 1])
         return made
@@ -156,16 +146,17 @@ class Streams:
     def _shape(self, b: int) -> np.ndarray:
         """float32 (V,): the logits of stream b after bias and penalties."""
         sampling, logits = self.rows[b].sampling, self._decoder.logits[b]
-        if self._bias is not None:
-            logits = logits + self._bias[b]
-        if sampling.counts and self._counts is not None:
-            counts = self._counts[b].astype(np.float32)
+        bias, seen, counted = (self._tables[name] for name in ("bias", "seen", "counts"))
+        if bias is not None:
+            logits = logits + bias[b]
+        if sampling.counts and counted is not None:
+            counts = counted[b].astype(np.float32)
             taken = np.float32(sampling.presence_penalty) + np.float32(sampling.frequency_penalty) * counts
             logits = np.where(counts > 0, logits - taken, logits)
         penalty = np.float32(sampling.repetition_penalty)
-        if penalty == 1 or self._seen is None:
+        if penalty == 1 or seen is None:
             return logits
-        return np.where(self._seen[b], np.where(logits > 0, logits / penalty, logits * penalty), logits)
+        return np.where(seen[b], np.where(logits > 0, logits / penalty, logits * penalty), logits)
 
 
 def generate_ids(model: Model, ids: np.ndarray, length: int, sampling: Sampling, num_samples: int = 1) -> np.ndarray:
@@ -174,15 +165,40 @@ def generate_ids(model: Model, ids: np.ndarray, length: int, sampling: Sampling,
     return Streams(model, prompts, sampling).advance(length)
 
 
-def _stacked(parts: Sequence[np.ndarray | None], shape: tuple[int, int], dtype: Any) -> np.ndarray | None:
-    """(B, V): each row's part, zeros where it has none; None: no row has one."""
+_TABLES = {"bias": np.float32, "seen": bool, "counts": np.int64}
+"""What a row may have for each id; the kernel takes (B, V) of each, and changes the last two."""
+
+
+def _drawn(rows: Sequence[Row], count: int) -> np.ndarray:
+    """uint64 (count, B): the next words of every row."""
+    words = np.empty((count, len(rows)), dtype=np.uint64)
+    for b, row in enumerate(rows) if count else ():
+        words[:, b] = row.words(count)
+    return words
+
+
+def _by_floats(rows: Sequence[Row]) -> bool:
+    """Whether the kernel can choose for all of them."""
+    return all(row.sampling.choice == "floats" for row in rows)
+
+
+def _numbers(rows: Sequence[Row]) -> np.ndarray:
+    """The rows' settings, in the kernel's form."""
+    return np.array([row.numbers for row in rows], dtype=np.float64).reshape(-1, 7)
+
+
+def _grown(table: np.ndarray | None, count: int, rows: Sequence[Row], name: str) -> np.ndarray | None:
+    """A table (count, V), and below it the part of each of the rows, zeros for a row that has none; None: nobody has a
+    part."""
+    parts = [getattr(row, name) for row in rows]
     first = next((part for part in parts if part is not None), None)
-    if first is None:
+    like = first if table is None else table
+    if like is None:
         return None
-    if all(part is first for part in parts):  # such as what the model never writes, of rows without a bias of their own
-        return np.repeat(first[None], len(parts), axis=0)
-    found = np.zeros(shape, dtype=dtype)
-    for b, part in enumerate(parts):
+    found = np.zeros((count + len(rows), like.shape[-1]), dtype=_TABLES[name])
+    if table is not None:
+        found[:count] = table
+    for b, part in enumerate(parts, count):
         if part is not None:
             found[b] = part
     return found

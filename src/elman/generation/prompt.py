@@ -31,6 +31,7 @@ class Prompt:
             self.state, self.logits = start.state, start.logits
         else:
             self.at, self.state, self.logits = known
+        self._new = prefixes is not None and self.left > 0
 
     @property
     def left(self) -> int:
@@ -48,7 +49,7 @@ class Prompt:
     def finish(self, prefixes: Prefixes | None) -> None:
         for text in self.texts:
             text.prompt_likely = joined(self._reports)
-        if prefixes is not None:
+        if prefixes is not None and self._new:
             prefixes.put(self.ids, self.state, self.logits)
 
 

@@ -10,6 +10,8 @@ from ..model import Model
 from ..text import TextDecoder, Vocabulary
 from .completion import Likely, Piece, Text, joined, likely
 
+_NONE = np.zeros(0, dtype=np.int64)
+
 
 class Writer:
     """ids in, text out: whole characters only, cut at the first stop string, holding back what may become one."""
@@ -49,21 +51,24 @@ class Writer:
                 return used + 1
         return len(ids)
 
-    def close(self) -> str:
-        """The rest of the text; half a character at the end becomes U+FFFD."""
-        return "" if self.ended else self._held + self._decoder.decode(np.zeros(0, dtype=np.int64), final=True)
+    def close(self, ids: np.ndarray) -> str:
+        """The last of the text, with these ids, among which no stop string begins or ends; half a character at the end
+        becomes U+FFFD."""
+        return "" if self.ended else self._held + self._decoder.decode(ids, final=True)
 
 
 class Growing:
     """A text that grows, and the part of it that was not handed on yet.
 
-    A text that is handed on whole, and that only its length can end, is decoded once, at its end.
+    Attributes:
+        late: it is handed on whole, and only its length can end it: it is decoded once, at its end.
+        quiet: nor does it report log-probabilities, so its ids may come at the end, too.
     """
 
     def __init__(self, model: Model, text: Text) -> None:
         self.text, self._model = text, model
         self._writer = Writer(model.reading.vocabulary, text.stops)
-        self._late = text.whole and not text.stops
+        self.late, self.quiet = text.unseen, text.unseen and text.top is None
         self._ids, self._added, self._reports = list[np.ndarray](), list[str](), list[Likely]()
 
     def grow(self, ids: np.ndarray, logits: np.ndarray | None) -> Piece | None:
@@ -73,12 +78,8 @@ class Growing:
             logits: float32 (t, V), before each of the ids; needed where the text reports log-probabilities.
         """
         text, writer = self.text, self._writer
-        if self._late and text.top is None and len(ids) < text.length - text.written:
-            self._ids.append(ids)
-            text.written += len(ids)
-            return None
         ids = ids[: text.length - text.written]
-        if not self._late:
+        if not self.late:
             self._added.append(writer.write(ids))
             ids = ids[: writer.used]
         self._ids.append(ids)
@@ -92,16 +93,19 @@ class Growing:
             return self.end("length")
         return None if text.whole else self._part(last=False)
 
+    def take(self, ids: np.ndarray) -> None:
+        """All ids of a quiet text."""
+        self._ids.append(ids)
+        self.text.written = len(ids)
+
     def end(self, reason: str) -> Piece:
         """End the text for this reason; its last part."""
         self.text.finish_reason = reason
-        if self._late and self._ids:
-            self._added.append(self._writer.write(np.concatenate(self._ids)))
-        self._added.append(self._writer.close())
+        self._added.append(self._writer.close(np.concatenate(self._ids) if self.late and self._ids else _NONE))
         return self._part(last=True)
 
     def _part(self, last: bool) -> Piece:
-        ids = self._ids[0] if len(self._ids) == 1 else np.concatenate([np.zeros(0, dtype=np.int64), *self._ids])
+        ids = self._ids[0] if len(self._ids) == 1 else np.concatenate([_NONE, *self._ids])
         piece = Piece(self.text, "".join(self._added), ids, joined(self._reports), last)
         self._ids, self._added, self._reports = [], [], []
         return piece

@@ -17,7 +17,8 @@ from .metrics import Metrics
 from .refusal import Refused
 from .served import Served
 
-_STEP = 0.003  # seconds of a step, about: the longest time before a new request is seen
+_STEP = 0.003  # seconds of a step, about: the longest time before a new request is seen,
+_UNSEEN = 0.006  # and while nobody sees any text grow
 _log = logging.getLogger("elman.serving")
 
 
@@ -31,12 +32,27 @@ class Job:
     def __init__(self, served: Served, groups: list[list[Text]], streamed: bool) -> None:
         self.served, self.groups, self.streamed = served, groups, streamed
         self.left = sum(map(len, groups))
-        self.pieces: asyncio.Queue[list[Piece] | Refused | None] = asyncio.Queue()
-        """Lists of pieces, then None; or what went wrong."""
         self.loop = asyncio.get_running_loop()
+        self.pieces: asyncio.Queue[list[Piece] | Refused | None] = asyncio.Queue()
+        """Of a streamed job: lists of pieces, then None; or what went wrong."""
+        self.whole: asyncio.Future[list[Piece]] = self.loop.create_future()
+        """Of any other: all pieces."""
         self.held: list[Piece] = []
         self.arrived = time.monotonic()
         self.begun = self.first = self.ended = 0.0
+
+    def tell(self, found: list[Piece] | Refused, ended: bool) -> None:
+        """Hand on what was written, or what went wrong; in the thread of the loop."""
+        if self.streamed:
+            self.pieces.put_nowait(found)
+            if ended:
+                self.pieces.put_nowait(None)
+        elif self.whole.done():  # nobody waits for it any more
+            return
+        elif isinstance(found, Refused):
+            self.whole.set_exception(found)
+        else:
+            self.whole.set_result(found)
 
     def timings(self) -> dict[str, float]:
         """Milliseconds since its arrival: until its prompt was begun, until its first symbol, and its end."""
@@ -122,7 +138,9 @@ class Batcher:
     def _join(self, job: Job) -> None:
         if job.served not in self._batches:
             prefixes = self._prefixes.setdefault(job.served, Prefixes(self._limits.prefixes))
-            self._batches[job.served] = Batch(job.served.model, self._limits.rows, _STEP, prefixes)
+            rows = self._limits.rows
+            unseen = (_UNSEEN, (rows + 1) // 2)
+            self._batches[job.served] = Batch(job.served.model, rows, _STEP, prefixes, unseen)
         for texts in job.groups:
             self._jobs.update(dict.fromkeys(texts, job))
             self._batches[job.served].join(texts)
@@ -149,21 +167,18 @@ class Batcher:
             self._count()
             return
         now, touched = time.monotonic(), dict[Job, None]()
+        for job in map(self._jobs.__getitem__, batch.begun):
+            job.begun = job.begun or now
+        for job in map(self._jobs.__getitem__, batch.first):
+            job.first = job.first or now
         for piece in pieces:
             job = self._jobs[piece.text]
             job.begun = job.begun or now
-            if len(piece.ids):
-                job.first = job.first or now
             job.held.append(piece)
             touched[job] = None
             if piece.last:
                 del self._jobs[piece.text]
                 job.left -= 1
-        for text in batch.begun:
-            job = self._jobs[text]
-            job.begun = job.begun or now
-            if text.written and not job.first:
-                job.first = now
         self._metrics.set("streams_in_step", batch.running, model=served.id)
         known = self._prefixes[served]
         self._metrics.set("prefix_cache_queries_total", known.queries, model=served.id)
@@ -175,27 +190,25 @@ class Batcher:
 
     def _hand_on(self, jobs: list[Job], now: float) -> None:
         """Pieces to those who wait for them, in one call of each loop."""
-        calls: dict[asyncio.AbstractEventLoop, list[Callable[[], Any]]] = {}
+        calls: dict[asyncio.AbstractEventLoop, list[tuple[Job, list[Piece], bool]]] = {}
         for job in jobs:
             if job.left and not job.streamed:
                 continue
             held, job.held = job.held, []
-            puts = calls.setdefault(job.loop, [])
-            puts.append(lambda job=job, held=held: job.pieces.put_nowait(held))
+            calls.setdefault(job.loop, []).append((job, held, not job.left))
             if not job.left:
-                self._observe(job, held, now)
-                puts.append(lambda job=job: job.pieces.put_nowait(None))
-        for loop, puts in calls.items():
-            _call(loop, lambda puts=puts: [put() for put in puts])
+                self._observe(job, now)
+        for loop, told in calls.items():
+            _call(loop, lambda told=told: [job.tell(held, ended) for job, held, ended in told])
 
     def _finish(self, job: Job, last: Refused) -> None:
         job.ended = time.monotonic()
         for texts in job.groups:
             for text in texts:
                 self._jobs.pop(text, None)
-        _call(job.loop, lambda: job.pieces.put_nowait(last))
+        _call(job.loop, lambda: job.tell(last, ended=False))
 
-    def _observe(self, job: Job, held: list[Piece], now: float) -> None:
+    def _observe(self, job: Job, now: float) -> None:
         job.ended, model = now, job.served.id
         texts = [text for group in job.groups for text in group]
         written = sum(text.written for text in texts)
