@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -81,7 +81,7 @@ class Beside:
                 raise Refused(f"the search takes more than {self._limits.seconds:g} seconds; make it narrower")
 
         try:
-            return await unless_left(request, self.do(work, going_on))
+            return await unless_left(request, asyncio.ensure_future(self.do(work, going_on)))
         finally:
             left.set()
 
@@ -90,19 +90,21 @@ def _over() -> Refused:
     return Refused("the server is shutting down", 503, headers={"Retry-After": "5"})
 
 
-async def unless_left(request: Request, work: Coroutine[Any, Any, Any]) -> Any:
-    """The result of `work`. Raises ClientDisconnect where the client leaves meanwhile, and ends the work."""
+async def unless_left(request: Request, working: asyncio.Future[Any]) -> Any:
+    """The result of `working`. Raises ClientDisconnect where the client leaves meanwhile, and ends the work."""
 
     async def leave() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
 
-    working, gone = asyncio.ensure_future(work), asyncio.ensure_future(leave())
+    gone = asyncio.ensure_future(leave())
+    gone.add_done_callback(lambda _: working.cancel())
     try:
-        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
+        return await working
+    except asyncio.CancelledError:
+        if gone.done() and not gone.cancelled():
+            raise ClientDisconnect from None
+        raise
     finally:
         gone.cancel()
         working.cancel()

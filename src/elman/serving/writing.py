@@ -74,7 +74,7 @@ class Writing:
     async def _whole(self, request: Request, job: Job) -> list[list[Any]]:
         """The completions of each prompt. A client that leaves meanwhile frees its rows."""
         try:
-            pieces = await unless_left(request, _all(job))
+            pieces = await unless_left(request, job.whole)
         finally:
             self._batcher.leave(job)
         of_text: dict[Any, list[Piece]] = {}
@@ -143,15 +143,6 @@ class _Chunks:
             before += [np.array(given), piece.ids] if prompt else [piece.ids]
         self._written[text] += 1
         return [choice]
-
-
-async def _all(job: Job) -> list[Piece]:
-    pieces: list[Piece] = []
-    while (found := await job.pieces.get()) is not None:
-        if isinstance(found, Refused):
-            raise found
-        pieces += found
-    return pieces
 
 
 def _event(value: Any) -> bytes:
