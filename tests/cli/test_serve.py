@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import importlib
 import json
 import os
 import random
@@ -246,7 +247,7 @@ def listening(app, protocol):
 
 
 def test_a_head_that_does_not_come_ends_the_connection():
-    from elman.cli.shared.server import Protocol
+    from elman.cli.shared.connection import Protocol
 
     class Hasty(Protocol):
         head_seconds = 0.2
@@ -271,6 +272,43 @@ def test_a_head_that_does_not_come_ends_the_connection():
                 assert received.count(b"200 OK") == answered
 
 
+@pytest.mark.parametrize("parser", ["httptools", "h11"])
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\nLong: ",
+        b"GET /",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nLong: ",
+    ],
+)
+def test_what_has_no_end_is_not_kept(begun, parser, monkeypatch):
+    if parser == "httptools":
+        pytest.importorskip("httptools", reason="httptools is not installed")
+    else:
+        monkeypatch.setitem(sys.modules, "uvicorn.protocols.http.httptools_impl", None)
+    monkeypatch.delitem(sys.modules, "elman.cli.shared.connection", raising=False)
+    protocol = importlib.import_module("elman.cli.shared.connection").Protocol
+    assert any(parser in base.__module__ for base in protocol.__mro__)
+
+    async def app(scope, receive, send):
+        while (await receive()).get("more_body"):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    with listening(app, protocol) as (_, address):
+        with socket.create_connection(address, timeout=command_line.PATIENCE) as sock:
+            sock.sendall(begun)
+            with contextlib.suppress(ConnectionError):  # it hangs up, while more is under way
+                for _ in range(100):
+                    sock.sendall(b"a" * 100_000)
+                raise AssertionError("it took 30 MB")
+        connection = http.client.HTTPConnection(*address, timeout=command_line.PATIENCE)
+        with contextlib.closing(connection):
+            connection.request("POST", "/", [b"a", b"b"], {"Transfer-Encoding": "chunked"}, encode_chunked=True)
+            assert connection.getresponse().read() == b"ok"
+
+
 def until(condition):
     end = time.monotonic() + command_line.PATIENCE
     while not (found := condition()):
@@ -281,7 +319,7 @@ def until(condition):
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_an_answer_that_nobody_takes_is_dropped(streamed):
-    from elman.cli.shared.server import Protocol
+    from elman.cli.shared.connection import Protocol
 
     class Patient(Protocol):
         taken_seconds = command_line.PATIENCE
