@@ -79,7 +79,7 @@ def test_company_changes_no_bit(backend, cell, number_bits, data):
         assert len({w[0] for w in want}) > 12
         # They join at different steps; every third is cut on its way, and a few are read from known prefixes.
         batch, parts = Batch(model, rows=7, seconds=1e-4, prefixes=Prefixes(1 << 16)), dict[Text, list[Piece]]()
-        left, cut = list(texts), [text for text in mixed(model) if text.length > 5][::3]
+        left, cut, joined = list(texts), [text for text in mixed(model) if text.length > 5][::3], list[Text]()
         step = 0
         while left or not batch.idle:
             if step % 2 == 0 and left:
@@ -87,8 +87,9 @@ def test_company_changes_no_bit(backend, cell, number_bits, data):
             if step % 3 == 0 and cut and step > 3:
                 cut[-1].cut = "gone"
                 cut.pop()
-            elif step % 3 == 1 and cut:
+            elif step % 3 == 1 and cut and cut[-1] not in joined:
                 batch.join([cut[-1]])
+                joined.append(cut[-1])
             for piece in batch.step():
                 parts.setdefault(piece.text, []).append(piece)
             step += 1
