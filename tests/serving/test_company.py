@@ -121,23 +121,32 @@ def test_a_client_that_left_frees_its_rows(stream):
 
 
 def test_too_many_are_told_to_come_again():
-    app = create_app(MODELS, limits=Limits(max_tokens=10**9, rows=1, queue=2, seconds=0.5))
+    app = create_app(MODELS, limits=Limits(max_tokens=10**9, rows=1, queue=2))
+    batcher = app.state.batcher
 
     async def work(client):
-        endless = {"model": "chars", "max_tokens": 10**9}
         tasks = []
-        for _ in range(5):
-            tasks.append(asyncio.create_task(client.post("/v1/completions", endless)))
-            await asyncio.sleep(0.05)
-        return await asyncio.gather(*tasks)
+        for counts in ((1, 0), (1, 1), (1, 2)):
+            tasks.append(asyncio.create_task(client.post("/v1/completions", {"model": "chars", "max_tokens": 10**9})))
+            while (batcher.running, batcher.waiting) != counts:
+                await asyncio.sleep(0.001)
+        refused = [await client.post("/v1/completions", {"model": "chars"}) for _ in range(2)]
+        app.state.end("abort")
+        return await asyncio.gather(*tasks), refused
 
-    found = asgi.run(app, work)
-    statuses = [answered.status for answered in found]
-    assert statuses == [200, 200, 200, 429, 429], statuses
-    assert found[3].headers["retry-after"] == "1"
-    assert "requests wait already" in found[3].json()["error"]["message"]
-    assert found[0].json()["choices"][0]["finish_reason"] == "timeout", "what is written in its time is the answer"
-    assert found[0].json()["choices"][0]["text"]
+    ended, refused = asgi.run(app, work)
+    assert [(each.status, each.json()["choices"][0]["finish_reason"]) for each in ended] == [(200, "abort")] * 3
+    for each in refused:
+        assert (each.status, each.headers["retry-after"]) == (429, "1")
+        assert "2 requests wait already" in each.json()["error"]["message"]
+
+
+def test_what_is_written_in_its_time_is_the_answer():
+    app = create_app(MODELS, limits=Limits(max_tokens=10**9, seconds=1.0))
+    answered = asgi.run(app, lambda client: client.post("/v1/completions", {"model": "chars", "max_tokens": 10**9}))
+    [choice] = answered.json()["choices"]
+    assert choice["finish_reason"] == "timeout"
+    assert len(choice["text"]) == answered.json()["usage"]["completion_tokens"] > 0
 
 
 def test_a_long_prompt_does_not_stop_the_others():
