@@ -37,12 +37,12 @@ inline void pack_hh(int cell, int64_t H, const float* w_hh, float* packed, int i
 inline void step_products(const Step& s, const Team& team) {
   int64_t H = s.H, N = s.cell == GRU ? 2 * H : gates_of(s.cell) * H;
   Product gates{s.rows, N, H, s.h, H, s.packed, s.start, s.gates, saved_of(s.cell) ? saved_of(s.cell) * H : H};
-  gates.last_first = s.last_first;
+  gates.last_first = s.last_first && outgrow_the_cache(gates_of(s.cell) * H * H * 4 / team.n);
   if (s.cell != GRU) return multiply(gates, team);
   Product candidate{s.rows, H, H, s.h, H, s.packed + packed_size(2 * H, H), {s.b_hn, 0}, s.gates + 3 * H, 4 * H};
-  candidate.last_first = s.last_first;
-  multiply(s.last_first ? candidate : gates, team);
-  multiply(s.last_first ? gates : candidate, team);
+  candidate.last_first = gates.last_first;
+  multiply(gates.last_first ? candidate : gates, team);
+  multiply(gates.last_first ? gates : candidate, team);
 }
 
 inline void copy_floats(float* to, const float* from, int64_t n) {
@@ -200,7 +200,7 @@ void backward(const Backward& k) {
         }
         if (!t && !k.d_h0) continue;
         Product before{rows, H, N, step_d, D, packed, {dh, H}, dh, H};
-        before.last_first = t % 2 == 1;
+        before.last_first = t % 2 == 1 && outgrow_the_cache(N * H * 4);
         multiply(before);
       }
       if (k.d_h0) copy_floats(k.d_h0 + b0 * H, dh, rows * H);

@@ -135,7 +135,9 @@ struct Lane {
     int32_t less[kChunk], less_x[kChunk], *hh = sums();
     too_much(h, rows, less);
     if (l && !all) too_much(x, rows, less_x);
-    for (int64_t u = mine.begin; u < mine.end; ++u) {
+    const bool last_first = (base > 0) != (t % 2 == 1) && outgrow_the_cache((mine.end - mine.begin) * wide * H * F::bits / 8);
+    const int64_t next = last_first ? -1 : 1;
+    for (int64_t u = last_first ? mine.end - 1 : mine.begin, left = mine.end - mine.begin; left > 0; u += next, --left) {
       int64_t first = u * wide;
       const int32_t* ih = all ? below() + (u * all + t * count) * wide : below();
       multiply_block(layer.hh, u, rows, h, less, hh);

@@ -25,4 +25,8 @@ ELMAN_INLINED int64_t largest_share(int64_t count, int64_t unit, int n) {
 }
 
 #undef ELMAN_INLINED
+// Whether `bytes` of weights that are read again and again, by every step of a sequence, are more than a core's own cache
+// keeps. Then every second step should read them from their end: the last are still near, and of the same order none would be.
+inline bool outgrow_the_cache(int64_t bytes) { return bytes > (int64_t(1) << 20); }
+
 }  // namespace elman
