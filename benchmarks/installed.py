@@ -25,7 +25,7 @@ STARTS = {
     "info_ms": ["info", "english"],
     "train_help_ms": ["train", "--help"],
 }
-NOT_OURS = ("pip", "setuptools", "wheel", "_distutils_hack", "distutils-precedence")
+NOT_OURS = ("pip", "setuptools", "pkg_resources", "wheel", "_distutils_hack", "distutils-precedence")
 
 
 def site(python: str) -> Path:

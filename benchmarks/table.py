@@ -225,6 +225,31 @@ def _for_a_megabyte(rows: list[Row], column: str) -> str:
     return f"{sum(float(r[column]) for r in timed) / sum(int(r['bytes']) for r in timed) * 1e6:.3g}" if timed else "-"
 
 
+def installed() -> list[str]:
+    """What an installation takes, beside that of an earlier commit."""
+    rows = read("installed")
+    columns = {"version": "--version", "help": "--help", "info": "info english", "train_help": "train --help"}
+    header = ["Installation", "packages", "size", *(f"`{line}`" for line in columns.values())]
+    body = [
+        [
+            row["installed"],
+            row["packages"],
+            f"{int(row['bytes']) / 1e6:.1f} MB",
+            *(f"{row[f'{n}_ms']} ms" for n in columns),
+        ]
+        for row in rows
+    ]
+    most = max(int(row["above_ms"]) for row in read("start") if row["above_ms"])
+    return [
+        "Size with `--no-compile`, and the CPU time of a command's start, both measured in one run in environments",
+        f"of their own ({rows[0]['processor'].replace('(R)', '')}). `python benchmarks/installed.py`",
+        "",
+        *table(header, body),
+        f"A command's start takes at most {most} ms more than its libraries. `python benchmarks/start.py`",
+        "",
+    ]
+
+
 def speed_page() -> str:
     """All of docs/reference/speed.md."""
     rows = [*read("train_step"), *read("book_job"), *read("generate"), *read("score_lines")]
@@ -251,6 +276,9 @@ def speed_page() -> str:
         "## Compression",
         "",
         *compression(),
+        "## Installation and start",
+        "",
+        *installed(),
     ]
     return "\n".join(lines).strip() + "\n"
 
