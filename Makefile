@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile -c constraints.txt
-# A file of tests is one process's, since its tests share what they build; two at a time, for kernels take several threads.
-PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+# A file of tests is one process's, since its tests share what they build; two at a time, for kernels take several threads. The slowest are named.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations 30 --durations-min 3
 # $(call extra,NAME): what an extra adds, and not the package once more, whose kernel would be compiled once more.
 extra = $(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$(1)"], sep="\n")' | \
   $(INSTALL) -r /dev/stdin
