@@ -118,10 +118,13 @@ def test_joining_what_was_divided_gives_it_back():
 def test_a_model_of_one_network_is_not_several():
     text, how = corpus(), recipe(networks=2)
     one = elman.build_model(text, how.replace(networks=1))
-    with pytest.raises(elman.InputError, match="networks is 2, and a model of 6 units is one network"):
-        elman.fit(one, text, how)
-    with pytest.raises(elman.InputError, match="networks is 4, and a model of 6 units cannot be divided by that"):
-        elman.fit(one, text, how.replace(networks=4))
+    for count in (2, 4):
+        with pytest.raises(elman.InputError, match=f"networks is {count}, and the model of 6 units is not made up of"):
+            elman.fit(one, text, how.replace(networks=count))
+    found = elman.fit(one, text, "subwords", epochs=1, batch_size=4, tokens="chars")  # a recipe of two networks
+    assert found.recipe.networks == 1
+    two = elman.build_model(text, how)
+    assert elman.fit(two, text, "subwords", epochs=1, batch_size=4, tokens="chars").recipe.networks == 2
 
 
 def test_networks_on_the_command_line(tmp_path):

@@ -22,8 +22,7 @@ _IN_MEMORY = 16_000_000  # characters of a text out of which blocks are cut; of 
 _LEAST = 200  # steps in all, of which the best held-out model is kept
 _PASSES = 6  # of each network, at least, where there is time for several: after so many another one teaches more
 _UNITS = 768  # of all networks together, at most: a model's time to read and write grows with their square
-_DROPPED = ((1.5, 0.0), (3.0, 0.25), (6.0, 1.0))  # below so many epochs: so much of the recipe's output dropout
-_DROPPED_LATER = 1.25
+_DROPPED = ((1.5, 0.0), (3.0, 0.2), (6.0, 0.8))  # below so many epochs: so much of the recipe's output dropout
 
 
 def recipe_name(of_the_book: bool, records: bool, subwords: bool = False) -> str:
@@ -64,17 +63,23 @@ def choose(corpus: Corpus, recipe: Recipe | str | Path | None, settings: Mapping
 
 
 def for_size(recipe: Recipe, text: Corpus, given: Mapping[str, Any]) -> Recipe:
-    """The recipe, with fewer epochs of a large text, more of a small one, a smaller batch and a share to hold out that
-    suits it; not what is `given`."""
+    """The recipe, with fewer epochs of a large text, more of a small one, a smaller batch, and networks, dropout and a
+    share to hold out that suit it; not what is `given`."""
     size = max(1, len(text))
     if not text.records:
         recipe = _held_out(recipe, size, given)
     rows = text.num_records if text.records else int(size / characters_per_token(text)) // recipe.seq_length
     if "batch_size" not in given:
         recipe = recipe.replace(batch_size=max(_SMALLEST, min(recipe.batch_size, rows // _STEPS)))
+    passes = _CHARACTERS / size
+    if "networks" not in given:
+        recipe = recipe.replace(networks=max(1, min(recipe.networks, int(passes / _PASSES))))
     if "epochs" not in given:
-        steps = max(_STEPS, rows // recipe.batch_size)  # in an epoch, about
-        recipe = recipe.replace(epochs=max(1, min(max(recipe.epochs, _LEAST // steps), round(_CHARACTERS / size))))
+        steps, most = max(_STEPS, rows // recipe.batch_size), round(passes / recipe.networks)  # steps: in an epoch
+        epochs = max(1, min(max(recipe.epochs, _LEAST // steps), most))
+        if "output_dropout" not in given and epochs < recipe.epochs:
+            recipe = recipe.replace(output_dropout=_dropped(recipe, epochs))
+        recipe = recipe.replace(epochs=epochs)
     return recipe
 
 
@@ -88,9 +93,14 @@ def for_passes(recipe: Recipe, passes: float, given: Mapping[str, Any]) -> Recip
         recipe = recipe.replace(networks=max(1, min(int(passes / _PASSES), _UNITS // recipe.hidden_size)))
     epochs = passes / recipe.networks
     if "output_dropout" not in given:
-        share = next((share for most, share in _DROPPED if epochs < most), _DROPPED_LATER)
-        recipe = recipe.replace(output_dropout=min(0.6, share * recipe.output_dropout))
+        recipe = recipe.replace(output_dropout=_dropped(recipe, epochs))
     return recipe.replace(epochs=max(1, int(epochs)))
+
+
+def _dropped(recipe: Recipe, epochs: float) -> float:
+    """The output dropout that suits so many epochs, where the recipe's suits many."""
+    share = next((share for most, share in _DROPPED if epochs < most), 1.0)
+    return float(f"{share * recipe.output_dropout:.2g}")
 
 
 def _held_out(recipe: Recipe, size: int, given: Mapping[str, Any]) -> Recipe:

@@ -161,21 +161,28 @@ def seeds(seed: int, count: int) -> list[int]:
     return [seed, *philox.words(seed, philox.NETWORKS, count - 1).tolist()]
 
 
+def made_of(whole: ModelWeights, count: int) -> bool:
+    """Whether a model is made up of so many networks: see `join`. One that is a single network is not."""
+    if whole.hidden_size % count or (whole.embedding is not None and whole.embedding.shape[1] % count):
+        return False
+    of_all = [_views(whole, k, count) for k in range(count)]
+    blocks = [view for k, views in enumerate(of_all) for view in (views if k == 0 else views[:-1])]
+    return sum(map(np.count_nonzero, whole.weights())) == sum(map(np.count_nonzero, blocks))
+
+
 def divided(whole: ModelWeights, count: int) -> list[ModelWeights]:
     """The networks that make up a model: copies.
 
     Raises:
         InputError: it is not made up of so many: see `join`.
     """
-    shown = f"a model of {whole.hidden_size} units"
-    if whole.hidden_size % count or (whole.embedding is not None and whole.embedding.shape[1] % count):
-        raise InputError(f"networks is {count}, and {shown} cannot be divided by that; build the model for the recipe")
-    of_all = [_views(whole, k, count) for k in range(count)]
-    if sum(map(np.count_nonzero, whole.weights())) != sum(
-        np.count_nonzero(view) for k, views in enumerate(of_all) for view in (views if k == 0 else views[:-1])
-    ):
-        raise InputError(f"networks is {count}, and {shown} is one network; leave out networks, or build it for them")
-    return [_network(whole, views, count) for views in of_all]
+    if not made_of(whole, count):
+        raise InputError(
+            f"networks is {count}, and the model of {whole.hidden_size} units is not made up of so many; build it for "
+            "the recipe, or train it with networks 1",
+            setting="networks",
+        )
+    return [_network(whole, _views(whole, k, count), count) for k in range(count)]
 
 
 def join(whole: ModelWeights, networks: list[ModelWeights]) -> None:

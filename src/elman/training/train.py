@@ -27,6 +27,7 @@ from ..runs.run import Run
 from .attended import Attended, OnEpoch, OnStep
 from .choice import choose
 from .data import Records, Split, Text, check_reading
+from .ensemble import made_of
 from .further import further
 from .loop import Training
 from .mixing import Mixing
@@ -61,7 +62,7 @@ def fit(
         corpus: from load_corpus; or a str, which is read as the model reads any text.
         recipe: the settings, or the name or file of a recipe, such as "modern". None: "book" for a named corpus, else
             "records" or "modern", with epochs and batch by the size of the text. Settings that describe a model (cell,
-            sizes) are not used here.
+            sizes) are not used here; nor are its networks, where a recipe by name has several and the model is one.
         output: a folder for what `Saver` writes; made if missing. None: nothing is written.
         on_step: called after each step. on_epoch: called after each epoch.
         device: "cpu"; or another one of torch's, such as "cuda", for which `elman[torch]` must be installed.
@@ -96,7 +97,10 @@ def fit(
         text = model.reading.prepare(corpus)
         corpus = Corpus("text", text, model.reading.normalisation, "a string", model.reading.records)
     check_reading(model, corpus)
+    said = isinstance(recipe, Recipe) or "networks" in settings
     recipe = choose(corpus, recipe, settings)
+    if not said and not made_of(model.network, recipe.networks):
+        recipe = recipe.replace(networks=1)
     if corpus.field:
         model.reading = replace(model.reading, field=corpus.field)
     corpus = corpus.first(recipe.max_chars)
