@@ -152,10 +152,10 @@ def test_what_does_not_fit_is_left_out_and_said(monkeypatch, records):
 
 @pytest.mark.parametrize(
     ("passes", "networks", "epochs", "dropped"),
-    [(0.2, 1, 1, 0.0), (2.0, 1, 2, 0.1), (5.5, 1, 5, 0.4), (11.9, 1, 11, 0.5), (19.0, 3, 6, 0.5), (99.0, 4, 24, 0.5)],
+    [(0.2, 1, 1, 0.02), (2.0, 1, 2, 0.2), (4.0, 1, 4, 0.4), (11.9, 1, 11, 0.5), (19.0, 3, 6, 0.5), (99.0, 4, 24, 0.5)],
 )
 def test_time_becomes_epochs_dropout_and_networks(passes, networks, epochs, dropped):
-    recipe = load_recipe("subwords")
+    recipe = load_recipe("subwords").replace(networks=1)
     chosen = for_passes(recipe, passes, {})
     assert (chosen.networks, chosen.epochs, chosen.output_dropout) == (networks, epochs, pytest.approx(dropped))
     assert chosen.replace(networks=1, epochs=recipe.epochs, output_dropout=recipe.output_dropout) == recipe

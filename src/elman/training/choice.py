@@ -22,7 +22,7 @@ _IN_MEMORY = 16_000_000  # characters of a text out of which blocks are cut; of 
 _LEAST = 200  # steps in all, of which the best held-out model is kept
 _PASSES = 6  # of each network, at least, where there is time for several: after so many another one teaches more
 _UNITS = 768  # of all networks together, at most: a model's time to read and write grows with their square
-_DROPPED = ((1.5, 0.0), (3.0, 0.2), (6.0, 0.8))  # below so many epochs: so much of the recipe's output dropout
+_DROPPED = 5  # epochs from which on the recipe's output dropout is taken, of which fewer have a share
 
 
 def recipe_name(of_the_book: bool, records: bool, subwords: bool = False) -> str:
@@ -99,8 +99,7 @@ def for_passes(recipe: Recipe, passes: float, given: Mapping[str, Any]) -> Recip
 
 def _dropped(recipe: Recipe, epochs: float) -> float:
     """The output dropout that suits so many epochs, where the recipe's suits many."""
-    share = next((share for most, share in _DROPPED if epochs < most), 1.0)
-    return float(f"{share * recipe.output_dropout:.2g}")
+    return float(f"{min(1.0, epochs / _DROPPED) * recipe.output_dropout:.2g}")
 
 
 def _held_out(recipe: Recipe, size: int, given: Mapping[str, Any]) -> Recipe:

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from ..corpora import Corpus
     from ..recipes.recipe import Recipe
 
+_WHOLE = (
+    0.5  # of an epoch that fits, at least: a part of an epoch is spread over the text, and ends as the speed allows
+)
 _PROBE = 2.0  # seconds of training that measure the speed, at most, about
 
 
 def for_minutes(minutes: float, recipe: Recipe, text: Corpus, given: Mapping[str, Any] | None = None) -> Sized:
     """How to train on a text for so many minutes here: for about how many epochs, and on its first part only if less
-    than one epoch of it would fit. The speed is measured on the text's beginning; `fit` follows the clock from there.
+    than half an epoch of it would fit. The speed is measured on the text's beginning; `fit` follows the clock from
+    there.
 
     Args:
         given: settings of a recipe that was chosen for the text, which are to stay as they are; the others may suit
@@ -29,14 +33,16 @@ def for_minutes(minutes: float, recipe: Recipe, text: Corpus, given: Mapping[str
     """
     amount("minutes", minutes)
     begin = budget.now()
+    if given is not None and "networks" not in given:
+        recipe = recipe.replace(networks=1)  # one is measured, and chosen from
     rate = _characters_per_second(recipe, text, min(_PROBE, 3.0 * minutes))
     left = round(minutes - min(0.5 * minutes, (budget.now() - begin) / 60), 5)
     most = int(left * 60 * rate)
     if given is not None:
         recipe = for_passes(recipe, most / max(1, len(text)), given)
-    elif most >= len(text):
-        recipe = recipe.replace(epochs=max(1, most // len(text)))
-    if most >= len(text):
+    else:
+        recipe = recipe.replace(epochs=max(1, most // max(1, len(text))))
+    if most >= _WHOLE * len(text):
         return Sized(recipe, text, left, "")
     cut = max(most, _fewest(recipe))
     if text.records and cut < len(text):
