@@ -272,6 +272,18 @@ def test_a_head_that_does_not_come_ends_the_connection():
                 assert received.count(b"200 OK") == answered
 
 
+def parsing_with(parser, monkeypatch):
+    """The class of connections where this one parses requests."""
+    if parser == "httptools":
+        pytest.importorskip("httptools", reason="httptools is not installed")
+    else:
+        monkeypatch.setitem(sys.modules, "uvicorn.protocols.http.httptools_impl", None)
+    monkeypatch.delitem(sys.modules, "elman.cli.shared.connection", raising=False)
+    protocol = importlib.import_module("elman.cli.shared.connection").Protocol
+    assert any(parser in base.__module__ for base in protocol.__mro__)
+    return protocol
+
+
 @pytest.mark.parametrize("parser", ["httptools", "h11"])
 @pytest.mark.parametrize(
     "begun",
@@ -282,13 +294,7 @@ def test_a_head_that_does_not_come_ends_the_connection():
     ],
 )
 def test_what_has_no_end_is_not_kept(begun, parser, monkeypatch):
-    if parser == "httptools":
-        pytest.importorskip("httptools", reason="httptools is not installed")
-    else:
-        monkeypatch.setitem(sys.modules, "uvicorn.protocols.http.httptools_impl", None)
-    monkeypatch.delitem(sys.modules, "elman.cli.shared.connection", raising=False)
-    protocol = importlib.import_module("elman.cli.shared.connection").Protocol
-    assert any(parser in base.__module__ for base in protocol.__mro__)
+    protocol = parsing_with(parser, monkeypatch)
 
     async def app(scope, receive, send):
         while (await receive()).get("more_body"):
@@ -307,6 +313,29 @@ def test_what_has_no_end_is_not_kept(begun, parser, monkeypatch):
         with contextlib.closing(connection):
             connection.request("POST", "/", [b"a", b"b"], {"Transfer-Encoding": "chunked"}, encode_chunked=True)
             assert connection.getresponse().read() == b"ok"
+
+
+@pytest.mark.parametrize("parser", ["httptools", "h11"])
+def test_an_offer_to_go_on_in_another_protocol_changes_nothing(parser, monkeypatch):
+    protocol = parsing_with(parser, monkeypatch)
+
+    async def app(scope, receive, send):
+        body = b""
+        while (message := await receive())["type"] == "http.request":
+            body += message["body"]
+            if not message["more_body"]:
+                break
+        head = [(b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": body})
+
+    offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQCAAAA"}
+    with listening(app, protocol) as (_, address):
+        connection = http.client.HTTPConnection(*address, timeout=command_line.PATIENCE)
+        with contextlib.closing(connection):
+            for body in (b"\r\nupgrade: a", b"b"):
+                connection.request("POST", "/", body, offer)
+                assert connection.getresponse().read() == body
 
 
 def until(condition):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import Any
 
 HEAD_BYTES = 1 << 16
 """Most bytes of a request's head; and of what a body has besides its content between two parts of that."""
+_OFFER = re.compile(rb"\r\nupgrade(?=:)", re.IGNORECASE)
 
 try:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,19 +20,25 @@ except ModuleNotFoundError:  # h11 is uvicorn's own dependency, written in Pytho
 else:
 
     class _Bounded(HttpToolsProtocol):
-        """httptools keeps a head, or a chunked body's trailers, however long they become."""
+        """httptools keeps a head, or a chunked body's trailers, however long they become. And it takes a body for
+        another protocol's where a client offers to go on in one, as Java's and `curl --http2` do with HTTP/2: so it is
+        not shown the offer, which a server may leave unanswered."""
 
         _unused = 0
         """Bytes since a head, a body or a part of one was last complete."""
+        _in_body = False
 
         def data_received(self, data: bytes) -> None:
             self._unused += len(data)
+            if not self._in_body and b"pgrade" in data:
+                head, end, rest = data.partition(b"\r\n\r\n")
+                data = _OFFER.sub(b"\r\nunanswered", head) + end + rest
             super().data_received(data)
             if self._unused > HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("The head of the request is too long.")
 
         def on_headers_complete(self) -> None:
-            self._unused = 0
+            self._unused, self._in_body = 0, True
             super().on_headers_complete()
 
         def on_body(self, body: bytes) -> None:
@@ -38,7 +46,7 @@ else:
             super().on_body(body)
 
         def on_message_complete(self) -> None:
-            self._unused = 0
+            self._unused, self._in_body = 0, False
             super().on_message_complete()
 
     Parsing = _Bounded
