@@ -3,9 +3,9 @@
     python benchmarks/serve.py [--rounds 3] [--output results/serve.csv]
 
 Clients are one process, the server another; its clients keep their connections and ask again as soon as they have an
-answer. Throughput is characters for each second of the wall and for each second of
-CPU that the serving process took; on a machine whose cores are shared the second is the one to compare. Writes
-results/serve.csv.
+answer. Throughput is characters for each second of the wall and for each second of CPU that the serving process took;
+on a machine whose cores are shared the second is the one to compare. `generate` and the server take turns, and the
+fastest round of each counts. Writes results/serve.csv.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import csv
 import http.client
 import json
 import os
-import re
 import selectors
 import socket
 import statistics
@@ -23,7 +22,6 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any
 
 import harness
 
@@ -65,40 +63,86 @@ def cpu(process: subprocess.Popen[str]) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def together(port: int, turns: int = 1) -> list[str]:
-    """64 clients ask so many times, each again as soon as it has its answer: the texts, by seed."""
-    texts: dict[int, str] = {}
-    chooser = selectors.DefaultSelector()
+def together(port: int, turns: int = 1) -> tuple[float, dict[int, bytes]]:
+    """64 clients ask so many times, each again as soon as it has its answer.
 
-    def ask_next(sock: socket.socket, seed: int) -> None:
-        body = json.dumps({"prompt": "The ", "max_tokens": LENGTH, "seed": seed})
-        sock.sendall(f"POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
-
-    state = {}
-    for client in range(CLIENTS):
-        sock = socket.create_connection(("127.0.0.1", port))
-        state[sock] = (client, bytearray())
-        chooser.register(sock, selectors.EVENT_READ)
-    for sock, (seed, _) in state.items():
-        ask_next(sock, seed)
-    while state:
+    Returns:
+        seconds of the wall, and the body of each answer by its seed. Requests are made before and read after: while the
+        clock runs a client only sends and receives.
+    """
+    sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(CLIENTS)]
+    asked, answers, chooser = [0] * CLIENTS, dict[int, bytes](), selectors.DefaultSelector()
+    requests = {
+        client + turn * CLIENTS: request(client + turn * CLIENTS) for client in range(CLIENTS) for turn in range(turns)
+    }
+    parts = [bytearray() for _ in sockets]
+    for client, sock in enumerate(sockets):
+        chooser.register(sock, selectors.EVENT_READ, client)
+    start = time.perf_counter()
+    for client, sock in enumerate(sockets):
+        sock.send(requests[client])
+    while len(answers) < len(requests):
         for key, _ in chooser.select():
-            sock: Any = key.fileobj
-            seed, data = state[sock]
-            data += sock.recv(1 << 16)
-            head, _, body = data.partition(b"\r\n\r\n")
-            found = re.search(rb"content-length: (\d+)", head)
-            if found is None or len(body) < int(found[1]):
+            client = key.data
+            parts[client] += sockets[client].recv(1 << 16)
+            if not parts[client].endswith(b"}"):  # the head alone
                 continue
-            texts[seed] = json.loads(body)["choices"][0]["text"]
-            if seed + CLIENTS < turns * CLIENTS:
-                state[sock] = (seed + CLIENTS, bytearray())
-                ask_next(sock, seed + CLIENTS)
-            else:
-                chooser.unregister(sock)
-                sock.close()
-                del state[sock]
-    return [texts[seed] for seed in range(turns * CLIENTS)]
+            answers[client + asked[client] * CLIENTS], parts[client] = bytes(parts[client]), bytearray()
+            asked[client] += 1
+            if asked[client] < turns:
+                sockets[client].send(requests[client + asked[client] * CLIENTS])
+    seconds = time.perf_counter() - start
+    for sock in sockets:
+        sock.close()
+    return seconds, {seed: answer.partition(b"\r\n\r\n")[2] for seed, answer in answers.items()}
+
+
+def request(seed: int) -> bytes:
+    body = json.dumps({"prompt": "The ", "max_tokens": LENGTH, "seed": seed})
+    return f"POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def direct(turns: int) -> tuple[float, float]:
+    """Seconds of the wall and of CPU for the same texts in a process of their own."""
+    code = f"""
+import elman, time
+model = elman.load("english")
+for turns in (1, {turns}):
+    wall, used = time.perf_counter(), time.process_time()
+    for _ in range(turns):
+        elman.generate(model, "The ", {LENGTH}, num_samples={CLIENTS})
+print(time.perf_counter() - wall, time.process_time() - used)
+"""
+    wall, used = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    return float(wall), float(used)
+
+
+def throughput(rounds: int, threads: str) -> dict[str, float]:
+    """`generate` and the server in turn, the fastest round of each, with so many threads of the kernel."""
+    os.environ["ELMAN_THREADS"] = threads
+    process, port = server()
+    try:
+        model = elman.load("english")
+        want = [elman.generate(model, "The ", LENGTH, seed=seed) for seed in range(CLIENTS)]
+        answers = together(port)[1]
+        assert [json.loads(answers[seed])["choices"][0]["text"] for seed in range(CLIENTS)] == want, "the same bits"
+        served, alone = list[tuple[float, float]](), list[tuple[float, float]]()
+        for _ in range(rounds):
+            alone.append(direct(TURNS))
+            used = cpu(process)
+            served.append((together(port, TURNS)[0], cpu(process) - used))
+    finally:
+        process.terminate()
+        process.wait()
+        del os.environ["ELMAN_THREADS"]
+    total = TURNS * CLIENTS * LENGTH
+    of = f", {threads} thread" + "s" * (threads != "1")
+    found = {}
+    for place, (unit, by) in enumerate((("a second", "by the clock"), ("a CPU second", "by CPU"))):
+        first, second = (total / min(times[place] for times in many) for many in (alone, served))
+        found |= {f"generate, characters {unit}{of}": first, f"served, characters {unit}{of}": second}
+        found[f"served / generate, {by}{of}"] = second / first
+    return found
 
 
 def main() -> None:
@@ -106,43 +150,25 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", default=str(harness.RESULTS / "serve.csv"))
     options = parser.parse_args()
-    rounds = options.rounds
-    model = elman.load("english")
+    rows: dict[str, float] = {}
+    for threads in sorted({"1", str(len(os.sched_getaffinity(0)))}):
+        rows |= throughput(options.rounds, threads)
     process, port = server()
     try:
         time.sleep(1)
         before = cpu(process)
         time.sleep(5)
         idle = cpu(process) - before
-        want = [elman.generate(model, "The ", LENGTH, seed=seed) for seed in range(CLIENTS)]
-        assert together(port) == want, "the same bits as each alone"
-        served: list[tuple[float, float]] = []
-        direct: list[tuple[float, float]] = []
-        for _ in range(rounds):
-            start, used = time.perf_counter(), time.process_time()
-            for _ in range(TURNS):
-                elman.generate(model, "The ", LENGTH, num_samples=CLIENTS)
-            direct.append((time.perf_counter() - start, time.process_time() - used))
-            start, used = time.perf_counter(), cpu(process)
-            together(port, TURNS)
-            served.append((time.perf_counter() - start, cpu(process) - used))
         firsts = [ask(port, prompt="The ", max_tokens=200, stream=True)[0] for _ in range(50)]
-        quiet = [ask(port, prompt="The ", max_tokens=1)[0] for _ in range(50)]
+        short = [ask(port, prompt="The ", max_tokens=1)[0] for _ in range(50)]
     finally:
         process.terminate()
         process.wait()
-    total = TURNS * CLIENTS * LENGTH
-    rows = {
-        "generate, characters a second": total / statistics.median(wall for wall, _ in direct),
-        "served, characters a second": total / statistics.median(wall for wall, _ in served),
-        "served / generate": statistics.median(wall for wall, _ in direct)
-        / statistics.median(wall for wall, _ in served),
-        "generate, characters a CPU second": total / statistics.median(used for _, used in direct),
-        "served, characters a CPU second": total / statistics.median(used for _, used in served),
+    rows |= {
         "first byte of a stream, ms, median": 1000 * statistics.median(firsts),
         "first byte of a stream, ms, fastest": 1000 * min(firsts),
-        "answer of one character, ms, median": 1000 * statistics.median(quiet),
-        "answer of one character, ms, fastest": 1000 * min(quiet),
+        "answer of one character, ms, median": 1000 * statistics.median(short),
+        "answer of one character, ms, fastest": 1000 * min(short),
         "CPU seconds in 5 idle seconds": idle,
     }
     with open(options.output, "w", newline="") as file:
