@@ -81,6 +81,7 @@ def trained(cell: str, optimizer: str, kind: str, group: Any, path: Path) -> lis
         cell=cell,
         optimizer=optimizer,
         lr=OPTIMISERS[optimizer],
+        weight_decay=0.1 if optimizer in ("adamw", "muon") else 0.0,
         partition="random" if kind == "random windows" else "sequential",
     )
     if kind == "mapped":

@@ -288,6 +288,23 @@ def test_processes_that_train_something_else(folder, port, other, line):
         assert err.startswith(f"elman: {line}"), err
 
 
+def of_another_version(*arguments):
+    from elman.training import loop
+
+    loop.__version__ = "0.0.1"
+    command(*arguments)
+
+
+def test_processes_of_other_versions(folder, port):
+    arguments = ("train", "t.txt", *SETTINGS, "--output", "r")
+    works = (command, of_another_version)
+    started = [Started(work, arguments, environment(rank, 2, port)) for rank, work in enumerate(works)]
+    for status, _, err in [process.wait() for process in started]:
+        assert (status, err.count("\n")) == (2, 1), err
+        assert err.startswith("elman: process 1 has another version of Elman than process 0: 0.0.1, not "), err
+    assert not Path("r/checkpoint.safetensors").exists()
+
+
 def meets(rank, size, address, port, seconds):
     from elman.torch.group import TorchGroup
 
