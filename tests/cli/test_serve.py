@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
-import importlib
 import json
 import os
 import random
@@ -247,7 +246,7 @@ def listening(app, protocol):
 
 
 def test_a_head_that_does_not_come_ends_the_connection():
-    from elman.cli.shared.connection import Protocol
+    from elman.cli.shared.server import Protocol
 
     class Hasty(Protocol):
         head_seconds = 0.2
@@ -272,72 +271,6 @@ def test_a_head_that_does_not_come_ends_the_connection():
                 assert received.count(b"200 OK") == answered
 
 
-def parsing_with(parser, monkeypatch):
-    """The class of connections where this one parses requests."""
-    if parser == "httptools":
-        pytest.importorskip("httptools", reason="httptools is not installed")
-    else:
-        monkeypatch.setitem(sys.modules, "uvicorn.protocols.http.httptools_impl", None)
-    monkeypatch.delitem(sys.modules, "elman.cli.shared.connection", raising=False)
-    protocol = importlib.import_module("elman.cli.shared.connection").Protocol
-    assert any(parser in base.__module__ for base in protocol.__mro__)
-    return protocol
-
-
-@pytest.mark.parametrize("parser", ["httptools", "h11"])
-@pytest.mark.parametrize(
-    "begun",
-    [
-        b"GET / HTTP/1.1\r\nHost: a\r\nLong: ",
-        b"GET /",
-        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nLong: ",
-    ],
-)
-def test_what_has_no_end_is_not_kept(begun, parser, monkeypatch):
-    protocol = parsing_with(parser, monkeypatch)
-
-    async def app(scope, receive, send):
-        while (await receive()).get("more_body"):
-            pass
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"ok"})
-
-    with listening(app, protocol) as (_, address):
-        with socket.create_connection(address, timeout=command_line.PATIENCE) as sock:
-            sock.sendall(begun)
-            with contextlib.suppress(ConnectionError):  # it hangs up, while more is under way
-                for _ in range(100):
-                    sock.sendall(b"a" * 100_000)
-                raise AssertionError("it took 30 MB")
-        connection = http.client.HTTPConnection(*address, timeout=command_line.PATIENCE)
-        with contextlib.closing(connection):
-            connection.request("POST", "/", [b"a", b"b"], {"Transfer-Encoding": "chunked"}, encode_chunked=True)
-            assert connection.getresponse().read() == b"ok"
-
-
-@pytest.mark.parametrize("parser", ["httptools", "h11"])
-def test_an_offer_to_go_on_in_another_protocol_changes_nothing(parser, monkeypatch):
-    protocol = parsing_with(parser, monkeypatch)
-
-    async def app(scope, receive, send):
-        body = b""
-        while (message := await receive())["type"] == "http.request":
-            body += message["body"]
-            if not message["more_body"]:
-                break
-        head = [(b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 200, "headers": head})
-        await send({"type": "http.response.body", "body": body})
-
-    offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQCAAAA"}
-    with listening(app, protocol) as (_, address):
-        connection = http.client.HTTPConnection(*address, timeout=command_line.PATIENCE)
-        with contextlib.closing(connection):
-            for body in (b"\r\nupgrade: a", b"b"):
-                connection.request("POST", "/", body, offer)
-                assert connection.getresponse().read() == body
-
-
 def until(condition):
     end = time.monotonic() + command_line.PATIENCE
     while not (found := condition()):
@@ -348,7 +281,7 @@ def until(condition):
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_an_answer_that_nobody_takes_is_dropped(streamed):
-    from elman.cli.shared.connection import Protocol
+    from elman.cli.shared.server import Protocol
 
     class Patient(Protocol):
         taken_seconds = command_line.PATIENCE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -11,16 +10,15 @@ import socket
 import stat
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ...errors import InputError
-from .connection import HEAD_BYTES, Protocol
 
 _log = logging.getLogger("elman.serving")
 
@@ -31,11 +29,11 @@ def run(app: Any, host: str, port: int, uds: Path | None, mode: int, grace: floa
     Args:
         uds: a socket's path, in place of host and port. mode: its permissions.
     """
-    _log_to_stderr()
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     config = uvicorn.Config(
         app, http=Protocol, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
-        timeout_graceful_shutdown=int(grace) + 2, timeout_keep_alive=60, h11_max_incomplete_event_size=HEAD_BYTES,
-        backlog=512, proxy_headers=False,
+        timeout_graceful_shutdown=int(grace) + 2, timeout_keep_alive=60, h11_max_incomplete_event_size=1 << 16,
+        backlog=512,
     )  # fmt: skip
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     sock = _unix(uds, mode) if uds is not None else _tcp(host, port)
@@ -44,14 +42,12 @@ def run(app: Any, host: str, port: int, uds: Path | None, mode: int, grace: floa
     if uds is None:
         name = sock.getsockname()
         place = f"http://[{name[0]}]:{name[1]}" if sock.family == socket.AF_INET6 else f"http://{name[0]}:{name[1]}"
-    gc.freeze()  # all there is by now stays, so nobody need look for what of it is garbage
     switch = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH)
     try:
         _Server(config, app, grace, place).run(sockets=[sock])
     finally:
         sys.setswitchinterval(switch)
-        gc.unfreeze()
         sock.close()
         if uds is not None:
             with suppress(OSError):
@@ -59,6 +55,72 @@ def run(app: Any, host: str, port: int, uds: Path | None, mode: int, grace: floa
     if app.state.beside.running:  # nobody waits for it, and Python would
         logging.shutdown()
         os._exit(0)
+
+
+class Protocol(H11Protocol):
+    """A connection whose request must begin in time and whose answers must be taken: uvicorn itself waits for ever for
+    the rest of a head, and keeps for ever what a client does not read."""
+
+    head_seconds = 30.0
+    taken_seconds = 60.0
+    """Time in which the client must take some byte of what is ready for it."""
+    _late: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(0)  # writing pauses whenever the system takes no more
+        self._wait()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_watching()
+
+    def _watch(self, size: int) -> None:
+        self._stop_watching()
+        self._stalled = self.loop.call_later(self.taken_seconds, self._give_up_writing, size)
+
+    def _stop_watching(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _give_up_writing(self, before: int) -> None:
+        size = self.transport.get_write_buffer_size()
+        if size < before:
+            self._watch(size)
+        else:
+            _log.info("a client took nothing for %g seconds; %d bytes are dropped", self.taken_seconds, size)
+            self.transport.abort()  # closing would wait for the client
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        self._stop_watching()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_waiting()
+        elif self._late is None:
+            self._late = self.loop.call_later(self.head_seconds, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _give_up(self) -> None:
+        self._late = None
+        if (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
+            self.transport.close()
 
 
 _SWITCH = 0.0005
@@ -142,26 +204,6 @@ class _Server(uvicorn.Server):
             with self._lock:
                 self._reloads -= 1
                 more = self._reloads > 0
-
-
-class _Clock(logging.Formatter):
-    """Lines with their time, which is put into words once a second."""
-
-    _second, _words = -1, ""
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        if int(record.created) != self._second:
-            self._second, self._words = int(record.created), time.strftime("%Y-%m-%d %H:%M:%S")
-        return f"{self._words},{int(record.msecs):03d}"
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Clock("%(asctime)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # A line says neither which thread nor which line of code wrote it, so nobody looks for these.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # type: ignore[attr-defined]
 
 
 def _tcp(host: str, port: int) -> socket.socket:
