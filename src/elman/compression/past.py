@@ -15,7 +15,7 @@ from .predictor import Predictor, native_of
 
 
 def past_of(predictor: Predictor | None) -> bytes:
-    """The lines that the model brings along."""
+    """The lines that the model brings along. Raises InputError where its messages are no lines."""
     if predictor is None or not predictor.past:
         return b""
     if predictor.end != END:

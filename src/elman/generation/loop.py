@@ -43,7 +43,7 @@ class Row:
         self.numbers = like.numbers if like else sampling.numbers
         self._stream = philox.generator(sampling.seed, philox.DRAW + number)
         self.seen = self.counts = None
-        """What the text has before its first step, where its settings ask for that."""
+        """Tables of the text before its first step, where its settings ask for that."""
         if sampling.repetition_penalty != 1:
             self.seen = np.zeros(len(vocabulary), dtype=bool)
             self.seen[prompt] = True
@@ -166,7 +166,7 @@ def generate_ids(model: Model, ids: np.ndarray, length: int, sampling: Sampling,
 
 
 _TABLES = {"bias": np.float32, "seen": bool, "counts": np.int64}
-"""What a row may have for each id; the kernel takes (B, V) of each, and changes the last two."""
+"""Tables that a row may have, with a number for each id; the kernel takes (B, V) of each, and changes the last two."""
 
 
 def _drawn(rows: Sequence[Row], count: int) -> np.ndarray:

@@ -66,7 +66,7 @@ class Owned:
 
     @property
     def lengths(self) -> tuple[int, int]:
-        """Of its slices."""
+        """Numbers in each of its slices."""
         return length(self.spans[0]), length(self.spans[1])
 
 
@@ -83,7 +83,7 @@ class Slices:
         """The weights in their order here."""
         edges = np.concatenate([[0], np.cumsum([weights[i].size for i in self.order])]).tolist()
         self.starts = [edges[self.order.index(i)] for i in range(len(weights))]
-        """Where each weight begins."""
+        """The first number of each weight."""
         self.chunks, self.total = _chunks(edges), edges[-1]
         middle = edges[sum(muon)]
         of_muon = self._divided((0, middle), [1.0] * size)
@@ -137,7 +137,7 @@ class Slices:
         return found
 
     def squares_of(self, squares: Array, weight: int) -> Array:
-        """Those of one weight, from a number for each chunk."""
+        """Numbers of one weight, from a number for each chunk."""
         start = self.starts[weight]
         a, b = np.searchsorted(self.chunks, (start, start + self._weights[weight].size))
         return squares[a:b]

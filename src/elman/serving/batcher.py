@@ -34,9 +34,9 @@ class Job:
         self.left = sum(map(len, groups))
         self.loop = asyncio.get_running_loop()
         self.pieces: asyncio.Queue[list[Piece] | Refused | None] = asyncio.Queue()
-        """Of a streamed job: lists of pieces, then None; or what went wrong."""
+        """A streamed job's lists of pieces, then None; or what went wrong."""
         self.whole: asyncio.Future[list[Piece]] = self.loop.create_future()
-        """Of any other: all pieces."""
+        """All pieces of any other job."""
         self.held: list[Piece] = []
         self.arrived = time.monotonic()
         self.begun = self.first = self.ended = 0.0

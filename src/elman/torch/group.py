@@ -156,7 +156,7 @@ class TorchGroup:
         return lambda: self._each(waits)
 
     def _each(self, calls: Sequence[tuple[int, Callable[[], _T]]]) -> list[_T]:
-        """What each call gives; it has to do with the process before it. Raises WorkerLost if that is gone."""
+        """Results of the calls. Each has to do with the process before it. Raises WorkerLost if that is gone."""
         start, rank, found = time.perf_counter(), self.rank, list[_T]()
         try:
             for rank, call in calls:  # noqa: B007 - the error names it
