@@ -226,7 +226,8 @@ def audit(made: Path, target: Target, stable: bool) -> str:
 def driver(target: Target, folder: Path) -> Path:
     """Link tests/kernels/driver.cpp with the very objects of the module."""
     archive, program = folder / "kernel.a", folder / "driver.exe"
-    objects = [path for path in (folder / "made").rglob("*.o*") if path.suffix in (".o", ".obj")]
+    made = [path for path in (folder / "made").rglob("*.o*") if path.suffix in (".o", ".obj")]
+    objects = [path for path in made if "CompilerId" not in path.name]  # CMake's own program to try the compiler
     objects = [path for path in objects if not re.search("nanobind|bindings", str(path))]
     archive.unlink(missing_ok=True)
     sh(folder / "tools" / "ar", "qc", archive, *objects)
