@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from drivers import EXACT, HERE, NATIVE, library, tool
@@ -25,8 +28,20 @@ def native():
 
 @pytest.fixture(scope="session")
 def by_gcc(tmp_path_factory):
-    """libelman, built by GCC, and beside it the example and the program that opens damaged containers."""
-    folder = library(tmp_path_factory.mktemp("library"), {"CC": tool("gcc"), "CXX": tool("g++")})
+    """libelman, built by GCC, and beside it the example and the program that opens damaged containers: once for all
+    workers, whose folders lie side by side."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "library"
+    folder.mkdir(exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "damage").exists():
+            _build(folder)
+    return folder
+
+
+def _build(folder: Path) -> None:
+    library(folder, {"CC": tool("gcc"), "CXX": tool("g++")})
     sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"]
     common = ["-O1", "-Wall", "-Wextra", "-Werror", f"-I{NATIVE / 'c'}"]
     border = [NATIVE / "c" / f"{name}.cpp" for name in ("elman", "model", "container")]
@@ -38,4 +53,3 @@ def by_gcc(tmp_path_factory):
     for name, job in zip(("example", "damage"), jobs, strict=True):
         done = subprocess.run([*job, "-pthread", "-o", folder / name], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-    return folder

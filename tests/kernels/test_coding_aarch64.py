@@ -44,15 +44,11 @@ def lines(compiler: str, folder: Path, isa: str, *emulator: str, flags: tuple[st
     return [hashlib.sha256("".join(part).encode()).hexdigest() for part in (rest[:38], second, rest[38:])]
 
 
-def test_here(tmp_path):
-    assert lines("g++", tmp_path, "portable") == GOLDEN
-
-
 def test_clang(tmp_path):
     assert lines("clang++", tmp_path, "portable") == GOLDEN
 
 
-def test_no_undefined_behaviour(tmp_path):
+def test_here_without_undefined_behaviour(tmp_path):
     flags = ("-fsanitize=address,undefined", "-fno-sanitize-recover")
     assert lines("g++", tmp_path, "portable", flags=flags) == GOLDEN
 
