@@ -204,7 +204,8 @@ def trained(parent, killed):
     found = {}
     for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
         with suppress(OSError):
-            values = dict(each.partition(b"=")[::2] for each in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+            pairs = (each.partition(b"=") for each in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+            values = {name: value for name, _, value in pairs}
             if b"RANK" in values and int(values[b"TORCHELASTIC_RESTART_COUNT"]) == len(killed) and alive(pid):
                 found[int(values[b"RANK"])] = int(pid)
     return found
