@@ -53,7 +53,7 @@ inline bool run(Coder& coder, const Block& block, Predictor* network, const Alph
       int64_t at = r * stride + t;
       if (at >= size) break;               // the last row may be shorter, and some that would follow it empty
       if (r + 1 < rows) memory.prefetch(row[size_t(r + 1)]);
-      const uint32_t* likely = logits ? tree_of_row<Stages>(*network, logits, r, alphabet.plain ? nullptr : alphabet.of_byte, tree.data()) : nullptr;
+      const uint32_t* likely = logits ? tree_of_row<Stages>(*network, logits, r, alphabet.names(), tree.data()) : nullptr;
       model.begin_byte(row[size_t(r)], likely, bytes, Coder::kDecodes ? -1 : bytes[at]);
       for (int i = 7; i >= 0; --i) {
         uint32_t p = model.predict();
@@ -71,8 +71,7 @@ inline bool run(Coder& coder, const Block& block, Predictor* network, const Alph
           return true;
         }
       }
-      int64_t id = alphabet.plain ? byte : alphabet.of_byte[byte];
-      ids[size_t(r)] = id < 0 ? alphabet.unknown : id;
+      ids[size_t(r)] = alphabet.id_of(byte);
       model.end_byte(bytes + at + 1, t + 1, bytes, stride, size);
       model.remember(row[size_t(r)], at + 1 < size ? at + 1 : 0);
     }

@@ -19,6 +19,9 @@ struct Alphabet {
   int16_t of_byte[256];                    // else: its id, or -1
   int64_t unknown = 0;                     // the id that is read for a byte without one
   int64_t first = 10;                      // read before the first byte
+
+  int64_t id_of(int byte) const { return plain ? byte : of_byte[byte] < 0 ? unknown : of_byte[byte]; }
+  const int16_t* names() const { return plain ? nullptr : of_byte; }
 };
 
 struct Block {

@@ -43,10 +43,9 @@ inline void foretell(Predictor& network, const Alphabet& alphabet, const uint8_t
     for (size_t r = 0; r < rows; ++r) {
       if (starts[r] + t >= starts[r + 1]) continue;
       int byte = text[starts[r] + t];
-      const uint32_t* likely = tree_of_row<Stages>(network, logits, int64_t(r), alphabet.plain ? nullptr : alphabet.of_byte, tree.data());
+      const uint32_t* likely = tree_of_row<Stages>(network, logits, int64_t(r), alphabet.names(), tree.data());
       ways[r][size_t(t)] = Way(likely, byte);
-      int64_t id = alphabet.plain ? byte : alphabet.of_byte[byte];
-      ids[r] = id < 0 ? alphabet.unknown : id;
+      ids[r] = alphabet.id_of(byte);
     }
   }
 }

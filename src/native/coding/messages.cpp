@@ -60,15 +60,14 @@ inline void run_lanes(const Memory& memory, Predictor* network, const Alphabet& 
       Lane<Coder>& lane = lanes[size_t(r)];
       if (lane.message < 0) continue;
       if (r + 1 < rows) memory.prefetch(lanes[size_t(r + 1)].row);
-      const uint32_t* likely = logits ? tree_of_row<Stages>(*network, logits, r, alphabet.plain ? nullptr : alphabet.of_byte, tree.data()) : nullptr;
+      const uint32_t* likely = logits ? tree_of_row<Stages>(*network, logits, r, alphabet.names(), tree.data()) : nullptr;
       int byte = step(lane, model, likely);
       if (byte < 0) {
         --active;
         begin(r);
         continue;
       }
-      int64_t id = alphabet.plain ? byte : alphabet.of_byte[byte];
-      ids[size_t(r)] = id < 0 ? alphabet.unknown : id;
+      ids[size_t(r)] = alphabet.id_of(byte);
     }
   }
 }

@@ -49,7 +49,7 @@ int64_t code_one(BitModel<true, Stages>& model, Coder& coder, const Lesson& less
   if (network) network->clear(0);
   for (int64_t at = from; at < size;) {
     const float* logits = network ? network->read(&id) : nullptr;
-    const uint32_t* likely = logits ? tree_of_row<Stages>(*network, logits, 0, alphabet.plain ? nullptr : alphabet.of_byte, tree) : nullptr;
+    const uint32_t* likely = logits ? tree_of_row<Stages>(*network, logits, 0, alphabet.names(), tree) : nullptr;
     const int known = Coder::kDecodes ? -1 : past[size_t(at)];
     model.begin_byte(row, likely, past.data(), known);
     for (int i = 7; i >= 0; --i) {
@@ -69,8 +69,7 @@ int64_t code_one(BitModel<true, Stages>& model, Coder& coder, const Lesson& less
     const bool ends = byte == lesson.end || at == size;
     model.remember(row, ends ? 0 : at);
     if (ends) return at;
-    id = alphabet.plain ? byte : alphabet.of_byte[byte];
-    if (id < 0) id = alphabet.unknown;
+    id = alphabet.id_of(byte);
   }
   return size;
 }
