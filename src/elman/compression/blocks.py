@@ -32,6 +32,7 @@ MAX_BLOCK = 1 << 24
 """Raw bytes of a block, at most: what a reader allocates, beside the tables (at most 150 MiB) and the code."""
 
 PAST_LEVEL = 6
+NO_SOUND_CODE = "the past was made to have no sound code; leave out a line of it"
 MOST_ROWS = 12
 """Rows of a block beside a network of tokens of several bytes, each of which keeps sums over all its tokens."""
 
@@ -50,7 +51,7 @@ def code_of_past(past: bytes, predictor: Predictor | None) -> bytes:
     code."""
     code = _cpu.encode_block(as_array(past), level=PAST_LEVEL, rows=rows_for(len(past)), predictor=native_of(predictor))
     if code is None:
-        raise InputError("the past was made to have no sound code; leave out a line of it")
+        raise InputError(NO_SOUND_CODE)
     return code
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import CompressedError, InputError
 from ..kernels import _cpu  # pyright: ignore[reportAttributeAccessIssue]
-from .blocks import decode_past
+from .blocks import NO_SOUND_CODE, decode_past
 from .codec import as_array
 from .layout import END, Header
 from .predictor import Predictor, native_of
@@ -47,18 +47,18 @@ def learn_and_code(past: bytes, level: int, model: Predictor | None) -> tuple[An
     settings = {"level": level, "end": END, "predictor": native_of(model)}
     taught = _cpu.Messages.encoding(as_array(before + past), len(before), **settings)
     if taught is None:
-        raise InputError("the past was made to have no sound code; leave out a line of it")
+        raise InputError(NO_SOUND_CODE)
     return taught
 
 
 def learn_from_code(code: bytes, header: Header, model: Predictor | None) -> Any:
     """Make the coder of a store's records. Raises CompressedError where the past that teaches it is damaged."""
-    before = as_array(past_of(model))
+    before = past_of(model)
     settings = {"level": header.level, "end": header.end, "predictor": native_of(model)}
     if header.one_pass:
-        taught = _cpu.Messages.decoding(before, as_array(code), header.past, **settings)
+        taught = _cpu.Messages.decoding(as_array(before), as_array(code), header.past, **settings)
         if taught is not None and zlib.crc32(taught[1]) == header.past_crc:
             return taught[0]
     elif (past := decode_past(code, header.past, header.past_crc, model)) is not None:
-        return _cpu.Messages(as_array(before.tobytes() + past), **settings)
+        return _cpu.Messages(as_array(before + past), **settings)
     raise CompressedError("the store is damaged: the checksum of its past differs")
