@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from .group import Group
 from .shards import Batch, Sum, rows_of, share_of
 from .slices import Piece, Slices
 from .tree import Node, nodes, total
+
+_Sum = TypeVar("_Sum")
 
 
 class ShardedStepper:
@@ -106,19 +109,15 @@ class ShardedStepper:
         return like
 
     def _send_sums(self, mine: list[Sum], counted: list[list[Node]], which: int) -> Callable[[], Array]:
-        """Exchange the sums of one of the slices; what it returns waits, and adds those of all nodes up the tree."""
+        """Begin to exchange one slice's sums. The function that it returns waits for them and adds them up the tree."""
         spans = [owned.spans[which] for owned in self.slices.owned]
         parts = [joined([found.grads[slice(*span)] for found in mine]) for span in spans]
         size = self.owned.lengths[which]
         received = self._group.exchange(parts, [size * len(of_rank) for of_rank in counted])
 
         def added() -> Array:
-            known = {}
-            for of_rank, part in zip(counted, received(), strict=True):
-                for node, values in zip(of_rank, np.split(part, max(1, len(of_rank))), strict=False):
-                    known[node] = lambda values=values: values
-            uncounted = dict.fromkeys(chain(*self._nodes), _nothing)
-            grads = total(self._root, uncounted | known, _add)
+            of_nodes = [np.split(part, max(1, len(of_rank))) for of_rank, part in zip(counted, received(), strict=True)]
+            grads = self._up_the_tree(counted, of_nodes, _add)
             return np.zeros(size, dtype=np.float32) if grads is None else grads
 
         return added
@@ -127,7 +126,7 @@ class ShardedStepper:
         self, losses: list[float], counted: list[list[Node]], grads: Sequence[Array]
     ) -> tuple[float, float, list[float]]:
         """The loss, the norm and the norms of the layers, from what every process knows of them."""
-        mine, slices, known = list(losses), self.slices, {}
+        mine, slices, of_nodes = list(losses), self.slices, list[list[float]]()
         for span, of_span in zip(self.owned.spans, grads, strict=True):
             for a, b in slices.chunks_of(span):
                 norm = kernels.grad_norm([of_span[a - span[0] : b - span[0]]])
@@ -136,18 +135,26 @@ class ShardedStepper:
         squares = np.empty(len(slices.chunks) - 1)
         for data, of_rank, owned in zip(of_all, counted, slices.owned, strict=True):
             values = np.frombuffer(data)
-            for node, loss in zip(of_rank, values.tolist(), strict=False):
-                known[node] = lambda loss=loss: loss
             at = len(of_rank)
+            of_nodes.append(values[:at].tolist())
             for span in owned.spans:
                 a, b = np.searchsorted(slices.chunks, span)
                 squares[a:b] = values[at : at + b - a]
                 at += b - a
-        uncounted = dict.fromkeys(chain(*self._nodes), _nothing)
-        loss = total(self._root, uncounted | known, float.__add__)
+        loss = self._up_the_tree(counted, of_nodes, float.__add__)
         of_weights = [slices.squares_of(squares, weight) for weight in range(len(self._weights))]
         layers = [math.sqrt(math.fsum(chain(*group))) for group in self._network.groups(of_weights)]
         return math.nan if loss is None else loss, math.sqrt(math.fsum(squares)), layers
+
+    def _up_the_tree(
+        self, counted: list[list[Node]], values: Sequence[Sequence[_Sum]], add: Callable[[_Sum, _Sum], _Sum]
+    ) -> _Sum | None:
+        """The sum over all nodes, from a value for each that counts, process by process; None: none counts."""
+        known: dict[Node, Callable[[], _Sum | None]] = dict.fromkeys(chain(*self._nodes), _nothing)
+        for of_rank, of_nodes in zip(counted, values, strict=True):
+            for node, value in zip(of_rank, of_nodes, strict=False):  # one process without a node has an empty part
+                known[node] = lambda value=value: value
+        return total(self._root, known, add)
 
     def _update(self, grads: Array, of_blocks: list[Array], how: Update, scale: float) -> None:
         """Update what this process owns, and get the rest."""
