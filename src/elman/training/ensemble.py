@@ -186,8 +186,8 @@ def divided(whole: ModelWeights, count: int) -> list[ModelWeights]:
 
 
 def join(whole: ModelWeights, networks: list[ModelWeights]) -> None:
-    """Make the logits of `whole` the mean of those of the networks, exact but for rounding: their weights become blocks
-    of its own, and what is between blocks stays as it is, which is zero."""
+    """Make the logits of `whole` the mean of the networks' logits, up to rounding. The networks' weights become blocks
+    of its weights; all else in it must be zero, and stays so."""
     count, biases = len(networks), np.zeros(whole.vocab_size)
     for k, network in enumerate(networks):
         *blocks, output, _ = _views(whole, k, count)

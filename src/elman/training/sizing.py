@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from ..corpora import Corpus
     from ..recipes.recipe import Recipe
 
-_WHOLE = (
-    0.5  # of an epoch that fits, at least: a part of an epoch is spread over the text, and ends as the speed allows
-)
+_WHOLE = 0.5
+"""Part of an epoch that must fit, or the text is cut: a part of an epoch is spread over the text."""
 _PROBE = 2.0  # seconds of training that measure the speed, at most, about
 
 
