@@ -37,11 +37,6 @@ class Fields:
 
     def get(self, *names: str, default: Any = None) -> Any:
         """The value under the first of these names, which mean the same, that is there."""
-        for name in names:
-            if name in self._body:
-                break
-        else:  # most fields of most requests
-            return default
         found = {}
         for name in names:
             if name in self._body:
