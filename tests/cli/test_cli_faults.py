@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import PATIENCE
+from command_line import PATIENCE, run
 
 import elman
+from elman import kernels
 from elman.cli import main
 from elman.corpora import files
 from elman.training import loop
@@ -291,3 +292,13 @@ def test_an_infinite_perplexity_ends_with_status_2_and_a_log_of_json(folder, mon
     record = json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert record["train_perplexity"] is None
     assert record["train_bits_per_char"] == pytest.approx(800 / np.log(2))
+
+
+@pytest.mark.skipif(not kernels.has_native(), reason="the variables are the native kernel's")
+@pytest.mark.parametrize("name", ["ELMAN_ISA", "ELMAN_INTEGER_ISA", "ELMAN_THREADS", "ELMAN_BACKEND"])
+def test_a_variable_that_this_machine_cannot_follow_is_one_line(name):
+    done = run("info", "english", env=os.environ | {name: "abacus"}, fresh=True)
+    assert done.returncode == 2
+    assert name in done.stderr
+    assert "'abacus'" in done.stderr
+    assert done.stderr.count("\n") == 1

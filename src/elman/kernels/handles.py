@@ -20,13 +20,14 @@ def about() -> str:
     """Describe the kernel that serves here.
 
     Raises:
-        InputError: ELMAN_ISA or ELMAN_THREADS is not something that this machine can do.
+        InputError: ELMAN_ISA, ELMAN_INTEGER_ISA or ELMAN_THREADS is not something that this machine can do.
     """
     threads = os.environ.get("ELMAN_THREADS")
     if threads and not (threads.isdecimal() and 1 <= int(threads) <= 1024):
         raise InputError(f"ELMAN_THREADS is {threads!r}; expected a whole number in 1..1024")
     try:
         isa = _cpu.isa()
+        _cpu.integer_isa()
     except RuntimeError as error:
         raise InputError(str(error)) from None
     return f"{isa}, {_cpu.threads()} thread{'s' if _cpu.threads() > 1 else ''}"
