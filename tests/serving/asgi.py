@@ -41,13 +41,13 @@ class Client:
         path: str,
         body: Any = b"",
         headers: dict[str, str] | None = None,
-        leave: Callable[[Answered], bool] | float | None = None,
+        leave: Callable[[Answered], bool] | asyncio.Event | float | None = None,
         cut: bool = False,
     ) -> Answered:
         """Send a request.
 
         Args:
-            leave: after so many seconds, or once this is true of what has come.
+            leave: after so many seconds, once this is set, or once it is true of what has come.
             cut: leave before the body is whole.
         """
         parts = (
@@ -65,6 +65,8 @@ class Client:
                 return messages.pop(0)
             if isinstance(leave, float):
                 await asyncio.sleep(leave)
+            elif isinstance(leave, asyncio.Event):
+                await leave.wait()
             elif not cut:
                 await gone.wait()
             return {"type": "http.disconnect"}

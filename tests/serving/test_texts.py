@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -13,11 +14,15 @@ import elman
 
 pytest.importorskip("starlette", reason="the extra elman[serve] is not installed")
 import asgi
+from command_line import PATIENCE
 from test_completions import MODELS, TEXT, make
 
 from elman.scoring import words
 from elman.serving import Limits, create_app
+from elman.serving.beside import THREADS
 from elman.serving.fields import Fields
+from elman.serving.packing import packed_by, unpacked_by
+from elman.serving.served import Served
 
 LINES = {"Content-Type": "application/x-ndjson"}
 JSON = {"Content-Type": "application/json"}
@@ -75,6 +80,63 @@ def test_so_many_wait_and_others_are_told_to_come_again():
     assert sorted(answered.status for answered in together) == [200] * 3 + [429] * 3
     assert all(a.headers["retry-after"] == "1" for a in together if a.status == 429)
     assert after.status == 200
+
+
+@pytest.mark.parametrize("by", ["symbols", "words"])
+def test_a_score_ends_when_nobody_waits_for_it(by):
+    """Four clients leave while two threads are amid a text: they read no further piece, and nobody the others'."""
+    model, reached, left = make(), list[str](), threading.Event()
+    amid = {"symbols": "loss", "words": "__call__"}[by]
+
+    class Waiting(type(model)):
+        def loss(self, *given):
+            return self._read("loss", super().loss, *given)
+
+        def __call__(self, *given):
+            return self._read("__call__", super().__call__, *given)
+
+        def _read(self, kind, read, *given):
+            reached.append(kind)
+            if kind == amid:
+                assert left.wait(PATIENCE)
+            return read(*given)
+
+    model.__class__ = Waiting
+    app = create_app({"chars": model})
+
+    async def work(client):
+        leave, body = asyncio.Event(), {"text": "the sea\n" * 3000, "by": by}
+        leaving = [asyncio.create_task(client.post("/v1/score", body, leave=leave)) for _ in range(4)]
+        while reached.count(amid) < THREADS:
+            await asyncio.sleep(0.01)
+        begun = len(reached)
+        leave.set()
+        answers = await asyncio.gather(*leaving)
+        at_work = app.state.beside.running
+        left.set()
+        while app.state.beside.running:
+            await asyncio.sleep(0.01)
+        after = await asyncio.wait_for(client.post("/v1/score", {"text": "the sea"}), PATIENCE)
+        return [each.status for each in answers], at_work, after.status, len(reached) - begun
+
+    assert asgi.run(app, work) == ([499] * 4, THREADS, 200, 1)
+
+
+def test_an_archive_ends_at_the_next_block_when_nobody_waits_for_it():
+    one, looks = Served("english", elman.load("english")), list[int]()
+
+    def going_on():
+        looks.append(1)
+        if len(looks) > 1:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        packed_by(one, b"a text", going_on)
+    packed = packed_by(one, b"a text", lambda: None)
+    looks.clear()
+    with pytest.raises(TimeoutError):
+        unpacked_by(one, packed, 100, going_on)
+    assert unpacked_by(one, packed, 100, lambda: None) == b"a text"
 
 
 def test_what_a_diverged_model_cannot_score_is_refused(caplog):

@@ -6,10 +6,9 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import anyio
 from starlette.requests import ClientDisconnect, Request
 
 from ..errors import InputError
@@ -23,10 +22,15 @@ class Beside:
     """The threads, and those who wait for one."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits, self._threads, self._working = limits, anyio.CapacityLimiter(THREADS), 0
+        self._limits, self._working = limits, 0
+        self._threads = ThreadPoolExecutor(THREADS, "elman-beside")
         self._ending, self._waiting = threading.Event(), set[asyncio.Future[None]]()
-        self.running = 0
+        self._at_work = set[object]()
+
+    @property
+    def running(self) -> int:
         """Threads at work, also for those who have left."""
+        return len(self._at_work)
 
     def end(self) -> None:
         """Nobody waits for work any more; what looks at `going_on` ends."""
@@ -34,24 +38,28 @@ class Beside:
         for over in list(self._waiting):
             over.get_loop().call_soon_threadsafe(lambda over=over: over.done() or over.set_result(None))
 
-    async def do(self, work: Callable[..., Any], *given: Any) -> Any:
-        """Raises Refused where too many wait already."""
+    async def _do(self, work: Callable[..., Any], *given: Any) -> Any:
         if self._working >= THREADS + self._limits.queue:
             text = f"{self._working - THREADS} requests wait already; try again in a second"
             raise Refused(text, 429, headers={"Retry-After": "1"})
         self._working += 1
         try:
-            return await self.in_turn(work, *given)
+            return await self._in_turn(work, *given)
         finally:
             self._working -= 1
 
     async def in_turn(self, work: Callable[..., Any], *given: Any) -> Any:
-        """Wait for a thread however many others do."""
+        """Do `work(*given, going_on)`, however many others wait for a thread, until the server ends."""
+        return await self._in_turn(work, *given, self._check)
+
+    def _check(self) -> None:
+        if self._ending.is_set():
+            raise _over()
+
+    async def _in_turn(self, work: Callable[..., Any], *given: Any) -> Any:
         over = asyncio.get_running_loop().create_future()
         self._waiting.add(over)
-        working = asyncio.ensure_future(
-            anyio.to_thread.run_sync(partial(self._run, work, given), limiter=self._threads, abandon_on_cancel=True)
-        )
+        working = asyncio.get_running_loop().run_in_executor(self._threads, self._run, work, given)
         try:
             await asyncio.wait({working, over}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
@@ -61,27 +69,28 @@ class Beside:
             raise Refused(str(error)) from None
         finally:
             self._waiting.discard(over)
-            working.cancel()
+            working.cancel()  # which takes it out of the queue; a thread at work goes on, and keeps its place
 
     def _run(self, work: Callable[..., Any], given: tuple[Any, ...]) -> Any:
-        self.running += 1
+        this = object()
+        self._at_work.add(this)
         try:
             return work(*given)
         finally:
-            self.running -= 1
+            self._at_work.discard(this)
 
-    async def while_there(self, request: Request, work: Callable[..., Any]) -> Any:
-        """Do `work(going_on)` as long as the client waits for it: `going_on`, called often, ends it where it must."""
+    async def while_there(self, request: Request, work: Callable[..., Any], *given: Any) -> Any:
+        """Do `work(*given, going_on)` as long as the client waits for it: `going_on`, called often, ends it where it
+        must. Raises Refused where too many wait already."""
         left, until = threading.Event(), time.monotonic() + self._limits.seconds
 
         def going_on() -> None:
-            if self._ending.is_set():
-                raise _over()
+            self._check()
             if left.is_set() or time.monotonic() > until:
-                raise Refused(f"the search takes more than {self._limits.seconds:g} seconds; make it narrower")
+                raise Refused(f"this takes more than {self._limits.seconds:g} seconds; ask for less at once")
 
         try:
-            return await unless_left(request, asyncio.ensure_future(self.do(work, going_on)))
+            return await unless_left(request, asyncio.ensure_future(self._do(work, *given, going_on)))
         finally:
             left.set()
 

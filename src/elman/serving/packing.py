@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 from ..compression import compress, decompress
@@ -11,16 +12,30 @@ from .refusal import Refused
 from .served import Served
 
 
-def packed_by(served: Served, data: bytes) -> bytes:
+def packed_by(served: Served, data: bytes, going_on: Callable[[], None]) -> bytes:
+    """An archive of bytes. `going_on` is called before each block; what it raises ends the work."""
     target = io.BytesIO()
-    compress(io.BytesIO(data), target, predictor_of(served.model))
+    compress(_Attended(data, going_on), target, predictor_of(served.model))
     return target.getvalue()
 
 
-def unpacked_by(served: Served, data: bytes, most: int) -> bytes:
+def unpacked_by(served: Served, data: bytes, most: int, going_on: Callable[[], None]) -> bytes:
+    """The bytes of an archive, at most so many. `going_on` as in `packed_by`."""
     target = _Bounded(most)
-    decompress(io.BytesIO(data), target, predictor_of(served.model))
+    decompress(_Attended(data, going_on), target, predictor_of(served.model))
     return target.getvalue()
+
+
+class _Attended(io.BytesIO):
+    """Bytes of which each reading calls `going_on` first."""
+
+    def __init__(self, data: bytes, going_on: Callable[[], None]) -> None:
+        super().__init__(data)
+        self._going_on = going_on
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._going_on()
+        return super().read(size)
 
 
 class _Bounded(io.BytesIO):

@@ -82,7 +82,7 @@ class Texts:
             raise Refused(f"text is {shown(given)}; expected a string or a list of strings", param="text")
         if sum(map(len, texts)) > self._limits.prompt:
             raise Refused(f"the texts have more than {self._limits.prompt:,} characters", 413, "text")
-        data = await self._beside.do(scored, served, texts, by)
+        data = await self._beside.while_there(request, scored, served, texts, by)
         data = [{"index": index, **each} for index, each in enumerate(data)]
         head = {"object": "list", "model": served.id, "system_fingerprint": served.fingerprint}
         return answer({**head, "data": data})
@@ -118,7 +118,7 @@ class Texts:
         text = fields.text("text", "prompt", default="")
         if len(text) > self._limits.prompt:
             raise Refused(f"the text has {len(text):,} characters; expected at most {self._limits.prompt:,}", 413)
-        found = await self._beside.do(next_symbols, served, text, count)
+        found = await self._beside.while_there(request, next_symbols, served, text, count)
         head = {"object": "list", "model": served.id, "system_fingerprint": served.fingerprint}
         return answer({**head, "data": found})
 
@@ -129,11 +129,11 @@ class Texts:
         if _is_json(request):
             fields, served = await self._fields(request)
             text = fields.text("text", default="")
-            packed = await self._beside.do(packed_by, served, text.encode("utf-8", "surrogatepass"))
+            packed = await self._beside.while_there(request, packed_by, served, text.encode("utf-8", "surrogatepass"))
             data = base64.b64encode(packed).decode()
             return answer({"model": served.id, "data": data, "bytes": len(packed)})
         served = self._models.find(request.query_params.get("model"))
-        packed = await self._beside.do(packed_by, served, await body_of(request, self._limits))
+        packed = await self._beside.while_there(request, packed_by, served, await body_of(request, self._limits))
         return Response(packed, media_type="application/octet-stream")
 
     async def decompress(self, request: Request) -> Response:
@@ -144,10 +144,12 @@ class Texts:
                 packed = base64.b64decode(fields.text("data", default=""), validate=True)
             except ValueError:
                 raise Refused("data is not base64", param="data") from None
-            data = await self._beside.do(unpacked_by, served, packed, self._limits.body)
+            data = await self._beside.while_there(request, unpacked_by, served, packed, self._limits.body)
             return answer({"model": served.id, "text": data.decode("utf-8", "replace"), "bytes": len(data)})
         served = self._models.find(request.query_params.get("model"))
-        data = await self._beside.do(unpacked_by, served, await body_of(request, self._limits), self._limits.body)
+        data = await self._beside.while_there(
+            request, unpacked_by, served, await body_of(request, self._limits), self._limits.body
+        )
         return Response(data, media_type="application/octet-stream")
 
 
