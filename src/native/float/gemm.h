@@ -3,9 +3,10 @@
 // reload the accumulator between two k; neither changes a bit.
 #pragma once
 
+// kRows: rows of a tile, at most. kVectors: of a tile's columns. kThin: panels side by side for one row.
 #if defined(ELMAN_AVX512)
-constexpr int kRows = 8, kVectors = 2;  // 16 accumulators of 32 registers: 16 FMAs for 10 loads
-constexpr int kThin = 4;                // panels side by side for one row: 8 accumulators
+constexpr int kRows = 12, kVectors = 2;  // 24 accumulators of 32 registers: 24 FMAs for 14 loads
+constexpr int kThin = 4;                 // 8
 #elif defined(ELMAN_AVX2)
 constexpr int kRows = 6, kVectors = 1;  // 12 of 16
 constexpr int kThin = 2;                // 8
@@ -55,7 +56,7 @@ __attribute__((noinline)) void tile(int64_t K, const float* a, int64_t lda, cons
   const float* from[R];
   for (int i = 0; i < R; ++i) from[i] = whole_start<16 * V>(start[i], columns, edge[i]);
   v16 sum[R][V];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int i = 0; i < R; ++i)
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) sum[i][v] = load(from[i] + 16 * v);
@@ -64,7 +65,7 @@ __attribute__((noinline)) void tile(int64_t K, const float* a, int64_t lda, cons
     v16 column[V];
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) column[v] = load(b + k * kPanel + 16 * v);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int i = 0; i < R; ++i) {
       v16 x = set1(PackedA ? a[k * kRows + i] : a[i * lda + k]);
 #pragma GCC unroll 2
@@ -72,7 +73,7 @@ __attribute__((noinline)) void tile(int64_t K, const float* a, int64_t lda, cons
     }
   }
   bool whole = columns >= 16 * V;
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int i = 0; i < R; ++i)
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) store((whole ? c + i * ldc : edge[i]) + 16 * v, sum[i][v]);
@@ -94,6 +95,10 @@ inline void tile_rows(int rows, int64_t K, const float* a, int64_t lda, const fl
 #if defined(ELMAN_AVX512)
     case 7: return tile<7, V, PackedA>(K, a, lda, b, start, c, ldc, columns);
     case 8: return tile<8, V, PackedA>(K, a, lda, b, start, c, ldc, columns);
+    case 9: return tile<9, V, PackedA>(K, a, lda, b, start, c, ldc, columns);
+    case 10: return tile<10, V, PackedA>(K, a, lda, b, start, c, ldc, columns);
+    case 11: return tile<11, V, PackedA>(K, a, lda, b, start, c, ldc, columns);
+    case 12: return tile<12, V, PackedA>(K, a, lda, b, start, c, ldc, columns);
 #endif
   }
 }
@@ -199,12 +204,14 @@ inline void multiply(const Product& p) {
       const float* b = p.b + n * depth + k * kPanel;
       for (int64_t g = 0; g < p.groups; ++g) {
         float* c = p.c + g * p.c_group + n;
-        for (int64_t i = 0; i < p.M; i += kRows) {
-          int rows = int(least(kRows, p.M - i));
+        int64_t i = 0;
+        for (int64_t tiles = (p.M + kRows - 1) / kRows, t = 0; t < tiles; ++t) {
+          int rows = int(p.M / tiles + (t < p.M % tiles));  // about as many in each: a tile of few waits for its sums
           const float* start[kRows];
           for (int r = 0; r < rows; ++r) start[r] = start_of(i + r, g, k || p.resume);
           tile_panel<false>(rows, least(kBlock, p.K - k), p.a + g * p.a_group + i * p.lda + k, p.lda, b, start,
                             c + i * p.ldc, p.ldc, columns);
+          i += rows;
         }
       }
     } while ((k += kBlock) < p.K);
