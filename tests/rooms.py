@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 
 from test_imports import ALLOWED, PLACE, ROOMS, imported, place, sources
 
 
+@cache
 def arrows() -> dict[str, set[str]]:
     """room/file -> what it imports, as rooms or files of rooms."""
     return {
