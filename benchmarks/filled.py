@@ -126,15 +126,15 @@ def exports() -> list[str]:
 
 
 def wheels() -> list[str]:
-    """Each wheel that was built, with its size, the programs that looked it over, and what ran it."""
+    """Each wheel that was built, with its size, its kernel, the programs that looked it over, and what ran it."""
     body, before = [], ""
     for row in read("wheels"):
         name = row["wheel"].split("-", 2)[2].removesuffix(".whl")
-        first = [f"`{name}`", f"{int(row['bytes']) / 1e6:.1f} MB", row["audited"] or "-"]
-        body.append([*(first if name != before else ["", "", ""]), row["on"], row["proof"]])
+        first = [f"`{name}`", f"{int(row['bytes']) / 1e6:.1f} MB", f"`{row['kernel']}`", row["audited"] or "-"]
+        body.append([*(first if name != before else [""] * len(first)), row["on"], row["proof"]])
         before = name
-    header, _, *rows = table(["Wheel", "Size", "Looked over by", "Ran on", "What that showed"], body)[:-1]
-    return [header, "| --- | ---: | --- | --- | --- |", *rows]
+    header, _, *rows = table(["Wheel", "Size", "Kernel", "Looked over by", "Ran on", "What that showed"], body)[:-1]
+    return [header, "| --- | ---: | --- | --- | --- | --- |", *rows]
 
 
 def _talk_bits() -> dict[tuple[str, str, str], float]:

@@ -41,7 +41,7 @@ def rows(listed) -> list[list[str]]:
         return list(csv.reader(file))[1:]
 
 
-def test_a_row_for_each_wheel_and_system(listed, tmp_path):
+def test_a_row_for_each_wheel_and_system(listed, tmp_path, monkeypatch):
     wheel = tmp_path / "elman-1-cp312-abi3-linux.whl"
     wheel.write_bytes(bytes(5))
     listed.put(wheel, "this machine", "188 digests equal", "abi3audit", alone=True)
@@ -52,11 +52,26 @@ def test_a_row_for_each_wheel_and_system(listed, tmp_path):
         "Python 3.12.1",
         "installed; self-test: 63 results equal with portable, avx2",
         "abi3audit",
+        listed.kernel(),
     ]
-    assert rows(listed) == [tested, [wheel.name, "5", "this machine", "188 digests equal", "abi3audit"]]
+    assert rows(listed) == [tested, [wheel.name, "5", "this machine", "188 digests equal", "abi3audit", tested[-1]]]
     wheel.write_bytes(bytes(6))
+    monkeypatch.setattr(listed, "kernel", lambda: "another")
     listed.put(wheel, "this machine", "189 digests equal", alone=True)
-    assert rows(listed) == [[wheel.name, "6", "this machine", "189 digests equal", "abi3audit"]]
+    assert rows(listed) == [[wheel.name, "6", "this machine", "189 digests equal", "abi3audit", "another"]]
+
+
+def test_another_kernel_has_another_digest(listed, tmp_path, monkeypatch):
+    source = tmp_path / "src" / "native" / "float" / "step.cpp"
+    source.parent.mkdir(parents=True)
+    digests = []
+    for text in ("", "a change"):
+        (tmp_path / "CMakeLists.txt").write_text("project(elman)")
+        source.write_text(text)
+        monkeypatch.setattr(listed, "ROOT", tmp_path)
+        digests.append(listed.kernel())
+    assert len({*digests, ""}) == 3
+    assert [len(digest) for digest in digests] == [8, 8]
 
 
 @pytest.mark.parametrize("key", ["kernel", "checked"])
