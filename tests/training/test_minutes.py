@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from command_line import refused, run
 
 import elman
+from elman.inspection import recorded_corpus
+from elman.model import read_header
 from elman.recipes import load_recipe
 from elman.runs import read_checkpoint
 from elman.training import budget, loop
@@ -135,19 +138,51 @@ def test_what_does_not_fit_is_left_out_and_said(monkeypatch, records):
     Clock(monkeypatch)
     text, recipe = corpus(TEXT, records), load_recipe("modern").replace(**SETTINGS)
     all_of_it = for_minutes(60.0, recipe, text)
-    assert all_of_it.text == text
-    assert all_of_it.left_out == ""
-    assert all_of_it.recipe.epochs == int(60 * all_of_it.minutes * 64) // len(TEXT) or records
+    assert (all_of_it.left_out, all_of_it.recipe.last_tokens) == ("", None)
+    assert all_of_it.recipe.epochs == int(all_of_it.epochs)
+    assert all_of_it.epochs == pytest.approx(60 * all_of_it.minutes * 64 / len(TEXT)) or records
     few = for_minutes(2.0, recipe, text)
-    size = len(few.text)
-    assert (few.recipe.epochs, few.recipe.max_chars) == (1, size)
-    assert TEXT.startswith(str(few.text.text))
-    assert not records or str(few.text.text).endswith("\n")
-    assert 0 < size < len(TEXT)
-    assert f"the first {size:,} of {len(TEXT):,} characters only: one epoch of all would take" in few.left_out
+    assert few.recipe.epochs == 1
+    if records:  # which come shuffled
+        assert (few.left_out, few.recipe.last_tokens) == ("", None)
+        assert few.epochs < 0.5
+        return
+    last = few.recipe.last_tokens
+    assert last is not None
+    assert 0 < last < len(TEXT) / 2
+    assert f"the last {last:,} of about {len(TEXT):,} characters only: one epoch of all would take" in few.left_out
     assert few.left_out.endswith("and `minutes` is 2")
     least = for_minutes(1e-9, recipe, text)
-    trained(0.01, text=least.text)  # enough for a batch
+    assert len(trained(0.01, last_tokens=least.recipe.last_tokens).log) == 1  # enough for a batch
+
+
+@pytest.mark.parametrize("records", [False, True])
+def test_the_last_tokens_are_learned_as_the_text_that_they_are(records, tmp_path):
+    place = tmp_path / "t.txt"
+    place.write_text(TEXT)
+    whole = elman.load_corpus(place, normalisation="none", records=records)
+    cut = TEXT.rindex("\n", 0, -3000) + 1
+    end = elman.load_corpus(place, normalisation="none", records=records, tokens=whole.vocabulary())
+    end = dataclasses.replace(end, text=TEXT[cut:], own=whole.vocabulary())
+    settings = SETTINGS | {"epochs": 2, "val_fraction": 0.3, "schedule": "linear", "lr": 0.5}
+    recipe = elman.Recipe(**settings, last_tokens=len(TEXT) - cut + 3 * records)  # of records whole ones
+    expected = elman.fit(elman.build_model(whole, recipe), end, recipe.replace(last_tokens=None))
+    found = elman.fit(elman.build_model(whole, recipe), whole, recipe, output=tmp_path / "run")
+    assert found.model.digest() == expected.model.digest()
+    assert found.log[-1].val_bits_per_char == expected.log[-1].val_bits_per_char
+    assert elman.resume(tmp_path / "run").model.digest() == expected.model.digest()
+    train, held_out = recorded_corpus(found.model, read_header(tmp_path / "run" / "model.safetensors")["run"])
+    assert held_out is not None
+    assert len(train) + len(held_out) == len(TEXT) - cut
+
+
+def test_networks_that_are_given_are_measured_one_by_one(monkeypatch):
+    """The time of one network is that of the others, too."""
+    Clock(monkeypatch)
+    recipe = load_recipe("modern").replace(**SETTINGS)
+    one = for_minutes(60.0, recipe, corpus())
+    two = for_minutes(60.0, recipe.replace(networks=2), corpus(), {"networks": 2})
+    assert two.epochs == pytest.approx(one.epochs / 2)
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def train(
     minutes: Annotated[
         float | None,
         typer.Option(
-            metavar="N", help="Time limit instead of --epochs; of a text too long for it the first part is read."
+            metavar="N", help="Time limit instead of --epochs; of a text too long for it the last part is read."
         ),
     ] = None,
     every: Annotated[int, typer.Option(help="Print a line every so many epochs; 0: ten lines.")] = 0,
@@ -96,7 +96,7 @@ def train(
     from ..corpora import is_named
     from ..recipes import load_recipe
     from ..runs import RunFolder
-    from ..training.choice import recipe_name
+    from ..training.choice import BY_TIME, recipe_name
     from ..training.sizing import for_minutes
     from .shared.workers import to_go_on, working_together
 
@@ -126,8 +126,8 @@ def train(
         notes = [IN_SUBWORDS] if recipe is None and name == "subwords" and "tokens" not in given else []
         if minutes is not None:
             free = recipe is None and name in ("modern", "subwords") and start is None
-            sized = for_minutes(minutes, chosen, text, given if free else None)
-            chosen, text, how["minutes"] = sized.recipe, sized.text, sized.minutes
+            sized = for_minutes(minutes, chosen, text, given if free else BY_TIME)
+            chosen, how["minutes"] = sized.recipe, sized.minutes
             notes.append(worded(sized.left_out, ["minutes"], option))
         if output is not None:
             read = files_read(*places, start, recipe)

@@ -63,8 +63,7 @@ def train_network(
     recipe = recipe_for(hidden, len(samples), len(text), seed)
     if epochs is None:
         sized = for_minutes(minutes, recipe, corpus)
-        recipe, part = sized.recipe, sized.text
-        epochs = min(recipe.epochs, EPOCHS) if len(part) == len(corpus) else len(part) / len(corpus)
+        recipe, epochs = sized.recipe, min(sized.recipe.epochs, EPOCHS) if sized.epochs >= 1 else sized.epochs
     if epochs < 1:
         cut = text.find(b"\n", math.ceil(epochs * len(text)) - 1) + 1
         corpus, recipe = corpus.first(cut), recipe.replace(max_chars=None)

@@ -219,7 +219,9 @@ def divided(model: Model, run: Mapping[str, Any], corpus: Corpus) -> tuple[np.nd
     fraction = fraction if isinstance(fraction, float) and 0 <= fraction < 1 else 0.0
     seed = seed if isinstance(seed, int) and 0 <= seed < 2**64 else 0
     blocks = blocks if isinstance(blocks, int) and 0 < blocks < 2**31 else 1
-    split = Split.of(ids, model.reading, fraction, seed, blocks)
+    last = recipe.get("last_tokens")
+    last = last if isinstance(last, int) and last > 0 else None
+    split = Split.of(ids, model.reading, fraction, seed, blocks, last)
     held_out = split.held_out.of(split.ids)
     return split.train.of(split.ids), held_out if len(held_out) else None
 

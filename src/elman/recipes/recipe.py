@@ -59,6 +59,7 @@ class Recipe:
         "split:REGEX, what a regular expression matches; or the tokens of a tokenizer.json.",
     )
     max_chars: int | None = setting(None, "Train on the first so many characters only.", at_least=1, can_be_off=True)
+    last_tokens: int | None = setting(None, "Train on the last so many tokens only.", at_least=1, can_be_off=True)
     val_fraction: float = setting(
         0.0, "Share of the text, or of the records, to hold out and measure on.", at_least=0, below=1
     )

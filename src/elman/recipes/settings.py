@@ -20,6 +20,8 @@ class Settings(TypedDict, total=False):
     """
     max_chars: int | None
     """Train on the first so many characters only."""
+    last_tokens: int | None
+    """Train on the last so many tokens only."""
     val_fraction: float
     """Share of the text, or of the records, to hold out and measure on."""
     val_blocks: int

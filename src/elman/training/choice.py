@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ _IN_MEMORY = 16_000_000  # characters of a text out of which blocks are cut; of 
 _LEAST = 200  # steps in all, of which the best held-out model is kept
 _PASSES = 6  # of each network, at least, where there is time for several: after so many another one teaches more
 _UNITS = 768  # of all networks together, at most: a model's time to read and write grows with their square
+BY_TIME = ("networks", "output_dropout")
+"""Settings that `for_passes` chooses by the time."""
 _DROPPED = 5  # epochs from which on the recipe's output dropout is taken, of which fewer have a share
 
 
@@ -48,6 +50,12 @@ def characters_per_token(text: Corpus) -> float:
     return max(1, len(part)) / max(1, len(part.ids(vocabulary)))  # an empty text is refused where it is divided
 
 
+def characters_learned(text: Corpus, recipe: Recipe) -> int:
+    """About how many characters of a text the recipe trains on; at least 1."""
+    last = len(text) if recipe.last_tokens is None else int(recipe.last_tokens * characters_per_token(text))
+    return max(1, min(last, len(text)))
+
+
 def choose(corpus: Corpus, recipe: Recipe | str | Path | None, settings: Mapping[str, Any]) -> Recipe:
     """The recipe, or the one of this name or file, with these settings. None: the one for the corpus, by its size, as
     `elman train` chooses."""
@@ -65,10 +73,13 @@ def choose(corpus: Corpus, recipe: Recipe | str | Path | None, settings: Mapping
 def for_size(recipe: Recipe, text: Corpus, given: Mapping[str, Any]) -> Recipe:
     """The recipe, with fewer epochs of a large text, more of a small one, a smaller batch, and networks, dropout and a
     share to hold out that suit it; not what is `given`."""
-    size = max(1, len(text))
+    size = characters_learned(text, recipe)
     if not text.records:
         recipe = _held_out(recipe, size, given)
-    rows = text.num_records if text.records else int(size / characters_per_token(text)) // recipe.seq_length
+    if text.records:
+        rows = text.num_records * size // max(1, len(text))
+    else:
+        rows = int(size / characters_per_token(text)) // recipe.seq_length
     if "batch_size" not in given:
         recipe = recipe.replace(batch_size=max(_SMALLEST, min(recipe.batch_size, rows // _STEPS)))
     passes = _CHARACTERS / size
@@ -83,7 +94,7 @@ def for_size(recipe: Recipe, text: Corpus, given: Mapping[str, Any]) -> Recipe:
     return recipe
 
 
-def for_passes(recipe: Recipe, passes: float, given: Mapping[str, Any]) -> Recipe:
+def for_passes(recipe: Recipe, passes: float, given: Collection[str]) -> Recipe:
     """The recipe for as much time as one of its networks needs for so many passes over the text: more networks rather
     than many epochs of one, and the more dropout the more epochs; not what is `given`.
 

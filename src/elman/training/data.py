@@ -76,7 +76,15 @@ class Split:
     held_out: Spans
 
     @classmethod
-    def of(cls, ids: np.ndarray, reading: Reading, val_fraction: float, seed: int, val_blocks: int = 1) -> Split:
+    def of(
+        cls,
+        ids: np.ndarray,
+        reading: Reading,
+        val_fraction: float,
+        seed: int,
+        val_blocks: int = 1,
+        last_tokens: int | None = None,
+    ) -> Split:
         """The split that a training makes.
 
         Args:
@@ -85,9 +93,16 @@ class Split:
             seed: the recipe's; it draws which records are held out.
             val_blocks: so many blocks of a text are held out, spread evenly over it; 1: its end. There are fewer where
                 they would be shorter than `SHORTEST` tokens.
+            last_tokens: what is before so many is in neither part; of records, whole ones are kept. None: nothing is.
         Raises:
             InputError: there is no whole record.
         """
+        end = reading.line_end if reading.records else -1
+        if last_tokens is not None and last_tokens < len(ids):
+            cut = len(ids) - last_tokens
+            if reading.records and ids[cut - 1] != end:
+                cut += int(np.argmax(ids[cut:] == end)) + 1
+            ids = ids[cut:]
         if not reading.records:
             size = int(len(ids) * val_fraction)
             starts, ends = _blocks(len(ids), size, max(1, min(val_blocks, size // SHORTEST)))
@@ -95,7 +110,6 @@ class Split:
             between = np.concatenate([[0], ends]), np.concatenate([starts, [len(ids)]])
             kept = between[1] > between[0] if len(starts) > 1 else np.array([True, False])
             return cls(ids, Spans(between[0][kept], (between[1] - between[0])[kept]), held_out)
-        end = reading.line_end
         if len(ids) and ids[-1] != end:  # cut by max_chars
             ids = ids[: len(ids) - int(np.argmax(ids[::-1] == end))] if end in ids else ids[:0]
         if not len(ids):

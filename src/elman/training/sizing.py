@@ -2,59 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..given import amount
 from . import budget
-from .choice import for_passes
+from .choice import BY_TIME, characters_learned, characters_per_token, for_passes
 
 if TYPE_CHECKING:
     from ..corpora import Corpus
     from ..recipes.recipe import Recipe
 
 _WHOLE = 0.5
-"""Part of an epoch that must fit, or the text is cut: a part of an epoch is spread over the text."""
+"""Part of an epoch that must fit, or the text's beginning is cut: a part of an epoch is spread over the text."""
 _PROBE = 2.0  # seconds of training that measure the speed, at most, about
 
 
-def for_minutes(minutes: float, recipe: Recipe, text: Corpus, given: Mapping[str, Any] | None = None) -> Sized:
-    """How to train on a text for so many minutes here: for about how many epochs, and on its first part only if less
-    than half an epoch of it would fit. The speed is measured on the text's beginning; `fit` follows the clock from
-    there.
+def for_minutes(minutes: float, recipe: Recipe, text: Corpus, given: Collection[str] = BY_TIME) -> Sized:
+    """How to train on a text for so many minutes here: for about how many epochs, and on its last part only, which is
+    nearest to what comes next, if less than half an epoch of it would fit. Records come shuffled, so any part of an
+    epoch of them is as good. The speed is measured on the text's beginning; `fit` follows the clock from there.
 
     Args:
-        given: settings of a recipe that was chosen for the text, which are to stay as they are; the others may suit
-            the time. None: all are to stay.
+        given: settings that stay as they are; the others of `choice.BY_TIME` may suit the time.
     Raises:
         InputError: minutes that are not above 0, or a text too short to train on.
     """
     amount("minutes", minutes)
-    begin = budget.now()
-    if given is not None and "networks" not in given:
-        recipe = recipe.replace(networks=1)  # one is measured, and chosen from
-    rate = _characters_per_second(recipe, text, min(_PROBE, 3.0 * minutes))
+    begin, size = budget.now(), characters_learned(text, recipe)
+    rate = _characters_per_second(recipe.replace(networks=1), text, min(_PROBE, 3.0 * minutes))
     left = round(minutes - min(0.5 * minutes, (budget.now() - begin) / 60), 5)
-    most = int(left * 60 * rate)
-    if given is not None:
-        recipe = for_passes(recipe, most / max(1, len(text)), given)
-    else:
-        recipe = recipe.replace(epochs=max(1, most // max(1, len(text))))
-    if most >= _WHOLE * len(text):
-        return Sized(recipe, text, left, "")
-    cut = max(most, _fewest(recipe))
-    if text.records and cut < len(text):
-        end = "\n" if isinstance(text.text, str) else b"\n"
-        cut = text.text.rfind(end, 0, cut) + 1 or text.text.find(end, cut) + 1 or len(text)  # type: ignore[arg-type]
-    if cut >= len(text):
-        return Sized(recipe.replace(epochs=1), text, left, "")
-    unit, all_of_it = "bytes" if text.is_bytes else "characters", len(text) / rate / 60
+    recipe = for_passes(recipe, left * 60 * rate / size, given)
+    fewest = 4 * (recipe.batch_size + 1) * recipe.seq_length / (1 - recipe.val_fraction)  # of tokens: a batch
+    per_token = characters_per_token(text)
+    epochs = max(left * 60 * rate / recipe.networks, fewest * per_token) / size
+    if epochs >= _WHOLE or text.records:
+        return Sized(recipe, left, epochs, "")
+    last, unit = int(epochs * size / per_token), text.vocabulary().unit
     why = (
-        f"the first {cut:,} of {len(text):,} {unit} only: one epoch of all would take about {_minutes(all_of_it)} "
-        f"here, and `minutes` is {minutes:g}"
+        f"the last {last:,} of about {size / per_token:,.0f} {unit}s only: one epoch of all would take about "
+        f"{_minutes(size * recipe.networks / rate / 60)} here, and `minutes` is {minutes:g}"
     )
-    return Sized(recipe.replace(epochs=1, max_chars=cut), text.first(cut), left, why)
+    return Sized(recipe.replace(last_tokens=last), left, 1.0, why)
 
 
 @dataclass(frozen=True)
@@ -62,16 +52,12 @@ class Sized:
     """Result of `for_minutes`."""
 
     recipe: Recipe
-    text: Corpus
     minutes: float
     """Minutes that are left to train."""
+    epochs: float
+    """Epochs that fit, about: of records it may be a part of one."""
     left_out: str
     """A line about what of the text is not trained on; "" if all is."""
-
-
-def _fewest(recipe: Recipe) -> int:
-    """Characters that make a batch, with what is held out of them."""
-    return int(4 * (recipe.batch_size + 1) * recipe.seq_length / (1 - recipe.val_fraction))
 
 
 def _minutes(minutes: float) -> str:
@@ -91,7 +77,8 @@ def _characters_per_second(recipe: Recipe, text: Corpus, probe: float) -> float:
     size = 4 * (recipe.batch_size + 1) * recipe.seq_length
     while True:
         part = text.beginning(size)
-        quiet = recipe.replace(epochs=1, val_fraction=0.0, patience=None, sample_every=0, max_chars=None)
+        quiet = recipe.replace(epochs=1, val_fraction=0.0, patience=None, sample_every=0)
+        quiet = quiet.replace(max_chars=None, last_tokens=None)
         if quiet.schedule == "plateau":
             quiet = quiet.replace(schedule="constant")
         start = budget.now()

@@ -168,7 +168,7 @@ def _set_up(
     model, recipe, group = run.model, run.recipe, ranks or Alone()
     if group.rank:
         run.path = None
-    split = Split.of(ids, model.reading, recipe.val_fraction, recipe.seed, recipe.val_blocks)
+    split = Split.of(ids, model.reading, recipe.val_fraction, recipe.seed, recipe.val_blocks, recipe.last_tokens)
     data = Records(split, recipe, model.reading) if corpus.records else Text(split, recipe)
     mixing = Mixing(data, model.reading, recipe) if recipe.ngrams else None
     return Training(run, data, partial(_stepper, recipe, device, group), loaded, group), mixing
