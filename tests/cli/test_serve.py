@@ -271,6 +271,46 @@ def test_a_head_that_does_not_come_ends_the_connection():
                 assert received.count(b"200 OK") == answered
 
 
+def test_a_short_answer_is_one_piece_and_a_long_one_is_whole():
+    from elman.cli.shared.server import Protocol, _Joining
+
+    written, turns = list[bytes](), list[Any]()
+
+    class Transport:
+        def write(self, data):
+            written.append(data)
+
+        def close(self):
+            written.append(b"closed")
+
+    class Loop:
+        call_soon = staticmethod(turns.append)
+
+    given: Any = Transport(), Loop()
+    joining = _Joining(*given)
+    for data in (b"head", b"body", b"", b"more"):
+        joining.write(data)
+    assert written == [b"headbody"]
+    for turn in turns:
+        turn()
+    joining.write(b"rest")
+    joining.close()
+    assert written == [b"headbody", b"more", b"rest", b"closed"]
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3000000")]})
+        for part in range(3):
+            await send({"type": "http.response.body", "body": b"%d" % part * 1_000_000, "more_body": part < 2})
+
+    with listening(app, Protocol) as (_, address), socket.create_connection(address) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        sock.settimeout(command_line.PATIENCE)
+        found = b""
+        while part := sock.recv(1 << 20):
+            found += part
+    assert found.endswith(b"\r\n\r\n" + b"0" * 1_000_000 + b"1" * 1_000_000 + b"2" * 1_000_000)
+
+
 def until(condition):
     end = time.monotonic() + command_line.PATIENCE
     while not (found := condition()):

@@ -45,8 +45,12 @@ class Server:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
+        """Note tracebacks, errors and answers of 5xx; those who are told at the end that it ends get 503 rightly."""
+        ending = False
         for line in self.process.stderr or ():
-            if "Traceback" in line or re.search(r" 5\d\d \d", line) or "Error" in line:
+            ending = ending or "ending; requests have" in line
+            failed = re.search(r" 5\d\d \d", line) and not (ending and " 503 " in line)
+            if failed or "Traceback" in line or "Error" in line:
                 self.faults.append(line)
 
     @property

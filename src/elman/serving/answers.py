@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
-import uuid
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ FLOOR = -9999.0
 """The lowest log-probability of an answer: JSON has no infinity."""
 
 
+_numbers = count(secrets.randbits(127))  # no two servers count alike; a draw for each id would be a call of the system
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -37,7 +39,7 @@ class Answer:
             ".chunk" if asked.chat and asked.stream else ""
         )
         prefix = "chatcmpl" if asked.chat else "cmpl"
-        self.id, self.created = f"{prefix}-{uuid.uuid4().hex}", int(time.time())
+        self.id, self.created = f"{prefix}-{next(_numbers):032x}", int(time.time())
 
     def object(self, choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         served = self.asked.served

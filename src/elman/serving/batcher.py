@@ -18,7 +18,7 @@ from .refusal import Refused
 from .served import Served
 
 _STEP = 0.003  # seconds of a step, about: the longest time before a new request is seen,
-_UNSEEN = 0.006  # and while nobody sees any text grow
+_UNSEEN = 0.012  # and while nobody sees any text grow
 _log = logging.getLogger("elman.serving")
 
 

@@ -32,6 +32,7 @@ def run(app: Any, host: str, port: int, uds: Path | None, mode: int, grace: floa
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     config = uvicorn.Config(
         app, http=Protocol, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=int(grace) + 2, timeout_keep_alive=60, h11_max_incomplete_event_size=1 << 16,
         backlog=512,
     )  # fmt: skip
@@ -57,6 +58,35 @@ def run(app: Any, host: str, port: int, uds: Path | None, mode: int, grace: floa
         os._exit(0)
 
 
+class _Joining:
+    """A transport that sends two writes in one piece where both come in one turn of the loop: uvicorn writes an
+    answer's head and its body one after the other, and each would be a call of the system."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop, self._held = transport, loop, b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not data:
+            return
+        if self._held:
+            self._send(data)
+        else:
+            self._held = data
+            self._loop.call_soon(self._send)
+
+    def _send(self, more: bytes = b"") -> None:
+        held, self._held = self._held + more, b""
+        if held:
+            self._transport.write(held)
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+
 class Protocol(H11Protocol):
     """A connection whose request must begin in time and whose answers must be taken: uvicorn itself waits for ever for
     the rest of a head, and keeps for ever what a client does not read."""
@@ -68,7 +98,8 @@ class Protocol(H11Protocol):
     _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        joining: Any = _Joining(transport, self.loop)
+        super().connection_made(joining)
         transport.set_write_buffer_limits(0)  # writing pauses whenever the system takes no more
         self._wait()
 
