@@ -1,11 +1,12 @@
 """What a server costs: 64 clients at once against `generate` with 64 rows, the first byte, and what it takes when idle.
 
-    python benchmarks/serve.py [--rounds 3] [--output results/serve.csv]
+    python benchmarks/serve.py [--rounds 3] [--output results/serve.csv] [--peer PORT PID]
 
 Clients are one process, the server another; its clients keep their connections and ask again as soon as they have an
 answer. Throughput is characters for each second of the wall and for each second of CPU that the serving process took;
 on a machine whose cores are shared the second is the one to compare. `generate` and the server take turns, and the
-fastest round of each counts. Writes results/serve.csv.
+fastest round of each counts. A peer, another server on this machine that knows the API (`serve_llama.py` starts
+llama.cpp's), takes its turn with one thread. Writes results/serve.csv.
 """
 
 from __future__ import annotations
@@ -56,25 +57,25 @@ def ask(port: int, **body: object) -> tuple[float, dict]:
     return seconds, json.loads(first + rest) if not body.get("stream") else {}
 
 
-def cpu(process: subprocess.Popen[str]) -> float:
+def cpu(pid: int) -> float:
     """Seconds of CPU that a process has taken."""
-    with open(f"/proc/{process.pid}/stat") as file:
+    with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def together(port: int, turns: int = 1) -> tuple[float, dict[int, bytes]]:
+def together(port: int, turns: int = 1, **more: object) -> tuple[float, dict[int, bytes]]:
     """64 clients ask so many times, each again as soon as it has its answer.
 
+    Args:
+        more: further fields of each request.
     Returns:
         seconds of the wall, and the body of each answer by its seed. Requests are made before and read after: while the
         clock runs a client only sends and receives.
     """
     sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(CLIENTS)]
     asked, answers, chooser = [0] * CLIENTS, dict[int, bytes](), selectors.DefaultSelector()
-    requests = {
-        client + turn * CLIENTS: request(client + turn * CLIENTS) for client in range(CLIENTS) for turn in range(turns)
-    }
+    requests = {seed: request(seed, more) for seed in range(CLIENTS * turns)}
     parts = [bytearray() for _ in sockets]
     for client, sock in enumerate(sockets):
         chooser.register(sock, selectors.EVENT_READ, client)
@@ -97,8 +98,8 @@ def together(port: int, turns: int = 1) -> tuple[float, dict[int, bytes]]:
     return seconds, {seed: answer.partition(b"\r\n\r\n")[2] for seed, answer in answers.items()}
 
 
-def request(seed: int) -> bytes:
-    body = json.dumps({"prompt": "The ", "max_tokens": LENGTH, "seed": seed})
+def request(seed: int, more: dict[str, object]) -> bytes:
+    body = json.dumps({"prompt": "The ", "max_tokens": LENGTH, "seed": seed, **more})
     return f"POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
@@ -117,8 +118,12 @@ print(time.perf_counter() - wall, time.process_time() - used)
     return float(wall), float(used)
 
 
-def throughput(rounds: int, threads: str) -> dict[str, float]:
-    """`generate` and the server in turn, the fastest round of each, with so many threads of the kernel."""
+def throughput(rounds: int, threads: str, peer: tuple[int, int] | None) -> dict[str, float]:
+    """`generate` and the server in turn, the fastest round of each, with so many threads of the kernel.
+
+    Args:
+        peer: port and process of another server.
+    """
     os.environ["ELMAN_THREADS"] = threads
     process, port = server()
     try:
@@ -126,39 +131,53 @@ def throughput(rounds: int, threads: str) -> dict[str, float]:
         want = [elman.generate(model, "The ", LENGTH, seed=seed) for seed in range(CLIENTS)]
         answers = together(port)[1]
         assert [json.loads(answers[seed])["choices"][0]["text"] for seed in range(CLIENTS)] == want, "the same bits"
-        served, alone = list[tuple[float, float]](), list[tuple[float, float]]()
+        alone, served, other = (list[tuple[float, float]]() for _ in range(3))
         for _ in range(rounds):
             alone.append(direct(TURNS))
-            used = cpu(process)
-            served.append((together(port, TURNS)[0], cpu(process) - used))
+            served.append(asked(port, process.pid))
+            if peer is not None:
+                other.append(asked(*peer, ignore_eos=True))
     finally:
         process.terminate()
         process.wait()
         del os.environ["ELMAN_THREADS"]
-    total = TURNS * CLIENTS * LENGTH
+    total, many = TURNS * CLIENTS * LENGTH, {"generate": alone, "served": served} | ({"peer": other} if other else {})
     of = f", {threads} thread" + "s" * (threads != "1")
     found = {}
     for place, (unit, by) in enumerate((("a second", "by the clock"), ("a CPU second", "by CPU"))):
-        first, second = (total / min(times[place] for times in many) for many in (alone, served))
-        found |= {f"generate, characters {unit}{of}": first, f"served, characters {unit}{of}": second}
-        found[f"served / generate, {by}{of}"] = second / first
+        rates = {name: total / min(times[place] for times in rounds) for name, rounds in many.items()}
+        found |= {f"{name}, characters {unit}{of}": rate for name, rate in rates.items()}
+        found[f"served / generate, {by}{of}"] = rates["served"] / rates["generate"]
+        if other:
+            found[f"served / peer, {by}{of}"] = rates["served"] / rates["peer"]
     return found
+
+
+def asked(port: int, pid: int, **more: object) -> tuple[float, float]:
+    """Seconds of the wall and of CPU that a server's process takes for all clients' requests."""
+    used = cpu(pid)
+    seconds, answers = together(port, TURNS, **more)
+    used = cpu(pid) - used
+    for answer in answers.values():
+        assert json.loads(answer)["usage"]["completion_tokens"] == LENGTH
+    return seconds, used
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peer", nargs=2, type=int, metavar=("PORT", "PID"), help="a server and its process")
     parser.add_argument("--output", default=str(harness.RESULTS / "serve.csv"))
     options = parser.parse_args()
     rows: dict[str, float] = {}
     for threads in sorted({"1", str(len(os.sched_getaffinity(0)))}):
-        rows |= throughput(options.rounds, threads)
+        rows |= throughput(options.rounds, threads, tuple(options.peer) if options.peer and threads == "1" else None)
     process, port = server()
     try:
         time.sleep(1)
-        before = cpu(process)
+        before = cpu(process.pid)
         time.sleep(5)
-        idle = cpu(process) - before
+        idle = cpu(process.pid) - before
         firsts = [ask(port, prompt="The ", max_tokens=200, stream=True)[0] for _ in range(50)]
         short = [ask(port, prompt="The ", max_tokens=1)[0] for _ in range(50)]
     finally:
