@@ -104,7 +104,7 @@ def request(seed: int, more: dict[str, object]) -> bytes:
 
 
 def direct(turns: int) -> tuple[float, float]:
-    """Seconds of the wall and of CPU for the same texts in a process of their own."""
+    """The same rates of `generate`, in a process of its own."""
     code = f"""
 import elman, time
 model = elman.load("english")
@@ -115,7 +115,7 @@ for turns in (1, {turns}):
 print(time.perf_counter() - wall, time.process_time() - used)
 """
     wall, used = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    return float(wall), float(used)
+    return turns * CLIENTS * LENGTH / float(wall), turns * CLIENTS * LENGTH / float(used)
 
 
 def throughput(rounds: int, threads: str, peer: tuple[int, int] | None) -> dict[str, float]:
@@ -134,18 +134,18 @@ def throughput(rounds: int, threads: str, peer: tuple[int, int] | None) -> dict[
         alone, served, other = (list[tuple[float, float]]() for _ in range(3))
         for _ in range(rounds):
             alone.append(direct(TURNS))
-            served.append(asked(port, process.pid))
+            served.append(asked(port, process.pid, TURNS))
             if peer is not None:
-                other.append(asked(*peer, ignore_eos=True))
+                other.append(asked(*peer, 1, ignore_eos=True))
     finally:
         process.terminate()
         process.wait()
         del os.environ["ELMAN_THREADS"]
-    total, many = TURNS * CLIENTS * LENGTH, {"generate": alone, "served": served} | ({"peer": other} if other else {})
+    many = {"generate": alone, "served": served} | ({"peer": other} if other else {})
     of = f", {threads} thread" + "s" * (threads != "1")
     found = {}
     for place, (unit, by) in enumerate((("a second", "by the clock"), ("a CPU second", "by CPU"))):
-        rates = {name: total / min(times[place] for times in rounds) for name, rounds in many.items()}
+        rates = {name: max(rates[place] for rates in rounds) for name, rounds in many.items()}
         found |= {f"{name}, characters {unit}{of}": rate for name, rate in rates.items()}
         found[f"served / generate, {by}{of}"] = rates["served"] / rates["generate"]
         if other:
@@ -153,14 +153,14 @@ def throughput(rounds: int, threads: str, peer: tuple[int, int] | None) -> dict[
     return found
 
 
-def asked(port: int, pid: int, **more: object) -> tuple[float, float]:
-    """Seconds of the wall and of CPU that a server's process takes for all clients' requests."""
+def asked(port: int, pid: int, turns: int, **more: object) -> tuple[float, float]:
+    """Characters for each second of the wall and for each second of CPU that a server's process takes."""
     used = cpu(pid)
-    seconds, answers = together(port, TURNS, **more)
+    seconds, answers = together(port, turns, **more)
     used = cpu(pid) - used
     for answer in answers.values():
         assert json.loads(answer)["usage"]["completion_tokens"] == LENGTH
-    return seconds, used
+    return len(answers) * LENGTH / seconds, len(answers) * LENGTH / used
 
 
 def main() -> None:
@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--peer", nargs=2, type=int, metavar=("PORT", "PID"), help="a server and its process")
     parser.add_argument("--output", default=str(harness.RESULTS / "serve.csv"))
     options = parser.parse_args()
-    rows: dict[str, float] = {}
+    rows: dict[str, float | str] = {"processor": f"{len(os.sched_getaffinity(0))} threads of an {harness.processor()}"}
     for threads in sorted({"1", str(len(os.sched_getaffinity(0)))}):
         rows |= throughput(options.rounds, threads, tuple(options.peer) if options.peer and threads == "1" else None)
     process, port = server()
@@ -194,8 +194,9 @@ def main() -> None:
         writer = csv.writer(file)
         writer.writerow(["what", "value"])
         for name, value in rows.items():
-            print(f"{name:40} {value:12,.3f}")
-            writer.writerow([name, f"{value:.4g}"])
+            shown = value if isinstance(value, str) else f"{value:.4g}"
+            print(f"{name:50} {shown}")
+            writer.writerow([name, shown])
 
 
 if __name__ == "__main__":

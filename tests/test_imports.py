@@ -60,7 +60,7 @@ ROOMS = {
         "streams", "inputs", "calibration", "rich_console", "console", "commands", "curve_file", "listing",
         "word_listing", "summary", "piecewise", "against", "whole", "options", "progress", "samples", "prompts",
         "file_options", "filewise",
-        "archives", "stores", "server", "signals", "training_text", "training_source", "training_report",
+        "archives", "stores", "connection", "server", "signals", "training_text", "training_source", "training_report",
         "workers",
     ),
     "cli/interactive": ("steps", "session", "watch", "rotated", "tail", "places", "gauges", "follow", "following",),

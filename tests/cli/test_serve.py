@@ -246,7 +246,7 @@ def listening(app, protocol):
 
 
 def test_a_head_that_does_not_come_ends_the_connection():
-    from elman.cli.shared.server import Protocol
+    from elman.cli.shared.connection import Protocol
 
     class Hasty(Protocol):
         head_seconds = 0.2
@@ -272,7 +272,7 @@ def test_a_head_that_does_not_come_ends_the_connection():
 
 
 def test_a_short_answer_is_one_piece_and_a_long_one_is_whole():
-    from elman.cli.shared.server import Protocol, _Joining
+    from elman.cli.shared.connection import Protocol, _Joining
 
     written, turns = list[bytes](), list[Any]()
 
@@ -321,7 +321,7 @@ def until(condition):
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_an_answer_that_nobody_takes_is_dropped(streamed):
-    from elman.cli.shared.server import Protocol
+    from elman.cli.shared.connection import Protocol
 
     class Patient(Protocol):
         taken_seconds = command_line.PATIENCE
