@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 from pathlib import Path
 
+import drivers
 import pytest
-from drivers import EXACT, HERE, NATIVE, library, tool
+from drivers import EXACT, HERE, NATIVE, library, locked, shared_folder, tool
 
 from elman import kernels
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared(tmp_path_factory):
+    base = tmp_path_factory.getbasetemp()
+    drivers.shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(autouse=True)
@@ -27,14 +33,10 @@ def native():
 
 
 @pytest.fixture(scope="session")
-def by_gcc(tmp_path_factory):
+def by_gcc():
     """libelman, built by GCC, and beside it the example and the program that opens damaged containers: once for all
-    workers, whose folders lie side by side."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "library"
-    folder.mkdir(exist_ok=True)
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    workers."""
+    with locked(shared_folder("library")) as folder:
         if not (folder / "damage").exists():
             _build(folder)
     return folder

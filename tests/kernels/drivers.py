@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,27 @@ HERE = Path(__file__).parent
 NATIVE = HERE.parents[1] / "src" / "native"
 EXACT = (NATIVE / "exact_flags.txt").read_text().split() if NATIVE.is_dir() else []
 """What every source of the kernel is compiled with, since bits depend on it."""
+shared = Path()
+"""What all workers of this run share; set by conftest.py."""
 needs_source = [
     pytest.mark.slow,
     pytest.mark.skipif(not NATIVE.is_dir(), reason="the tests run outside a checkout, without the kernel's source"),
 ]
+
+
+def shared_folder(name: str) -> Path:
+    """One for all workers of this run, whose own folders lie side by side."""
+    folder = shared / name
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[Path]:
+    """The folder, while no other worker is here."""
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
 
 
 def tool(*names: str) -> str:
@@ -31,7 +50,9 @@ def tool(*names: str) -> str:
 def build(script: str, compiler: str, program: Path, *flags: str, env: Mapping[str, str] | None = None) -> Path:
     """What a script of this folder makes, without a warning."""
     command = [HERE / script, compiler, program, *flags]
-    built = subprocess.run(command, env=env, capture_output=True, text=True)
+    with locked(shared_folder("objects")) as objects:
+        environment = {**os.environ, **(env or {}), "OBJECTS": str(objects)}
+        built = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     assert not built.stderr  # warnings
     return program

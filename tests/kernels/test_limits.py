@@ -13,13 +13,13 @@ from drivers import build, needs_source, tool
 pytestmark = needs_source
 
 
-def built(driver: str, program: Path, *flags: str) -> Path:
-    return build("build_driver.sh", tool("g++", "c++"), program, *flags, env={**os.environ, "DRIVER": driver})
+def built(driver: str, program: Path, team_flags: str = "") -> Path:
+    return build("build_driver.sh", tool("g++", "c++"), program, env={"DRIVER": driver, "TEAM_FLAGS": team_flags})
 
 
-@pytest.mark.parametrize("flags", [(), ("-DELMAN_NO_FUTEX",)], ids=["as here", "as elsewhere than Linux"])
-def test_limits(flags, tmp_path):
-    program = built("limits", tmp_path / "limits", *flags)
+@pytest.mark.parametrize("team_flags", ["", "-DELMAN_NO_FUTEX"], ids=["as here", "as elsewhere than Linux"])
+def test_limits(team_flags, tmp_path):
+    program = built("limits", tmp_path / "limits", team_flags)
     for threads in "1", "3":
         environment = {**os.environ, "ELMAN_THREADS": threads}
         done = subprocess.run([program], env=environment, capture_output=True, text=True, timeout=PATIENCE)
