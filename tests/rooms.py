@@ -24,15 +24,15 @@ def room_of(module: str) -> str:
 
 def faults() -> list[str]:
     """What points back, or in a circle."""
-    found, order, drawn_from = [], list(ROOMS), arrows()
-    for name, modules in drawn_from.items():
+    found, order = [], list(ROOMS)
+    for name, modules in arrows().items():
         here = room_of(name)
         back = [m for m in modules if room_of(m) != here and order.index(room_of(m)) > order.index(here)]
         found += [f"{name} imports {module}, which comes after it" for module in sorted(back)]
     for room in ROOMS:
         within = {
             name: {module for module in modules if room_of(module) == room and module in PLACE}
-            for name, modules in drawn_from.items()
+            for name, modules in arrows().items()
             if room_of(name) == room and not name.endswith(("/__init__", "/__main__"))
         }
         try:
