@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 
 import numpy as np
 import pytest
 from command_line import refused, run
 
 import elman
+from elman import kernels
+from elman.errors import InputError
 from elman.kernels import ModelWeights
 from elman.training.ensemble import divided, join, seeds
+from elman.training.side_by_side import SideBySide
 
 TEXT = "".join(f"{i}: the traveller came back, {i * 37 % 101} times\n" for i in range(150))
 SETTINGS = {
@@ -41,6 +46,54 @@ def alone(network: ModelWeights, how: elman.Recipe) -> elman.LanguageModel:
     for array, weight in zip(model.network.weights(), network.weights(), strict=True):
         array[...] = weight
     return model
+
+
+@pytest.mark.parametrize("networks", [2, 5])
+def test_networks_take_their_steps_on_threads_with_the_same_bits(networks, monkeypatch):
+    if not kernels.has_native():
+        pytest.skip("without the native kernel steps come one after another")
+    from elman.kernels import _cpu
+    from elman.kernels.native import NativeStepper
+
+    where, before, plain = list[int](), kernels.threads(), NativeStepper.step
+
+    def step(self: NativeStepper, *arguments):
+        where.append(threading.get_ident())
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(NativeStepper, "step", step)
+    digests = []
+    try:
+        for threads in (1, 2):
+            _cpu.set_threads(threads)
+            where.clear()
+            digests.append(trained(recipe(networks=networks)).digest())
+            here = threading.get_ident()
+            assert where.count(here) == len(where) * {1: 1, 2: networks % 2 / networks}[threads]
+    finally:
+        _cpu.set_threads(before)
+    assert digests[0] == digests[1]
+
+
+def test_what_a_step_raises_comes_when_all_have_ended():
+    ended = threading.Event()
+
+    class Concurrent:
+        concurrent = True
+
+    def fails():
+        raise InputError("no step")
+
+    def takes_long():
+        time.sleep(0.2)
+        ended.set()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "threads", lambda: 2)
+        run_all = SideBySide([Concurrent(), Concurrent()])  # type: ignore[list-item]
+    with pytest.raises(InputError, match="no step"):
+        run_all([fails, takes_long])
+    assert ended.is_set()
 
 
 @pytest.mark.parametrize("networks", [2, 3])

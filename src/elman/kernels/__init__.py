@@ -34,9 +34,9 @@ from .forced import Forced
 
 __all__ = [
     "CELLS", "Array", "Backend", "Cell", "Decoder", "Dropout", "LayerWeights", "ModelWeights", "State", "StepResult",
-    "Stepper", "Update", "about", "apply", "average", "cross_entropy", "decoder", "dropout", "exp", "grad_norm",
-    "has_native", "linear", "log_softmax", "loss_and_grads", "recurrent", "run", "run_cells", "serving", "stepper",
-    "tanh", "update", "use",
+    "Stepper", "Update", "about", "apply", "average", "compute_alone", "cross_entropy", "decoder", "dropout", "exp",
+    "grad_norm", "has_native", "linear", "log_softmax", "loss_and_grads", "recurrent", "run", "run_cells", "serving",
+    "stepper", "tanh", "threads", "update", "use",
 ]  # fmt: skip
 
 
@@ -88,6 +88,17 @@ def about() -> str:
 def has_native() -> bool:
     """Whether the native kernel is built."""
     return "cpu" in _backends
+
+
+def threads() -> int:
+    """Threads that compute together in the backend that serves."""
+    return native.threads() if serving()[0] == "cpu" else 1
+
+
+def compute_alone() -> None:
+    """From now on this thread shares with no other what it computes, whatever else the kernel does meanwhile."""
+    if has_native():
+        native.compute_alone()
 
 
 def _named(name: str) -> Backend:

@@ -21,6 +21,9 @@ def threads() -> int: ...
 
 def set_threads(n: int) -> None: ...
 
+def compute_alone() -> None:
+    """From now on this thread shares what it computes with no other."""
+
 def fma_peak(rounds: int) -> float:
     """
     Independent fused multiply-adds on all threads; returns how many operations that was.

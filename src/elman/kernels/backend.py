@@ -168,6 +168,9 @@ class StepResult:
 class Stepper(Protocol):
     """Trains one network, batch after batch."""
 
+    concurrent: bool
+    """Whether its steps may run while another thread makes a step of another network."""
+
     @property
     def state(self) -> State:
         """(L, B, H) each, after the last batch: what the next one goes on from unless it is fresh."""

@@ -89,6 +89,8 @@ def loss_and_grads(
 class NativeStepper:
     """A Stepper: one native call for each step, the state updated in place."""
 
+    concurrent: bool = True
+
     def __init__(self, network: ModelWeights) -> None:
         self._network, self._handle, self.state = network, native_network(network), network.begin_state(0)
 
@@ -184,6 +186,14 @@ def log_softmax(x: Array) -> Array:
     y = np.empty(x.shape, dtype=np.float32)
     _cpu.log_softmax(x=floats(x).reshape(-1, x.shape[-1]), y=y.reshape(-1, x.shape[-1]))
     return y
+
+
+def threads() -> int:
+    return _cpu.threads()
+
+
+def compute_alone() -> None:
+    _cpu.compute_alone()
 
 
 def grad_norm(arrays: Sequence[Array]) -> float:

@@ -165,6 +165,8 @@ def loss_and_grads(
 class ReferenceStepper:
     """A Stepper: gradients, norms, clipping and the update, one after the other."""
 
+    concurrent: bool = False
+
     def __init__(self, network: ModelWeights) -> None:
         self._network, self.state = network, network.begin_state(0)
 

@@ -39,6 +39,8 @@ class ShardedStepper:
         InputError: more processes than shards.
     """
 
+    concurrent: bool = False
+
     def __init__(self, network: ModelWeights, shards: int, group: Group, muon: Sequence[bool] = ()) -> None:
         if group.size > shards:
             raise InputError(

@@ -29,6 +29,8 @@ def stepper(network: ModelWeights, device: str) -> DeviceStepper:
 class DeviceStepper:
     """See `kernels.Stepper`."""
 
+    concurrent: bool = False
+
     def __init__(self, network: ModelWeights, device: torch.device) -> None:
         self._network, self._device = network, device
         self._weights = [torch.tensor(w, device=device, requires_grad=True) for w in network.weights()]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from ..parallel.shards import mask_words
 from ..parallel.stepper import ShardedStepper
 from ..recipes.recipe import Recipe
 from .optimiser import Optimiser
+from .side_by_side import SideBySide
 
 
 class Ensemble:
@@ -44,6 +46,7 @@ class Ensemble:
         self._model, self._recipe, count = model, recipe, recipe.networks
         self._networks = [model.network] if count == 1 else divided(model.network, count)
         self._steppers = [stepper(network) for network in self._networks]
+        self._side_by_side = SideBySide(self._steppers)
         slices = [each.slices if isinstance(each, ShardedStepper) else None for each in self._steppers]
         of_each = zip(self._networks, slices, strict=True)
         self._optimisers = [Optimiser(network, recipe, part, group.rank) for network, part in of_each]
@@ -76,12 +79,12 @@ class Ensemble:
         Returns:
             the mean of their losses, and the norms of all their gradients together; and words that were used up.
         """
-        results, begin = list[StepResult](), masked
+        steps, begin = list[Callable[[], StepResult]](), masked
         for network, stepper, optimiser in zip(self._networks, self._steppers, self._optimisers, strict=True):
             dropout, words = self._dropout(network, ids.shape[0], ids.shape[1], masked)
-            results.append(stepper.step(ids, targets, fresh, dropout, optimiser.next(lr)))
+            steps.append(partial(stepper.step, ids, targets, fresh, dropout, optimiser.next(lr)))
             masked += words
-        return _together(results), masked - begin
+        return _together(self._side_by_side(steps)), masked - begin
 
     def _dropout(self, network: ModelWeights, steps: int, rows: int, masked: int) -> tuple[Dropout | None, int]:
         """A network's next masks, for a batch of (steps, rows), and how many words they take."""

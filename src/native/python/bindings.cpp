@@ -30,6 +30,7 @@ NB_MODULE(_cpu, m) {
     expect(1 <= n && n <= 1024, "threads must be in 1..1024");
     set_threads(n);
   }, "n"_a);
+  m.def("compute_alone", &compute_alone, "From now on this thread shares what it computes with no other.");
   m.def("fma_peak", [](int64_t rounds) {
     Native native;
     return kernels().fma_peak(rounds);

@@ -15,6 +15,7 @@ Shelf& shelf() {
 
 int get_threads() { return 1; }
 void set_threads(int) {}
+void compute_alone() {}
 void Team::barrier() const {}
 
 Region::Region(int) {}

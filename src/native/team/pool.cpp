@@ -25,6 +25,7 @@ struct alignas(64) Worker {
 constexpr int kMostThreads = 1024;
 
 thread_local bool in_region = false;  // of several threads: what it calls gets this one alone
+thread_local bool alone = false;      // see compute_alone
 
 struct Pool {
   std::mutex busy;  // held by the caller whose region runs
@@ -111,6 +112,8 @@ void set_threads(int n) {
   p.full = false;
 }
 
+void compute_alone() { alone = true; }
+
 void Team::barrier() const {
   if (n == 1) return;
   Pool& p = pool();
@@ -127,7 +130,7 @@ Region::Region(int want) {
   Pool& p = pool();
   int threads = get_threads();
   if (want > threads) want = threads;
-  if (want <= 1 || in_region || !p.busy.try_lock()) return;
+  if (want <= 1 || in_region || alone || !p.busy.try_lock()) return;
   n_ = p.grow(want);
   if (n_ == 1) p.busy.unlock();
 }

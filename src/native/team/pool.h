@@ -16,6 +16,7 @@ namespace elman {
 
 int get_threads();
 void set_threads(int n);  // n >= 1
+void compute_alone();     // from now on the calling thread's regions are its own alone: for callers that are many
 
 // Memory of a region by its place in it: of all threads together, or of each its own.
 struct Shared { int64_t at; };
