@@ -110,8 +110,8 @@ def test_a_long_text_is_learned_in_subwords(tmp_path):
 
 @pytest.mark.parametrize(
     ("size", "share", "blocks"),
-    [(3_000, 0.1, 16), (150_000, 0.067, 16), (200_000, 0.05, 16), (3_000_000, 0.05, 16), (10_000_000, 0.02, 16),
-     (40_000_000, 0.005, 1)],
+    [(3_000, 0.1, 16), (150_000, 0.067, 16), (200_000, 0.05, 16), (1_000_000, 0.02, 16), (3_000_000, 0.02, 16),
+     (12_500_000, 0.016, 16), (40_000_000, 0.005, 1)],
 )  # fmt: skip
 def test_what_is_held_out_by_size(size, share, blocks):
     recipe = load_recipe("modern")
