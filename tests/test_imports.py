@@ -44,8 +44,8 @@ ROOMS = {
     ),
     "parallel": ("group", "alone", "launch", "tree", "shards", "slices", "blocks", "stepper",),
     "training": (
-        "budget", "choice", "optimiser", "ensemble", "build", "data", "interrupt", "live", "measure", "mixing",
-        "schedule", "further", "loop", "attended", "train", "sizing",
+        "budget", "choice", "optimiser", "side_by_side", "ensemble", "build", "data", "interrupt", "live", "measure",
+        "mixing", "schedule", "further", "loop", "attended", "train", "sizing",
     ),
     "coders": ("rivals", "samples", "network", "train",),
     "inspection": ("matching", "memorised", "neighbours", "hidden_units",),
