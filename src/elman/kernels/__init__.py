@@ -96,7 +96,7 @@ def threads() -> int:
 
 
 def compute_alone() -> None:
-    """From now on this thread shares with no other what it computes, whatever else the kernel does meanwhile."""
+    """Compute in this thread alone from now on, for callers that are as many as there are threads."""
     if has_native():
         native.compute_alone()
 
