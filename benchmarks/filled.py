@@ -30,7 +30,11 @@ Row = dict[str, str]
 def pages() -> dict[Path, str]:
     """The text of each page, with its tables."""
     parts = {
-        DOCS / "how-to" / "machines.md": {"efficiency": efficiency(), "hosts": hosts()},
+        DOCS / "how-to" / "machines.md": {
+            "efficiency": efficiency(),
+            "two": two_processes(),
+            "hosts": hosts(),
+        },
         DOCS / "how-to" / "typing.md": {"talk": talk(), "speed": speed()},
         DOCS / "reference" / "platforms.md": {"wheels": wheels()},
         DOCS / "reference" / "exports.md": {"export": exports()},
@@ -75,6 +79,15 @@ def efficiency() -> list[str]:
             sent = [f"{int(found[model, gigabits, n]['bytes_sent']) / 1e6:.1f} MB" for n in machines]
             body.append(["", "a step's bytes", *sent])
     return table(["Model", "Network", *(f"{n} machines" for n in machines)], body)[:-1]
+
+
+def two_processes() -> list[str]:
+    """The speed of two of something on two cores, divided by twice the speed of one thread: by the clock."""
+    rows = [row for row in read("processes") if row["how"] != "from the parts"]
+    return table(
+        ["Model", *(row["how"] for row in rows)],
+        [[rows[0]["model"], *(f"{float(row['efficiency']):.2f}" for row in rows)]],
+    )[:-1]
 
 
 def search() -> list[str]:
