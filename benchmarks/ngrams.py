@@ -2,9 +2,12 @@
 
     python benchmarks/ngrams.py --text shakespeare.txt --networks nets
     python benchmarks/ngrams.py --text shakespeare.txt --networks nets --seeds 0 --longest 4 6 --kept 50000 200000
+    python benchmarks/ngrams.py --text shakespeare.txt --networks nets --recipes subwords --whole --longest 3
 
 The first 81 % of the text is trained on, a twentieth of that held out in 16 blocks, and the next 9 % measured, on which
 the kinds of weights were compared; with --last the first nine tenths, and the last one, which had no part in that.
+With --whole nothing is held out: the weights are chosen on the 9 %, with a network of the first 81 %, and serve the one
+of the first nine tenths.
 Networks are trained once and kept in the folder; n-grams are added to them as `elman train --ngrams` adds them, so a
 network's bits do not depend on them. Writes a row for each network and each kind of n-grams into results/ngrams.csv, in
 place of an older one, and leaves the others.
@@ -19,10 +22,12 @@ import statistics
 import time
 from pathlib import Path
 
+import numpy as np
+
 import elman
-from elman.model import LanguageModel, NgramModel, QuantisedModel
+from elman.model import LanguageModel, NgramModel, Ngrams, QuantisedModel
 from elman.recipes import load_recipe
-from elman.training.data import Split, Text
+from elman.training.data import Spans, Split, Text
 from elman.training.mixing import Mixing
 
 RESULTS = Path(__file__).parents[1] / "results" / "ngrams.csv"
@@ -52,6 +57,7 @@ def main() -> None:
     parser.add_argument("--longest", type=int, nargs="+", default=[6])
     parser.add_argument("--kept", type=int, nargs="+", default=[200_000])
     parser.add_argument("--last", action="store_true", help="train on the first nine tenths, measure the last one")
+    parser.add_argument("--whole", action="store_true", help="like --last, with nothing held out of the nine tenths")
     options = parser.parse_args()
     text = options.text.read_text("utf-8")
     end = int(len(text) * 0.9)
@@ -62,11 +68,32 @@ def main() -> None:
         packaged, settings = RECIPES[name]
         for seed in options.seeds:
             recipe = load_recipe(packaged).replace(**settings, val_fraction=0.05, val_blocks=16, prompts=(), seed=seed)
+            if options.whole:
+                measure_whole(name, text, recipe.replace(val_fraction=0.0), options)
+                continue
             corpus = elman.Corpus("tiny Shakespeare", text[:cut], "none", str(options.text))
             if recipe.tokens != "chars":
                 corpus = corpus.cut_into(recipe.tokens)
             network = trained(corpus, recipe, options.networks / f"{name}{suffix}-{seed}.safetensors")
             measure(name + suffix, network, corpus, recipe, measured, options)
+
+
+def measure_whole(name: str, text: str, recipe: elman.Recipe, options: argparse.Namespace) -> None:
+    end = int(len(text) * 0.9)
+    cut, (longest,), (kept,) = int(end * 0.9), options.longest, options.kept
+    how = recipe.replace(val_fraction=0.1, ngrams=longest, ngrams_kept=kept)  # n-grams need one; the split is said here
+    networks, mixings = [], []
+    for size, suffix in ((cut, "81 %"), (end, "90 %")):
+        corpus = elman.Corpus("tiny Shakespeare", text[:size], "none", str(options.text)).cut_into(recipe.tokens)
+        network = trained(corpus, recipe, options.networks / f"{name}, {suffix}-{recipe.seed}.safetensors")
+        encode = network.reading.vocabulary.encode
+        train, held_out = encode(text[:cut]), encode(text[cut:end])
+        spans = (Spans(np.array([at]), np.array([n])) for at, n in ((0, len(train)), (len(train), len(held_out))))
+        data = Text(Split(np.concatenate([train, held_out]), *spans), recipe)
+        networks.append(network)
+        mixings.append(Mixing(data, network.reading, how))
+    weights = mixings[0](networks[0]).model.ngrams.weights
+    row_of(f"{name}, last tenth", networks[1], mixings[1].ngrams.with_weights(weights), how, text[end:])
 
 
 def trained(corpus: elman.Corpus, recipe: elman.Recipe, path: Path) -> LanguageModel:
@@ -87,21 +114,25 @@ def measure(
     text: str,
     options: argparse.Namespace,
 ) -> None:
-    alone, us = scored(network, text)
-    written, small = writing(network), elman.quantise(network)
     for longest in options.longest:
         for kept in options.kept:
             how = recipe.replace(ngrams=longest, ngrams_kept=kept)
             split = Split.of(corpus.ids(network.reading.vocabulary), network.reading, how.val_fraction, how.seed, 16)
             mixed = Mixing(Text(split, how), network.reading, how)(network).model
-            nats, us_mixed = scored(mixed, text)
-            integers, _ = scored(NgramModel(small, mixed.ngrams), text)
-            sizes = [sum(array.nbytes for array in each.named_parameters().values()) for each in (network, mixed)]
-            row = [name, recipe.tokens, recipe.seed, longest, kept]
-            row += [f"{each:.4f}" for each in (alone, nats, integers)] + sizes
-            row += [f"{each:.1f}" for each in (us, us_mixed, written, writing(mixed))]
-            write(list(map(str, row)))
-            print(*row, flush=True)
+            row_of(name, network, mixed.ngrams, how, text)
+
+
+def row_of(name: str, network: LanguageModel, ngrams: Ngrams, recipe: elman.Recipe, text: str) -> None:
+    """Score and write the row of a network and its n-grams."""
+    mixed, small = NgramModel(network, ngrams), elman.quantise(network)
+    (alone, us), (nats, us_mixed) = scored(network, text), scored(mixed, text)
+    integers, _ = scored(NgramModel(small, ngrams), text)
+    sizes = [sum(array.nbytes for array in each.named_parameters().values()) for each in (network, mixed)]
+    row = [name, recipe.tokens, recipe.seed, recipe.ngrams, recipe.ngrams_kept]
+    row += [f"{each:.4f}" for each in (alone, nats, integers)] + sizes
+    row += [f"{each:.1f}" for each in (us, us_mixed, writing(network), writing(mixed))]
+    write(list(map(str, row)))
+    print(*row, flush=True)
 
 
 def scored(model: LanguageModel | QuantisedModel | NgramModel, text: str) -> tuple[float, float]:
