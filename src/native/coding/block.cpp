@@ -30,10 +30,9 @@ constexpr Level kSecond[] = {
     {16, {ORDER1, ORDER2, ORDER3, ORDER4, ORDER5, ORDER6, WORD, WORDS, FOLLOWED2, FOLLOWED1, ABOVE, COLUMN, FORESEEN, ORDER8, FIELD, SPARSE}, 6, 22},
 };
 
-// The loop for both ways: `from` is what an encoder reads, `bytes` the text so far, the same when encoding. False: no sound
-// code.
-template <class Stages, class Coder>
-inline bool run(Coder& coder, const Block& block, Predictor* network, const Alphabet& alphabet, uint8_t* bytes) {
+// The loop for both ways. bytes: what an encoder reads, or a decoder writes. False: no sound code.
+template <class Stages>
+inline bool run(RangeCoder coder, const Block& block, Predictor* network, const Alphabet& alphabet, uint8_t* bytes) {
   int64_t size = block.size, rows = block.rows < size ? block.rows : size;
   if (!size) return true;
   int64_t stride = (size + rows - 1) / rows;
@@ -54,13 +53,14 @@ inline bool run(Coder& coder, const Block& block, Predictor* network, const Alph
       if (at >= size) break;               // the last row may be shorter, and some that would follow it empty
       if (r + 1 < rows) memory.prefetch(row[size_t(r + 1)]);
       const uint32_t* likely = logits ? tree_of_row<Stages>(*network, logits, r, alphabet.names(), tree.data()) : nullptr;
-      model.begin_byte(row[size_t(r)], likely, bytes, Coder::kDecodes ? -1 : bytes[at]);
+      const int known = coder.decodes() ? -1 : bytes[at];
+      model.begin_byte(row[size_t(r)], likely, bytes, known);
       for (int i = 7; i >= 0; --i) {
         uint32_t p = model.predict();
-        model.update(coder.code(Coder::kDecodes ? 0 : bytes[at] >> i & 1, p));
+        model.update(coder.code(known >> i & 1, p));
       }
       int byte = model.byte();
-      if constexpr (Coder::kDecodes) {
+      if (coder.decodes()) {
         bytes[at] = uint8_t(byte);
         if (coder.lost()) return false;
         if (coder.ones_follow()) {
@@ -88,7 +88,9 @@ const Level& level_of(int contract, int number) {
 std::optional<std::vector<uint8_t>> encode_block(const Block& block, Predictor* network, const Alphabet& alphabet,
                                                  const uint8_t* bytes) {
   RangeEncoder coder;
-  fastest(level_of(block.contract, block.level), [&](auto stages) { run<decltype(stages)>(coder, block, network, alphabet, const_cast<uint8_t*>(bytes)); });
+  fastest(level_of(block.contract, block.level), [&](auto stages) {
+    run<decltype(stages)>(RangeCoder(coder), block, network, alphabet, const_cast<uint8_t*>(bytes));
+  });
   std::vector<uint8_t> code = coder.finish();
   if (!coder.sound()) return std::nullopt;
   return code;
@@ -102,7 +104,9 @@ bool decode_block(const Block& block, Predictor* network, const Alphabet& alphab
     return true;
   }
   bool sound = false;
-  fastest(level_of(block.contract, block.level), [&](auto stages) { sound = run<decltype(stages)>(coder, block, network, alphabet, bytes); });
+  fastest(level_of(block.contract, block.level), [&](auto stages) {
+    sound = run<decltype(stages)>(RangeCoder(coder), block, network, alphabet, bytes);
+  });
   return sound;
 }
 

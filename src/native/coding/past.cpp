@@ -37,8 +37,8 @@ void learn_one(BitModel<true, Stages>& model, const Lesson& lesson, int64_t from
 }
 
 // A message from `from` on, coded. Where it ends; -1: the code is lost.
-template <class Stages, class Coder>
-int64_t code_one(BitModel<true, Stages>& model, Coder& coder, const Lesson& lesson, int64_t from, bool watch) {
+template <class Stages>
+int64_t code_one(BitModel<true, Stages>& model, RangeCoder& coder, const Lesson& lesson, int64_t from, bool watch) {
   Text& past = lesson.past;
   const auto size = int64_t(past.size());
   const Alphabet& alphabet = lesson.alphabet;
@@ -50,7 +50,7 @@ int64_t code_one(BitModel<true, Stages>& model, Coder& coder, const Lesson& less
   for (int64_t at = from; at < size;) {
     const float* logits = network ? network->read(&id) : nullptr;
     const uint32_t* likely = logits ? tree_of_row<Stages>(*network, logits, 0, alphabet.names(), tree) : nullptr;
-    const int known = Coder::kDecodes ? -1 : past[size_t(at)];
+    const int known = coder.decodes() ? -1 : past[size_t(at)];
     model.begin_byte(row, likely, past.data(), known);
     for (int i = 7; i >= 0; --i) {
       if (watch) {
@@ -60,10 +60,8 @@ int64_t code_one(BitModel<true, Stages>& model, Coder& coder, const Lesson& less
       }
     }
     const int byte = model.byte();
-    if constexpr (Coder::kDecodes) {
-      past[size_t(at)] = uint8_t(byte);
-      if (coder.lost()) return -1;
-    }
+    if (coder.lost()) return -1;
+    past[size_t(at)] = uint8_t(byte);
     ++at;
     model.end_byte(past.data() + at, at - from, past.data(), size, size);
     const bool ends = byte == lesson.end || at == size;
@@ -86,8 +84,7 @@ std::vector<int64_t> starts_of(const Lesson& lesson, int64_t size) {
 bool contexts_alone(const Lesson& lesson, int64_t start) { return int64_t(lesson.past.size()) - start > kTogether; }
 
 // False: the code is lost.
-template <class Coder>
-bool code_rest(const Lesson& lesson, int64_t known, Coder& coder) {
+bool code_rest(const Lesson& lesson, int64_t known, RangeCoder coder) {
   learn(lesson, known);
   if (lesson.network) lesson.network->begin(1);
   bool whole = true;
@@ -127,7 +124,7 @@ void learn(const Lesson& lesson, int64_t size) {
 
 std::optional<Text> encode_past(const Lesson& lesson, int64_t known) {
   RangeEncoder coder;
-  code_rest(lesson, known, coder);
+  code_rest(lesson, known, RangeCoder(coder));
   Text code = coder.finish();
   if (!coder.sound()) return std::nullopt;
   return code;
@@ -135,7 +132,7 @@ std::optional<Text> encode_past(const Lesson& lesson, int64_t known) {
 
 bool decode_past(const Lesson& lesson, int64_t known, const uint8_t* code, int64_t code_size) {
   RangeDecoder coder(code, code_size);
-  return code_rest(lesson, known, coder);
+  return code_rest(lesson, known, RangeCoder(coder));
 }
 
 }  // namespace elman::coding

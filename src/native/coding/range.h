@@ -20,8 +20,6 @@ constexpr int64_t kMostBehind = kAhead + 8;  // zeros that it takes for digits b
 // `p` everywhere: the probability of a 1, in 1/65536, 1..65535. The interval of a 1 lies first.
 class RangeEncoder {
  public:
-  static constexpr bool kDecodes = false;
-
   int code(int bit, uint32_t p) {
     auto bound = uint32_t((uint64_t(range_) * p) >> 16);  // 0 < bound < range_, as range_ >= 2^24
     if (bit) {
@@ -72,8 +70,6 @@ class RangeEncoder {
 
 class RangeDecoder {
  public:
-  static constexpr bool kDecodes = true;
-
   RangeDecoder() = default;
   RangeDecoder(const uint8_t* bytes, int64_t size) : at_(bytes), end_(bytes + size) {
     for (int i = 0; i < kAhead; ++i) value_ = value_ << 8 | next();
@@ -110,6 +106,22 @@ class RangeDecoder {
   uint32_t value_ = 0, range_ = kWholeRange;  // value_: the code less the interval's low end; of a sound code < range_
   const uint8_t *at_ = nullptr, *end_ = nullptr;
   int64_t behind_ = 0;                     // zeros taken for digits behind the end
+};
+
+// Either of them, for a loop that is compiled once for both ways.
+class RangeCoder {
+ public:
+  explicit RangeCoder(RangeEncoder& encoder) : encoder_(&encoder) {}
+  explicit RangeCoder(RangeDecoder& decoder) : decoder_(&decoder) {}
+
+  bool decodes() const { return decoder_ != nullptr; }
+  bool ones_follow() const { return decoder_ && decoder_->ones_follow(); }
+  bool lost() const { return decoder_ && decoder_->lost(); }
+  int code(int bit, uint32_t p) { return decoder_ ? decoder_->code(bit, p) : encoder_->code(bit, p); }
+
+ private:
+  RangeEncoder* encoder_ = nullptr;
+  RangeDecoder* decoder_ = nullptr;
 };
 
 }  // namespace elman::coding
