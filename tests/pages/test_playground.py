@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 from browser import MISSING, Browser
 
@@ -17,8 +18,17 @@ TEXT = "The captain n\u00e9 went d\u00f6wn <b>to</b> the sea"
 
 
 @pytest.fixture(scope="module")
-def place():
-    command = [sys.executable, "-m", "elman.cli", "serve", "english", "again=english", "--port", "0"]
+def subwords(tmp_path_factory):
+    """The place of a model whose symbols are several characters long."""
+    corpus = elman.Corpus("t", "the captain went down to the sea again and again, and home " * 20, "none", "here")
+    path = tmp_path_factory.mktemp("model") / "subwords.safetensors"
+    elman.save(elman.build_model(corpus.cut_into("bpe:290"), cell="gru", hidden_size=9), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def place(subwords):
+    command = [sys.executable, "-m", "elman.cli", "serve", "english", "again=english", str(subwords), "--port", "0"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     yield process.stderr.readline().rpartition(" ")[2].strip()
@@ -58,3 +68,33 @@ def test_what_is_written_is_coloured_and_continued(place, tmp_path):
         assert "curl" in browser.run("return document.getElementById('command').textContent")
     finally:
         browser.close()
+
+
+def test_a_subword_is_coloured_by_the_mean_of_its_characters(place, subwords, tmp_path):
+    model, browser = elman.load(subwords), Browser(tmp_path)
+    score = elman.score(model, TEXT)
+    vocabulary = model.reading.vocabulary
+    cut = [vocabulary.decode_bytes(np.array([id])) for id in vocabulary.encode(TEXT)]
+    assert max(map(len, cut)) > 4
+    try:
+        browser.visit(place)
+        browser.until("return document.querySelectorAll('#next button').length == 8")
+        browser.run(
+            "const m = document.getElementById('model'); m.value = 'subwords'; m.dispatchEvent(new Event('change'));"
+            f"const t = document.getElementById('text'); t.value = {TEXT!r}; t.dispatchEvent(new Event('input'));"
+        )
+        browser.until(f"return document.getElementById('status').textContent.startsWith('subwords: {score.bits:.1f} ')")
+        found = browser.run(
+            "return [...document.querySelectorAll('#paint span')].slice(0, -1).map((s) => [s.textContent, s.className])"
+        )
+    finally:
+        browser.close()
+    pieces, held, bits = list[tuple[str, float]](), b"", 0.0
+    for data, cost in zip(cut, score.surprisal.tolist(), strict=True):
+        held, bits = held + data, bits + cost
+        try:
+            pieces.append((held.decode(), bits))
+        except UnicodeDecodeError:
+            continue
+        held, bits = b"", 0.0
+    assert found == [[text, f"s{min(9, int(bits / len(text)))}"] for text, bits in pieces]

@@ -60,7 +60,7 @@
 
   const draw = (place, found) => {
     place.replaceChildren(...found.map(({ text, bits }) => {
-      const one = element("span", text, `s${level(bits)}`);
+      const one = element("span", text, `s${level(bits / Array.from(text).length)}`);  // of a subword: the mean
       one.title = `${shown(text)}: ${bits.toFixed(2)} bits`;
       return one;
     }), element("span", "\n"));
