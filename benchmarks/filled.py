@@ -35,6 +35,7 @@ def pages() -> dict[Path, str]:
             "two": two_processes(),
             "hosts": hosts(),
         },
+        DOCS / "how-to" / "serve.md": {"throughput": served(), "latency": latency()},
         DOCS / "how-to" / "typing.md": {"talk": talk(), "speed": speed()},
         DOCS / "reference" / "platforms.md": {"wheels": wheels()},
         DOCS / "reference" / "exports.md": {"export": exports()},
@@ -108,6 +109,40 @@ def search() -> list[str]:
         body.append([name, *shown, cost, rows[0]["steps"], f"{cpu:.0f}", rows[0]["engine"]])
     header = ["Variant", "nats", "seeds", "gain", "1000 multiply-adds a token", "steps", "CPU-s", "by"]
     return table(header, body)[:-1]
+
+
+def served() -> list[str]:
+    """Characters a second of `generate`, of the server and of a peer, with one and two threads of the kernel."""
+    found, body = {row["what"]: row["value"] for row in read("serve")}, []
+    names = {
+        "generate": "`generate`, 64 texts in one call",
+        "served": "`elman serve`",
+        "peer": "llama.cpp's server, a model of the same size",
+    }
+    for threads in ("1 thread", "2 threads"):
+        for name, shown in names.items():
+            if (key := f"{name}, characters a second, {threads}") in found:
+                rates = (found[key], found[f"{name}, characters a CPU second, {threads}"])
+                body.append([f"{shown}, {threads}", *(f"{float(rate):,.0f}" for rate in rates)])
+    return table(["64 clients, 200 characters each", "characters a second", "for each second of CPU"], body)[:-1]
+
+
+def latency() -> list[str]:
+    """What a request costs, how long one client waits, and what a server takes that nobody asks."""
+    found = {row["what"]: row["value"] for row in read("serve")}
+    rates = (float(found[f"{name}, characters a CPU second, 1 thread"]) for name in ("served", "generate"))
+    whole, alone = (200_000 / rate for rate in rates)
+    stream, one = (
+        float(found[f"{what}, ms, median"]) for what in ("first byte of a stream", "answer of one character")
+    )
+    idle = float(found["CPU seconds in 5 idle seconds"])
+    return [
+        f"Measured on {found['processor'].replace('(R)', '')}. A request takes {whole:.1f} ms of CPU, of which "
+        f"{whole - alone:.1f} ms are HTTP, JSON and the batch.",
+        f"A single client has the first byte of a stream after {stream:.1f} ms (median) and an answer of one character "
+        f"after {one:.1f} ms.",
+        f"A server that nobody asks takes {idle:.2f} s of CPU in 5 s.",
+    ]
 
 
 def hosts() -> list[str]:
