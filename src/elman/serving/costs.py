@@ -32,7 +32,7 @@ def line_text(line: bytes, number: int) -> str | None:
     return text
 
 
-class _Attended:
+class _AttendedModel:
     """A model that calls `going_on` before each piece of a text that it reads."""
 
     def __init__(self, model: Model, going_on: Callable[[], None]) -> None:
@@ -56,7 +56,7 @@ def scored(served: Served, texts: list[str], by: str, going_on: Callable[[], Non
     Args:
         going_on: called before each piece that is read; what it raises ends the work.
     """
-    model: Any = _Attended(served.model, going_on)
+    model: Any = _AttendedModel(served.model, going_on)
     some = [text for text in texts if text]
     scores = score_many(model, some) if some else []
     _check(score.bits for score in scores)

@@ -15,18 +15,18 @@ from .served import Served
 def packed_by(served: Served, data: bytes, going_on: Callable[[], None]) -> bytes:
     """An archive of bytes. `going_on` is called before each block; what it raises ends the work."""
     target = io.BytesIO()
-    compress(_Attended(data, going_on), target, predictor_of(served.model))
+    compress(_AttendedBytes(data, going_on), target, predictor_of(served.model))
     return target.getvalue()
 
 
 def unpacked_by(served: Served, data: bytes, most: int, going_on: Callable[[], None]) -> bytes:
     """The bytes of an archive, at most so many. `going_on` as in `packed_by`."""
     target = _Bounded(most)
-    decompress(_Attended(data, going_on), target, predictor_of(served.model))
+    decompress(_AttendedBytes(data, going_on), target, predictor_of(served.model))
     return target.getvalue()
 
 
-class _Attended(io.BytesIO):
+class _AttendedBytes(io.BytesIO):
     """Bytes of which each reading calls `going_on` first."""
 
     def __init__(self, data: bytes, going_on: Callable[[], None]) -> None:

@@ -151,25 +151,13 @@ def _asked(
         raise Refused(f"best_of is {best_of}; expected at least n, which is {n}", param="best_of")
     if stream and best_of > n:
         raise Refused("best_of needs whole texts and cannot be streamed; leave out stream or best_of", param="best_of")
-    if len(prompts) * best_of > limits.texts:
-        raise Refused(
-            f"{len(prompts)} prompts times {best_of}; one request writes at most {limits.texts} texts", param="n"
-        )
-    symbols = sum(map(len, prompts))
-    if symbols > limits.prompt:
-        raise Refused(f"the prompt has {symbols:,} symbols; expected at most {limits.prompt:,}", 413, "prompt")
     prompt_logprobs = fields.get("prompt_logprobs")
     if prompt_logprobs is not None:
         prompt_logprobs = fields.whole("prompt_logprobs", least=0, most=served.model.vocab_size)
     prompt_top = prompt_logprobs
     if echo and logprobs is not None:
         prompt_top = max(logprobs, prompt_top or 0)
-    each, each_prompt = (0 if count is None else 2 + count for count in (logprobs, prompt_top))
-    numbers = symbols * each_prompt + len(prompts) * best_of * length * each
-    if numbers > limits.numbers:
-        raise Refused(
-            f"the answer has {numbers:,} log-probabilities; expected at most {limits.numbers:,}", param="logprobs"
-        )
+    _check_size(prompts, best_of, length, logprobs, prompt_top, limits)
     stops = stops_of(fields, served, limits)
     top = logprobs if logprobs is not None else 0 if best_of > n else None
     groups = [
@@ -192,3 +180,26 @@ def _asked(
         served, prompts, groups, n, seed, stream, usage, echo, logprobs, prompt_logprobs, token_ids, as_ids, chat,
         tuple(fields.unknown), search,
     )  # fmt: skip
+
+
+def _check_size(
+    prompts: list[np.ndarray], best_of: int, length: int, top: int | None, prompt_top: int | None, limits: Limits
+) -> None:
+    """Raises Refused for a request that asks for more than one may.
+
+    Args:
+        top, prompt_top: how many of the likeliest symbols are reported at each place; None: no log-probabilities.
+    """
+    texts, symbols = len(prompts) * best_of, sum(map(len, prompts))
+    if texts > limits.texts:
+        raise Refused(
+            f"{len(prompts)} prompts times {best_of}; one request writes at most {limits.texts} texts", param="n"
+        )
+    if symbols > limits.prompt:
+        raise Refused(f"the prompt has {symbols:,} symbols; expected at most {limits.prompt:,}", 413, "prompt")
+    each, each_prompt = (0 if count is None else 2 + count for count in (top, prompt_top))
+    numbers = symbols * each_prompt + texts * length * each
+    if numbers > limits.numbers:
+        raise Refused(
+            f"the answer has {numbers:,} log-probabilities; expected at most {limits.numbers:,}", param="logprobs"
+        )

@@ -102,18 +102,6 @@ def create_app(
 
     about = About(served, batcher, metrics, limits)
 
-    routes = _twice(
-        {
-            "/completions": ("POST", writing.completions), "/chat/completions": ("POST", writing.chat),
-            "/models": ("GET", about.list_models), "/models/{id:path}": ("GET", about.one_model),
-            "/health": ("GET", health),
-            "/metrics": ("GET", about.show_metrics), "/tokenize": ("POST", texts.tokenize),
-            "/detokenize": ("POST", texts.detokenize), "/tokenizer_info": ("GET", texts.tokenizer_info),
-            "/openapi.json": ("GET", about.openapi), "/score": ("POST", texts.score), "/after": ("POST", texts.after),
-            "/compress": ("POST", texts.compress), "/decompress": ("POST", texts.decompress),
-        }
-    )  # fmt: skip
-
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         batcher.start()
@@ -137,7 +125,7 @@ def create_app(
             ),
         )  # fmt: skip
     app = Starlette(
-        routes=[Route("/", about.page), *routes],
+        routes=[Route("/", about.page), *_routes(writing, texts, about, health)],
         middleware=guards,
         lifespan=lifespan,
         exception_handlers={Refused: _refused, HTTPException: _http, ElmanError: _ours, ClientDisconnect: _left},
@@ -148,8 +136,17 @@ def create_app(
     return app
 
 
-def _twice(routes: Mapping[str, tuple[str, Callable[[Request], Any]]]) -> list[Route]:
-    """Each with and without /v1, for clients differ in what they add."""
+def _routes(writing: Writing, texts: Texts, about: About, health: Health) -> list[Route]:
+    """Each path with and without /v1, for clients differ in what they add."""
+    routes: dict[str, tuple[str, Callable[[Request], Any]]] = {
+        "/completions": ("POST", writing.completions), "/chat/completions": ("POST", writing.chat),
+        "/models": ("GET", about.list_models), "/models/{id:path}": ("GET", about.one_model),
+        "/health": ("GET", health), "/metrics": ("GET", about.show_metrics), "/openapi.json": ("GET", about.openapi),
+        "/tokenize": ("POST", texts.tokenize), "/detokenize": ("POST", texts.detokenize),
+        "/tokenizer_info": ("GET", texts.tokenizer_info), "/score": ("POST", texts.score),
+        "/after": ("POST", texts.after), "/compress": ("POST", texts.compress),
+        "/decompress": ("POST", texts.decompress),
+    }  # fmt: skip
     return [
         Route(prefix + path, _Endpoint(endpoint), methods=[method])
         for path, (method, endpoint) in routes.items()
