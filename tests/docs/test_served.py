@@ -26,19 +26,25 @@ CHANGING = ("id", "created", "timings")
 
 
 @pytest.fixture(scope="module")
-def port():
+def started():
+    """The port of a server, and the line that it says to try."""
     process = subprocess.Popen(
         [sys.executable, "-m", "elman.cli", "serve", "english", "--port", "0"], stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
-    first = process.stderr.readline()
+    first, hint = process.stderr.readline(), process.stderr.readline()
     reader = threading.Thread(target=process.stderr.read, daemon=True)
     reader.start()
-    yield first.rpartition(":")[2].strip()
+    yield first.rpartition(":")[2].strip(), hint.partition("try: ")[2]
     process.terminate()
     assert process.wait(60) == 0
     reader.join()
     process.stderr.close()
+
+
+@pytest.fixture
+def port(started):
+    return started[0]
 
 
 def run(line: str, port: str, folder: Path) -> bytes:
@@ -74,6 +80,12 @@ def test_the_lines_of_the_readme(port, tmp_path):
     assert re.search(r"^    elman serve english ", text, re.M)
     choice = json.loads(run(line, port, tmp_path))["choices"][0]
     assert len(choice["text"]) == 50
+
+
+def test_the_line_that_the_server_says_to_try(started, tmp_path):
+    port, line = started
+    assert line.startswith("curl ")
+    assert len(json.loads(run(line, port, tmp_path))["choices"][0]["text"]) == 50
 
 
 def test_what_is_deployed_can_be_read():
