@@ -206,7 +206,7 @@ def compression() -> list[str]:
     files, coders = (dict.fromkeys(r[key] for r in rows) for key in ("file", "coder"))
     found = {(r["file"], r["coder"]): f"{int(r['coded']):,}" for r in rows}
     sizes = {r["file"]: f"{int(r['bytes']):,}" for r in rows}
-    columns = ("xz -9e", "brotli -11", "PPMd o6", "zpaq -m5", "elman -6", "elman -m -6")
+    columns = ("xz -9e", "brotli -11", "PPMd o6", "zpaq -m5", "elman -6", "elman -9", "elman -m -6")
     kept = [coder for coder in columns if coder in coders]
     body = [[file, sizes[file], *(found.get((file, coder), "-") for coder in kept)] for file in files]
     lines = ["Bytes of files (`-m`: with the packaged model of English). `python benchmarks/compress.py FILE...`", ""]
