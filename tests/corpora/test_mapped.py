@@ -78,19 +78,20 @@ def test_many_characters():
 
 
 def test_minutes(monkeypatch):
-    """As many epochs as fit; or, of a text that is too long for one, its first part."""
+    """As many epochs as fit; or, of a text that is too long for one, its last part."""
     monkeypatch.setattr("elman.training.sizing._PROBE", 0.0)
     corpus = load_mapped("t.txt")
     recipe = elman.Recipe(hidden_size=4, batch_size=2, seq_length=5)
-    long = for_minutes(1e5, recipe, corpus)
-    longer, whole = long.recipe, long.text
-    assert longer.epochs > 1
-    assert whole is corpus
-    left = for_minutes(1e-6, recipe, corpus)
-    short, part = left.recipe, left.text
-    assert (short.epochs, short.max_chars) == (1, len(part))
-    assert len(part) < len(corpus)
-    assert len(part.ids(part.vocabulary())) == len(part)
+    long = for_minutes(1e5, recipe, corpus).recipe
+    assert long.epochs > 1
+    assert long.last_tokens is None
+    short = for_minutes(1e-6, recipe, corpus).recipe
+    assert short.epochs == 1
+    assert short.last_tokens is not None
+    assert short.last_tokens < len(corpus)
+    texts = corpus, elman.load_corpus("t.txt", normalisation="none")
+    one, other = (elman.fit(elman.build_model(text, short), text, short) for text in texts)
+    assert one.model.digest() == other.model.digest()
 
 
 def test_made_once_and_again_when_the_file_changes(monkeypatch):
