@@ -111,11 +111,15 @@ def run_folder(output: Path | None, corpus: str, overwrite: bool) -> Path:
 
 @contextmanager
 def download_bar() -> Iterator[Callable[[int, int | None, str], None]]:
-    """A bar on stderr for each download; yields what is to be called with the bytes done, all of them and the URL."""
+    """A bar on stderr for each download, if that is a terminal; yields what is to be called with the bytes done, all of
+    them and the URL."""
+    if not err.is_terminal:  # the lowest version of rich ends even a disabled bar with an empty line
+        yield lambda done, total, address: None
+        return
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=err.rich, transient=True, disable=not err.is_terminal) as bar:
+    with Progress(*columns, console=err.rich, transient=True) as bar:
         tasks: dict[str, Any] = {}
 
         def progress(done: int, total: int | None, address: str) -> None:
