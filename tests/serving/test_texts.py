@@ -122,6 +122,20 @@ def test_a_score_ends_when_nobody_waits_for_it(by):
     assert asgi.run(app, work) == ([499] * 4, THREADS, 200, 1)
 
 
+def test_what_comes_after_the_end_is_answered():
+    """An application may be started again, and `app.state.end` ends only what is in progress."""
+    app = create_app(MODELS)
+
+    async def work(client):
+        app.state.end("abort")
+        lines = await client.ask("POST", "/v1/score?model=chars", b'"the sea"\n', headers=LINES)
+        posts = {"score": {"text": "the sea"}, "completions": {"prompt": "the sea", "beam": 2}}
+        return [lines.status, *[(await client.post(f"/v1/{path}", body)).status for path, body in posts.items()]]
+
+    for _ in range(2):
+        assert asgi.run(app, work) == [200] * 3
+
+
 def test_an_archive_ends_at_the_next_block_when_nobody_waits_for_it():
     one, looks = Served("english", elman.load("english")), list[int]()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ class Beside:
     def __init__(self, limits: Limits) -> None:
         self._limits, self._working = limits, 0
         self._threads = ThreadPoolExecutor(THREADS, "elman-beside")
-        self._ending, self._waiting = threading.Event(), set[asyncio.Future[None]]()
+        self._waiting = set[asyncio.Future[None]]()
         self._at_work = set[object]()
 
     @property
@@ -33,33 +32,34 @@ class Beside:
         return len(self._at_work)
 
     def end(self) -> None:
-        """Nobody waits for work any more; what looks at `going_on` ends."""
-        self._ending.set()
+        """Nobody waits for the work that is being done any more; what looks at `going_on` ends."""
         for over in list(self._waiting):
             over.get_loop().call_soon_threadsafe(lambda over=over: over.done() or over.set_result(None))
 
-    async def _do(self, work: Callable[..., Any], *given: Any) -> Any:
+    async def _do(self, check: Callable[[], None], work: Callable[..., Any], *given: Any) -> Any:
         if self._working >= THREADS + self._limits.queue:
             text = f"{self._working - THREADS} requests wait already; try again in a second"
             raise Refused(text, 429, headers={"Retry-After": "1"})
         self._working += 1
         try:
-            return await self._in_turn(work, *given)
+            return await self._in_turn(check, work, *given)
         finally:
             self._working -= 1
 
     async def in_turn(self, work: Callable[..., Any], *given: Any) -> Any:
         """Do `work(*given, going_on)`, however many others wait for a thread, until the server ends."""
-        return await self._in_turn(work, *given, self._check)
+        return await self._in_turn(lambda: None, work, *given)
 
-    def _check(self) -> None:
-        if self._ending.is_set():
-            raise _over()
-
-    async def _in_turn(self, work: Callable[..., Any], *given: Any) -> Any:
+    async def _in_turn(self, check: Callable[[], None], work: Callable[..., Any], *given: Any) -> Any:
         over = asyncio.get_running_loop().create_future()
         self._waiting.add(over)
-        working = asyncio.get_running_loop().run_in_executor(self._threads, self._run, work, given)
+
+        def going_on() -> None:
+            if over.done():
+                raise _over()
+            check()
+
+        working = asyncio.get_running_loop().run_in_executor(self._threads, self._run, work, (*given, going_on))
         try:
             await asyncio.wait({working, over}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
@@ -69,7 +69,8 @@ class Beside:
             raise Refused(str(error)) from None
         finally:
             self._waiting.discard(over)
-            working.cancel()  # which takes it out of the queue; a thread at work goes on, and keeps its place
+            over.cancel()  # ends a thread at work where it looks, and until then it keeps its place
+            working.cancel()  # takes work that waits out of the queue
 
     def _run(self, work: Callable[..., Any], given: tuple[Any, ...]) -> Any:
         this = object()
@@ -82,17 +83,13 @@ class Beside:
     async def while_there(self, request: Request, work: Callable[..., Any], *given: Any) -> Any:
         """Do `work(*given, going_on)` as long as the client waits for it: `going_on`, called often, ends it where it
         must. Raises Refused where too many wait already."""
-        left, until = threading.Event(), time.monotonic() + self._limits.seconds
+        until = time.monotonic() + self._limits.seconds
 
-        def going_on() -> None:
-            self._check()
-            if left.is_set() or time.monotonic() > until:
+        def check() -> None:
+            if time.monotonic() > until:
                 raise Refused(f"this takes more than {self._limits.seconds:g} seconds; ask for less at once")
 
-        try:
-            return await unless_left(request, asyncio.ensure_future(self._do(work, *given, going_on)))
-        finally:
-            left.set()
+        return await unless_left(request, asyncio.ensure_future(self._do(check, work, *given)))
 
 
 def _over() -> Refused:
