@@ -88,7 +88,7 @@ def test_a_score_ends_when_nobody_waits_for_it(by):
     model, reached, left = make(), list[str](), threading.Event()
     amid = {"symbols": "loss", "words": "__call__"}[by]
 
-    class Waiting(type(model)):
+    class Waiting(elman.LanguageModel):
         def loss(self, *given):
             return self._read("loss", super().loss, *given)
 
