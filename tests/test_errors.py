@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from extras import imported
 
 import elman
 from elman import errors
@@ -54,7 +54,7 @@ def subclasses(kind: type) -> Iterator[type]:
 def test_the_tree_is_whole():
     for module in pkgutil.walk_packages(elman.__path__, "elman."):
         if not module.name.startswith(("elman.torch", "elman.__main__", "elman.cli.__main__")):
-            importlib.import_module(module.name)
+            imported(module.name)
     drawn = re.findall(r"[├└]── (\w+)|^    (ElmanError)$", errors.__doc__ or "", re.M)
     assert {a or b for a, b in drawn} == {kind.__name__ for kind in {ElmanError, *subclasses(ElmanError)}}
     assert all(kind.__module__ == "elman.errors" for kind in subclasses(ElmanError))

