@@ -257,10 +257,9 @@ class Step:
         begun_with = [weight.copy() for weight in weights]
 
         def step(fresh: bool) -> None:
+            # The others' zeros would make the next step one of denormal numbers, which are slow.
             for weight, first in zip(weights, begun_with, strict=True):
-                weight[...] = (
-                    first  # the others' zeros would make the next step one of denormal numbers, which are slow
-                )
+                weight[...] = first
             group.begin()
             result = stepper.step(inputs, targets, fresh, dropout, optimiser.next(1e-4))
             optimiser.done()

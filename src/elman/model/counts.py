@@ -29,8 +29,8 @@ _ROOTS = (
     0.707106781186547, 0.648419777325505, 0.594603557501360, 0.545253866332629,
 )  # fmt: skip
 SHARES = np.array([_ROOTS[x % 8] / 2.0 ** (x // 8) for x in range(256)])
-"""float64 (256,): the share that each byte of a file stands for. The roots of 1/2 are written out because computed ones
-may differ between machines."""
+"""float64 (256,): the share that each byte of a file stands for. The roots of 1/2 are literals: computed ones could
+differ between machines."""
 
 
 @dataclass
