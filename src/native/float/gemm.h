@@ -196,6 +196,8 @@ inline void multiply(const Product& p) {
     }
     return;
   }
+  // About as many rows in each tile: one of few waits for its sums.
+  const int64_t tiles = (p.M + kRows - 1) / kRows, rows_each = p.M / tiles, with_one_more = p.M % tiles;
   for (int64_t place = 0; place < panels(p.N); ++place) {
     n = in_order(place, panels(p.N)) * kPanel;
     int64_t columns = least(kPanel, p.N - n);
@@ -204,14 +206,12 @@ inline void multiply(const Product& p) {
       const float* b = p.b + n * depth + k * kPanel;
       for (int64_t g = 0; g < p.groups; ++g) {
         float* c = p.c + g * p.c_group + n;
-        int64_t i = 0;
-        for (int64_t tiles = (p.M + kRows - 1) / kRows, t = 0; t < tiles; ++t) {
-          int rows = int(p.M / tiles + (t < p.M % tiles));  // about as many in each: a tile of few waits for its sums
+        for (int64_t t = 0, i = 0, rows = 0; t < tiles; ++t, i += rows) {
+          rows = rows_each + (t < with_one_more);
           const float* start[kRows];
           for (int r = 0; r < rows; ++r) start[r] = start_of(i + r, g, k || p.resume);
-          tile_panel<false>(rows, least(kBlock, p.K - k), p.a + g * p.a_group + i * p.lda + k, p.lda, b, start,
+          tile_panel<false>(int(rows), least(kBlock, p.K - k), p.a + g * p.a_group + i * p.lda + k, p.lda, b, start,
                             c + i * p.ldc, p.ldc, columns);
-          i += rows;
         }
       }
     } while ((k += kBlock) < p.K);
